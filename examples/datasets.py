@@ -1,0 +1,276 @@
+"""Handwritten digits for the examples: the small UCI set, MNIST files, and an augmentation."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+
+# SHA-256 of the four compressed files as they have been published since 1998.
+MNIST_SHA256 = {
+    "train-images-idx3-ubyte.gz": (
+        "71524e2cd1ad2968737f7f2f2ff69cbfc32df8ccddff51593f7cb2d4e0eb5b64"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "fe03b8bd7915f70bf5aa08be480aa413fbd85afcaa58b35d230d335f284fd88e"
+    ),
+    "t10k-images-idx3-ubyte.gz": (
+        "5634745efa576a17e7d4cf5cd9d09123c75e6538e5114267c2d156edaf519341"
+    ),
+    "t10k-labels-idx1-ubyte.gz": (
+        "ae18e77e031ccde52407f794d123116439864147d33ac992975f85dd4dc42af6"
+    ),
+}
+
+# IDX: two zero bytes, the element type (8 is an unsigned byte), the number of dimensions.
+_IMAGES_MAGIC = 0x0803
+_LABELS_MAGIC = 0x0801
+
+
+class DataError(ValueError):
+    """A data file is missing, damaged or cannot be fetched; the message is one line."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A classification task, already split.
+
+    Attributes
+    ----------
+    train_x, test_x : ndarray of float32, shape (N, h·w)
+        Images in [0, 1], one flattened image per row.
+    train_y, test_y : ndarray of int64, shape (N,)
+        Class of each image, in 0, …, classes − 1.
+    image_shape : tuple of int
+        (h, w), to turn a row back into a picture.
+    classes : int
+        Number of classes.
+    name : str
+        Short name for tables and file names.
+    """
+
+    train_x: np.ndarray
+    train_y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+    image_shape: tuple[int, int]
+    classes: int
+    name: str
+
+
+def load_digits() -> Dataset:
+    """Load the 1797 UCI digits of 8×8 pixels that ship with scikit-learn.
+
+    One fifth, stratified by class and always the same, is the test set.
+    """
+    from sklearn import datasets
+    from sklearn.model_selection import train_test_split
+
+    x, y = datasets.load_digits(return_X_y=True)
+    x = (x / 16).astype(np.float32)  # the pixels are counts from 0 to 16
+    train_x, test_x, train_y, test_y = train_test_split(
+        x, y.astype(np.int64), test_size=0.2, random_state=0, stratify=y
+    )
+    return Dataset(train_x, train_y, test_x, test_y, (8, 8), 10, "digits")
+
+
+def load_mnist(data_dir: str | Path) -> Dataset:
+    """Load MNIST from its four IDX files.
+
+    Parameters
+    ----------
+    data_dir : path
+        Folder with ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and the two ``t10k``
+        files, each as it is or with ``.gz``; where both are there, ``.gz`` is read.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or damaged, or if two files do not belong together.
+    """
+    folder = Path(data_dir)
+    train_x, train_y, train_shape = _read_pair(folder, "train")
+    test_x, test_y, test_shape = _read_pair(folder, "t10k")
+    if train_shape != test_shape:
+        raise DataError(
+            f"{folder}: training images of {_times(train_shape)} pixels do not match "
+            f"test images of {_times(test_shape)}"
+        )
+    return Dataset(train_x, train_y, test_x, test_y, train_shape, 10, "mnist")
+
+
+def download_mnist(
+    data_dir: str | Path, base_url: str = MNIST_URL, *, progressbar: bool = True
+) -> None:
+    """Fetch the four compressed MNIST files into `data_dir`.
+
+    A file that is already there with the right SHA-256 is not fetched again. A file appears under
+    its name only once it is complete and verified.
+
+    Parameters
+    ----------
+    data_dir : path
+        Folder for the files, made where missing.
+    base_url : str
+        Folder on the server.
+    progressbar : bool
+        Whether to show the progress of each file on standard error.
+
+    Raises
+    ------
+    DataError
+        If the server does not deliver a file, or delivers another one.
+    """
+    import pooch
+
+    folder = Path(data_dir)
+    for name, sha256 in MNIST_SHA256.items():
+        url = f"{base_url.rstrip('/')}/{name}"
+        downloader = pooch.HTTPDownloader(progressbar=progressbar)
+        try:
+            pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=downloader)
+        except OSError as error:  # of the network (those of requests are OSErrors) or the disk
+            if getattr(error, "response", None) is not None:
+                error.response.close()  # pooch leaves the connection of a refusal open
+            raise DataError(f"{folder / name}: not fetched from {url}: {_why(error)}") from error
+        except ValueError as error:  # what pooch raises where the hash differs
+            raise DataError(
+                f"{folder / name}: not fetched from {url}: "
+                "the server sent a file with the wrong SHA-256"
+            ) from error
+
+
+def shift_and_noise(
+    images: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    image_shape: tuple[int, int],
+    shift: int = 1,
+    noise: float = 0.1,
+) -> np.ndarray:
+    """Return images moved at random, with noise: fresh training data from the same drawings.
+
+    Parameters
+    ----------
+    images : ndarray of floats, shape (N, h·w)
+        Images in [0, 1]; not modified.
+    rng : numpy.random.Generator
+        Source of the offsets, then of the noise.
+    image_shape : tuple of int
+        (h, w).
+    shift : int
+        Each image moves by a whole number of pixels, uniform in [−shift, shift], down and another
+        to the right. Zeros move in.
+    noise : float
+        Standard deviation of the Gaussian noise added to each pixel before clipping to [0, 1].
+
+    Returns
+    -------
+    ndarray, shape (N, h·w)
+        Of the dtype of `images`.
+    """
+    height, width = image_shape
+    if not np.issubdtype(images.dtype, np.floating):
+        raise TypeError(f"`images` must hold floats. Received: {images.dtype}")
+    if images.ndim != 2 or images.shape[1] != height * width:
+        raise ValueError(
+            f"`images` must have the shape (N, {height * width}) for `image_shape` "
+            f"{(height, width)}. Received: {images.shape}"
+        )
+    if shift < 0:
+        raise ValueError(f"`shift` must be 0 or more. Received: {shift}")
+    if not 0 <= noise < math.inf:
+        raise ValueError(f"`noise` must be 0 or more and finite. Received: {noise}")
+
+    count = len(images)
+    border = ((0, 0), (shift, shift), (shift, shift))
+    padded = np.pad(images.reshape(count, height, width), border)
+    # Every possible move is a window on the padded image, and the windows are views: only the
+    # chosen ones are copied. A window further up shows the image further down, hence the minus.
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
+    down, right = rng.integers(-shift, shift, size=(2, count), endpoint=True)
+    moved = windows[np.arange(count), shift - down, shift - right].reshape(count, height * width)
+    if noise > 0:
+        moved += rng.standard_normal(moved.shape, dtype=np.float32) * np.float32(noise)
+    return np.clip(moved, 0, 1, out=moved)
+
+
+def _read_pair(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+    """Return the images, the labels and the image shape of one part, checked."""
+    image_file = _find(folder, f"{part}-images-idx3-ubyte")
+    label_file = _find(folder, f"{part}-labels-idx1-ubyte")
+    images = _read_idx(image_file, _IMAGES_MAGIC)
+    labels = _read_idx(label_file, _LABELS_MAGIC)
+    if len(images) != len(labels):
+        raise DataError(
+            f"{label_file}: {len(labels)} labels for the {len(images)} images of {image_file.name}"
+        )
+    if labels.max() > 9:
+        raise DataError(f"{label_file}: label {labels.max()}, but digits go from 0 to 9")
+    x = np.divide(images.reshape(len(images), -1), 255, dtype=np.float32)
+    return x, labels.astype(np.int64), images.shape[1:]
+
+
+def _find(folder: Path, name: str) -> Path:
+    for path in (folder / f"{name}.gz", folder / name):
+        if path.is_file():
+            return path
+    raise DataError(
+        f"{folder / name}[.gz]: file not found; pass --download to fetch it, "
+        "or --data-dir with the folder that holds it"
+    )
+
+
+def _read_idx(path: Path, magic: int) -> np.ndarray:
+    """Return the bytes of an IDX file in the shape that its header states."""
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:  # zlib.error is not an OSError
+        raise DataError(f"{path}: cannot be read: {_why(error)}") from error
+
+    dimensions = magic & 0xFF
+    start = 4 * (1 + dimensions)
+    if len(content) < start:
+        raise DataError(f"{path}: {len(content)} bytes, too short for an IDX header of {start}")
+    found, *shape = np.frombuffer(content, dtype=">u4", count=1 + dimensions).tolist()
+    if found != magic:
+        raise DataError(f"{path}: IDX magic number is 0x{found:08x}, not 0x{magic:08x}")
+    if 0 in shape:
+        raise DataError(f"{path}: the IDX header states an empty shape, {_times(shape)}")
+    size = math.prod(shape)
+    if len(content) - start != size:
+        raise DataError(
+            f"{path}: {len(content) - start} bytes after the IDX header, "
+            f"which states {_times(shape)} = {size}"
+        )
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def _times(shape: tuple[int, ...] | list[int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _why(error: Exception) -> str:
+    """Return in a few words what went wrong; the texts of requests are long and repeat the URL."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"the server answered {response.status_code} {response.reason}"
+    short = {
+        "ConnectTimeout": "the server does not answer",
+        "ReadTimeout": "the server does not answer",
+        "ConnectionError": "the server cannot be reached",
+        "ChunkedEncodingError": "the connection broke off",
+    }
+    if type(error).__name__ in short:
+        return short[type(error).__name__]
+    # str(OSError) would repeat the path after its reason.
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return reason.splitlines()[0]
