@@ -1,0 +1,1 @@
+"""Helpers of the core: arguments, autodiff hooks, file writing. Nothing here is public."""
