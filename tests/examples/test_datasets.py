@@ -1,4 +1,3 @@
-import gc
 import gzip
 import hashlib
 import socket
@@ -8,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+import requests
 
 from examples import datasets
 from examples.datasets import (
@@ -215,7 +215,6 @@ def failed_download(folder, url, name):
     with pytest.raises(DataError) as error:
         download_mnist(folder, url, progressbar=False)
     check_one_line(error, folder / name, f"{url}{name}")
-    gc.collect()  # a connection left open would warn here
     left = {path.name for path in folder.iterdir()}
     assert left <= set(datasets.MNIST_SHA256) - {name}
     return str(error.value)
@@ -235,11 +234,15 @@ def test_download_that_breaks_off(tmp_path, server):
     assert "broke off" in failed_download(tmp_path, url, name)
 
 
-def test_server_without_the_file(tmp_path, server):
+def test_server_without_the_file(tmp_path, server, monkeypatch):
     url, contents, _ = server
+    closed = []
+    close = requests.Response.close
+    monkeypatch.setattr(requests.Response, "close", lambda r: (closed.append(r.url), close(r)))
     name = f"{TRAIN_IMAGES}.gz"
     del contents[name]
     assert "404 Not Found" in failed_download(tmp_path, url, name)
+    assert closed == [f"{url}{name}"]
 
 
 def test_no_server(tmp_path, server):

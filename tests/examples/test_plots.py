@@ -127,6 +127,11 @@ def test_decision_parts_show_the_exact_sums(tmp_path, figures):
     np.testing.assert_allclose(heights.sum(axis=0), case["logits"], rtol=1e-5)
     assert np.all(heights[1] >= 0)
     assert np.all(heights[2] <= 0)
+    # What is positive is stacked up from zero, what is negative down from zero.
+    bottoms = np.array([bar.get_y() for bar in logits.patches]).reshape(3, 10)
+    assert np.all(bottoms[0] == 0)
+    np.testing.assert_array_equal(bottoms[1], np.maximum(case["constant"], 0))
+    np.testing.assert_array_equal(bottoms[2], np.minimum(case["constant"], 0))
     np.testing.assert_array_equal(logits.lines[0].get_ydata(), case["logits"])
 
     # The 12 largest in order, the remainder and the constants add up to the margin.
