@@ -26,7 +26,7 @@ from .surprisal import surprisal_floor
 _BLOCK = 32
 _JAX_BLOCK = 8
 # Elements of a (rows, block, m) temporary in the eager loop: fits the second-level cache.
-_CHUNK = 1 << 16
+_CHUNK = 1 << 17
 # log of so many factors at once in probability space: (eps/2)**4 is still a normal number.
 _GROUP = 4
 
@@ -98,7 +98,8 @@ def _jitted(function: Callable[..., Any]) -> Callable[..., Any]:
     # One jitted function per kernel: an eager scan would be traced and compiled at every call.
     import jax
 
-    return jax.jit(function, static_argnames=("floor", "group", "xp"))
+    compiled: Callable[..., Any] = jax.jit(function, static_argnames=("floor", "group", "xp"))
+    return compiled
 
 
 def _log_product(
@@ -145,8 +146,7 @@ def _block_log_product(
     q = stop_gradient(y[:, :, None] * beta[None, :, :], xp)
     while group > 1:  # from pairs (f, q) to the product and its complement, in a tree
         half = f.shape[1] // 2
-        product = f[:, :half, :] * q[:, half:, :]
-        q = q[:, :half, :] + product
+        q = q[:, :half, :] + f[:, :half, :] * q[:, half:, :]
         f = f[:, :half, :] * f[:, half:, :]
         group //= 2
     return _tree(xp.add, log_complement(f, q, xp), 1), _tree(xp.minimum, least, 1)
@@ -156,9 +156,7 @@ def _factors(
     y: Array, y_bar: Array, beta: Array, beta_bar: Array, floor: float, xp: Namespace
 ) -> tuple[Array, Array]:
     """Max(f, floor) with the derivative of 1 − yβ, and f itself without one; (rows, J, m)."""
-    # Named, for NumPy reuses the memory of a nameless product and is then many times slower.
-    product = y[:, :, None] * beta_bar[None, :, :]
-    f = stop_gradient(y_bar[:, :, None] + product, xp)
+    f = stop_gradient(y_bar[:, :, None] + y[:, :, None] * beta_bar[None, :, :], xp)
     # An array as second operand: NumPy is three times slower with a number there.
     floors = xp.full_like(beta_bar, floor)[None, :, :]
     smooth = attach(xp.maximum(f, floors), lambda: 1.0 - y[:, :, None] * beta[None, :, :], xp)
@@ -166,18 +164,28 @@ def _factors(
 
 
 def _log_product_vjp(
-    y: Array, y_bar: Array, beta: Array, beta_bar: Array, grad: Array, *, floor: float, xp: Namespace
+    y: Array,
+    y_bar: Array,
+    beta: Array,
+    beta_bar: Array,
+    grad: Array,
+    *,
+    floor: float,
+    xp: Namespace,
 ) -> tuple[Array, Array]:
     m, n = beta.shape
+    if 0 in (y.shape[0], m, n):
+        return xp.zeros_like(y), xp.zeros_like(beta)
     size = _block_size(n, 1, xp)
     columns = [_columns(a, size, pad, xp) for a, pad in ((beta, 0.0), (beta_bar, 1.0))]
 
-    def block(t: Array, y: Array, y_bar: Array, beta: Array, beta_bar: Array) -> tuple[Array, Array]:
+    def block(
+        t: Array, y: Array, y_bar: Array, beta: Array, beta_bar: Array
+    ) -> tuple[Array, Array]:
         f, _ = _factors(y, y_bar, beta, beta_bar, floor, xp)
         ratio = -t[:, None, :] / f
-        to_y = ratio * beta[None, :, :]
-        to_beta = ratio * y[:, :, None]
-        return _tree_sum(to_y, 2, xp), _tree_sum(to_beta, 0, xp)
+        gy = _tree(xp.add, ratio * beta[None, :, :], 2)
+        return gy, _tree(xp.add, ratio * y[:, :, None], 0)
 
     block = rematerialise(block, xp, y, beta, grad)
     gys = []
@@ -209,15 +217,15 @@ def _log_product_jvp(
 ) -> Array:
     m, n = beta.shape
     size = _block_size(n, 1, xp)
-    columns = [_columns(a, size, pad, xp) for a, pad in ((beta, 0.0), (beta_bar, 1.0), (dbeta, 0.0))]
+    columns = [
+        _columns(a, size, pad, xp) for a, pad in ((beta, 0.0), (beta_bar, 1.0), (dbeta, 0.0))
+    ]
 
     def block(
         y: Array, y_bar: Array, dy: Array, beta: Array, beta_bar: Array, dbeta: Array
     ) -> Array:
         f = _factors(y, y_bar, beta, beta_bar, floor, xp)[0]
-        from_y = dy[:, :, None] * beta[None, :, :]
-        from_beta = y[:, :, None] * dbeta[None, :, :]
-        dq = from_y + from_beta
+        dq = dy[:, :, None] * beta[None, :, :] + y[:, :, None] * dbeta[None, :, :]
         return -_tree(xp.add, dq / f, 1)
 
     block = rematerialise(block, xp, y, beta, dy, dbeta)
@@ -265,9 +273,10 @@ def _row_blocks(a: Array, size: int, pad: float, xp: Namespace) -> Array:
 
 
 def _columns(a: Array, size: int, pad: float, xp: Namespace) -> Array:
-    """(m, n) as (blocks, size, m) with m contiguous."""
+    """(m, n) as (blocks, size, m) with m contiguous, which the flat array in between ensures."""
     a = xp.matrix_transpose(_pad(a, size, pad, xp))
-    return xp.reshape(a, (a.shape[0] // size, size, a.shape[1]))
+    n, m = a.shape
+    return xp.reshape(xp.reshape(a, (n * m,)), (n // size, size, m))
 
 
 def _pad(a: Array, size: int, pad: float, xp: Namespace) -> Array:
@@ -301,11 +310,6 @@ def _tree(operation: Callable[[Array, Array], Array], a: Array, axis: int) -> Ar
     return a if rest is None else operation(a, rest)
 
 
-def _tree_sum(a: Array, axis: int, xp: Namespace) -> Array:
-    """Sum over an axis, which may be empty."""
-    return _tree(xp.add, a, axis) if a.shape[axis] else xp.sum(a, axis=axis)
-
-
 def _scan(
     step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, parts: tuple[Array, ...], xp: Namespace
 ) -> tuple[Any, Any]:
@@ -313,11 +317,12 @@ def _scan(
     if is_jax_namespace(xp):
         import jax
 
-        return jax.lax.scan(step, carry, parts)
-    results = []
+        carry, results = jax.lax.scan(step, carry, parts)
+        return carry, results
+    outputs = []
     for i in range(parts[0].shape[0]):
-        carry, result = step(carry, tuple(part[i, ...] for part in parts))
-        results.append(result)
-    if not results or results[0] is None:
+        carry, output = step(carry, tuple(part[i, ...] for part in parts))
+        outputs.append(output)
+    if not outputs or outputs[0] is None:
         return carry, None
-    return carry, tuple(xp.stack(list(group)) for group in zip(*results, strict=True))
+    return carry, tuple(xp.stack(list(group)) for group in zip(*outputs, strict=True))

@@ -1,4 +1,4 @@
-"""The synapse tensor: m outputs, each inhibited by all n inputs, ``s_i = α_i x_i ∏_j (1 − β_ij y_j)``.
+"""The synapse tensor, ``s_i = α_i x_i ∏_j (1 − β_ij y_j)``: every input inhibits every output.
 
 `log_transmission` is the one expensive operation; everything else here calls it or the contraction
 under it, in probability space (x, y, α, β) and in surprisal space (u, v, θ, γ = −log of those).
@@ -43,7 +43,9 @@ __all__ = [
 
 
 def log_transmission(y: Array, /, beta: Array) -> Array:
-    """Log-probability that no inhibitory channel of an output opens, ``T_i = Σ_j log(1 − β_ij y_j)``.
+    """Log-probability that no inhibitory channel of an output opens.
+
+    ``T_i = Σ_j log(1 − β_ij y_j)``.
 
     The log output of the synapse tensor needs no function of its own: it is
     ``log(alpha) + log(x) + log_transmission(y, beta)``, and does not underflow.

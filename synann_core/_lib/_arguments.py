@@ -150,13 +150,15 @@ class Call:
                 isinstance(w, str) or w == size for w, size in zip(wanted, tail, strict=True)
             )
             if not fits:
-                text = ", ".join((["..."] if len(axes) < len(pattern) else []) + [*map(str, wanted)])
+                text = ", ".join(
+                    (["..."] if len(axes) < len(pattern) else []) + [*map(str, wanted)]
+                )
                 text += "," if len(pattern) == 1 else ""
                 raise ValueError(f"`{name}` must have shape ({text}). Received: shape {shape}")
-            sizes.update({axis: size for axis, size in zip(axes, tail, strict=True)})
+            sizes.update(zip(axes, tail, strict=True))
 
     def shaped(self, value: Any, shape: Shape, name: str = "grad") -> Array:
-        """Check an upstream gradient or tangent; a number stands for a constant array of `shape`."""
+        """Check a gradient or tangent; a number stands for a constant array of `shape`."""
         if is_number(value):
             return self.xp.full(shape, value, dtype=self.work_dtype, device=self._device)
         anchor = next(iter(self.arrays))

@@ -39,7 +39,9 @@ def stop_gradient(value: Array, xp: Namespace) -> Array:
     return value
 
 
-def rematerialise(function: Callable[..., Any], xp: Namespace, *probes: Array) -> Callable[..., Any]:
+def rematerialise(
+    function: Callable[..., Any], xp: Namespace, *probes: Array
+) -> Callable[..., Any]:
     """`function`, recomputed in the backward pass instead of keeping its intermediate arrays.
 
     torch.func transforms do not support the saved-tensor hooks that torch's checkpoint needs: under
@@ -48,7 +50,8 @@ def rematerialise(function: Callable[..., Any], xp: Namespace, *probes: Array) -
     if is_jax_namespace(xp):
         import jax
 
-        return jax.checkpoint(function)
+        recomputed: Callable[..., Any] = jax.checkpoint(function)
+        return recomputed
     if is_torch_namespace(xp):
         import torch
         from torch.utils.checkpoint import checkpoint
@@ -72,7 +75,7 @@ def _torch_transform_active() -> bool:
     """Whether torch.compile, torch.func (grad, vmap, jvp, ...) or forward-mode AD is at work."""
     import torch
 
-    return (
+    return bool(
         torch.compiler.is_compiling()
         or torch._C._are_functorch_transforms_active()
         or torch.autograd.forward_ad._current_level >= 0
