@@ -20,7 +20,7 @@ from array_api_compat import device, is_jax_namespace
 
 from ._lib._arguments import Array, Namespace, constant
 from ._lib._autodiff import attach, rematerialise, stop_gradient
-from .surprisal import surprisal_floor
+from .surprisal import log_one_minus, surprisal_floor
 
 # Factors j handled together. JAX holds all rows of a block at once, the eager loop a chunk of them.
 _BLOCK = 32
@@ -67,7 +67,7 @@ def log_complement(p: Array, q: Array, xp: Namespace) -> Array:
     other one rules: on NumPy much faster than a choice by `where`. Derivatives are those of log p.
     """
     half, one = constant(0.5, p, xp), constant(1.0, p, xp)
-    value = xp.log1p(-xp.minimum(q, half)) + xp.log(xp.minimum(p + p, one))
+    value = log_one_minus(xp.minimum(q, half), xp) + xp.log(xp.minimum(p + p, one))
     return attach(value, lambda: xp.log(p), xp)
 
 

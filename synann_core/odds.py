@@ -143,7 +143,8 @@ def swap_ratio(x: Array, y: Array, /, beta: Array = 1.0) -> Array:
     Returns
     -------
     array, broadcast shape, promoted dtype
-        In [0, ∞]; NaN only where it is 0/0. Accurate to 8 ulp where the result is a normal number.
+        In [0, ∞]; NaN only where it is 0/0. Accurate to 4 ulp (8 on JAX)
+        where the result is a normal number.
 
     Raises
     ------
@@ -168,12 +169,17 @@ def _odds(p: Array, *, xp: Namespace) -> Array:
 
 
 def _logit(p: Array, *, xp: Namespace) -> Array:
-    middle = xp.abs(p - 0.5) < 0.25
-    near = 2.0 * xp.atanh(2.0 * xp.where(middle, p, 0.5) - 1.0)
-    # Above ½ the logarithm of the inverse odds, so that derivatives at p = 1 are not 0 · inf.
-    upper = p > 0.5
-    far = xp.log(xp.where(upper, 1.0 - p, p) / xp.where(upper, p, 1.0 - p))
-    return xp.where(middle, near, xp.where(upper, -far, far))
+    # By symmetry the logarithm of odds below 1: above ½ it is negated, and derivatives at p = 1
+    # are not 0 · inf.
+    upper = p >= 0.5
+    low, high = xp.where(upper, 1.0 - p, p), xp.where(upper, p, 1.0 - p)
+    middle = low > 0.25
+    # There high/low − 1 = |2p − 1|/low without cancellation. Not atanh: XLA's is 100 ulp off.
+    excess = xp.where(upper, 2.0 * p - 1.0, 1.0 - 2.0 * p)
+    near = xp.log1p(xp.where(middle, excess / low, 0.0))
+    far = xp.log(xp.where(middle, 1.0, low) / high)
+    value = xp.where(middle, -near, far)
+    return xp.where(upper, -value, value)
 
 
 def _expit(z: Array, *, xp: Namespace) -> Array:
@@ -186,4 +192,5 @@ def _odds_ratio(p: Array, q: Array, *, xp: Namespace) -> Array:
 
 
 def _swap_ratio(x: Array, y: Array, beta: Array, *, xp: Namespace) -> Array:
+    # Both quotients lie on the same side of 1: neither leaves the range unless the ratio does.
     return (x / y) * (_transmission(y, beta) / _transmission(x, beta))

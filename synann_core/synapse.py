@@ -7,7 +7,7 @@ here is element-wise and broadcasts.
 from __future__ import annotations
 
 from ._lib._arguments import Array, Call, Namespace
-from .surprisal import _bose_einstein_slope, _complement
+from .surprisal import _bose_einstein_slope, _complement, add_with_error
 
 __all__ = ["surprisal_synapse", "surprisal_synapse_vjp", "synapse", "synapse_vjp"]
 
@@ -184,7 +184,8 @@ def _synapse_vjp(
 
 
 def _surprisal_synapse(u: Array, v: Array, theta: Array, gamma: Array, *, xp: Namespace) -> Array:
-    return (theta + u) + _complement(gamma + v, xp=xp)
+    w, error = add_with_error(gamma, v, xp)
+    return (theta + u) + _complement(w, error=error, xp=xp)
 
 
 def _surprisal_synapse_vjp(
