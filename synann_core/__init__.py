@@ -1,8 +1,11 @@
 """Synaptic neural networks on any array library.
 
 x excites and y inhibits, everywhere; the last axis is the synapse's, leading axes are batch axes.
+The optimizers and schedules for `SynaMLP.fit` are in `synann_core.optim`.
 """
 
+from .learning import cross_entropy, cross_entropy_vjp, initial_beta, surprisal_rule
+from .models import SynaMLP
 from .odds import expit, logit, odds, odds_ratio, swap_ratio
 from .surprisal import bose_einstein, complement, probability, surprisal
 from .synapse import surprisal_synapse, surprisal_synapse_vjp, synapse, synapse_vjp
@@ -17,3 +20,33 @@ from .tensor import (
     synapse_tensor,
     synapse_tensor_vjp,
 )
+
+__all__ = [
+    "SynaMLP",
+    "bose_einstein",
+    "complement",
+    "contributions",
+    "cross_entropy",
+    "cross_entropy_vjp",
+    "expit",
+    "initial_beta",
+    "log_transmission",
+    "log_transmission_jvp",
+    "log_transmission_variant",
+    "log_transmission_vjp",
+    "logit",
+    "odds",
+    "odds_ratio",
+    "probability",
+    "surprisal",
+    "surprisal_rule",
+    "surprisal_synapse",
+    "surprisal_synapse_tensor",
+    "surprisal_synapse_tensor_vjp",
+    "surprisal_synapse_vjp",
+    "swap_ratio",
+    "synapse",
+    "synapse_tensor",
+    "synapse_tensor_vjp",
+    "synapse_vjp",
+]

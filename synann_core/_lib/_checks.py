@@ -1,0 +1,81 @@
+"""Checks of values, for where people hand data over: models, graphs, loaders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, is_cupy_array, is_torch_array
+
+from ._arguments import Array, namespace_of
+
+
+def to_numpy(value: Any) -> np.ndarray[Any, Any]:
+    """Copy an array of any library to NumPy, from any device."""
+    if is_torch_array(value):
+        value = value.detach().cpu()
+    elif is_cupy_array(value):
+        value = value.get()
+    return np.asarray(value)
+
+
+def check_int(name: str, value: Any, least: int) -> int:
+    """`value` as an int of at least `least`."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be an int. Received: {value!r}")
+    if value < least:
+        raise ValueError(f"`{name}` must be at least {least}. Received: {value}")
+    return int(value)
+
+
+def check_option(name: str, value: Any, options: tuple[str, ...]) -> str:
+    """`value`, one of the options."""
+    if value not in options:
+        raise ValueError(f"`{name}` must be one of {options}. Received: {value!r}")
+    return str(value)
+
+
+def check_unit_matrix(name: str, value: Array, columns: int) -> Array:
+    """`value`, a float32 or float64 matrix with entries in [0, 1]."""
+    xp = namespace_of(**{name: value})
+    if xp is None:
+        raise TypeError(f"`{name}` must be an array. Received: {value!r}")
+    if value.dtype not in (xp.float32, xp.float64):
+        raise TypeError(f"`{name}` must be float32 or float64. Received: {value.dtype}")
+    if value.ndim != 2 or value.shape[1] != columns:
+        raise ValueError(
+            f"`{name}` must have shape (samples, {columns}). Received: shape {tuple(value.shape)}"
+        )
+    if value.shape[0]:
+        if bool(xp.any(xp.isnan(value))):
+            count = int(xp.count_nonzero(xp.isnan(value)))
+            raise ValueError(f"`{name}` must not hold NaN. Received: {count} NaN values")
+        low, high = float(xp.min(value)), float(xp.max(value))
+        if low < 0.0 or high > 1.0:
+            raise ValueError(
+                f"`{name}` must hold values in [0, 1]. Received: values from {low:g} to {high:g}"
+            )
+    return value
+
+
+def check_labels(name: str, value: Any, samples: int, classes: int) -> np.ndarray[Any, Any]:
+    """`value` as NumPy labels 0 … classes − 1."""
+    try:
+        xp = array_namespace(value)
+    except TypeError:
+        raise TypeError(
+            f"`{name}` must be an array of integer labels. Received: {type(value).__qualname__}"
+        ) from None
+    if not xp.isdtype(value.dtype, "integral"):
+        raise TypeError(f"`{name}` must hold integer labels. Received: {value.dtype}")
+    if tuple(value.shape) != (samples,):
+        raise ValueError(
+            f"`{name}` must have shape ({samples},). Received: shape {tuple(value.shape)}"
+        )
+    labels = to_numpy(value)
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise ValueError(
+            f"`{name}` must hold labels 0 to {classes - 1}. "
+            f"Received: labels from {labels.min()} to {labels.max()}"
+        )
+    return labels

@@ -1,0 +1,74 @@
+"""Tensors on disk: safetensors files, written whole or not at all, and checked when read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+FilePath = str | os.PathLike[str]
+Tensors = dict[str, np.ndarray[Any, Any]]
+
+
+def write_tensors(path: FilePath, tensors: Tensors, metadata: dict[str, str]) -> None:
+    """Write a safetensors file; `path` holds either its old content or the whole new one."""
+    data = save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata=metadata)
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def read_tensors(path: FilePath) -> tuple[Tensors, dict[str, str]]:
+    """Read all tensors and the metadata; ValueError if it is no whole safetensors file."""
+    try:
+        with safe_open(os.fspath(path), framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except FileNotFoundError:
+        raise
+    except (SafetensorError, OSError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"`path` must be a safetensors file. Received: {os.fspath(path)!r}, {error}"
+        ) from None
+
+
+def check_tensors(
+    path: FilePath,
+    tensors: Mapping[str, Any],
+    shapes: Mapping[str, tuple[int, ...]],
+    ignore: Callable[[str], bool],
+) -> None:
+    """Check that a file holds exactly the expected tensors: names, shapes, finite numbers."""
+    received = f"Received: {os.fspath(path)!r}"
+    missing = sorted(shapes.keys() - tensors.keys())
+    unknown = sorted(name for name in tensors.keys() - shapes.keys() if not ignore(name))
+    if missing or unknown:
+        raise ValueError(
+            "`path` must hold the tensors of this model. "
+            f"{received}, missing {missing}, not of this model {unknown}"
+        )
+    for name, shape in shapes.items():
+        tensor = tensors[name]
+        if tuple(tensor.shape) != tuple(shape):
+            raise ValueError(
+                f"`path` must hold `{name}` of shape {tuple(shape)}. "
+                f"{received} with shape {tuple(tensor.shape)}"
+            )
+        if tensor.dtype.kind != "f" or not np.isfinite(tensor).all():
+            raise ValueError(
+                f"`path` must hold finite floating-point numbers in `{name}`. "
+                f"{received} with dtype {tensor.dtype}"
+            )

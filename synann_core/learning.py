@@ -1,0 +1,239 @@
+"""Learning with synapses: the loss, the local surprisal rule, and initial values that can learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._lib._arguments import Array, Call, Namespace
+from .tensor import _expect, _surprisal_synapse_tensor, _surprisal_synapse_tensor_vjp
+
+__all__ = ["cross_entropy", "cross_entropy_vjp", "initial_beta", "surprisal_rule"]
+
+# Initial values: each output has a few strong inhibitors, which together take about one nat away
+# and, being few, let T differ between samples; all others are nearly silent.
+_STRONG_BETA = 0.25
+_STRONGEST_BETA = 0.9
+_WEAK_TOTAL = 1e-3
+
+
+def cross_entropy(logits: Array, target: Array, /) -> Array:
+    """Cross-entropy of softmax(logits) and a target distribution, per sample, in nats.
+
+    ``L = −Σ_i target_i log softmax(logits)_i`` over the last axis.
+
+    Parameters
+    ----------
+    logits : array, shape (..., classes)
+    target : array, shape (..., classes)
+        Probabilities (one-hot for hard labels); need not sum to 1.
+
+    Returns
+    -------
+    array, shape (...), promoted dtype
+        Finite for finite logits, however large.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not a real floating-point array, or if the libraries differ.
+    ValueError
+        If the shapes differ or there is no class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import synann_core as syn
+    >>> float(syn.cross_entropy(np.zeros(2), np.array([1.0, 0.0])))
+    0.6931471805599453
+    """
+    call = Call(logits=logits, target=target)
+    _expect_classes(call)
+    return call.value(_cross_entropy)
+
+
+def cross_entropy_vjp(logits: Array, target: Array, /, grad: Array) -> tuple[Array, Array]:
+    """Gradients of `cross_entropy` for an upstream gradient.
+
+    Parameters
+    ----------
+    logits, target : array, shape (..., classes)
+    grad : array, shape (...), or number
+        Gradient of the total with respect to each sample's loss.
+
+    Returns
+    -------
+    glogits, gtarget : arrays, shape (..., classes)
+        ``(τ softmax(logits) − target)·grad`` with τ = Σ target, and ``−log softmax(logits)·grad``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `cross_entropy`; also if `grad` does not fit the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import synann_core as syn
+    >>> syn.cross_entropy_vjp(np.zeros(2), np.array([1.0, 0.0]), 1.0)[0]
+    array([-0.5,  0.5])
+    """
+    call = Call(logits=logits, target=target)
+    _expect_classes(call)
+    grad = call.shaped(grad, call.shape("logits")[:-1])
+    glogits, gtarget = call.gradients(_cross_entropy_vjp, grad)
+    return glogits, gtarget
+
+
+def surprisal_rule(
+    u: Array, v: Array, /, theta: Array, gamma: Array, target: Array
+) -> tuple[Array, Array]:
+    """Local learning rule in surprisal space: error times Bose-Einstein occupation.
+
+    With z = `surprisal_synapse_tensor`, p = softmax(−z) and the cross-entropy of p and the target,
+    ``∂L/∂γ_ij = (τ p_i − target_i) n_ij`` and ``∂L/∂θ_i = target_i − τ p_i``, τ = Σ target. Each
+    synapse needs only its own occupation n = BE(γ + v) and its output's error. A step is
+    ``gamma = max(gamma_min, gamma − rate · ggamma)``.
+
+    Parameters
+    ----------
+    u : array, shape (..., m), or 0-d or a number
+    v : array, shape (..., n)
+    theta : array, shape (m,), or 0-d or a number
+    gamma : array, shape (m, n)
+        As for `surprisal_synapse_tensor`.
+    target : array, shape (..., m)
+        Probabilities per output.
+
+    Returns
+    -------
+    gtheta, ggamma : arrays
+        Gradients of the loss summed over the batch, in the shapes and dtypes of theta and gamma.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `surprisal_synapse_tensor`; also if `target` does not fit the result.
+
+    Notes
+    -----
+    The published rule (equations 27–28 of the SynaNN paper) has one sign: it can only let β fade.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import synann_core as syn
+    >>> v, gamma = np.full(2, 0.7), np.full((2, 2), 0.7)
+    >>> gtheta, ggamma = syn.surprisal_rule(v, v, np.zeros(2), gamma, np.array([1.0, 0.0]))
+    >>> gtheta, ggamma.round(3)
+    (array([ 0.5, -0.5]), array([[-0.164, -0.164],
+           [ 0.164,  0.164]]))
+    """
+    call = Call(u=u, v=v, theta=theta, gamma=gamma)
+    target = call.shaped(target, _expect(call, "u", "theta", inputs="v", weights="gamma"), "target")
+    _, _, gtheta, ggamma = call.gradients(_surprisal_rule, target)
+    return gtheta, ggamma
+
+
+def initial_beta(
+    m: int, n: int, *, mean_input: float = 0.5, rng: int | np.random.Generator
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Initial strengths β with which a synapse tensor passes a signal on and can learn.
+
+    Sparse: every output has a few strong inhibitors (8 of about ¼ at `mean_input` = ½), the rest
+    share 1e-3. The mean of T is of order −1 and, other than for β ≈ 2/n everywhere, its standard
+    deviation over samples does not fade with n; measured in docs/numerics.md. No choice of β keeps
+    it from fading where `mean_input` itself falls like 1/n (the outputs of softmax).
+
+    Parameters
+    ----------
+    m, n : int
+        Outputs and inhibitory inputs, ≥ 0.
+    mean_input : float
+        Expected value of an input y, in (0, 1].
+    rng : int or numpy.random.Generator
+        Seed, or the generator to draw from.
+
+    Returns
+    -------
+    numpy.ndarray, shape (m, n), float64
+        In (0, 1). ``xp.asarray`` takes it to another library.
+
+    Raises
+    ------
+    TypeError
+        If `m` or `n` is no int, or `rng` neither int nor Generator.
+    ValueError
+        If `m` or `n` is negative or `mean_input` is outside (0, 1].
+
+    Examples
+    --------
+    >>> import synann_core as syn
+    >>> beta = syn.initial_beta(64, 64, rng=0)
+    >>> beta.shape, int((beta > 0.1).sum(axis=1).max())
+    ((64, 64), 8)
+    """
+    for name, size in (("m", m), ("n", n)):
+        if not isinstance(size, int | np.integer) or isinstance(size, bool):
+            raise TypeError(f"`{name}` must be an int. Received: {size!r}")
+        if size < 0:
+            raise ValueError(f"`{name}` must not be negative. Received: {size}")
+    if not 0.0 < mean_input <= 1.0:
+        raise ValueError(f"`mean_input` must be in (0, 1]. Received: {mean_input}")
+    generator = as_generator(rng)
+    strength = min(_STRONG_BETA * 0.5 / mean_input, _STRONGEST_BETA)
+    # At most half the inputs: of softmax's outputs, say, which sum to 1, all would always add up to
+    # the same T. What is missing then is made up by strength, as far as that goes.
+    count = min((n + 1) // 2, max(1, round(1.0 / (strength * mean_input))))
+    strength = min(1.0 / (max(count, 1) * mean_input), _STRONGEST_BETA)
+    beta = generator.uniform(0.5, 1.5, (m, n)) * (_WEAK_TOTAL / max(n, 1))
+    # The first `count` of a random order of the inputs, for every output its own.
+    strong = np.argsort(generator.random((m, n)), axis=1)[:, :count]
+    jitter = generator.uniform(0.9, 1.1, (m, count))
+    np.put_along_axis(beta, strong, strength * jitter, axis=1)
+    return beta
+
+
+def as_generator(rng: object) -> np.random.Generator:
+    """Generator from a seed; never from global state."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool):
+        return np.random.default_rng(int(rng))
+    raise TypeError(f"`rng` must be an int or a numpy.random.Generator. Received: {rng!r}")
+
+
+def _expect_classes(call: Call) -> None:
+    call.expect(logits=(..., "classes"))
+    shape = call.shape("logits")
+    call.expect(target=shape)
+    if shape[-1] == 0:
+        raise ValueError(f"`logits` must have at least one class. Received: shape {shape}")
+
+
+def _log_softmax(logits: Array, *, xp: Namespace) -> Array:
+    # The largest logit is a constant to the derivative, whatever it is: it cancels.
+    shifted = logits - xp.max(logits, axis=-1, keepdims=True)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
+
+
+def _cross_entropy(logits: Array, target: Array, *, xp: Namespace) -> Array:
+    return 0.0 - xp.sum(target * _log_softmax(logits, xp=xp), axis=-1)
+
+
+def _cross_entropy_vjp(
+    logits: Array, target: Array, grad: Array, *, xp: Namespace
+) -> tuple[Array, Array]:
+    log_p = _log_softmax(logits, xp=xp)
+    tau = xp.sum(target, axis=-1, keepdims=True)
+    grad = grad[..., None]
+    return grad * (tau * xp.exp(log_p) - target), -grad * log_p
+
+
+def _surprisal_rule(
+    u: Array, v: Array, theta: Array, gamma: Array, target: Array, *, xp: Namespace
+) -> tuple[Array, ...]:
+    z = _surprisal_synapse_tensor(u, v, theta, gamma, xp=xp)
+    glogits, _ = _cross_entropy_vjp(-z, target, xp.ones_like(z[..., 0]), xp=xp)
+    return _surprisal_synapse_tensor_vjp(u, v, theta, gamma, -glogits, xp=xp)

@@ -1,0 +1,402 @@
+"""SynaMLP: a small classifier around one synapse tensor, trained by hand-written backprop."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_jax_namespace
+
+from . import _network, optim
+from ._lib._arguments import Array, Namespace, silence
+from ._lib._checks import check_int, check_labels, check_option, check_unit_matrix, to_numpy
+from ._lib._files import FilePath, check_tensors, read_tensors, write_tensors
+from .learning import _log_softmax, as_generator, initial_beta
+from .odds import logit
+
+__all__ = ["SynaMLP"]
+
+History = dict[str, list[float]]
+Augment = Callable[[np.ndarray[Any, Any], np.random.Generator], np.ndarray[Any, Any]]
+_SCHEDULES = {"constant": optim.constant, "cosine": optim.cosine, "one_cycle": optim.one_cycle}
+_FORMAT = "synann.SynaMLP"
+
+
+class SynaMLP:
+    """Classifier Dense → batch norm → gate → synapse tensor (log output) → batch norm → Dense.
+
+    With ``SynaMLP(784, 280, 10)`` it is the network of the SynaNN paper. It takes and returns
+    arrays of any one namespace; the weights move to the namespace, dtype and device of the data
+    given to `fit`.
+
+    Parameters
+    ----------
+    in_features : int
+        Features of a sample.
+    hidden : int
+        Width of the square synapse tensor.
+    classes : int
+        Classes, ≥ 2.
+    layer : {"synapse", "dense", "none"}
+        What stands between the gate and the second batch norm. "dense" is a linear layer of the
+        same width and "none" nothing at all: the comparisons that show what the synapse adds.
+    gate : {"sigmoid", "softmax"}
+        Makes probabilities of the first layer's output.
+    dropout : float
+        Probability, in [0, 1), with which an input of the last layer is dropped in training.
+    seed : int
+        Seed of the initial weights.
+
+    Attributes
+    ----------
+    weights : dict of str to array
+        Trainable tensors and the running statistics of batch norm, by their names in files.
+    parameter_count : int
+        Number of trainable parameters.
+
+    Raises
+    ------
+    TypeError
+        If a size or the seed is no int.
+    ValueError
+        If a size is too small, an option unknown, or `dropout` out of range.
+
+    Notes
+    -----
+    α is left out: after the log output it would add a constant, which batch norm subtracts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import synann_core as syn
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.random((200, 4))
+    >>> y = (X[:, 0] > X[:, 1]).astype(int)
+    >>> model = syn.SynaMLP(4, 8, 2)
+    >>> history = model.fit(X, y, epochs=30, batch_size=20)
+    >>> model.score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: int,
+        classes: int,
+        *,
+        layer: str = "synapse",
+        gate: str = "sigmoid",
+        dropout: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.in_features = check_int("in_features", in_features, 1)
+        self.hidden = check_int("hidden", hidden, 1)
+        self.classes = check_int("classes", classes, 2)
+        self.layer = check_option("layer", layer, ("synapse", "dense", "none"))
+        self.gate = check_option("gate", gate, ("sigmoid", "softmax"))
+        if not (isinstance(dropout, int | float) and 0.0 <= dropout < 1.0):
+            raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
+        self.dropout = float(dropout)
+        self.weights: dict[str, Array] = self._initial_weights(
+            np.random.default_rng(check_int("seed", seed, 0))
+        )
+
+    def _initial_weights(self, rng: np.random.Generator) -> dict[str, Array]:
+        weights: dict[str, Array] = {}
+
+        def dense(name: str, outputs: int, inputs: int) -> None:
+            bound = inputs**-0.5
+            weights[f"{name}.weight"] = rng.uniform(-bound, bound, (outputs, inputs))
+            weights[f"{name}.bias"] = rng.uniform(-bound, bound, outputs)
+
+        def norm(name: str) -> None:
+            for key, value in _NORM_START.items():
+                weights[f"{name}.{key}"] = np.full(self.hidden, value)
+
+        dense("hidden", self.hidden, self.in_features)
+        norm("norm1")
+        if self.layer == "dense":
+            dense("dense", self.hidden, self.hidden)
+        elif self.layer == "synapse":
+            mean = 0.5 if self.gate == "sigmoid" else 1.0 / self.hidden
+            beta = initial_beta(self.hidden, self.hidden, mean_input=mean, rng=rng)
+            weights["synapse.beta_logit"] = logit(beta)
+        norm("norm2")
+        dense("output", self.classes, self.hidden)
+        return weights
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trainable parameters."""
+        return sum(int(np.prod(w.shape)) for k, w in self.weights.items() if _trainable(k))
+
+    def fit(
+        self,
+        X: Array,
+        y: Array,
+        /,
+        *,
+        epochs: int = 20,
+        batch_size: int = 100,
+        optimizer: optim.SGD | optim.Adam | None = None,
+        schedule: str | optim.Schedule = "one_cycle",
+        validation: tuple[Array, Array] | None = None,
+        augment: Augment | None = None,
+        callback: Callable[[dict[str, float]], object] | None = None,
+        rng: int | np.random.Generator = 0,
+    ) -> History:
+        """Train on labelled samples, continuing from the present weights.
+
+        Parameters
+        ----------
+        X : array, shape (samples, in_features), float32 or float64
+            Features in [0, 1].
+        y : integer array, shape (samples,)
+            Labels 0 … classes − 1, of the library of X or NumPy.
+        epochs, batch_size : int
+            Passes over the data; samples per step (the last batch of a pass may be smaller).
+        optimizer : SGD or Adam
+            Adam(learning_rate=0.005) by default.
+        schedule : {"one_cycle", "cosine", "constant"} or callable
+            Factor of the learning rate as a function of progress in [0, 1].
+        validation : (X, y), optional
+            Data to score after each epoch.
+        augment : callable, optional
+            ``augment(batch, rng)`` returns a changed copy of a NumPy batch, in [0, 1].
+        callback : callable, optional
+            Called after each epoch with its entry of the history.
+        rng : int or numpy.random.Generator
+            For the order of samples, dropout and `augment`: the same on every library.
+
+        Returns
+        -------
+        dict of lists, one entry an epoch
+            "loss" (nats) and "accuracy" over the epoch's batches as they were seen in training,
+            and "val_accuracy" if there is validation data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If data or options have the wrong kind, shape or range, or hold NaN; the model is then
+            as it was.
+        """
+        X, labels = self._check_data(X, y)
+        if validation is not None:
+            val_X, val_labels = self._check_data(*validation, prefix="validation ")
+        check_int("epochs", epochs, 0)
+        check_int("batch_size", batch_size, 1)
+        optimizer = optim.Adam(learning_rate=0.005) if optimizer is None else optimizer
+        if isinstance(schedule, str):
+            schedule = _SCHEDULES[check_option("schedule", schedule, tuple(_SCHEDULES))]
+        rng = as_generator(rng)
+        if X.shape[0] == 0:
+            raise ValueError(f"`X` must hold samples. Received: shape {tuple(X.shape)}")
+
+        xp = array_namespace(X)
+        weights = self._weights_like(X)
+        trainable = {k: w for k, w in weights.items() if _trainable(k)}
+        state = optimizer.init(trainable)
+        step = _step(xp)
+        one_hot = np.eye(self.classes)
+        host = to_numpy(X) if augment is not None else None
+        batches = _batch_slices(X.shape[0], batch_size)
+        history: History = {}
+        done = 0
+        for _ in range(epochs):
+            order = rng.permutation(X.shape[0])
+            loss = correct = 0.0
+            for batch in batches:
+                rows = order[batch]
+                if host is not None and augment is not None:
+                    x = augment(host[rows], rng)
+                else:
+                    x = xp.take(X, xp.asarray(rows, device=device(X)), axis=0)
+                keep = None
+                if self.dropout:
+                    kept = rng.random((rows.size, self.hidden)) >= self.dropout
+                    keep = _like(kept / (1.0 - self.dropout), X, xp)
+                target = _like(one_hot[labels[rows]], X, xp)
+                rate = optimizer.learning_rate * schedule(done / (len(batches) * epochs))
+                with silence(xp):
+                    batch_loss, out, weights, state = step(
+                        weights,
+                        state,
+                        _like(x, X, xp),
+                        target,
+                        keep,
+                        rate,
+                        optimizer=optimizer,
+                        layer=self.layer,
+                        gate=self.gate,
+                        xp=xp,
+                    )
+                loss += float(batch_loss) * rows.size
+                correct += float(np.sum(to_numpy(xp.argmax(out, axis=1)) == labels[rows]))
+                done += 1
+            # Once an epoch, whole: an interrupted call leaves the last finished epoch's weights.
+            self.weights = weights
+            entry = {"loss": loss / X.shape[0], "accuracy": correct / X.shape[0]}
+            if validation is not None:
+                entry["val_accuracy"] = self.score(val_X, val_labels)
+            for key, value in entry.items():
+                history.setdefault(key, []).append(value)
+            if callback is not None:
+                callback(entry)
+        return history
+
+    def decision_function(self, X: Array, /) -> Array:
+        """Logits, shape (samples, classes), for features X in [0, 1]."""
+        X = check_unit_matrix("X", X, self.in_features)
+        xp = array_namespace(X)
+        weights = self._weights_like(X)
+        run = functools.partial(_network.logits, layer=self.layer, gate=self.gate, xp=xp)
+        with silence(xp):
+            chunks = [run(weights, X[rows, :]) for rows in _batch_slices(X.shape[0], 1000)]
+        return xp.concat(chunks, axis=0) if chunks else run(weights, X)
+
+    def predict_proba(self, X: Array, /) -> Array:
+        """Class probabilities, shape (samples, classes), for features X in [0, 1]."""
+        logits = self.decision_function(X)
+        xp = array_namespace(X)
+        return xp.exp(_log_softmax(logits, xp=xp))
+
+    def predict(self, X: Array, /) -> Array:
+        """Most probable class of each sample, an integer array of shape (samples,)."""
+        return array_namespace(X).argmax(self.decision_function(X), axis=1)
+
+    def score(self, X: Array, y: Array, /) -> float:
+        """Share of samples whose most probable class is the label, in [0, 1]."""
+        X, labels = self._check_data(X, y)
+        return float(np.mean(to_numpy(self.predict(X)) == labels))
+
+    def explain(self, X: Array, /) -> tuple[Array, Array]:
+        """Take every logit apart, exactly: a constant and one part for each input of the synapse.
+
+        Parameters
+        ----------
+        X : array, shape (samples, in_features)
+            Features in [0, 1].
+
+        Returns
+        -------
+        constant : array, shape (classes,)
+        parts : array, shape (samples, classes, hidden)
+            ``decision_function(X) = constant + parts.sum(-1)`` to rounding. Input j's part is its
+            excitation log y_j and what its inhibition adds to all outputs (`contributions`), scaled
+            by batch norm and output weights. Memory O(samples·hidden²).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `fit`.
+        """
+        X = check_unit_matrix("X", X, self.in_features)
+        xp = array_namespace(X)
+        with silence(xp):
+            return _network.parts(self._weights_like(X), X, layer=self.layer, gate=self.gate, xp=xp)
+
+    def save(self, path: FilePath, /) -> None:
+        """Write weights and configuration as one safetensors file, whole or not at all."""
+        config = {key: getattr(self, key) for key in _CONFIG}
+        tensors = {name: to_numpy(weight) for name, weight in self.weights.items()}
+        write_tensors(path, tensors, {"format": _FORMAT, "config": json.dumps(config)})
+
+    def load(self, path: FilePath, /) -> None:
+        """Read the weights of a safetensors file into this model.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is damaged, or does not hold this model's tensors in their shapes; the model
+            is then as it was.
+        """
+        tensors, _ = read_tensors(path)
+        shapes = {name: tuple(weight.shape) for name, weight in self.weights.items()}
+        # torch's BatchNorm also counts its batches; nothing here needs that.
+        check_tensors(path, tensors, shapes, lambda name: name.endswith(".num_batches_tracked"))
+        self.weights = {name: tensors[name] for name in shapes}
+
+    @classmethod
+    def from_file(cls, path: FilePath, /) -> SynaMLP:
+        """Make the model that `save` wrote; raises as `load` does."""
+        _, metadata = read_tensors(path)
+        try:
+            config = json.loads(metadata["config"])
+            model = cls(**{key: config[key] for key in _CONFIG})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"`path` must be a file written by SynaMLP.save. Received: {path!r}, {error!r}"
+            ) from None
+        model.load(path)
+        return model
+
+    def _check_data(self, X: Array, y: Array, prefix: str = "") -> tuple[Array, Any]:
+        X = check_unit_matrix(f"{prefix}X", X, self.in_features)
+        return X, check_labels(f"{prefix}y", y, X.shape[0], self.classes)
+
+    def _weights_like(self, X: Array) -> dict[str, Array]:
+        """The weights in the namespace, dtype and device of X."""
+        xp = array_namespace(X)
+        return {name: _like(weight, X, xp) for name, weight in self.weights.items()}
+
+
+_CONFIG = ("in_features", "hidden", "classes", "layer", "gate", "dropout")
+_NORM_START = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
+
+
+def _trainable(name: str) -> bool:
+    return ".running_" not in name
+
+
+def _like(value: Array, reference: Array, xp: Namespace) -> Array:
+    """`value` (of the same library, or else by way of NumPy) as an array like `reference`."""
+    if array_namespace(value) is not xp:
+        value = to_numpy(value)
+    return xp.asarray(value, dtype=reference.dtype, device=device(reference))
+
+
+def _batch_slices(samples: int, size: int) -> list[slice]:
+    """Slices of `size`; a last batch of one joins the one before, for it has no variance."""
+    starts = list(range(0, samples, size))
+    if len(starts) > 1 and samples - starts[-1] == 1:
+        starts.pop()
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], samples], strict=True)]
+
+
+def _step(xp: Namespace) -> Callable[..., Any]:
+    return _jitted_step() if is_jax_namespace(xp) else _train
+
+
+@functools.cache
+def _jitted_step() -> Callable[..., Any]:
+    import jax
+
+    step: Callable[..., Any] = jax.jit(_train, static_argnames=("optimizer", "layer", "gate", "xp"))
+    return step
+
+
+def _train(
+    weights: dict[str, Array],
+    state: dict[str, Any],
+    x: Array,
+    target: Array,
+    keep: Array | None,
+    rate: Any,
+    *,
+    optimizer: optim.SGD | optim.Adam,
+    layer: str,
+    gate: str,
+    xp: Namespace,
+) -> tuple[Array, Array, dict[str, Array], dict[str, Any]]:
+    """One step: loss, logits, new weights, new optimizer state."""
+    loss, out, gradients, running = _network.train_step(
+        weights, x, target, keep, layer=layer, gate=gate, xp=xp
+    )
+    trainable = {k: weights[k] for k in gradients}
+    new, state = optimizer.update(trainable, gradients, state, rate)
+    return loss, out, {**weights, **new, **running}, state
