@@ -176,7 +176,7 @@ def _logit(p: Array, *, xp: Namespace) -> Array:
     middle = low > 0.25
     # There high/low − 1 = |2p − 1|/low without cancellation. Not atanh: XLA's is 100 ulp off.
     excess = xp.where(upper, 2.0 * p - 1.0, 1.0 - 2.0 * p)
-    near = xp.log1p(xp.where(middle, excess / low, 0.0))
+    near = xp.log1p(xp.where(middle, excess, 0.0) / xp.where(middle, low, 1.0))
     far = xp.log(xp.where(middle, 1.0, low) / high)
     value = xp.where(middle, -near, far)
     return xp.where(upper, -value, value)
