@@ -170,14 +170,14 @@ def _odds(p: Array, *, xp: Namespace) -> Array:
 
 def _logit(p: Array, *, xp: Namespace) -> Array:
     # By symmetry the logarithm of odds below 1: above ½ it is negated, and derivatives at p = 1
-    # are not 0 · inf.
+    # are not 0 · inf; nor are those at 0, as no quotient is taken.
     upper = p >= 0.5
-    low, high = xp.where(upper, 1.0 - p, p), xp.where(upper, p, 1.0 - p)
+    low = xp.where(upper, 1.0 - p, p)
     middle = low > 0.25
-    # There high/low − 1 = |2p − 1|/low without cancellation. Not atanh: XLA's is 100 ulp off.
+    # There (1 − low)/low − 1 = |2p − 1|/low without cancellation. Not atanh: XLA's is 100 ulp off.
     excess = xp.where(upper, 2.0 * p - 1.0, 1.0 - 2.0 * p)
     near = xp.log1p(xp.where(middle, excess, 0.0) / xp.where(middle, low, 1.0))
-    far = xp.log(xp.where(middle, 1.0, low) / high)
+    far = xp.log(low) - xp.log1p(-xp.where(middle, 0.0, low))
     value = xp.where(middle, -near, far)
     return xp.where(upper, -value, value)
 
