@@ -1,0 +1,52 @@
+# Everything sets itself up in .venv; only Python 3.11+ with pip and venv, and make, are needed.
+#   make demo    train on handwritten digits, with pictures in outputs/
+#   make test    all tests, on NumPy, array-api-strict, torch and JAX
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Versions that were tested together. Without the file: make demo CONSTRAINTS=
+CONSTRAINTS ?= -c requirements/tested.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS)
+
+.PHONY: demo digits-seeds test lint wheel golden clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python examples/digits.py
+
+digits-seeds: $(VENV)/.demo
+	$(BIN)/python examples/digits.py --seeds 5
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# The built wheel, in an environment that holds nothing else.
+wheel: $(VENV)/.test
+	rm -rf dist .wheel-venv
+	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/check-wheel-contents dist
+	$(PYTHON) -m venv .wheel-venv
+	.wheel-venv/bin/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS) dist/*.whl
+	cd .wheel-venv && bin/python -c "import synann_core as syn; \
+	print('wheel:', syn.__file__.split('/')[-2], float(syn.synapse(0.9, 0.2, beta=0.5)))"
+
+golden: $(VENV)/.test
+	$(BIN)/python -m reference.golden
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml requirements/tested.txt | $(VENV)/bin/python
+	$(PIP) -e ".[examples]"
+	touch $@
+
+$(VENV)/.test: pyproject.toml requirements/tested.txt requirements/dev.txt | $(VENV)/bin/python
+	$(PIP) -e ".[examples,test,torch,jax]" -r requirements/dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) .wheel-venv dist build outputs
