@@ -12,6 +12,7 @@ operations and fixed trees touch a row, so that a row's bits do not depend on it
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -113,7 +114,9 @@ def _jitted(function: Callable[..., Any]) -> Callable[..., Any]:
     # One jitted function per kernel: an eager scan would be traced and compiled at every call.
     import jax
 
-    compiled: Callable[..., Any] = jax.jit(function, static_argnames=("floor", "group", "xp"))
+    # jax refuses names that the function does not have.
+    options = inspect.getfullargspec(function).kwonlyargs
+    compiled: Callable[..., Any] = jax.jit(function, static_argnames=options)
     return compiled
 
 
