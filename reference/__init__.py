@@ -1,5 +1,4 @@
-"""The library's formulas written again: slow, obvious NumPy from the theory, to say what is right.
+"""Slow, obvious NumPy written straight from the theory, and golden outputs: what is right.
 
-Nothing here imports synann_core. Forward functions propagate complex numbers, so that
-`differentiate.complex_step` gives derivatives without cancellation.
+Imports nothing from the library, and is never shipped with it.
 """
