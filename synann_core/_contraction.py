@@ -62,15 +62,16 @@ def surprisal_factors(v: Array, gamma: Array, *, xp: Namespace) -> Factors:
     return Factors(xp.exp(-v), -xp.expm1(-v), xp.exp(-gamma), -xp.expm1(-gamma), floor, 1)
 
 
-def log_complement(p: Array, q: Array, xp: Namespace) -> Array:
+def log_complement(p: Array, q: Array, smooth: Array, xp: Namespace) -> Array:
     """Log p where q = 1 − p is known as well: relatively accurate at both ends.
 
     log1p(−q) where q < ½ and log p = log ½ + log 2p elsewhere, each term being 0 or log ½ where the
-    other one rules: on NumPy much faster than a choice by `where`. Derivatives are those of log p.
+    other one rules: on NumPy much faster than a choice by `where`. Derivatives are those of
+    log `smooth`, which is p kept away from 0.
     """
     half, one = constant(0.5, p, xp), constant(1.0, p, xp)
     value = log_one_minus(xp.minimum(q, half), xp) + xp.log(xp.minimum(p + p, one))
-    return attach(value, lambda: xp.log(p), xp)
+    return attach(value, lambda: xp.log(smooth), xp)
 
 
 def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
@@ -167,7 +168,7 @@ def _block_log_product(
         q = q[:, :half, :] + f[:, :half, :] * q[:, half:, :]
         f = f[:, :half, :] * f[:, half:, :]
         group //= 2
-    return _tree(xp.add, log_complement(f, q, xp), 1), _tree(xp.minimum, least, 1)
+    return _tree(xp.add, log_complement(f, q, f, xp), 1), _tree(xp.minimum, least, 1)
 
 
 def _factors(

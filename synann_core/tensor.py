@@ -445,8 +445,7 @@ def _contributions(y: Array, beta: Array, *, xp: Namespace) -> Array:
     f = (1.0 - y) + y * (1.0 - beta)
     floor = constant(float(xp.finfo(q.dtype).eps) / 2, q, xp)
     floored = attach(xp.maximum(f, floor), lambda: 1.0 - q, xp)
-    value = log_complement(f, q, xp)
-    return 0.0 - attach(value, lambda: log_complement(floored, q, xp), xp)
+    return 0.0 - log_complement(f, q, floored, xp)
 
 
 def _synapse_tensor(x: Array, y: Array, alpha: Array, beta: Array, *, xp: Namespace) -> Array:
