@@ -64,7 +64,7 @@ POINTS = [1e-9, 1e-3, 0.25, 0.4999, 0.5, 0.7, 0.999]
 FUNCTIONS = {
     "surprisal": POINTS,
     "probability": [*POINTS, 2.0, 30.0],
-    "complement": [*POINTS, LOG_2, 2.0, 30.0],
+    "complement": [*POINTS, LOG_2, 2.0, 10.0, 20.0, 30.0],
     "bose_einstein": [*POINTS, 2.0, 30.0],
     "odds": POINTS,
     "expit": [-30.0, -1.0, *POINTS, 2.0, 30.0],
