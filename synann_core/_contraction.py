@@ -21,7 +21,13 @@ import numpy as np
 from array_api_compat import device, is_jax_namespace
 
 from ._lib._arguments import Array, Namespace, constant
-from ._lib._autodiff import attach, rematerialise, stop_gradient
+from ._lib._autodiff import (
+    attach,
+    rematerialise,
+    stop_gradient,
+    torch_wants_gradients,
+    with_torch_gradient,
+)
 from .surprisal import log_one_minus, surprisal_floor
 
 # Factors j handled together. JAX holds all rows of a block at once, the eager loop a chunk of them.
@@ -82,7 +88,20 @@ def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     """
     _keep_freed_memory()
     run = _jitted(_log_product) if is_jax_namespace(xp) else _log_product
-    return run(*factors.arrays, floor=factors.floor, group=factors.group, xp=xp)
+    run = functools.partial(run, floor=factors.floor, group=factors.group, xp=xp)
+    if not torch_wants_gradients(xp, *factors.arrays):
+        exact, guarded = run(*factors.arrays)
+        return exact, guarded
+
+    def vjp(
+        y: Array, y_bar: Array, beta: Array, beta_bar: Array, exact: Array, guarded: Array
+    ) -> tuple[Array | None, ...]:
+        grad = exact + guarded  # both have the derivatives of the guarded one
+        gy, gbeta = _log_product_vjp(y, y_bar, beta, beta_bar, grad, floor=factors.floor, xp=xp)
+        return gy, None, gbeta, None
+
+    exact, guarded = with_torch_gradient(run, vjp, *factors.arrays)
+    return exact, guarded
 
 
 def log_product_vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
@@ -128,7 +147,7 @@ def _log_product(
     size = _block_size(n, group, xp)
     columns = [_columns(a, size, pad, xp) for a, pad in ((beta, 0.0), (beta_bar, 1.0))]
     block = rematerialise(
-        functools.partial(_block_log_product, floor=floor, group=group, xp=xp), xp, y, beta
+        functools.partial(_block_log_product, floor=floor, group=group, xp=xp), xp
     )
 
     def step(carry: tuple[Array, Array, Array], part: tuple[Array, ...]) -> tuple[Any, None]:
@@ -206,7 +225,7 @@ def _log_product_vjp(
         gy = _tree(xp.add, ratio * beta[None, :, :], 2)
         return gy, _tree(xp.add, ratio * y[:, :, None], 0)
 
-    block = rematerialise(block, xp, y, beta, grad)
+    block = rematerialise(block, xp)
     gys = []
     gbeta = gbeta_error = xp.zeros_like(columns[0])
     for rows in _row_chunks(y.shape[0], size * m, xp):
@@ -247,7 +266,7 @@ def _log_product_jvp(
         dq = dy[:, :, None] * beta[None, :, :] + y[:, :, None] * dbeta[None, :, :]
         return -_tree(xp.add, dq / f, 1)
 
-    block = rematerialise(block, xp, y, beta, dy, dbeta)
+    block = rematerialise(block, xp)
 
     def step(carry: tuple[Array, Array], part: tuple[Array, ...]) -> tuple[Any, None]:
         return _add_exactly(*carry, block(*part)), None
