@@ -24,7 +24,6 @@ from ._lib._arguments import (
     Shape,
     broadcast_shape,
     constant,
-    namespace_of,
     sum_to_shape,
 )
 from ._lib._autodiff import attach
@@ -175,8 +174,8 @@ def log_transmission_variant(y: Array, /, beta: Array) -> str:
 
     Raises
     ------
-    TypeError
-        If the arguments are not arrays of one library.
+    TypeError, ValueError
+        As for `log_transmission`.
 
     Examples
     --------
@@ -185,7 +184,7 @@ def log_transmission_variant(y: Array, /, beta: Array) -> str:
     >>> syn.log_transmission_variant(np.ones(3), np.ones((2, 3)))
     'array-api'
     """
-    namespace_of(y=y, beta=beta)
+    _expect(Call(y=y, beta=beta))
     return "jax-scan" if is_jax_array(y) else "array-api"
 
 
@@ -395,14 +394,14 @@ def surprisal_synapse_tensor_vjp(
 def _expect(call: Call, *outputs: str, inputs: str = "y", weights: str = "beta") -> Shape:
     """Check the shapes of a synapse tensor's arguments and return the result's shape."""
     patterns: dict[str, tuple[object, ...]] = {weights: ("m", "n"), inputs: (..., "n")}
-    batch = {inputs: call.shape(inputs)[:-1]}
+    batched = {inputs: call.shape(inputs)}
     if outputs and call.shape(outputs[0]):
         patterns[outputs[0]] = (..., "m")
-        batch[outputs[0]] = call.shape(outputs[0])[:-1]
+        batched[outputs[0]] = call.shape(outputs[0])
     if outputs and call.shape(outputs[1]):
         patterns[outputs[1]] = ("m",)
     call.expect(**patterns)
-    return (*broadcast_shape(**batch), call.shape(weights)[0])
+    return (*broadcast_shape(1, **batched), call.shape(weights)[0])
 
 
 def _with_batch(value: Array, y: Array, xp: Namespace) -> Array:

@@ -53,17 +53,22 @@ def namespace_of(**arguments: object) -> Namespace | None:
     return found[first]
 
 
-def broadcast_shape(**shapes: Shape) -> Shape:
-    """Shape that the named shapes broadcast to; ValueError names them if there is none."""
+def broadcast_shape(own_axes: int = 0, /, **shapes: Shape) -> Shape:
+    """Shape that the named shapes broadcast to; ValueError names them if there is none.
+
+    With `own_axes`, each shape keeps that many last axes to itself and the leading ones count.
+    """
     result: list[int] = []
-    for axis in range(1, max((len(s) for s in shapes.values()), default=0) + 1):
-        sizes = [s[-axis] for s in shapes.values() if len(s) >= axis]
+    leading = [tuple(s[: len(s) - own_axes]) for s in shapes.values()]
+    for axis in range(1, max((len(s) for s in leading), default=0) + 1):
+        sizes = [s[-axis] for s in leading if len(s) >= axis]
         size = next((size for size in sizes if size != 1), 1)
         if any(other not in (1, size) for other in sizes):
             names = ", ".join(f"`{name}`" for name in shapes)
             received = ", ".join(f"{name} {tuple(s)}" for name, s in shapes.items())
+            what = "leading axes" if own_axes else "shapes"
             raise ValueError(
-                f"{names} must have shapes that broadcast together. Received: {received}"
+                f"{names} must have {what} that broadcast together. Received: {received}"
             )
         result.append(size)
     return tuple(reversed(result))
