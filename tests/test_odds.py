@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import synann_core as syn
+from reference import high_precision
 from tests.helpers import EPS, TINY, assert_relative
 from tests.points import check_ulp, near_one, probabilities, shuffled, surprisals
 
@@ -17,9 +18,9 @@ def both_signs(dtype):
 
 
 FORMULAS = {
-    "odds": (syn.odds, lambda p: p / (1 - p), probabilities),
-    "logit": (syn.logit, lambda p: mpmath.log(p / (1 - p)), probabilities),
-    "expit": (syn.expit, lambda z: 1 / (1 + mpmath.exp(-z)), both_signs),
+    "odds": (syn.odds, high_precision.odds, probabilities),
+    "logit": (syn.logit, high_precision.logit, probabilities),
+    "expit": (syn.expit, high_precision.expit, both_signs),
 }
 
 # (function, argument, value, derivative by autodiff)
@@ -43,19 +44,11 @@ def test_accuracy(xp, dtype, name):
     check_ulp(xp, name, function, formula, [points(dtype)])
 
 
-def ratio_exactly(p, q):
-    return p / (1 - p) * (1 - q) / q
-
-
-def swap_exactly(x, y, beta):
-    return x / y * (1 - beta * y) / (1 - beta * x)
-
-
 @pytest.mark.parametrize("columns", [shuffled, near_one], ids=["all", "near one"])
 def test_accuracy_of_ratios(xp, dtype, columns):
     x, y, beta = shuffled(probabilities, dtype, 3) if columns is shuffled else near_one(dtype, 3)
-    check_ulp(xp, "odds_ratio", syn.odds_ratio, ratio_exactly, [x, y])
-    check_ulp(xp, "swap_ratio", syn.swap_ratio, swap_exactly, [x, y, beta])
+    check_ulp(xp, "odds_ratio", syn.odds_ratio, high_precision.odds_ratio, [x, y])
+    check_ulp(xp, "swap_ratio", syn.swap_ratio, high_precision.swap_ratio, [x, y, beta])
 
 
 @pytest.mark.parametrize(("function", "at", "value"), [row[:3] for row in BOUNDARIES])

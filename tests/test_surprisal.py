@@ -7,19 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import synann_core as syn
+from reference import high_precision
 from tests.helpers import EPS, TINY, assert_relative
 from tests.points import check_ulp, near_one, probabilities, shuffled, surprisals
 
-
-def complement_exactly(w):
-    return -mpmath.log(-mpmath.expm1(-w))
-
-
 FORMULAS = {
-    "surprisal": (syn.surprisal, lambda p: -mpmath.log(p), probabilities),
-    "probability": (syn.probability, lambda u: mpmath.exp(-u), surprisals),
-    "complement": (syn.complement, complement_exactly, surprisals),
-    "bose_einstein": (syn.bose_einstein, lambda w: 1 / mpmath.expm1(w), surprisals),
+    "surprisal": (syn.surprisal, high_precision.surprisal, probabilities),
+    "probability": (syn.probability, high_precision.probability, surprisals),
+    "complement": (syn.complement, high_precision.complement, surprisals),
+    "bose_einstein": (syn.bose_einstein, high_precision.bose_einstein, surprisals),
 }
 
 # (function, argument, value, derivative by autodiff). The derivative of the complement at 0 is
@@ -51,15 +47,13 @@ def between(energy, mu):
 def test_accuracy_of_bose_einstein_with_chemical_potential(xp, dtype):
     # energy − μ is not a floating-point number here: rounding it first costs up to 500 ulp.
     energy, gamma = shuffled(surprisals, dtype, 2)
-    formula = lambda e, mu: 1 / mpmath.expm1(e - mu)  # noqa: E731
-    check_ulp(xp, "occupation", between, formula, [energy, -gamma])
+    check_ulp(xp, "occupation", between, high_precision.bose_einstein, [energy, -gamma])
 
 
 def test_accuracy_of_cancelling_chemical_potential(xp, dtype):
     energy, mu = near_one(dtype, 2)
     energy, mu = np.maximum(energy, mu), np.minimum(energy, mu) * (1 - EPS[dtype])
-    formula = lambda e, mu: 1 / mpmath.expm1(e - mu)  # noqa: E731
-    check_ulp(xp, "condensate", between, formula, [energy, mu.astype(dtype)])
+    check_ulp(xp, "condensate", between, high_precision.bose_einstein, [energy, mu.astype(dtype)])
 
 
 @pytest.mark.parametrize(("function", "at", "value"), [row[:3] for row in BOUNDARIES])

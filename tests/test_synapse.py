@@ -9,18 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import synann_core as syn
+from reference import high_precision
 from tests.helpers import EPS, TINY, assert_close, assert_relative
 from tests.points import check_ulp, near_one, probabilities, shuffled, surprisals
 
 BITS = [0.0, 1.0]
-
-
-def synapse_exactly(x, y, alpha, beta):
-    return alpha * x * (1 - beta * y)
-
-
-def surprisal_exactly(u, v, theta, gamma):
-    return theta + u - mpmath.log(-mpmath.expm1(-(gamma + v)))
 
 
 def inhibition(v, gamma):
@@ -28,17 +21,17 @@ def inhibition(v, gamma):
 
 
 def inhibition_exactly(v, gamma):
-    return -mpmath.log(-mpmath.expm1(-(gamma + v)))
+    return high_precision.complement(gamma + v)
 
 
 def test_accuracy_in_probability_space(xp, dtype):
-    check_ulp(xp, "all", syn.synapse, synapse_exactly, shuffled(probabilities, dtype, 4))
-    check_ulp(xp, "near one", syn.synapse, synapse_exactly, near_one(dtype, 4))
+    check_ulp(xp, "all", syn.synapse, high_precision.synapse, shuffled(probabilities, dtype, 4))
+    check_ulp(xp, "near one", syn.synapse, high_precision.synapse, near_one(dtype, 4))
 
 
 def test_accuracy_in_surprisal_space(xp, dtype):
     columns = shuffled(surprisals, dtype, 4)
-    check_ulp(xp, "synapse", syn.surprisal_synapse, surprisal_exactly, columns)
+    check_ulp(xp, "synapse", syn.surprisal_synapse, high_precision.surprisal_synapse, columns)
     # Alone, the inhibition is as small as e^(−γ−v): the rounding of γ + v must not show.
     check_ulp(xp, "inhibition", inhibition, inhibition_exactly, columns[:2])
 
