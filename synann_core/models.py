@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -189,6 +191,8 @@ class SynaMLP:
         check_int("epochs", epochs, 0)
         check_int("batch_size", batch_size, 1)
         optimizer = optim.Adam(learning_rate=0.005) if optimizer is None else optimizer
+        if not isinstance(optimizer, optim.SGD | optim.Adam):
+            raise TypeError(f"`optimizer` must be an SGD or an Adam. Received: {optimizer!r}")
         if isinstance(schedule, str):
             schedule = _SCHEDULES[check_option("schedule", schedule, tuple(_SCHEDULES))]
         rng = as_generator(rng)
@@ -265,7 +269,8 @@ class SynaMLP:
 
     def predict(self, X: Array, /) -> Array:
         """Most probable class of each sample, an integer array of shape (samples,)."""
-        return array_namespace(X).argmax(self.decision_function(X), axis=1)
+        logits = self.decision_function(X)
+        return array_namespace(X).argmax(logits, axis=1)
 
     def score(self, X: Array, y: Array, /) -> float:
         """Share of samples whose most probable class is the label, in [0, 1]."""
@@ -316,23 +321,23 @@ class SynaMLP:
             is then as it was.
         """
         tensors, _ = read_tensors(path)
-        shapes = {name: tuple(weight.shape) for name, weight in self.weights.items()}
-        # torch's BatchNorm also counts its batches; nothing here needs that.
-        check_tensors(path, tensors, shapes, lambda name: name.endswith(".num_batches_tracked"))
-        self.weights = {name: tensors[name] for name in shapes}
+        self.weights = _checked(path, tensors, {key: getattr(self, key) for key in _CONFIG})
 
     @classmethod
     def from_file(cls, path: FilePath, /) -> SynaMLP:
         """Make the model that `save` wrote; raises as `load` does."""
-        _, metadata = read_tensors(path)
+        tensors, metadata = read_tensors(path)
         try:
             config = json.loads(metadata["config"])
+            # The tensors first: what a damaged configuration asks for may not fit into memory.
+            weights = _checked(path, tensors, config)
             model = cls(**{key: config[key] for key in _CONFIG})
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f"`path` must be a file written by SynaMLP.save. Received: {path!r}, {error!r}"
+                "`path` must be a file written by SynaMLP.save. "
+                f"Received: {os.fspath(path)!r}, {error}"
             ) from None
-        model.load(path)
+        model.weights = weights
         return model
 
     def _check_data(self, X: Array, y: Array, prefix: str = "") -> tuple[Array, Any]:
@@ -347,6 +352,32 @@ class SynaMLP:
 
 _CONFIG = ("in_features", "hidden", "classes", "layer", "gate", "dropout")
 _NORM_START = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
+
+
+def _checked(path: FilePath, tensors: dict[str, Any], config: dict[str, Any]) -> dict[str, Array]:
+    """The tensors of a file, if they are those of a model with this configuration."""
+    hidden, layer = config["hidden"], config["layer"]
+    shapes = {
+        "hidden.weight": (hidden, config["in_features"]),
+        "hidden.bias": (hidden,),
+        **{f"norm1.{key}": (hidden,) for key in _NORM_START},
+        **{f"norm2.{key}": (hidden,) for key in _NORM_START},
+        "output.weight": (config["classes"], hidden),
+        "output.bias": (config["classes"],),
+    }
+    if layer == "synapse":
+        shapes["synapse.beta_logit"] = (hidden, hidden)
+    elif layer == "dense":
+        shapes |= {"dense.weight": (hidden, hidden), "dense.bias": (hidden,)}
+    # torch's BatchNorm also counts its batches; nothing here needs that.
+    check_tensors(path, tensors, shapes, lambda name: name.endswith(".num_batches_tracked"))
+    for name in ("norm1.running_var", "norm2.running_var"):
+        if (tensors[name] < 0.0).any():
+            raise ValueError(
+                f"`path` must hold variances ≥ 0 in `{name}`. Received: {os.fspath(path)!r} "
+                f"with {tensors[name].min():g}"
+            )
+    return {name: tensors[name] for name in shapes}
 
 
 def _trainable(name: str) -> bool:
@@ -365,7 +396,7 @@ def _batch_slices(samples: int, size: int) -> list[slice]:
     starts = list(range(0, samples, size))
     if len(starts) > 1 and samples - starts[-1] == 1:
         starts.pop()
-    return [slice(a, b) for a, b in zip(starts, [*starts[1:], samples], strict=True)]
+    return [slice(a, b) for a, b in itertools.pairwise([*starts, samples])]
 
 
 def _step(xp: Namespace) -> Callable[..., Any]:

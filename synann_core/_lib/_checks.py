@@ -5,17 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_cupy_array, is_torch_array
+from array_api_compat import (
+    array_namespace,
+    is_cupy_array,
+    is_jax_array,
+    is_numpy_array,
+    is_torch_array,
+)
 
 from ._arguments import Array, namespace_of
 
 
 def to_numpy(value: Any) -> np.ndarray[Any, Any]:
-    """Copy an array of any library to NumPy, from any device."""
+    """`value`, an array of any library on any device, as a NumPy array."""
     if is_torch_array(value):
         value = value.detach().cpu()
     elif is_cupy_array(value):
         value = value.get()
+    elif not (is_numpy_array(value) or is_jax_array(value)):
+        return np.from_dlpack(value)
     return np.asarray(value)
 
 
