@@ -11,15 +11,66 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ._lib._arguments import Array, Namespace
-from .learning import _cross_entropy, _cross_entropy_vjp, _log_softmax
-from .odds import _expit
+from .learning import _cross_entropy, _cross_entropy_vjp, _log_softmax, initial_beta
+from .odds import _expit, logit
 from .tensor import _contributions, _log_transmission, _log_transmission_vjp
 
 Arrays = dict[str, Array]
 
 _NORM_EPS = 1e-5  # added to the variance
 _NORM_MOMENTUM = 0.1  # share of the newest batch in the running statistics
+_NORM_START = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
+
+
+def shapes(in_features: int, hidden: int, classes: int, layer: str) -> dict[str, tuple[int, ...]]:
+    """Shape of every tensor, by its name."""
+    dense = {
+        "hidden": (hidden, in_features),
+        **({"dense": (hidden, hidden)} if layer == "dense" else {}),
+        "output": (classes, hidden),
+    }
+    result: dict[str, tuple[int, ...]] = {}
+    for name, shape in dense.items():
+        result |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    if layer == "synapse":
+        result["synapse.beta_logit"] = (hidden, hidden)
+    for name in ("norm1", "norm2"):
+        result |= {f"{name}.{key}": (hidden,) for key in _NORM_START}
+    return result
+
+
+def initial_weights(
+    in_features: int,
+    hidden: int,
+    classes: int,
+    *,
+    layer: str,
+    gate: str,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Dense layers as in torch, β from `initial_beta`, batch norm as the identity; float64."""
+    sizes = shapes(in_features, hidden, classes, layer)
+    weights: dict[str, np.ndarray[Any, Any]] = {}
+    for name, shape in sizes.items():
+        module, key = name.split(".")
+        if module.startswith("norm"):
+            weights[name] = np.full(shape, _NORM_START[key])
+        elif module == "synapse":
+            mean = 0.5 if gate == "sigmoid" else 1.0 / hidden
+            beta = initial_beta(hidden, hidden, mean_input=mean, rng=rng)
+            weights[name] = logit(beta)
+        else:
+            bound = sizes[f"{module}.weight"][1] ** -0.5
+            weights[name] = rng.uniform(-bound, bound, shape)
+    return weights
+
+
+def trainable(name: str) -> bool:
+    """Whether training changes this tensor by its gradient: all but running statistics."""
+    return ".running_" not in name
 
 
 def logits(weights: Arrays, x: Array, *, layer: str, gate: str, xp: Namespace) -> Array:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import json
 import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_jax_namespace
+from array_api_compat import array_namespace, device
 
 from . import _network, optim
-from ._lib._arguments import Array, Namespace, silence
+from ._lib._arguments import Array, silence
 from ._lib._checks import check_int, check_labels, check_option, check_unit_matrix, to_numpy
 from ._lib._files import FilePath, check_tensors, read_tensors, write_tensors
-from .learning import _log_softmax, as_generator, initial_beta
-from .odds import logit
+from ._training import batch_slices, like, training_step
+from .learning import _log_softmax, as_generator
 
 __all__ = ["SynaMLP"]
 
@@ -102,38 +101,15 @@ class SynaMLP:
         if not (isinstance(dropout, int | float) and 0.0 <= dropout < 1.0):
             raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
         self.dropout = float(dropout)
-        self.weights: dict[str, Array] = self._initial_weights(
-            np.random.default_rng(check_int("seed", seed, 0))
+        rng = np.random.default_rng(check_int("seed", seed, 0))
+        self.weights: dict[str, Array] = _network.initial_weights(
+            self.in_features, self.hidden, self.classes, layer=self.layer, gate=self.gate, rng=rng
         )
-
-    def _initial_weights(self, rng: np.random.Generator) -> dict[str, Array]:
-        weights: dict[str, Array] = {}
-
-        def dense(name: str, outputs: int, inputs: int) -> None:
-            bound = inputs**-0.5
-            weights[f"{name}.weight"] = rng.uniform(-bound, bound, (outputs, inputs))
-            weights[f"{name}.bias"] = rng.uniform(-bound, bound, outputs)
-
-        def norm(name: str) -> None:
-            for key, value in _NORM_START.items():
-                weights[f"{name}.{key}"] = np.full(self.hidden, value)
-
-        dense("hidden", self.hidden, self.in_features)
-        norm("norm1")
-        if self.layer == "dense":
-            dense("dense", self.hidden, self.hidden)
-        elif self.layer == "synapse":
-            mean = 0.5 if self.gate == "sigmoid" else 1.0 / self.hidden
-            beta = initial_beta(self.hidden, self.hidden, mean_input=mean, rng=rng)
-            weights["synapse.beta_logit"] = logit(beta)
-        norm("norm2")
-        dense("output", self.classes, self.hidden)
-        return weights
 
     @property
     def parameter_count(self) -> int:
         """Number of trainable parameters."""
-        return sum(int(np.prod(w.shape)) for k, w in self.weights.items() if _trainable(k))
+        return sum(int(np.prod(w.shape)) for k, w in self.weights.items() if _network.trainable(k))
 
     def fit(
         self,
@@ -201,12 +177,12 @@ class SynaMLP:
 
         xp = array_namespace(X)
         weights = self._weights_like(X)
-        trainable = {k: w for k, w in weights.items() if _trainable(k)}
+        trainable = {k: w for k, w in weights.items() if _network.trainable(k)}
         state = optimizer.init(trainable)
-        step = _step(xp)
+        step = training_step(xp)
         one_hot = np.eye(self.classes)
         host = to_numpy(X) if augment is not None else None
-        batches = _batch_slices(X.shape[0], batch_size)
+        batches = batch_slices(X.shape[0], batch_size)
         history: History = {}
         done = 0
         for _ in range(epochs):
@@ -221,14 +197,14 @@ class SynaMLP:
                 keep = None
                 if self.dropout:
                     kept = rng.random((rows.size, self.hidden)) >= self.dropout
-                    keep = _like(kept / (1.0 - self.dropout), X, xp)
-                target = _like(one_hot[labels[rows]], X, xp)
+                    keep = like(kept / (1.0 - self.dropout), X, xp)
+                target = like(one_hot[labels[rows]], X, xp)
                 rate = optimizer.learning_rate * schedule(done / (len(batches) * epochs))
                 with silence(xp):
                     batch_loss, out, weights, state = step(
                         weights,
                         state,
-                        _like(x, X, xp),
+                        like(x, X, xp),
                         target,
                         keep,
                         rate,
@@ -258,7 +234,7 @@ class SynaMLP:
         weights = self._weights_like(X)
         run = functools.partial(_network.logits, layer=self.layer, gate=self.gate, xp=xp)
         with silence(xp):
-            chunks = [run(weights, X[rows, :]) for rows in _batch_slices(X.shape[0], 1000)]
+            chunks = [run(weights, X[rows, :]) for rows in batch_slices(X.shape[0], 1000)]
         return xp.concat(chunks, axis=0) if chunks else run(weights, X)
 
     def predict_proba(self, X: Array, /) -> Array:
@@ -347,28 +323,16 @@ class SynaMLP:
     def _weights_like(self, X: Array) -> dict[str, Array]:
         """The weights in the namespace, dtype and device of X."""
         xp = array_namespace(X)
-        return {name: _like(weight, X, xp) for name, weight in self.weights.items()}
+        return {name: like(weight, X, xp) for name, weight in self.weights.items()}
 
 
 _CONFIG = ("in_features", "hidden", "classes", "layer", "gate", "dropout")
-_NORM_START = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 
 def _checked(path: FilePath, tensors: dict[str, Any], config: dict[str, Any]) -> dict[str, Array]:
     """The tensors of a file, if they are those of a model with this configuration."""
-    hidden, layer = config["hidden"], config["layer"]
-    shapes = {
-        "hidden.weight": (hidden, config["in_features"]),
-        "hidden.bias": (hidden,),
-        **{f"norm1.{key}": (hidden,) for key in _NORM_START},
-        **{f"norm2.{key}": (hidden,) for key in _NORM_START},
-        "output.weight": (config["classes"], hidden),
-        "output.bias": (config["classes"],),
-    }
-    if layer == "synapse":
-        shapes["synapse.beta_logit"] = (hidden, hidden)
-    elif layer == "dense":
-        shapes |= {"dense.weight": (hidden, hidden), "dense.bias": (hidden,)}
+    in_features, hidden, classes = (config[k] for k in ("in_features", "hidden", "classes"))
+    shapes = _network.shapes(in_features, hidden, classes, config["layer"])
     # torch's BatchNorm also counts its batches; nothing here needs that.
     check_tensors(path, tensors, shapes, lambda name: name.endswith(".num_batches_tracked"))
     for name in ("norm1.running_var", "norm2.running_var"):
@@ -378,56 +342,3 @@ def _checked(path: FilePath, tensors: dict[str, Any], config: dict[str, Any]) ->
                 f"with {tensors[name].min():g}"
             )
     return {name: tensors[name] for name in shapes}
-
-
-def _trainable(name: str) -> bool:
-    return ".running_" not in name
-
-
-def _like(value: Array, reference: Array, xp: Namespace) -> Array:
-    """`value` (of the same library, or else by way of NumPy) as an array like `reference`."""
-    if array_namespace(value) is not xp:
-        value = to_numpy(value)
-    return xp.asarray(value, dtype=reference.dtype, device=device(reference))
-
-
-def _batch_slices(samples: int, size: int) -> list[slice]:
-    """Slices of `size`; a last batch of one joins the one before, for it has no variance."""
-    starts = list(range(0, samples, size))
-    if len(starts) > 1 and samples - starts[-1] == 1:
-        starts.pop()
-    return [slice(a, b) for a, b in itertools.pairwise([*starts, samples])]
-
-
-def _step(xp: Namespace) -> Callable[..., Any]:
-    return _jitted_step() if is_jax_namespace(xp) else _train
-
-
-@functools.cache
-def _jitted_step() -> Callable[..., Any]:
-    import jax
-
-    step: Callable[..., Any] = jax.jit(_train, static_argnames=("optimizer", "layer", "gate", "xp"))
-    return step
-
-
-def _train(
-    weights: dict[str, Array],
-    state: dict[str, Any],
-    x: Array,
-    target: Array,
-    keep: Array | None,
-    rate: Any,
-    *,
-    optimizer: optim.SGD | optim.Adam,
-    layer: str,
-    gate: str,
-    xp: Namespace,
-) -> tuple[Array, Array, dict[str, Array], dict[str, Any]]:
-    """One step: loss, logits, new weights, new optimizer state."""
-    loss, out, gradients, running = _network.train_step(
-        weights, x, target, keep, layer=layer, gate=gate, xp=xp
-    )
-    trainable = {k: weights[k] for k in gradients}
-    new, state = optimizer.update(trainable, gradients, state, rate)
-    return loss, out, {**weights, **new, **running}, state

@@ -77,7 +77,8 @@ def both(layer, gate, seed, dropout):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_gradients_of_every_weight_equal_autograd(layer, gate, dropout, seed):
     gradients, wanted, _ = both(layer, gate, seed, dropout)
-    assert largest_relative_error(gradients, wanted) < 1e-11
+    # Not a few eps: batch norm magnifies rounding by 1/deviation, 100 for the outputs of softmax.
+    assert largest_relative_error(gradients, wanted) < 1e-10
 
 
 @pytest.mark.parametrize(("layer", "gate"), CASES)

@@ -1,0 +1,64 @@
+"""What `SynaMLP.fit` repeats: batches, arrays in the library of the data, one training step."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from array_api_compat import array_namespace, device, is_jax_namespace
+
+from . import _network, optim
+from ._lib._arguments import Array, Namespace
+from ._lib._checks import to_numpy
+
+
+def like(value: Array, reference: Array, xp: Namespace) -> Array:
+    """`value` (of the same library, or else by way of NumPy) as an array like `reference`."""
+    if array_namespace(value) is not xp:
+        value = to_numpy(value)
+    return xp.asarray(value, dtype=reference.dtype, device=device(reference))
+
+
+def batch_slices(samples: int, size: int) -> list[slice]:
+    """Slices of `size`; a last batch of one joins the one before, for it has no variance."""
+    starts = list(range(0, samples, size))
+    if len(starts) > 1 and samples - starts[-1] == 1:
+        starts.pop()
+    return [slice(a, b) for a, b in itertools.pairwise([*starts, samples])]
+
+
+def training_step(xp: Namespace) -> Callable[..., Any]:
+    """The step as a function of arrays: jitted on JAX."""
+    return _jitted_step() if is_jax_namespace(xp) else _train
+
+
+@functools.cache
+def _jitted_step() -> Callable[..., Any]:
+    import jax
+
+    step: Callable[..., Any] = jax.jit(_train, static_argnames=("optimizer", "layer", "gate", "xp"))
+    return step
+
+
+def _train(
+    weights: dict[str, Array],
+    state: dict[str, Any],
+    x: Array,
+    target: Array,
+    keep: Array | None,
+    rate: Any,
+    *,
+    optimizer: optim.SGD | optim.Adam,
+    layer: str,
+    gate: str,
+    xp: Namespace,
+) -> tuple[Array, Array, dict[str, Array], dict[str, Any]]:
+    """One step: loss, logits, new weights, new optimizer state."""
+    loss, out, gradients, running = _network.train_step(
+        weights, x, target, keep, layer=layer, gate=gate, xp=xp
+    )
+    trainable = {k: weights[k] for k in gradients}
+    new, state = optimizer.update(trainable, gradients, state, rate)
+    return loss, out, {**weights, **new, **running}, state
