@@ -1,0 +1,69 @@
+"""The demo runs, on small settings, and ends with what it promises."""
+
+import numpy as np
+import pytest
+
+from examples import digits, initial_values
+
+
+def last_rows(text):
+    """First words of the last table's rows."""
+    return [line.split()[0] for line in text.rstrip().splitlines()[-3:]]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
+def test_demo_prints_its_table_and_leaves_its_files(backend, tmp_path, capsys):
+    small = ["--epochs", "2", "--hidden", "8", "--batch-size", "300"]
+    digits.main(["--backend", backend, "--output", str(tmp_path), *small])
+    out = capsys.readouterr().out
+    assert last_rows(out) == ["synapse", "dense", "none"]
+    assert "the same 360 predictions" in out
+    error = float(out.split("add up to its logits: error ")[1].split()[0])
+    assert error < 1e-12
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "digits-decision.png",
+        "digits-learning-curves.png",
+        "digits-synapse.safetensors",
+    ]
+
+
+def test_every_backend_prints_the_same_accuracy(tmp_path, capsys):
+    tables = []
+    for backend in ("numpy", "torch", "jax"):
+        options = ["--epochs", "3", "--hidden", "16", "--layers", "synapse"]
+        digits.main(["--backend", backend, "--output", str(tmp_path), *options])
+        tables.append(capsys.readouterr().out.split()[-2])
+    assert len(set(tables)) == 1
+    assert float(tables[0]) > 20  # in per cent, of ten classes
+
+
+def test_seeds_and_validation(capsys):
+    options = ["--epochs", "1", "--layers", "none", "--hidden", "8"]
+    digits.main(["--seeds", "2", *options])
+    row = capsys.readouterr().out.splitlines()[-1].split()
+    assert row[0] == "none"
+    assert float(row[1]) == pytest.approx(np.mean([float(v) for v in row[3:]]), abs=0.01)
+    digits.main(["--validate", *options])
+    assert "validation accuracy" in capsys.readouterr().out
+
+
+def test_missing_files_and_backends_give_one_line(tmp_path, monkeypatch):
+    with pytest.raises(SystemExit, match="file not found") as caught:
+        digits.main(["--data", "mnist", "--data-dir", str(tmp_path)])
+    assert "\n" not in str(caught.value)
+
+    def missing(name):
+        raise ImportError(f"No module named {name!r}")
+
+    monkeypatch.setattr(digits.importlib, "import_module", missing)
+    with pytest.raises(SystemExit, match=r"synann\[cupy\]") as caught:
+        digits.main(["--backend", "cupy"])
+    assert "\n" not in str(caught.value)
+
+
+def test_initial_values_prints_a_row_for_every_size(capsys, monkeypatch):
+    monkeypatch.setattr(initial_values, "SAMPLES", 50)
+    monkeypatch.setattr(initial_values, "OUTPUTS", 8)
+    initial_values.main()
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [int(row.split()[0]) for row in rows] == [16, 64, 256, 1024, 4096]
