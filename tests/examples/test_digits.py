@@ -27,14 +27,16 @@ def test_demo_prints_its_table_and_leaves_its_files(backend, tmp_path, capsys):
     ]
 
 
-def test_every_backend_prints_the_same_accuracy(tmp_path, capsys):
+def test_every_backend_learns_the_same_up_to_rounding(tmp_path, capsys):
     tables = []
     for backend in ("numpy", "torch", "jax"):
         options = ["--epochs", "3", "--hidden", "16", "--layers", "synapse"]
         digits.main(["--backend", backend, "--output", str(tmp_path), *options])
         tables.append(capsys.readouterr().out.split()[-2])
-    assert len(set(tables)) == 1
-    assert float(tables[0]) > 20  # in per cent, of ten classes
+    # float32 rounding, magnified by Adam, may tip the images on the edge: one is 0.28 points.
+    scores = [float(score) for score in tables]
+    assert max(scores) - min(scores) < 1.5
+    assert min(scores) > 60
 
 
 def test_seeds_and_validation(capsys):
