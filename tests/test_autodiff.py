@@ -11,6 +11,8 @@ import pytest
 import synann_core as syn
 from tests.helpers import EPS, assert_close, make_backend
 
+pytestmark = pytest.mark.jax_alternates
+
 FUNCTIONS = {
     "synapse_tensor": (syn.synapse_tensor, syn.synapse_tensor_vjp),
     "surprisal_synapse_tensor": (syn.surprisal_synapse_tensor, syn.surprisal_synapse_tensor_vjp),

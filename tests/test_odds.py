@@ -51,6 +51,7 @@ def test_accuracy_of_ratios(xp, dtype, columns):
     check_ulp(xp, "swap_ratio", syn.swap_ratio, high_precision.swap_ratio, [x, y, beta])
 
 
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize(("function", "at", "value"), [row[:3] for row in BOUNDARIES])
 def test_boundary_values(xp, dtype, function, at, value):
     got = xp.to_numpy(xp.call(function, xp.asarray([at, 0.25], dtype)))
@@ -59,12 +60,14 @@ def test_boundary_values(xp, dtype, function, at, value):
         assert not np.signbit(got[0])
 
 
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize(("function", "at", "value", "slope"), BOUNDARIES)
 def test_boundary_derivatives(ad, dtype, function, at, value, slope):
     (got,) = ad.gradients(function, 1.0, ad.asarray([at, 0.25], dtype))
     np.testing.assert_array_equal(ad.to_numpy(got)[0], slope)
 
 
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("at", [-0.25, 1.25, np.nan])
 def test_logit_outside_is_nan(xp, dtype, at):
     got = xp.to_numpy(xp.call(syn.logit, xp.asarray([at, 0.25], dtype)))
@@ -78,6 +81,7 @@ DERIVATIVES = {
 }
 
 
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_derivatives(ad, dtype, name):
     function, _, points = FORMULAS[name]
@@ -104,6 +108,7 @@ SWAPS_AT_THE_EDGE = [
 ]
 
 
+@pytest.mark.jax_alternates
 def test_swap_ratio_at_the_edge(xp, dtype):
     x, y, beta = (
         xp.asarray(c, dtype) for c in zip(*[p for p, _ in SWAPS_AT_THE_EDGE], strict=True)

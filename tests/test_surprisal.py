@@ -56,6 +56,7 @@ def test_accuracy_of_cancelling_chemical_potential(xp, dtype):
     check_ulp(xp, "condensate", between, high_precision.bose_einstein, [energy, mu.astype(dtype)])
 
 
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize(("function", "at", "value"), [row[:3] for row in BOUNDARIES])
 def test_boundary_values(xp, dtype, function, at, value):
     got = xp.to_numpy(xp.call(function, xp.asarray([at, 0.5], dtype)))
@@ -65,6 +66,7 @@ def test_boundary_values(xp, dtype, function, at, value):
         assert not np.signbit(got[0])
 
 
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize(
     ("function", "at", "slope"),
     [(f, at, slope) for f, at, _, slope in BOUNDARIES if slope is not None],
@@ -74,6 +76,7 @@ def test_boundary_derivatives(ad, dtype, function, at, slope):
     np.testing.assert_array_equal(ad.to_numpy(got)[0], slope)
 
 
+@pytest.mark.jax_alternates
 def test_derivative_of_complement_is_large_and_finite_at_zero(ad, dtype):
     (got,) = ad.gradients(syn.complement, 1.0, ad.asarray([0.0, 0.0, 0.3], dtype))
     np.testing.assert_allclose(ad.to_numpy(got)[:2], -EPS[dtype] / TINY[dtype], rtol=1e-6)
@@ -87,6 +90,7 @@ DERIVATIVES = {
 }
 
 
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_derivatives(ad, dtype, name):
     formula, points = DERIVATIVES[name]

@@ -44,6 +44,7 @@ def test_python_numbers_are_numpy_float64(arguments):
     assert float(result) == pytest.approx(alpha * x * (1 - beta * y), rel=1e-15)
 
 
+@pytest.mark.jax_alternates
 def test_python_numbers_take_the_dtype_beside_them(xp, dtype):
     x = xp.asarray([0.25, 0.5], dtype)
     result = xp.call(syn.synapse, x, 0.5)
@@ -88,6 +89,7 @@ def exact_gradients(x, y, alpha, beta, grad):
     )
 
 
+@pytest.mark.jax_alternates
 def test_gradients(xp, dtype):
     rng = np.random.default_rng(0)
     corners = np.array(list(itertools.product([0.0, 0.5, 1.0], repeat=4)))
@@ -131,6 +133,7 @@ def test_gradients_of_broadcast_arguments_are_sums(xp):
         assert_close(xp.to_numpy(result), want, 16 * EPS[dtype])
 
 
+@pytest.mark.jax_alternates
 def test_surprisal_gradients(xp, dtype):
     rng = np.random.default_rng(2)
     u, v, theta, gamma = rng.exponential(size=(4, 50)).astype(dtype)
@@ -159,6 +162,7 @@ def spread_small(dtype):
     return np.logspace(np.log10(4 * TINY[dtype] / EPS[dtype]), 0, 20)
 
 
+@pytest.mark.jax_alternates
 def test_surprisal_boundaries(xp, dtype):
     v = xp.asarray([0.0, np.inf, 0.0, np.inf], dtype)
     gamma = xp.asarray([0.0, 0.0, np.inf, np.inf], dtype)
@@ -170,6 +174,7 @@ def test_surprisal_boundaries(xp, dtype):
     np.testing.assert_allclose(grads[3], capped, rtol=1e-6)
 
 
+@pytest.mark.jax_alternates
 def test_autodiff_agrees_with_the_gradients(ad, dtype):
     rng = np.random.default_rng(3)
     corners = np.array(list(itertools.product([0.0, 0.5, 1.0], repeat=4)))
@@ -181,6 +186,7 @@ def test_autodiff_agrees_with_the_gradients(ad, dtype):
         assert_close(ad.to_numpy(got), want, 8 * EPS[dtype], scale=np.abs(ad.to_numpy(grad)))
 
 
+@pytest.mark.jax_alternates
 def test_surprisal_autodiff_agrees_with_the_gradients(ad, dtype):
     points = [0.0, 1e-30, 1e-3, 0.6931471805599453, 2.0, 60.0]
     v, gamma = np.array(list(itertools.product(points, points))).T

@@ -10,6 +10,8 @@ import synann_core as syn
 from tests.helpers import EPS, TINY, assert_close, assert_relative
 from tests.test_tensor import on
 
+pytestmark = pytest.mark.jax_alternates
+
 CORNERS = [0.0, 1.0]
 
 
