@@ -43,12 +43,15 @@ def pytest_collection_modifyitems(config, items):
 
 
 def _odd(item):
-    rest = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-    library, dtype = rest.pop("xp", None) or rest.pop("ad", None), rest.pop("dtype", None)
+    values = item.callspec.params if hasattr(item, "callspec") else {}
+    library = values.get("xp", values.get("ad"))
     if library not in ("jax", "jax-jit"):
         return False
-    case = zlib.crc32(repr((item.originalname, sorted(rest.items()))).encode())
-    return (case + (library == "jax") + (dtype == "float32")) % 2 == 1
+    case = item.nodeid
+    for word in ("jax-jit", "jax", "float64", "float32"):
+        case = case.replace(word, "")
+    turn = (library == "jax") + (values.get("dtype") == "float32")
+    return (zlib.crc32(case.encode()) + turn) % 2 == 1
 
 
 @pytest.fixture(params=BACKENDS)
