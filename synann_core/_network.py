@@ -9,14 +9,16 @@ of its weights to `gradients`.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 
 from ._lib._arguments import Array, Namespace
+from ._lib._files import FilePath, check_tensors
 from .learning import _cross_entropy, _cross_entropy_vjp, _log_softmax, initial_beta
 from .odds import _expit, logit
-from .tensor import _contributions, _log_transmission, _log_transmission_vjp
+from .transmission import _contributions, _log_transmission, _log_transmission_vjp
 
 Arrays = dict[str, Array]
 
@@ -66,6 +68,22 @@ def initial_weights(
             bound = sizes[f"{module}.weight"][1] ** -0.5
             weights[name] = rng.uniform(-bound, bound, shape)
     return weights
+
+
+def checked_weights(
+    path: FilePath, tensors: dict[str, Any], config: dict[str, Any]
+) -> dict[str, Array]:
+    """The tensors of a file, if they are those of a model with this configuration."""
+    sizes = shapes(*(config[key] for key in ("in_features", "hidden", "classes", "layer")))
+    # torch's BatchNorm also counts its batches; nothing here needs that.
+    check_tensors(path, tensors, sizes, lambda name: name.endswith(".num_batches_tracked"))
+    for name in ("norm1.running_var", "norm2.running_var"):
+        if (tensors[name] < 0.0).any():
+            raise ValueError(
+                f"`path` must hold variances ≥ 0 in `{name}`. Received: {os.fspath(path)!r} "
+                f"with {tensors[name].min():g}"
+            )
+    return {name: tensors[name] for name in sizes}
 
 
 def trainable(name: str) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ._lib._arguments import Array, Call, Namespace
-from .tensor import _expect, _surprisal_synapse_tensor, _surprisal_synapse_tensor_vjp
+from .tensor import _surprisal_synapse_tensor, _surprisal_synapse_tensor_vjp
+from .transmission import expect_shapes
 
 __all__ = ["cross_entropy", "cross_entropy_vjp", "initial_beta", "surprisal_rule"]
 
@@ -32,7 +33,8 @@ def cross_entropy(logits: Array, target: Array, /) -> Array:
     Returns
     -------
     array, shape (...), promoted dtype
-        Finite for finite logits, however large.
+        Finite for finite logits whose differences are finite. A class of target 0 adds nothing,
+        even where its logit is −∞.
 
     Raises
     ------
@@ -131,7 +133,9 @@ def surprisal_rule(
            [ 0.164,  0.164]]))
     """
     call = Call(u=u, v=v, theta=theta, gamma=gamma)
-    target = call.shaped(target, _expect(call, "u", "theta", inputs="v", weights="gamma"), "target")
+    target = call.shaped(
+        target, expect_shapes(call, "u", "theta", inputs="v", weights="gamma"), "target"
+    )
     _, _, gtheta, ggamma = call.gradients(_surprisal_rule, target)
     return gtheta, ggamma
 
@@ -163,9 +167,9 @@ def initial_beta(
     Raises
     ------
     TypeError
-        If `m` or `n` is no int, or `rng` neither int nor Generator.
+        If `m` or `n` is no int, `mean_input` no number, or `rng` neither int nor Generator.
     ValueError
-        If `m` or `n` is negative or `mean_input` is outside (0, 1].
+        If `m`, `n` or a seed is negative or `mean_input` is outside (0, 1].
 
     Examples
     --------
@@ -179,6 +183,8 @@ def initial_beta(
             raise TypeError(f"`{name}` must be an int. Received: {size!r}")
         if size < 0:
             raise ValueError(f"`{name}` must not be negative. Received: {size}")
+    if not isinstance(mean_input, int | float) or isinstance(mean_input, bool):
+        raise TypeError(f"`mean_input` must be a number. Received: {mean_input!r}")
     if not 0.0 < mean_input <= 1.0:
         raise ValueError(f"`mean_input` must be in (0, 1]. Received: {mean_input}")
     generator = as_generator(rng)
@@ -200,6 +206,8 @@ def as_generator(rng: object) -> np.random.Generator:
     if isinstance(rng, np.random.Generator):
         return rng
     if isinstance(rng, int | np.integer) and not isinstance(rng, bool):
+        if rng < 0:
+            raise ValueError(f"`rng` must not be negative. Received: {rng}")
         return np.random.default_rng(int(rng))
     raise TypeError(f"`rng` must be an int or a numpy.random.Generator. Received: {rng!r}")
 
@@ -219,7 +227,10 @@ def _log_softmax(logits: Array, *, xp: Namespace) -> Array:
 
 
 def _cross_entropy(logits: Array, target: Array, *, xp: Namespace) -> Array:
-    return 0.0 - xp.sum(target * _log_softmax(logits, xp=xp), axis=-1)
+    log_p = _log_softmax(logits, xp=xp)
+    # 0 · log 0 = 0. Only there: elsewhere the derivative by the target, −log p, must stay.
+    nothing = (target == 0.0) & xp.isinf(log_p)
+    return 0.0 - xp.sum(target * xp.where(nothing, xp.zeros_like(log_p), log_p), axis=-1)
 
 
 def _cross_entropy_vjp(

@@ -13,8 +13,16 @@ from array_api_compat import array_namespace, device
 
 from . import _network, optim
 from ._lib._arguments import Array, silence
-from ._lib._checks import check_int, check_labels, check_option, check_unit_matrix, to_numpy
-from ._lib._files import FilePath, check_tensors, read_tensors, write_tensors
+from ._lib._checks import (
+    check_callable,
+    check_int,
+    check_labels,
+    check_option,
+    check_unit_matrix,
+    detached,
+    to_numpy,
+)
+from ._lib._files import FilePath, read_tensors, write_tensors
 from ._training import batch_slices, like, training_step
 from .learning import _log_softmax, as_generator
 
@@ -135,7 +143,8 @@ class SynaMLP:
         y : integer array, shape (samples,)
             Labels 0 … classes − 1, of the library of X or NumPy.
         epochs, batch_size : int
-            Passes over the data; samples per step (the last batch of a pass may be smaller).
+            Passes over the data; samples per step, ≥ 2 for batch norm (the last batch of a pass
+            may be smaller, or larger by one).
         optimizer : SGD or Adam
             Adam(learning_rate=0.005) by default.
         schedule : {"one_cycle", "cosine", "constant"} or callable
@@ -161,19 +170,22 @@ class SynaMLP:
             If data or options have the wrong kind, shape or range, or hold NaN; the model is then
             as it was.
         """
-        X, labels = self._check_data(X, y)
+        X, labels = self._check_data(X, y, least=2)
+        X = detached(X)  # the gradients here are written by hand
         if validation is not None:
-            val_X, val_labels = self._check_data(*validation, prefix="validation ")
+            if not (isinstance(validation, tuple | list) and len(validation) == 2):
+                raise TypeError(f"`validation` must be a pair (X, y). Received: {validation!r}")
+            self._check_data(*validation, prefix="validation ")
         check_int("epochs", epochs, 0)
-        check_int("batch_size", batch_size, 1)
+        check_int("batch_size", batch_size, 2)
+        check_callable("augment", augment)
+        check_callable("callback", callback)
         optimizer = optim.Adam(learning_rate=0.005) if optimizer is None else optimizer
         if not isinstance(optimizer, optim.SGD | optim.Adam):
             raise TypeError(f"`optimizer` must be an SGD or an Adam. Received: {optimizer!r}")
-        if isinstance(schedule, str):
+        if not callable(schedule):
             schedule = _SCHEDULES[check_option("schedule", schedule, tuple(_SCHEDULES))]
         rng = as_generator(rng)
-        if X.shape[0] == 0:
-            raise ValueError(f"`X` must hold samples. Received: shape {tuple(X.shape)}")
 
         xp = array_namespace(X)
         weights = self._weights_like(X)
@@ -191,7 +203,7 @@ class SynaMLP:
             for batch in batches:
                 rows = order[batch]
                 if host is not None and augment is not None:
-                    x = augment(host[rows], rng)
+                    x = self._check_augmented(augment(host[rows], rng), rows.size)
                 else:
                     x = xp.take(X, xp.asarray(rows, device=device(X)), axis=0)
                 keep = None
@@ -199,7 +211,8 @@ class SynaMLP:
                     kept = rng.random((rows.size, self.hidden)) >= self.dropout
                     keep = like(kept / (1.0 - self.dropout), X, xp)
                 target = like(one_hot[labels[rows]], X, xp)
-                rate = optimizer.learning_rate * schedule(done / (len(batches) * epochs))
+                # float: a NumPy number would impose its dtype on the weights
+                factor = float(schedule(done / (len(batches) * epochs)))
                 with silence(xp):
                     batch_loss, out, weights, state = step(
                         weights,
@@ -207,7 +220,7 @@ class SynaMLP:
                         like(x, X, xp),
                         target,
                         keep,
-                        rate,
+                        optimizer.learning_rate * factor,
                         optimizer=optimizer,
                         layer=self.layer,
                         gate=self.gate,
@@ -220,7 +233,7 @@ class SynaMLP:
             self.weights = weights
             entry = {"loss": loss / X.shape[0], "accuracy": correct / X.shape[0]}
             if validation is not None:
-                entry["val_accuracy"] = self.score(val_X, val_labels)
+                entry["val_accuracy"] = self.score(*validation)
             for key, value in entry.items():
                 history.setdefault(key, []).append(value)
             if callback is not None:
@@ -293,32 +306,63 @@ class SynaMLP:
         FileNotFoundError
             If there is no such file.
         ValueError
-            If the file is damaged, or does not hold this model's tensors in their shapes; the model
-            is then as it was.
+            If the file is damaged, does not hold this model's tensors in their shapes, or says that
+            its model had another gate; the model is then as it was.
         """
-        tensors, _ = read_tensors(path)
-        self.weights = _checked(path, tensors, {key: getattr(self, key) for key in _CONFIG})
+        tensors, metadata = read_tensors(path)
+        config = {key: getattr(self, key) for key in _CONFIG}
+        weights = _network.checked_weights(path, tensors, config)
+        if "config" in metadata:  # the gate has no tensors that could give it away
+            gate = _read_config(path, metadata).get("gate", self.gate)
+            if gate != self.gate:
+                raise ValueError(
+                    f"`path` must hold a model with gate {self.gate!r}. "
+                    f"Received: {os.fspath(path)!r} with gate {gate!r}"
+                )
+        self.weights = weights
 
     @classmethod
     def from_file(cls, path: FilePath, /) -> SynaMLP:
         """Make the model that `save` wrote; raises as `load` does."""
         tensors, metadata = read_tensors(path)
-        try:
-            config = json.loads(metadata["config"])
-            # The tensors first: what a damaged configuration asks for may not fit into memory.
-            weights = _checked(path, tensors, config)
-            model = cls(**{key: config[key] for key in _CONFIG})
-        except (KeyError, TypeError, ValueError) as error:
+        config = _read_config(path, metadata)
+        missing = [key for key in _CONFIG if key not in config]
+        if missing:
             raise ValueError(
-                "`path` must be a file written by SynaMLP.save. "
-                f"Received: {os.fspath(path)!r}, {error}"
+                "`path` must hold a model's configuration, as SynaMLP.save writes it (`load` takes "
+                f"weights alone). Received: {os.fspath(path)!r} without {missing}"
+            )
+        # The tensors first: what a damaged configuration asks for may not fit into memory.
+        weights = _network.checked_weights(path, tensors, config)
+        try:
+            model = cls(**{key: config[key] for key in _CONFIG})
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "`path` must hold a model's configuration. "
+                f"Received: {os.fspath(path)!r}, where {error}"
             ) from None
         model.weights = weights
         return model
 
-    def _check_data(self, X: Array, y: Array, prefix: str = "") -> tuple[Array, Any]:
+    def _check_data(
+        self, X: Array, y: Array, *, prefix: str = "", least: int = 1
+    ) -> tuple[Array, Any]:
         X = check_unit_matrix(f"{prefix}X", X, self.in_features)
-        return X, check_labels(f"{prefix}y", y, X.shape[0], self.classes)
+        labels = check_labels(f"{prefix}y", y, X, self.classes)
+        if X.shape[0] < least:
+            raise ValueError(
+                f"`{prefix}X` must hold at least {least} samples. Received: shape {tuple(X.shape)}"
+            )
+        return X, labels
+
+    def _check_augmented(self, x: Array, samples: int) -> Array:
+        x = check_unit_matrix("augment(batch, rng)", x, self.in_features)
+        if x.shape[0] != samples:
+            raise ValueError(
+                f"`augment(batch, rng)` must keep the {samples} samples of its batch. "
+                f"Received: {x.shape[0]}"
+            )
+        return x
 
     def _weights_like(self, X: Array) -> dict[str, Array]:
         """The weights in the namespace, dtype and device of X."""
@@ -329,16 +373,15 @@ class SynaMLP:
 _CONFIG = ("in_features", "hidden", "classes", "layer", "gate", "dropout")
 
 
-def _checked(path: FilePath, tensors: dict[str, Any], config: dict[str, Any]) -> dict[str, Array]:
-    """The tensors of a file, if they are those of a model with this configuration."""
-    in_features, hidden, classes = (config[k] for k in ("in_features", "hidden", "classes"))
-    shapes = _network.shapes(in_features, hidden, classes, config["layer"])
-    # torch's BatchNorm also counts its batches; nothing here needs that.
-    check_tensors(path, tensors, shapes, lambda name: name.endswith(".num_batches_tracked"))
-    for name in ("norm1.running_var", "norm2.running_var"):
-        if (tensors[name] < 0.0).any():
-            raise ValueError(
-                f"`path` must hold variances ≥ 0 in `{name}`. Received: {os.fspath(path)!r} "
-                f"with {tensors[name].min():g}"
-            )
-    return {name: tensors[name] for name in shapes}
+def _read_config(path: FilePath, metadata: dict[str, str]) -> dict[str, Any]:
+    """The configuration in a file's metadata; empty if there is none."""
+    try:
+        config = json.loads(metadata.get("config", "{}"))
+    except (RecursionError, ValueError) as error:
+        config = error
+    if not isinstance(config, dict):
+        raise ValueError(
+            "`path` must hold a model's configuration as a JSON object. "
+            f"Received: {os.fspath(path)!r} with {str(config)[:80]!r}"
+        )
+    return config

@@ -7,6 +7,7 @@ and new state, so that a whole training step can be jit-compiled.
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,14 @@ Schedule = Callable[[float], float]
 def _check(rule: Any, **ranges: tuple[float, float]) -> None:
     for name, (low, high) in ranges.items():
         value = getattr(rule, name)
-        if not (isinstance(value, int | float) and low <= value < high):
+        if (
+            not isinstance(value, numbers.Real)
+            or isinstance(value, bool)
+            or not low <= value < high
+        ):
             raise ValueError(f"`{name}` must be in [{low}, {high}). Received: {value!r}")
+        # A plain float takes the dtype of the weights; a NumPy number would impose its own.
+        object.__setattr__(rule, name, float(value))
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,13 @@ class SGD:
     ------
     ValueError
         If a number is out of its range.
+    TypeError
+        If `nesterov` is no bool.
+
+    Notes
+    -----
+    Without decay the steps are those of ``torch.optim.SGD``, whose own `weight_decay` differs: it
+    is added to the gradient, and so passes through the momentum.
 
     Examples
     --------
@@ -69,6 +83,8 @@ class SGD:
         _check(
             self, learning_rate=(0.0, math.inf), momentum=(0.0, 1.0), weight_decay=(0.0, math.inf)
         )
+        if not isinstance(self.nesterov, bool):
+            raise TypeError(f"`nesterov` must be a bool. Received: {self.nesterov!r}")
 
     def init(self, parameters: Arrays) -> dict[str, Any]:
         """State for parameters that have not been updated yet."""
@@ -101,7 +117,7 @@ class Adam:
     beta1, beta2 : float
         Decay of the running mean and mean square of the gradient, in [0, 1).
     eps : float
-        Added to the root mean square.
+        Added to the root mean square; ≥ 1e-30, for 0/0 where a gradient is always 0.
     weight_decay : float
         Decay of the weights per unit of rate, apart from the gradient.
 
@@ -136,7 +152,7 @@ class Adam:
             learning_rate=(0.0, math.inf),
             beta1=(0.0, 1.0),
             beta2=(0.0, 1.0),
-            eps=(0.0, math.inf),
+            eps=(1e-30, math.inf),
             weight_decay=(0.0, math.inf),
         )
 

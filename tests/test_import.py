@@ -19,12 +19,15 @@ MODULES = {
         "synapse_tensor_vjp",
         "surprisal_synapse_tensor",
         "surprisal_synapse_tensor_vjp",
+    },
+    "transmission": {
         "log_transmission",
         "log_transmission_vjp",
         "log_transmission_jvp",
         "log_transmission_variant",
         "contributions",
     },
+    "learning": {"cross_entropy", "cross_entropy_vjp", "surprisal_rule", "initial_beta"},
 }
 NAMES = [(module, name) for module, names in MODULES.items() for name in sorted(names)]
 FRAMEWORKS = ("torch", "jax", "keras", "tensorflow", "cupy", "numba", "array_api_strict")

@@ -19,12 +19,17 @@ from ._arguments import Array, namespace_of
 def to_numpy(value: Any) -> np.ndarray[Any, Any]:
     """`value`, an array of any library on any device, as a NumPy array."""
     if is_torch_array(value):
-        value = value.detach().cpu()
+        value = detached(value).cpu()
     elif is_cupy_array(value):
         value = value.get()
     elif not (is_numpy_array(value) or is_jax_array(value)):
         return np.from_dlpack(value)
     return np.asarray(value)
+
+
+def detached(value: Array) -> Array:
+    """`value` without its history in torch's autograd."""
+    return value.detach() if is_torch_array(value) else value
 
 
 def check_int(name: str, value: Any, least: int) -> int:
@@ -38,9 +43,15 @@ def check_int(name: str, value: Any, least: int) -> int:
 
 def check_option(name: str, value: Any, options: tuple[str, ...]) -> str:
     """`value`, one of the options."""
-    if value not in options:
+    if not (isinstance(value, str) and value in options):
         raise ValueError(f"`{name}` must be one of {options}. Received: {value!r}")
-    return str(value)
+    return value
+
+
+def check_callable(name: str, value: Any) -> None:
+    """Refuse what cannot be called; None stands for nothing to call."""
+    if not (value is None or callable(value)):
+        raise TypeError(f"`{name}` must be callable. Received: {value!r}")
 
 
 def check_unit_matrix(name: str, value: Array, columns: int) -> Array:
@@ -55,10 +66,11 @@ def check_unit_matrix(name: str, value: Array, columns: int) -> Array:
             f"`{name}` must have shape (samples, {columns}). Received: shape {tuple(value.shape)}"
         )
     if value.shape[0]:
-        if bool(xp.any(xp.isnan(value))):
-            count = int(xp.count_nonzero(xp.isnan(value)))
+        numbers = detached(value)
+        if bool(xp.any(xp.isnan(numbers))):
+            count = int(xp.count_nonzero(xp.isnan(numbers)))
             raise ValueError(f"`{name}` must not hold NaN. Received: {count} NaN values")
-        low, high = float(xp.min(value)), float(xp.max(value))
+        low, high = float(xp.min(numbers)), float(xp.max(numbers))
         if low < 0.0 or high > 1.0:
             raise ValueError(
                 f"`{name}` must hold values in [0, 1]. Received: values from {low:g} to {high:g}"
@@ -66,14 +78,20 @@ def check_unit_matrix(name: str, value: Array, columns: int) -> Array:
     return value
 
 
-def check_labels(name: str, value: Any, samples: int, classes: int) -> np.ndarray[Any, Any]:
-    """`value` as NumPy labels 0 … classes − 1."""
+def check_labels(name: str, value: Any, X: Array, classes: int) -> np.ndarray[Any, Any]:
+    """`value`, one label 0 … classes − 1 for each row of X, as a NumPy array."""
+    samples = X.shape[0]
     try:
         xp = array_namespace(value)
     except TypeError:
         raise TypeError(
             f"`{name}` must be an array of integer labels. Received: {type(value).__qualname__}"
         ) from None
+    if not (is_numpy_array(value) or xp is array_namespace(X)):
+        raise TypeError(
+            f"`{name}` must come from the library of the features or NumPy. "
+            f"Received: {type(value).__module__}.{type(value).__qualname__}"
+        )
     if not xp.isdtype(value.dtype, "integral"):
         raise TypeError(f"`{name}` must hold integer labels. Received: {value.dtype}")
     if tuple(value.shape) != (samples,):

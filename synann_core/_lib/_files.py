@@ -24,6 +24,8 @@ def write_tensors(path: FilePath, tensors: Tensors, metadata: dict[str, str]) ->
     try:
         with open(temporary, "xb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # or a crash soon after could leave the new name empty
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -32,14 +34,16 @@ def write_tensors(path: FilePath, tensors: Tensors, metadata: dict[str, str]) ->
 
 def read_tensors(path: FilePath) -> tuple[Tensors, dict[str, str]]:
     """Read all tensors and the metadata; ValueError if it is no whole safetensors file."""
+    name = os.fspath(path)
     try:
-        with safe_open(os.fspath(path), framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        with safe_open(name, framework="numpy") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError:
         raise
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
+    # NumPy lacks bfloat16 (a TypeError) and the 8-bit floats (an AttributeError).
+    except (SafetensorError, OSError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(
-            f"`path` must be a safetensors file. Received: {os.fspath(path)!r}, {error}"
+            f"`path` must be a safetensors file of NumPy's dtypes. Received: {name!r}, {error}"
         ) from None
 
 
