@@ -189,7 +189,10 @@ def demonstrate(
     data: Dataset, settings: Settings, layers: list[str], seed: int, to_backend, output: Path
 ) -> None:
     """Train each layer once, save and explain the first, print the table."""
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemExit(f"--output: {error}") from None
     histories, rows = {}, []
     for layer in layers:
         model, histories[layer], seconds = train(
@@ -207,6 +210,19 @@ def demonstrate(
     print(tabulate(rows, header, floatfmt=("", "", ".2f", ".1f")))
 
 
+def number(kind: type, least: float):
+    """Argument type: a finite number of at least `least`, or one line that says so."""
+
+    def convert(text: str):
+        value = kind(text)
+        if not least <= value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text} is not a number of {least} or more")
+        return value
+
+    convert.__name__ = kind.__name__  # argparse shows it when `kind` refuses the text
+    return convert
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -216,15 +232,17 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data-dir", type=Path, default=Path("data/mnist"))
     parser.add_argument("--download", action="store_true", help="fetch the MNIST files first")
     parser.add_argument("--layers", nargs="+", choices=LAYERS, default=list(LAYERS))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seeds", type=int, help="compare over this many seeds instead")
+    parser.add_argument("--seed", type=number(int, 0), default=0)
+    parser.add_argument("--seeds", type=number(int, 1), help="compare over this many seeds instead")
     parser.add_argument("--validate", action="store_true", help="4-fold validation instead")
     parser.add_argument("--output", type=Path, default=Path("outputs"))
-    for name, kind in (("hidden", int), ("epochs", int), ("batch-size", int)):
-        parser.add_argument(f"--{name}", type=kind)
+    for name, least in (("hidden", 1), ("epochs", 1), ("batch-size", 2)):
+        parser.add_argument(f"--{name}", type=number(int, least))
     for name in ("learning-rate", "noise"):
-        parser.add_argument(f"--{name}", type=float)
-    return parser.parse_args(arguments)
+        parser.add_argument(f"--{name}", type=number(float, 0))
+    options = parser.parse_args(arguments)
+    options.layers = list(dict.fromkeys(options.layers))
+    return options
 
 
 def main(arguments: list[str] | None = None) -> None:

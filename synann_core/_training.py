@@ -11,7 +11,7 @@ from array_api_compat import array_namespace, device, is_jax_namespace
 
 from . import _network, optim
 from ._lib._arguments import Array, Namespace
-from ._lib._checks import to_numpy
+from ._lib._checks import check_unit_matrix, to_numpy
 
 
 def like(value: Array, reference: Array, xp: Namespace) -> Array:
@@ -27,6 +27,17 @@ def batch_slices(samples: int, size: int) -> list[slice]:
     if len(starts) > 1 and samples - starts[-1] == 1:
         starts.pop()
     return [slice(a, b) for a, b in itertools.pairwise([*starts, samples])]
+
+
+def check_augmented(x: Array, batch: Array) -> Array:
+    """`x`, what `augment` made of a batch: as many samples, and values that `fit` accepts."""
+    x = check_unit_matrix("augment(batch, rng)", x, batch.shape[1])
+    if x.shape[0] != batch.shape[0]:
+        raise ValueError(
+            f"`augment(batch, rng)` must keep the {batch.shape[0]} samples of its batch. "
+            f"Received: {x.shape[0]}"
+        )
+    return x
 
 
 def training_step(xp: Namespace) -> Callable[..., Any]:

@@ -14,16 +14,18 @@ from array_api_compat import array_namespace, device
 from . import _network, optim
 from ._lib._arguments import Array, silence
 from ._lib._checks import (
+    Samples,
     check_callable,
     check_int,
-    check_labels,
     check_option,
+    check_pair,
+    check_samples,
     check_unit_matrix,
     detached,
     to_numpy,
 )
-from ._lib._files import FilePath, read_tensors, write_tensors
-from ._training import batch_slices, like, training_step
+from ._lib._files import FilePath, read_config, read_tensors, write_tensors
+from ._training import batch_slices, check_augmented, like, training_step
 from .learning import _log_softmax, as_generator
 
 __all__ = ["SynaMLP"]
@@ -173,9 +175,7 @@ class SynaMLP:
         X, labels = self._check_data(X, y, least=2)
         X = detached(X)  # the gradients here are written by hand
         if validation is not None:
-            if not (isinstance(validation, tuple | list) and len(validation) == 2):
-                raise TypeError(f"`validation` must be a pair (X, y). Received: {validation!r}")
-            self._check_data(*validation, prefix="validation ")
+            self._check_data(*check_pair("validation", validation), prefix="validation ")
         check_int("epochs", epochs, 0)
         check_int("batch_size", batch_size, 2)
         check_callable("augment", augment)
@@ -203,7 +203,7 @@ class SynaMLP:
             for batch in batches:
                 rows = order[batch]
                 if host is not None and augment is not None:
-                    x = self._check_augmented(augment(host[rows], rng), rows.size)
+                    x = check_augmented(augment(host[rows], rng), host[rows])
                 else:
                     x = xp.take(X, xp.asarray(rows, device=device(X)), axis=0)
                 keep = None
@@ -312,26 +312,20 @@ class SynaMLP:
         tensors, metadata = read_tensors(path)
         config = {key: getattr(self, key) for key in _CONFIG}
         weights = _network.checked_weights(path, tensors, config)
-        if "config" in metadata:  # the gate has no tensors that could give it away
-            gate = _read_config(path, metadata).get("gate", self.gate)
-            if gate != self.gate:
-                raise ValueError(
-                    f"`path` must hold a model with gate {self.gate!r}. "
-                    f"Received: {os.fspath(path)!r} with gate {gate!r}"
-                )
+        # The gate has no tensors that could give it away.
+        gate = read_config(path, metadata).get("gate", self.gate)
+        if gate != self.gate:
+            raise ValueError(
+                f"`path` must hold a model with gate {self.gate!r}. "
+                f"Received: {os.fspath(path)!r} with gate {gate!r}"
+            )
         self.weights = weights
 
     @classmethod
     def from_file(cls, path: FilePath, /) -> SynaMLP:
         """Make the model that `save` wrote; raises as `load` does."""
         tensors, metadata = read_tensors(path)
-        config = _read_config(path, metadata)
-        missing = [key for key in _CONFIG if key not in config]
-        if missing:
-            raise ValueError(
-                "`path` must hold a model's configuration, as SynaMLP.save writes it (`load` takes "
-                f"weights alone). Received: {os.fspath(path)!r} without {missing}"
-            )
+        config = read_config(path, metadata, required=_CONFIG)
         # The tensors first: what a damaged configuration asks for may not fit into memory.
         weights = _network.checked_weights(path, tensors, config)
         try:
@@ -344,25 +338,8 @@ class SynaMLP:
         model.weights = weights
         return model
 
-    def _check_data(
-        self, X: Array, y: Array, *, prefix: str = "", least: int = 1
-    ) -> tuple[Array, Any]:
-        X = check_unit_matrix(f"{prefix}X", X, self.in_features)
-        labels = check_labels(f"{prefix}y", y, X, self.classes)
-        if X.shape[0] < least:
-            raise ValueError(
-                f"`{prefix}X` must hold at least {least} samples. Received: shape {tuple(X.shape)}"
-            )
-        return X, labels
-
-    def _check_augmented(self, x: Array, samples: int) -> Array:
-        x = check_unit_matrix("augment(batch, rng)", x, self.in_features)
-        if x.shape[0] != samples:
-            raise ValueError(
-                f"`augment(batch, rng)` must keep the {samples} samples of its batch. "
-                f"Received: {x.shape[0]}"
-            )
-        return x
+    def _check_data(self, X: Array, y: Array, prefix: str = "", least: int = 1) -> Samples:
+        return check_samples(X, y, self.in_features, self.classes, prefix, least)
 
     def _weights_like(self, X: Array) -> dict[str, Array]:
         """The weights in the namespace, dtype and device of X."""
@@ -371,17 +348,3 @@ class SynaMLP:
 
 
 _CONFIG = ("in_features", "hidden", "classes", "layer", "gate", "dropout")
-
-
-def _read_config(path: FilePath, metadata: dict[str, str]) -> dict[str, Any]:
-    """The configuration in a file's metadata; empty if there is none."""
-    try:
-        config = json.loads(metadata.get("config", "{}"))
-    except (RecursionError, ValueError) as error:
-        config = error
-    if not isinstance(config, dict):
-        raise ValueError(
-            "`path` must hold a model's configuration as a JSON object. "
-            f"Received: {os.fspath(path)!r} with {str(config)[:80]!r}"
-        )
-    return config

@@ -25,11 +25,8 @@ Schedule = Callable[[float], float]
 def _check(rule: Any, **ranges: tuple[float, float]) -> None:
     for name, (low, high) in ranges.items():
         value = getattr(rule, name)
-        if (
-            not isinstance(value, numbers.Real)
-            or isinstance(value, bool)
-            or not low <= value < high
-        ):
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not (number and low <= value < high):
             raise ValueError(f"`{name}` must be in [{low}, {high}). Received: {value!r}")
         # A plain float takes the dtype of the weights; a NumPy number would impose its own.
         object.__setattr__(rule, name, float(value))

@@ -15,6 +15,8 @@ from array_api_compat import (
 
 from ._arguments import Array, namespace_of
 
+Samples = tuple[Array, np.ndarray[Any, Any]]  # features, and labels as a NumPy array
+
 
 def to_numpy(value: Any) -> np.ndarray[Any, Any]:
     """`value`, an array of any library on any device, as a NumPy array."""
@@ -30,6 +32,15 @@ def to_numpy(value: Any) -> np.ndarray[Any, Any]:
 def detached(value: Array) -> Array:
     """`value` without its history in torch's autograd."""
     return value.detach() if is_torch_array(value) else value
+
+
+def check_pair(name: str, value: Any) -> tuple[Any, Any]:
+    """`value`, features and labels."""
+    if not (isinstance(value, tuple | list) and len(value) == 2):
+        kind = type(value).__qualname__
+        size = f" of length {len(value)}" if hasattr(value, "__len__") else ""
+        raise TypeError(f"`{name}` must be a pair (X, y). Received: {kind}{size}")
+    return value[0], value[1]
 
 
 def check_int(name: str, value: Any, least: int) -> int:
@@ -105,3 +116,16 @@ def check_labels(name: str, value: Any, X: Array, classes: int) -> np.ndarray[An
             f"Received: labels from {labels.min()} to {labels.max()}"
         )
     return labels
+
+
+def check_samples(
+    X: Array, y: Any, features: int, classes: int, prefix: str = "", least: int = 1
+) -> Samples:
+    """Features and labels of at least `least` samples."""
+    X = check_unit_matrix(f"{prefix}X", X, features)
+    labels = check_labels(f"{prefix}y", y, X, classes)
+    if X.shape[0] < least:
+        raise ValueError(
+            f"`{prefix}X` must hold {least} or more samples. Received: shape {tuple(X.shape)}"
+        )
+    return X, labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -45,6 +46,25 @@ def read_tensors(path: FilePath) -> tuple[Tensors, dict[str, str]]:
         raise ValueError(
             f"`path` must be a safetensors file of NumPy's dtypes. Received: {name!r}, {error}"
         ) from None
+
+
+def read_config(
+    path: FilePath, metadata: Mapping[str, str], required: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The configuration in a file's metadata, with the required keys; empty if there is none."""
+    try:
+        config = json.loads(metadata.get("config", "{}"))
+    except (RecursionError, ValueError) as error:
+        config = str(error)
+    known = isinstance(config, dict)
+    missing = [key for key in required if not (known and key in config)]
+    if missing or not known:
+        why = f"without {missing}" if known else f"with {str(config)[:80]!r}"
+        raise ValueError(
+            "`path` must hold the configuration that `save` writes, a JSON object (`load` can do "
+            f"without). Received: {os.fspath(path)!r} {why}"
+        )
+    return dict(config)
 
 
 def check_tensors(
