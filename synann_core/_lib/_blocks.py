@@ -1,0 +1,124 @@
+"""The loop over blocks that the contraction is made of, for eager libraries and for JAX.
+
+Which block an input falls in depends on their number alone, and sums are fixed trees of additions:
+a row's bits do not depend on how many rows there are.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import array_api_extra as xpx
+import numpy as np
+from array_api_compat import is_jax_namespace
+
+from ._arguments import Array, Namespace
+
+# Factors j handled together. JAX holds all rows of a block at once, the eager loop a chunk of them.
+_BLOCK = 32
+_JAX_BLOCK = 8
+# Elements of a (rows, block, m) temporary in the eager loop: fits the second-level cache.
+_CHUNK = 1 << 17
+
+
+@functools.cache
+def keep_freed_memory() -> None:
+    """Let glibc reuse the loop's temporaries (half a megabyte each) instead of returning them.
+
+    Its malloc gives freed blocks above 128 kB back to the system, and every page is then cleared
+    and mapped anew: measured, five times the cost of the arithmetic. The limit adapts to the
+    largest block freed so far (mallopt(3), M_MMAP_THRESHOLD), at most 32 MB: free one. It is never
+    touched, so it costs no memory; elsewhere than on glibc it does nothing.
+    """
+    np.empty((1 << 25) - (1 << 14), dtype=np.uint8)
+
+
+@functools.cache
+def jitted(function: Callable[..., Any]) -> Callable[..., Any]:
+    # One jitted function per kernel: an eager scan would be traced and compiled at every call.
+    import jax
+
+    # jax refuses names that the function does not have.
+    options = inspect.getfullargspec(function).kwonlyargs
+    compiled: Callable[..., Any] = jax.jit(function, static_argnames=options)
+    return compiled
+
+
+def block_size(n: int, group: int, xp: Namespace) -> int:
+    """Power of two: the whole of a small n, else the block length of the library."""
+    size = _JAX_BLOCK if is_jax_namespace(xp) else _BLOCK
+    while size > group and size // 2 >= n:
+        size //= 2
+    return size
+
+
+def row_chunks(rows: int, elements: int, xp: Namespace) -> Iterator[slice]:
+    """Slices of the batch, so that a temporary of `elements` per row stays small."""
+    step = rows if is_jax_namespace(xp) else max(1, _CHUNK // max(elements, 1))
+    for start in range(0, rows, max(step, 1)) or (0,):
+        yield slice(start, min(start + max(step, 1), rows))
+
+
+def row_blocks(a: Array, size: int, pad: float, xp: Namespace) -> Array:
+    """(rows, n) as (blocks, rows, size); padded where size does not divide n."""
+    a = _pad(a, size, pad, xp)
+    return xp.permute_dims(xp.reshape(a, (a.shape[0], a.shape[1] // size, size)), (1, 0, 2))
+
+
+def columns(a: Array, size: int, pad: float, xp: Namespace) -> Array:
+    """(m, n) as (blocks, size, m) with m contiguous, which the flat array in between ensures."""
+    a = xp.matrix_transpose(_pad(a, size, pad, xp))
+    n, m = a.shape
+    return xp.reshape(xp.reshape(a, (n * m,)), (n // size, size, m))
+
+
+def _pad(a: Array, size: int, pad: float, xp: Namespace) -> Array:
+    missing = -a.shape[1] % size
+    return xpx.pad(a, ((0, 0), (0, missing)), constant_values=pad, xp=xp) if missing else a
+
+
+def unblock(a: Array, n: int, xp: Namespace) -> Array:
+    """(rows, blocks, size) back to (rows, n), without the padding."""
+    return xp.reshape(a, (a.shape[0], a.shape[1] * a.shape[2]))[:, :n]
+
+
+def add_exactly(total: Array, error: Array, value: Array) -> tuple[Array, Array]:
+    """Two-sum: many blocks add up without drift, also when every block is the same number."""
+    new = total + value
+    part = new - total
+    return new, error + ((total - (new - part)) + (value - part))
+
+
+def tree(operation: Callable[[Array, Array], Array], a: Array, axis: int) -> Array:
+    """Reduce a non-empty axis by halves: the same order for every batch size and library."""
+    before = (slice(None),) * axis
+    rest = None
+    while (size := a.shape[axis]) > 1:
+        half = size // 2
+        if size % 2:
+            odd = a[(*before, -1, ...)]
+            rest = odd if rest is None else operation(rest, odd)
+        a = operation(a[(*before, slice(0, half), ...)], a[(*before, slice(half, 2 * half), ...)])
+    a = a[(*before, 0, ...)]
+    return a if rest is None else operation(a, rest)
+
+
+def scan(
+    step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, parts: tuple[Array, ...], xp: Namespace
+) -> tuple[Any, Any]:
+    """`jax.lax.scan` over the leading axis of `parts`; elsewhere the loop it stands for."""
+    if is_jax_namespace(xp):
+        import jax
+
+        carry, results = jax.lax.scan(step, carry, parts)
+        return carry, results
+    outputs = []
+    for i in range(parts[0].shape[0]):
+        carry, output = step(carry, tuple(part[i, ...] for part in parts))
+        outputs.append(output)
+    if not outputs or outputs[0] is None:
+        return carry, None
+    return carry, tuple(xp.stack(list(group)) for group in zip(*outputs, strict=True))
