@@ -43,9 +43,23 @@ def test_loss_of_huge_logits_is_finite(xp, dtype, size):
     assert np.isfinite(xp.to_numpy(xp.call(syn.cross_entropy_vjp, logits, target, 1.0)[0])).all()
 
 
-def test_autodiff_of_the_loss_equals_its_gradient(ad):
+def test_an_impossible_class_of_no_weight_adds_nothing(xp, dtype):
+    # What a closed factor leaves behind: log s = −∞. The gradient pulls at the others alone.
+    logits, target = xp.asarray([0.0, -np.inf, 0.0], dtype), xp.asarray([1.0, 0.0, 0.0], dtype)
+    loss = xp.call(syn.cross_entropy, logits, target)
+    assert_close(xp.to_numpy(loss), np.log(2.0), EPS[dtype])
+    glogits, _ = xp.call(syn.cross_entropy_vjp, logits, target, 1.0)
+    assert_close(xp.to_numpy(glogits), [-0.5, 0.0, 0.5], EPS[dtype])
+    certain = xp.call(syn.cross_entropy, logits, xp.asarray([0.5, 0.5, 0.0], dtype))
+    assert float(xp.to_numpy(certain)) == np.inf
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_autodiff_of_the_loss_equals_its_gradient(ad, hard):
     rng = np.random.default_rng(0)
-    arrays = [ad.asarray(rng.random((3, 4))) for _ in range(2)]
+    # The derivative by a target of 0 is −log p like any other.
+    target = np.eye(4)[:3] if hard else rng.random((3, 4))
+    arrays = [ad.asarray(rng.random((3, 4))), ad.asarray(target)]
     upstream = ad.asarray(rng.normal(size=3))
     automatic = ad.gradients(syn.cross_entropy, upstream, *arrays)
     for got, want in zip(automatic, syn.cross_entropy_vjp(*arrays, upstream), strict=True):
@@ -83,14 +97,44 @@ def test_surprisal_rule_has_two_signs_and_learns_where_the_published_one_only_fa
     first = syn.surprisal_rule(v, v, theta, gamma, target)[1]
     assert (first > 0).any()
     assert (first < 0).any()
+    published = gamma
     for _ in range(300):
         gtheta, ggamma = syn.surprisal_rule(v, v, theta, gamma, target)
         theta, gamma = theta - gtheta / 400, np.maximum(1e-3, gamma - ggamma / 400)
+        # Its equations 27-28: ∂L/∂γ_ij = −ô_i n_ij.
+        occupation = syn.bose_einstein(published + v[:, None, :])
+        published = published + (target[:, :, None] * occupation).sum(axis=0) / 400
     end = syn.cross_entropy(-syn.surprisal_synapse_tensor(v, v, theta, gamma), target).mean()
     assert end < 0.55 * start  # 0.459 against 0.887, where it settles
-    # The published rule moves γ by +rate · target · n, which is never negative.
-    occupation = syn.bose_einstein(gamma[None] + v[:, None, :])
-    assert (target[:, :, None] * occupation >= 0).all()
+    assert gamma.min() < 0.5  # some synapses grew stronger,
+    assert gamma.max() > 2.0  # others faded
+    assert published.min() > 2.0  # there all of them do, and the layer tends to the identity
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_small_step_of_the_rule_lowers_the_loss(seed):
+    u, v, theta, gamma, target = surprisal_case(np.random.default_rng(seed))
+
+    def loss(theta, gamma):
+        return syn.cross_entropy(-syn.surprisal_synapse_tensor(u, v, theta, gamma), target).sum()
+
+    gtheta, ggamma = syn.surprisal_rule(u, v, theta, gamma, target)
+    slope = np.sum(gtheta**2) + np.sum(ggamma**2)
+    rate = 1e-7
+    fall = loss(theta, gamma) - loss(theta - rate * gtheta, gamma - rate * ggamma)
+    # The first order, short of rate·curvature; rounding of the loss, of order 10, is 1e-8 of it.
+    assert fall == pytest.approx(rate * slope, rel=1e-4)
+
+
+def test_surprisal_rule_gives_each_gradient_in_its_parameters_shape_and_dtype(xp):
+    u, v, _, gamma, target = surprisal_case(np.random.default_rng(1), batch=(2, 3))
+    arrays = (xp.asarray(u), xp.asarray(v), 0.5, xp.asarray(gamma, "float32"), xp.asarray(target))
+    gtheta, ggamma = xp.call(syn.surprisal_rule, *arrays)
+    xp.check(gtheta, "float64", ())
+    xp.check(ggamma, "float32", gamma.shape)
+    want = slow.surprisal_rule(u, v, 0.5, gamma.astype(np.float32).astype(float), target)
+    assert_close(xp.to_numpy(gtheta), want[0], 1e-13, scale=target.sum())  # it cancels to 0
+    assert_close(xp.to_numpy(ggamma), want[1], EPS["float32"])
 
 
 @pytest.mark.parametrize("n", [16, 64, 256, 1024, 4096])
@@ -133,6 +177,10 @@ def test_initial_beta_draws_from_its_seed_alone():
         ({"n": True}, TypeError, "n"),
         ({"rng": None}, TypeError, "rng"),
         ({"rng": 0.5}, TypeError, "rng"),
+        ({"rng": True}, TypeError, "rng"),
+        ({"rng": -1}, ValueError, "rng"),
+        ({"mean_input": None}, TypeError, "mean_input"),
+        ({"mean_input": True}, TypeError, "mean_input"),
         ({"mean_input": 0.0}, ValueError, "mean_input"),
         ({"mean_input": 2.0}, ValueError, "mean_input"),
         ({"mean_input": float("nan")}, ValueError, "mean_input"),

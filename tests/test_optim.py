@@ -52,6 +52,37 @@ def test_an_update_leaves_its_arguments_alone(xp):
         assert np.array_equal(xp.to_numpy(again["w"]), xp.to_numpy(new["w"]))
 
 
+def test_weight_decay_of_sgd_is_apart_from_the_gradient():
+    rule = optim.SGD(0.1, momentum=0.5, weight_decay=0.2)
+    p, g = np.array([2.0, -3.0]), np.array([1.0, 1.0])
+    first, state = rule.update({"w": p}, {"w": g}, rule.init({"w": p}), 0.1)
+    np.testing.assert_allclose(first["w"], p * 0.98 - 0.1 * g, rtol=1e-15)
+    second, _ = rule.update(first, {"w": g}, state, 0.1)
+    np.testing.assert_allclose(second["w"], first["w"] * 0.98 - 0.1 * 1.5 * g, rtol=1e-15)
+
+
+def test_a_gradient_that_is_always_zero_moves_nothing():
+    rule, p = optim.Adam(0.1), {"w": np.array([1.0, 2.0])}
+    state = rule.init(p)
+    for _ in range(3):
+        p, state = rule.update(p, {"w": np.array([0.0, 1.0])}, state, 0.1)
+    assert p["w"][0] == 1.0
+    np.testing.assert_allclose(p["w"][1], 1.7, rtol=1e-7)  # eps is 1e-8 of the gradient
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_numpy_numbers_do_not_change_the_dtype_of_the_weights(number):
+    half = number(0.5)
+    for rule in (
+        optim.SGD(half, momentum=half, weight_decay=half),
+        optim.Adam(half, beta1=half, beta2=half, eps=half, weight_decay=half),
+    ):
+        for dtype in (np.float32, np.float64):
+            p = {"w": np.ones(2, dtype)}
+            new, _ = rule.update(p, p, rule.init(p), rule.learning_rate)
+            assert new["w"].dtype == dtype
+
+
 @pytest.mark.parametrize("schedule", [optim.constant, optim.cosine, optim.one_cycle])
 def test_schedules_stay_between_zero_and_one(schedule):
     factors = [schedule(p) for p in np.linspace(0, 1, 101)]
@@ -74,6 +105,11 @@ def test_schedules_rise_and_fall():
         (lambda: optim.SGD(-1.0), "learning_rate"),
         (lambda: optim.SGD(float("nan")), "learning_rate"),
         (lambda: optim.SGD(0.1, momentum=1.0), "momentum"),
+        (lambda: optim.SGD(float("inf")), "learning_rate"),
+        (lambda: optim.SGD(True), "learning_rate"),
+        (lambda: optim.SGD(1j), "learning_rate"),
+        (lambda: optim.SGD(0.1, weight_decay=-1.0), "weight_decay"),
+        (lambda: optim.Adam(eps=0.0), "eps"),
         (lambda: optim.Adam("fast"), "learning_rate"),
         (lambda: optim.Adam(beta1=1.0), "beta1"),
         (lambda: optim.Adam(beta2=-0.1), "beta2"),
@@ -83,3 +119,8 @@ def test_schedules_rise_and_fall():
 def test_numbers_out_of_range_are_named(make, name):
     with pytest.raises(ValueError, match=rf"`{name}`.*Received"):
         make()
+
+
+def test_nesterov_must_be_a_bool():
+    with pytest.raises(TypeError, match=r"`nesterov`.*Received"):
+        optim.SGD(0.1, nesterov="no")
