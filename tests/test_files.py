@@ -74,6 +74,37 @@ def test_a_torch_state_dict_of_the_same_names_loads(tmp_path):
     assert same(ours.weights, model(seed=3).weights)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_narrower_floats_load_and_serve_data_of_any_dtype(tmp_path, dtype):
+    state = {k: torch.tensor(w).to(dtype) for k, w in model().weights.items()}
+    safetensors.torch.save_file(state, tmp_path / "torch.safetensors")
+    ours = model(seed=1)
+    ours.load(tmp_path / "torch.safetensors")
+    X = np.random.default_rng(0).random((5, 4))
+    assert ours.predict_proba(X).dtype == np.float64
+    eps = torch.finfo(dtype).eps
+    # Each of a few dozen rounded weights moves a logit of order 1 by eps times its share.
+    np.testing.assert_allclose(ours.predict_proba(X), model().predict_proba(X), atol=20 * eps)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn])
+def test_dtypes_that_numpy_lacks_are_refused(tmp_path, dtype):
+    state = {k: torch.tensor(w).to(dtype) for k, w in model().weights.items()}
+    safetensors.torch.save_file(state, tmp_path / "torch.safetensors")
+    expect_refusal(tmp_path / "torch.safetensors")
+    with pytest.raises(ValueError, match="`path`.*Received"):  # noqa: RUF043
+        syn.SynaMLP.from_file(tmp_path / "torch.safetensors")
+
+
+def test_a_file_of_another_gate_is_refused(saved):
+    # Its tensors have the same names and shapes: only the configuration tells.
+    model(gate="softmax").save(saved)
+    expect_refusal(saved, "`path`.*gate 'sigmoid'.*Received.*gate 'softmax'")
+    other = model(seed=1, gate="softmax")
+    other.load(saved)
+    assert same(other.weights, model(gate="softmax").weights)
+
+
 def test_a_missing_file_is_a_missing_file(tmp_path):
     expect_refusal(tmp_path / "none.safetensors", "none.safetensors", FileNotFoundError)
     with pytest.raises(FileNotFoundError):
@@ -124,6 +155,11 @@ def without(weights):
     ("change", "named"),
     [
         (without, "output.bias"),
+        (lambda w: {}, "output.bias"),
+        (lambda w: {k.replace("norm", "n"): v for k, v in w.items()}, "norm1.bias"),
+        (lambda w: {**w, "output.weight": w["output.weight"].T}, r"`output.weight` of shape"),
+        (lambda w: {**w, "output.bias": np.full(3, np.inf)}, "finite.*`output.bias`"),
+        (lambda w: {**w, "output.bias": np.zeros((), dtype=np.float32)}, "`output.bias` of shape"),
         (lambda w: {**w, "extra": np.zeros(2)}, "extra"),
         (lambda w: {**w, "output.bias": np.zeros(4)}, r"`output.bias` of shape \(3,\)"),
         (lambda w: {**w, "output.bias": np.full(3, np.nan)}, "finite.*`output.bias`"),
@@ -136,42 +172,31 @@ def test_tensors_of_another_model_are_refused(saved, change, named):
     expect_refusal(saved, rf"`path`.*{named}|`path`.*Received.*{named}")
 
 
-def test_from_file_needs_the_configuration(saved, tmp_path):
-    weights = model().weights
-    for metadata in (
-        None,
-        {"config": "{"},
-        {"config": "[]"},
-        {"config": json.dumps({"in_features": 4})},
-        {
-            "config": json.dumps(
-                {
-                    "in_features": 4,
-                    "hidden": 6,
-                    "classes": 3,
-                    "layer": "os.system",
-                    "gate": "sigmoid",
-                    "dropout": 0.0,
-                }
-            )
-        },
-    ):
-        safetensors.numpy.save_file(weights, saved, metadata)
-        with pytest.raises(ValueError, match="`path`.*Received"):  # noqa: RUF043
-            syn.SynaMLP.from_file(saved)
+CONFIG = {"in_features": 4, "hidden": 6, "classes": 3, "layer": "synapse", "gate": "sigmoid"}
 
 
-def test_a_huge_configuration_is_refused_before_memory_is_taken(saved):
-    config = {
-        "in_features": 10**9,
-        "hidden": 10**6,
-        "classes": 3,
-        "layer": "synapse",
-        "gate": "sigmoid",
-        "dropout": 0.0,
-    }
-    safetensors.numpy.save_file(model().weights, saved, {"config": json.dumps(config)})
-    with pytest.raises(ValueError, match="`path`.*Received"):  # noqa: RUF043
+@pytest.mark.parametrize(
+    ("metadata", "named"),
+    [
+        (None, "without.*in_features"),
+        ({"config": "{"}, ""),
+        ({"config": "[]"}, ""),
+        ({"config": "7"}, ""),
+        ({"config": '"in_features hidden classes layer gate dropout"'}, ""),
+        ({"config": "[" * 100_000}, ""),  # deeper than Python's stack
+        ({"config": json.dumps({"in_features": 4})}, "without.*hidden"),
+        ({"config": json.dumps(CONFIG)}, "without.*dropout"),
+        ({"config": json.dumps({**CONFIG, "dropout": 1.5})}, "`dropout`"),
+        ({"config": json.dumps({**CONFIG, "dropout": 0.0, "hidden": 6.0})}, "`hidden`"),
+        ({"config": json.dumps({**CONFIG, "dropout": 0.0, "layer": "os.system"})}, "synapse"),
+        ({"config": json.dumps({**CONFIG, "dropout": 0.0, "gate": None})}, "`gate`"),
+        # before any memory is taken for it
+        ({"config": json.dumps({**CONFIG, "dropout": 0.0, "hidden": 10**9})}, "hidden.weight"),
+    ],
+)
+def test_from_file_needs_the_configuration(saved, metadata, named):
+    safetensors.numpy.save_file(model().weights, saved, metadata)
+    with pytest.raises(ValueError, match=f"`path`.*Received.*{named}|`path`.*{named}.*Received"):
         syn.SynaMLP.from_file(saved)
 
 
@@ -186,6 +211,33 @@ def test_a_failed_save_keeps_the_old_file_and_leaves_nothing_behind(saved, monke
         model().save(saved)
     assert saved.read_bytes() == before
     assert os.listdir(saved.parent) == [saved.name]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_save_that_breaks_off_while_it_writes_leaves_nothing_behind(saved, monkeypatch, error):
+    before = saved.read_bytes()
+
+    def break_off(descriptor):
+        raise error
+
+    monkeypatch.setattr(os, "fsync", break_off)
+    with pytest.raises(error):
+        model().save(saved)
+    assert saved.read_bytes() == before
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_saving_onto_a_folder_is_an_error_and_leaves_nothing_behind(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        model().save(tmp_path / "folder")
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_what_is_no_path_is_a_type_error():
+    for use in (model().save, model().load, syn.SynaMLP.from_file):
+        with pytest.raises(TypeError, match="PathLike"):
+            use(5)
 
 
 def test_saving_into_a_missing_folder_is_an_error(tmp_path):

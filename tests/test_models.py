@@ -1,7 +1,8 @@
-"""SynaMLP as its users see it: the same model on every library, from seeds, with clear errors."""
+"""SynaMLP as its users see it: the same model on every library, from seeds."""
 
 import numpy as np
 import pytest
+import torch
 
 import synann_core as syn
 from synann_core import optim
@@ -18,7 +19,8 @@ def task(samples=60, dtype="float64"):
 def trained(backend, dtype="float64", **options):
     X, y = task(dtype=dtype)
     model = syn.SynaMLP(4, 6, 3, dropout=0.2, seed=1, **options)
-    history = model.fit(backend.asarray(X, dtype), y, epochs=3, batch_size=16, rng=2)
+    # Four equal batches: JAX compiles once. The last, smaller batch has tests of its own.
+    history = model.fit(backend.asarray(X, dtype), y, epochs=3, batch_size=15, rng=2)
     return model, history, backend.asarray(X, dtype), y
 
 
@@ -32,7 +34,7 @@ def test_every_library_trains_the_same_model(xp, layer, gate):
     model, history, X, _ = trained(xp, layer=layer, gate=gate)
     X0, y0 = task()
     rival = syn.SynaMLP(4, 6, 3, dropout=0.2, seed=1, layer=layer, gate=gate)
-    wanted = rival.fit(X0, y0, epochs=3, batch_size=16, rng=2)
+    wanted = rival.fit(X0, y0, epochs=3, batch_size=15, rng=2)
     # Twelve steps of Adam magnify rounding: it divides small gradients by their own size.
     assert history["loss"] == pytest.approx(wanted["loss"], rel=1e-8)
     xp.check(model.predict_proba(X), "float64", (60, 3))
@@ -50,6 +52,7 @@ def test_output_follows_the_dtype_of_the_data(xp, dtype):
         xp.check(weight, dtype)
     labels = xp.to_numpy(model.predict(X))
     assert labels.dtype.kind == "i"
+    xp.check(model.explain(X)[0], dtype, (3,))
     probabilities = xp.to_numpy(model.predict_proba(X))
     assert np.array_equal(labels, probabilities.argmax(axis=1))
     assert_close(probabilities.sum(axis=1), np.ones(60), 1e-6)
@@ -81,14 +84,38 @@ def test_the_same_seed_gives_the_same_bits_and_global_state_is_left_alone():
     assert np.array_equal(state, np.random.get_state()[1])  # noqa: NPY002
 
 
-@pytest.mark.parametrize("batch_size", [1, 59, 60, 1000])
-def test_any_batch_size_works(batch_size):
-    X, y = task(60)
+@pytest.mark.parametrize(
+    ("samples", "batch_size", "sizes"),
+    [(60, 1000, [60]), (60, 60, [60]), (60, 59, [60]), (60, 25, [25, 25, 10]), (5, 2, [2, 3])],
+)
+def test_every_sample_is_seen_once_an_epoch_and_none_alone(samples, batch_size, sizes):
+    X, y = task(samples)
+    seen = []
+
+    def augment(batch, rng):
+        seen.append(batch)
+        return batch
+
     model = syn.SynaMLP(4, 6, 3)
-    history = model.fit(X, y, epochs=1, batch_size=batch_size)
-    assert np.isfinite(history["loss"][0])
+    history = model.fit(X, y, epochs=2, batch_size=batch_size, augment=augment)
+    assert [len(batch) for batch in seen] == sizes * 2
+    for epoch in (seen[: len(sizes)], seen[len(sizes) :]):
+        rows = np.concatenate(epoch)
+        assert np.array_equal(rows[rows[:, 0].argsort()], X[X[:, 0].argsort()])
+    assert np.isfinite(history["loss"]).all()
     assert np.isfinite(model.decision_function(X)).all()
-    assert model.decision_function(X[:0]).shape == (0, 3)
+
+
+def test_history_holds_what_was_seen_and_prediction_takes_no_samples():
+    X, y = task()
+    model = syn.SynaMLP(4, 6, 3)
+    # Without a step that changes anything, the loss is that of batch norm over the whole batch.
+    history = model.fit(X, y, epochs=1, batch_size=60, optimizer=optim.SGD(0.0))
+    again = model.fit(X, y, epochs=1, batch_size=60, optimizer=optim.SGD(0.0), rng=1)
+    assert again["loss"] == pytest.approx(history["loss"], rel=1e-14)  # in another order
+    for method in (model.predict, model.predict_proba, model.decision_function):
+        assert method(X[:0]).shape[0] == 0
+    assert model.explain(X[:0])[1].shape == (0, 3, 6)
 
 
 def test_prediction_does_not_depend_on_batch_mates():
@@ -126,6 +153,55 @@ def test_augmentation_callback_schedule_and_no_epochs():
     assert asked == pytest.approx(np.arange(6) / 6)
 
 
+def test_augmentation_and_validation_on_every_library(xp):
+    X, y = task(dtype="float32")
+
+    def dim(batch, rng):
+        return batch * rng.uniform(0.5, 1.0, batch.shape)  # float64, as a careless user's
+
+    def run(array):
+        model = syn.SynaMLP(4, 6, 3)
+        options = {"validation": (array(X[:20]), y[:20]), "augment": dim, "batch_size": 30}
+        # A schedule of NumPy numbers must not make the weights float64.
+        return model, model.fit(array(X), y, epochs=2, schedule=np.cos, **options)
+
+    model, history = run(lambda a: xp.asarray(a, "float32"))
+    for weight in model.weights.values():
+        xp.check(weight, "float32")
+    _, wanted = run(np.asarray)
+    # 100 eps: four steps of Adam, which divides small gradients by their own size
+    assert history["loss"] == pytest.approx(wanted["loss"], rel=100 * 2.0**-23)
+    assert history["val_accuracy"] == pytest.approx(wanted["val_accuracy"], abs=0.05)  # one sample
+
+
+@pytest.mark.parametrize("labels", ["numpy", "own"])
+def test_labels_come_from_numpy_or_the_library_of_the_data(xp, labels):
+    X, y = task()
+    X = xp.asarray(X)
+    model = syn.SynaMLP(4, 6, 3)
+    hits = xp.to_numpy(model.predict(X)) == y
+    assert 0 < hits.mean() < 1
+    y = y if labels == "numpy" else xp.asarray(y, "int64")
+    assert model.score(X, y) == hits.mean()
+
+
+def test_data_under_autograd():
+    X, y = task()
+    leaf = torch.tensor(X, requires_grad=True)
+    model, plain = syn.SynaMLP(4, 6, 3), syn.SynaMLP(4, 6, 3)
+    model.fit(leaf, torch.tensor(y), epochs=1)
+    plain.fit(torch.tensor(X), y, epochs=1)
+    assert not any(w.requires_grad for w in model.weights.values())
+    assert same_weights(model.weights, plain.weights)
+    # Predictions stay differentiable, so that a user can ask which features matter.
+    model.decision_function(leaf)[:, 0].sum().backward()
+    step = 1e-6
+    above, below = (np.clip(X + s * np.eye(4)[1], 0, 1) for s in (step, -step))
+    slope = [np.asarray(model.decision_function(torch.tensor(x)))[:, 0] for x in (above, below)]
+    # eps/step of rounding and step² of curvature, in units of the slope
+    assert_close(leaf.grad[:, 1].numpy(), (slope[0] - slope[1]) / (2 * step), 1e-6)
+
+
 def test_an_interrupted_fit_keeps_the_last_whole_epoch():
     X, y = task()
     model, rival = syn.SynaMLP(4, 6, 3), syn.SynaMLP(4, 6, 3)
@@ -138,87 +214,20 @@ def test_an_interrupted_fit_keeps_the_last_whole_epoch():
     rival.fit(X, y, epochs=1, schedule="constant")
     assert same_weights(model.weights, rival.weights)
 
+    calls = []
 
-def changed(X, value):
-    X = X.copy()
-    X[3, 2] = value
-    return X
+    def interrupt_later(batch, rng):
+        calls.append(None)
+        if len(calls) == 5:  # in the middle of the third epoch
+            raise KeyboardInterrupt
+        return batch
 
-
-BAD_DATA = [
-    (lambda X, y: (changed(X, np.nan), y), ValueError, "X"),
-    (lambda X, y: (changed(X, np.inf), y), ValueError, "X"),
-    (lambda X, y: (changed(X, 1.5), y), ValueError, "X"),
-    (lambda X, y: (changed(X, -0.1), y), ValueError, "X"),
-    (lambda X, y: (X[:, :3], y), ValueError, "X"),
-    (lambda X, y: (X[0], y), ValueError, "X"),
-    (lambda X, y: (X.astype(int), y), TypeError, "X"),
-    (lambda X, y: (X.astype(np.float16), y), TypeError, "X"),
-    (lambda X, y: (X.tolist(), y), TypeError, "X"),
-    (lambda X, y: (0.5, y), TypeError, "X"),
-    (lambda X, y: (X[:0], y[:0]), ValueError, "X"),
-    (lambda X, y: (X, y[:-1]), ValueError, "y"),
-    (lambda X, y: (X, y[:, None]), ValueError, "y"),
-    (lambda X, y: (X, y.astype(float)), TypeError, "y"),
-    (lambda X, y: (X, y.tolist()), TypeError, "y"),
-    (lambda X, y: (X, y + 1), ValueError, "y"),
-    (lambda X, y: (X, y - 1), ValueError, "y"),
-]
-
-
-@pytest.mark.parametrize(("spoil", "error", "name"), BAD_DATA)
-def test_bad_data_is_named_and_the_model_is_as_it_was(spoil, error, name):
-    X, y = task()
-    model = syn.SynaMLP(4, 6, 3)
-    before = {k: w.copy() for k, w in model.weights.items()}
-    with pytest.raises(error, match=rf"`{name}`.*Received"):
-        model.fit(*spoil(X, y))
-    with pytest.raises(error, match=rf"`validation {name}`.*Received|`X` must hold samples"):
-        model.fit(X, y, validation=spoil(X, y)) if len(spoil(X, y)[1]) else model.fit(X[:0], y[:0])
-    assert same_weights(model.weights, before)
-
-
-@pytest.mark.parametrize(("spoil", "error"), [(s, e) for s, e, n in BAD_DATA[:10]])
-def test_prediction_checks_its_data_too(spoil, error):
-    X, y = task()
-    model = syn.SynaMLP(4, 6, 3)
-    for method in (model.predict, model.predict_proba, model.decision_function, model.explain):
-        with pytest.raises(error, match=r"`X`.*Received"):
-            method(spoil(X, y)[0])
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "name"),
-    [
-        ({"epochs": -1}, ValueError, "epochs"),
-        ({"epochs": 1.5}, TypeError, "epochs"),
-        ({"batch_size": 0}, ValueError, "batch_size"),
-        ({"schedule": "steps"}, ValueError, "schedule"),
-        ({"optimizer": "adam"}, TypeError, "optimizer"),
-        ({"rng": None}, TypeError, "rng"),
-    ],
-)
-def test_bad_options_of_fit_are_named(options, error, name):
-    X, y = task()
-    with pytest.raises(error, match=rf"`{name}`.*Received"):
-        syn.SynaMLP(4, 6, 3).fit(X, y, **options)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "options", "error", "name"),
-    [
-        ((0, 6, 3), {}, ValueError, "in_features"),
-        ((4, 6.0, 3), {}, TypeError, "hidden"),
-        ((4, 6, 1), {}, ValueError, "classes"),
-        ((4, 6, 3), {"layer": "conv"}, ValueError, "layer"),
-        ((4, 6, 3), {"gate": "relu"}, ValueError, "gate"),
-        ((4, 6, 3), {"dropout": 1.0}, ValueError, "dropout"),
-        ((4, 6, 3), {"seed": None}, TypeError, "seed"),
-    ],
-)
-def test_bad_options_of_the_model_are_named(arguments, options, error, name):
-    with pytest.raises(error, match=rf"`{name}`.*Received"):
-        syn.SynaMLP(*arguments, **options)
+    model, rival = syn.SynaMLP(4, 6, 3), syn.SynaMLP(4, 6, 3)
+    options = {"schedule": "constant", "batch_size": 30}
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y, epochs=5, augment=interrupt_later, **options)
+    rival.fit(X, y, epochs=2, **options)
+    assert same_weights(model.weights, rival.weights)
 
 
 def test_parameter_count():
