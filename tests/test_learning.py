@@ -43,6 +43,13 @@ def test_loss_of_huge_logits_is_finite(xp, dtype, size):
     assert np.isfinite(xp.to_numpy(xp.call(syn.cross_entropy_vjp, logits, target, 1.0)[0])).all()
 
 
+def test_a_constant_added_to_a_samples_logits_changes_nothing():
+    rng = np.random.default_rng(0)
+    logits, target = rng.integers(-3, 3, (4, 5)).astype(float), rng.random((4, 5))
+    moved = logits + np.array([[0.0], [1e4], [-1e4], [1e6]])  # exact: these are integers
+    assert np.array_equal(syn.cross_entropy(moved, target), syn.cross_entropy(logits, target))
+
+
 def test_an_impossible_class_of_no_weight_adds_nothing(xp, dtype):
     # What a closed factor leaves behind: log s = −∞. The gradient pulls at the others alone.
     logits, target = xp.asarray([0.0, -np.inf, 0.0], dtype), xp.asarray([1.0, 0.0, 0.0], dtype)
@@ -154,6 +161,23 @@ def test_initial_beta_lets_samples_differ(n):
         assert even.std(axis=0).max() < 0.1
 
 
+@pytest.mark.parametrize("n", [2, 4, 8])
+def test_initial_beta_lets_inputs_that_sum_to_one_differ(n):
+    # Outputs of softmax: were all of them strong, every sample would lose about the same.
+    y = np.random.default_rng(0).dirichlet(np.ones(n), size=400)
+    t = syn.log_transmission(y, syn.initial_beta(32, n, mean_input=1 / n, rng=0))
+    assert t.std(axis=0).min() >= 0.1
+
+
+@pytest.mark.parametrize("mean_input", [0.1, 0.25, 1.0])
+def test_initial_beta_heeds_the_mean_of_its_inputs(mean_input):
+    y = np.full((1, 256), mean_input)
+    t = syn.log_transmission(y, syn.initial_beta(32, 256, mean_input=mean_input, rng=0))
+    # Strong inhibitors take β·y each, which add up to 1; −log(1 − βy) is a little or, at y = 1, far
+    # more than βy. The 1e-3 of all others adds nothing to speak of.
+    assert -1.5 < t.mean() < -0.9
+
+
 @pytest.mark.parametrize(("m", "n"), [(0, 3), (3, 0), (1, 1), (2, 2), (3, 5)])
 def test_initial_beta_of_small_sizes(m, n):
     beta = syn.initial_beta(m, n, rng=1)
@@ -214,3 +238,10 @@ def test_surprisal_rule_names_a_target_that_does_not_fit():
     u, v, theta, gamma, target = surprisal_case(np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"`target`.*Received"):
         syn.surprisal_rule(u, v, theta, gamma, target[:, :2])
+
+
+def test_surprisal_rule_is_finite_where_every_output_is_closed(xp):
+    zeros, gamma = xp.asarray(np.zeros(2)), xp.asarray(np.zeros((2, 2)))
+    target = xp.asarray([1.0, 0.0])
+    for gradient in xp.call(syn.surprisal_rule, zeros, zeros, zeros, gamma, target):
+        assert np.isfinite(xp.to_numpy(gradient)).all()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import synann_core as syn
-from synann_core import optim
+from synann_core import _network, optim
 from tests.helpers import assert_close
 
 
@@ -99,20 +99,67 @@ def test_every_sample_is_seen_once_an_epoch_and_none_alone(samples, batch_size, 
     model = syn.SynaMLP(4, 6, 3)
     history = model.fit(X, y, epochs=2, batch_size=batch_size, augment=augment)
     assert [len(batch) for batch in seen] == sizes * 2
-    for epoch in (seen[: len(sizes)], seen[len(sizes) :]):
-        rows = np.concatenate(epoch)
+    epochs = [np.concatenate(seen[: len(sizes)]), np.concatenate(seen[len(sizes) :])]
+    for rows in epochs:
         assert np.array_equal(rows[rows[:, 0].argsort()], X[X[:, 0].argsort()])
+        assert not np.array_equal(rows, X)
+    assert not np.array_equal(*epochs)  # in a new order each time
     assert np.isfinite(history["loss"]).all()
     assert np.isfinite(model.decision_function(X)).all()
 
 
-def test_history_holds_what_was_seen_and_prediction_takes_no_samples():
+def test_history_counts_every_sample_once_and_dropout_keeps_the_mean(monkeypatch):
+    steps = []
+
+    def spy(weights, x, target, keep, **options):
+        result = _network_step(weights, x, target, keep, **options)
+        steps.append((result[0] * len(x), (result[1].argmax(1) == target.argmax(1)).sum(), keep))
+        return result
+
+    _network_step = _network.train_step
+    monkeypatch.setattr(_network, "train_step", spy)
+    X, y = task()
+    history = syn.SynaMLP(4, 50, 3, dropout=0.25).fit(X, y, epochs=1, batch_size=25)
+    losses, hits, masks = zip(*steps, strict=True)
+    assert history["loss"] == pytest.approx([sum(losses) / 60])  # of batches of 25, 25 and 10
+    assert history["accuracy"] == [sum(hits) / 60]
+    assert [mask.shape for mask in masks] == [(25, 50), (25, 50), (10, 50)]
+    kept = np.concatenate(masks)
+    assert set(np.unique(kept)) == {0.0, 1 / 0.75}
+    assert abs((kept == 0).mean() - 0.25) < 4 * np.sqrt(0.25 * 0.75 / kept.size)
+    assert not np.array_equal(masks[0], masks[1])
+
+
+def test_initial_weights_have_the_sizes_of_torch_and_the_strengths_of_initial_beta():
+    model = syn.SynaMLP(100, 16, 4)
+    for name, inputs in (("hidden", 100), ("output", 16)):
+        for kind in ("weight", "bias"):
+            assert np.abs(model.weights[f"{name}.{kind}"]).max() <= inputs**-0.5
+        assert np.abs(model.weights[f"{name}.weight"]).max() > 0.9 * inputs**-0.5
+    # Inputs of about ½ take 8 strong inhibitors of ¼; those of softmax, 1/16, 8 of the largest β.
+    for gate, strength in (("sigmoid", 0.25), ("softmax", 0.9)):
+        beta = syn.expit(syn.SynaMLP(100, 16, 4, gate=gate).weights["synapse.beta_logit"])
+        assert ((beta > 0.1).sum(axis=1) == 8).all()
+        assert beta[beta > 0.1].mean() == pytest.approx(strength, rel=0.05)
+
+
+def test_prediction_in_chunks_keeps_the_order():
+    model = syn.SynaMLP(4, 6, 3)
+    X = np.random.default_rng(0).random((2001, 4))
+    whole = model.decision_function(X)
+    pieces = np.concatenate([model.decision_function(part) for part in np.array_split(X, 7)])
+    assert_close(whole, pieces, 1e-12)  # matrix products may round otherwise
+
+
+def test_rate_zero_changes_running_statistics_alone_and_no_samples_are_predicted():
     X, y = task()
     model = syn.SynaMLP(4, 6, 3)
-    # Without a step that changes anything, the loss is that of batch norm over the whole batch.
+    start = model.weights
     history = model.fit(X, y, epochs=1, batch_size=60, optimizer=optim.SGD(0.0))
     again = model.fit(X, y, epochs=1, batch_size=60, optimizer=optim.SGD(0.0), rng=1)
     assert again["loss"] == pytest.approx(history["loss"], rel=1e-14)  # in another order
+    changed = {name for name in start if not np.array_equal(start[name], model.weights[name])}
+    assert changed == {name for name in start if ".running_" in name}
     for method in (model.predict, model.predict_proba, model.decision_function):
         assert method(X[:0]).shape[0] == 0
     assert model.explain(X[:0])[1].shape == (0, 3, 6)
@@ -235,3 +282,15 @@ def test_parameter_count():
     assert syn.SynaMLP(4, 6, 3).parameter_count == 30 + 24 + 36 + 21
     assert syn.SynaMLP(4, 6, 3, layer="dense").parameter_count == 30 + 24 + 42 + 21
     assert syn.SynaMLP(4, 6, 3, layer="none").parameter_count == 30 + 24 + 21
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"optimizer": optim.Adam(1e300)}, {"schedule": lambda p: 1.0 if p < 0.4 else float("nan")}],
+)
+def test_diverged_training_is_an_error_and_keeps_the_last_finite_epoch(options):
+    X, y = task()
+    model = syn.SynaMLP(4, 6, 3)
+    with pytest.raises(ValueError, match=r"`optimizer` must keep the weights finite.*Received"):
+        model.fit(X, y, epochs=3, **options)
+    assert all(np.isfinite(w).all() for w in model.weights.values())
