@@ -84,7 +84,7 @@ def log_complement(p: Array, q: Array, smooth: Array, xp: Namespace) -> Array:
 
 
 def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
-    """Sum of log f over j, (rows, m): exact, and with every f raised to the floor.
+    """Sum of log f over j, (rows, m): exact, and with every f kept from 0.
 
     The first is −inf where a factor is 0 and NaN where one is negative or NaN; its derivatives, as
     autodiff sees them, are those of the second, which is finite.
@@ -159,15 +159,17 @@ def _block_log_product(
     group: int,
     xp: Namespace,
 ) -> tuple[Array, Array]:
-    """Sum of log max(f, floor), and least f, over one block; y (rows, J), beta (J, m)."""
+    """Sum of log f, f kept from 0, and least f, over one block; y (rows, J), beta (J, m)."""
     f, least = _factors(y, y_bar, beta, beta_bar, floor, xp)
     q = stop_gradient(y[:, :, None] * beta[None, :, :], xp)
+    # Alone, a factor may be smaller than the floor of its gradient: its logarithm need not be.
+    p = f if group > 1 else xp.maximum(least, constant(_smallest_normal(f, xp), f, xp))
     while group > 1:  # from pairs (f, q) to the product and its complement, in a tree
         half = f.shape[1] // 2
         q = q[:, :half, :] + f[:, :half, :] * q[:, half:, :]
-        f = f[:, :half, :] * f[:, half:, :]
+        p = f = f[:, :half, :] * f[:, half:, :]
         group //= 2
-    return tree(xp.add, log_complement(f, q, f, xp), 1), tree(xp.minimum, least, 1)
+    return tree(xp.add, log_complement(p, q, f, xp), 1), tree(xp.minimum, least, 1)
 
 
 def _factors(
@@ -258,6 +260,10 @@ def _log_product_jvp(
         (total, error), _ = scan(step, (zero, zero), (*parts, *weights), xp)
         tangents.append(total + error)
     return xp.concat(tangents, axis=0)
+
+
+def _smallest_normal(a: Array, xp: Namespace) -> float:
+    return float(xp.finfo(a.dtype).smallest_normal)
 
 
 def _rows(y: Array) -> int:

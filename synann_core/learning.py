@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ._contraction import log_product, surprisal_factors
 from ._lib._arguments import Array, Call, Namespace
-from .tensor import _surprisal_synapse_tensor, _surprisal_synapse_tensor_vjp
-from .transmission import expect_shapes
+from .tensor import _surprisal_synapse_tensor_vjp
+from .transmission import expect_shapes, with_batch
 
 __all__ = ["cross_entropy", "cross_entropy_vjp", "initial_beta", "surprisal_rule"]
 
@@ -245,6 +246,8 @@ def _cross_entropy_vjp(
 def _surprisal_rule(
     u: Array, v: Array, theta: Array, gamma: Array, target: Array, *, xp: Namespace
 ) -> tuple[Array, ...]:
-    z = _surprisal_synapse_tensor(u, v, theta, gamma, xp=xp)
-    glogits, _ = _cross_entropy_vjp(-z, target, xp.ones_like(z[..., 0]), xp=xp)
+    # Of the guarded sum: were all outputs closed, softmax(−z) would be that of infinities only.
+    _, guarded = log_product(surprisal_factors(v, gamma, xp=xp), xp=xp)
+    logits = with_batch(guarded, v, xp) - (theta + u)
+    glogits, _ = _cross_entropy_vjp(logits, target, xp.ones_like(logits[..., 0]), xp=xp)
     return _surprisal_synapse_tensor_vjp(u, v, theta, gamma, -glogits, xp=xp)

@@ -169,8 +169,8 @@ class SynaMLP:
         Raises
         ------
         TypeError, ValueError
-            If data or options have the wrong kind, shape or range, or hold NaN; the model is then
-            as it was.
+            If data or options have the wrong kind, shape or range, or hold NaN: the model is then
+            as it was. If training diverges: the model is then as after the last finite epoch.
         """
         X, labels = self._check_data(X, y, least=2)
         X = detached(X)  # the gradients here are written by hand
@@ -229,6 +229,10 @@ class SynaMLP:
                 loss += float(batch_loss) * rows.size
                 correct += float(np.sum(to_numpy(xp.argmax(out, axis=1)) == labels[rows]))
                 done += 1
+            if not all(bool(xp.all(xp.isfinite(w))) for w in weights.values()):
+                raise ValueError(
+                    f"`optimizer` must keep the weights finite. Received: {optimizer}, diverged"
+                )
             # Once an epoch, whole: an interrupted call leaves the last finished epoch's weights.
             self.weights = weights
             entry = {"loss": loss / X.shape[0], "accuracy": correct / X.shape[0]}

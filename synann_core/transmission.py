@@ -65,7 +65,9 @@ def log_transmission(y: Array, /, beta: Array) -> Array:
 
     Notes
     -----
-    Time O(batch·m·n), memory O(batch·(n + m) + m·n) and a bounded block, also under autodiff.
+    Time O(batch·m·n), memory O(batch·(n + m) + m·n) and a bounded block, also under autodiff; on
+    JAX, which holds all rows of a block at once, a few temporaries of 8·batch·m. Very large
+    negative arguments (βy below about −4e9 in float32) overflow to NaN.
 
     Examples
     --------

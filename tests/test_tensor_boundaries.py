@@ -2,6 +2,7 @@
 
 import itertools
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -169,3 +170,16 @@ def test_variant_is_named(xp):
     y, beta = xp.asarray(np.ones(3)), xp.asarray(np.ones((2, 3)))
     want = "jax-scan" if xp.is_jax else "array-api"
     assert syn.log_transmission_variant(y, beta) == want
+
+
+def test_surprisal_of_the_smallest_numbers(xp, dtype):
+    """One input down to the smallest normal number, far below the floor of its gradient."""
+    v = np.geomspace(float(np.finfo(dtype).tiny), 1.0, 200).astype(dtype)
+    if xp.is_jax:
+        v = v[1:]  # XLA may flush the last one to zero
+    zero = xp.asarray(np.zeros(1), dtype)
+    z = xp.call(
+        syn.surprisal_synapse_tensor, zero, xp.asarray(v[:, None], dtype), zero, zero[None, :]
+    )
+    exact = np.array([float(-mpmath.log(-mpmath.expm1(-mpmath.mpf(float(w))))) for w in v])
+    assert_close(xp.to_numpy(z)[:, 0], exact, 11 * EPS[dtype], scale=exact)

@@ -60,7 +60,7 @@ def broadcast_shape(own_axes: int = 0, /, **shapes: Shape) -> Shape:
     """
     result: list[int] = []
     leading = [tuple(s[: len(s) - own_axes]) for s in shapes.values()]
-    for axis in range(1, max((len(s) for s in leading), default=0) + 1):
+    for axis in range(1, max([0, *[len(s) for s in leading]]) + 1):
         sizes = [s[-axis] for s in leading if len(s) >= axis]
         size = next((size for size in sizes if size != 1), 1)
         if any(other not in (1, size) for other in sizes):
