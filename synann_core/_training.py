@@ -40,6 +40,14 @@ def check_augmented(x: Array, batch: Array) -> Array:
     return x
 
 
+def check_finite(weights: dict[str, Array], optimizer: object, xp: Namespace) -> None:
+    """Refuse the weights of a training that diverged."""
+    if not all(bool(xp.all(xp.isfinite(w))) for w in weights.values()):
+        raise ValueError(
+            f"`optimizer` must keep the weights finite. Received: {optimizer}, which diverged"
+        )
+
+
 def training_step(xp: Namespace) -> Callable[..., Any]:
     """The step as a function of arrays: jitted on JAX."""
     return _jitted_step() if is_jax_namespace(xp) else _train

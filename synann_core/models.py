@@ -25,7 +25,7 @@ from ._lib._checks import (
     to_numpy,
 )
 from ._lib._files import FilePath, read_config, read_tensors, write_tensors
-from ._training import batch_slices, check_augmented, like, training_step
+from ._training import batch_slices, check_augmented, check_finite, like, training_step
 from .learning import _log_softmax, as_generator
 
 __all__ = ["SynaMLP"]
@@ -186,7 +186,6 @@ class SynaMLP:
         if not callable(schedule):
             schedule = _SCHEDULES[check_option("schedule", schedule, tuple(_SCHEDULES))]
         rng = as_generator(rng)
-
         xp = array_namespace(X)
         weights = self._weights_like(X)
         trainable = {k: w for k, w in weights.items() if _network.trainable(k)}
@@ -229,10 +228,7 @@ class SynaMLP:
                 loss += float(batch_loss) * rows.size
                 correct += float(np.sum(to_numpy(xp.argmax(out, axis=1)) == labels[rows]))
                 done += 1
-            if not all(bool(xp.all(xp.isfinite(w))) for w in weights.values()):
-                raise ValueError(
-                    f"`optimizer` must keep the weights finite. Received: {optimizer}, diverged"
-                )
+            check_finite(weights, optimizer, xp)
             # Once an epoch, whole: an interrupted call leaves the last finished epoch's weights.
             self.weights = weights
             entry = {"loss": loss / X.shape[0], "accuracy": correct / X.shape[0]}

@@ -55,9 +55,10 @@ def test_a_model_comes_back_bit_for_bit(tmp_path, layer, gate):
 
 def test_weights_trained_on_any_library_are_saved(xp, tmp_path):
     rng = np.random.default_rng(0)
-    X, y = rng.random((20, 4)).astype(np.float32), rng.integers(0, 3, 20)
-    ours = model()
-    ours.fit(xp.asarray(X, "float32"), y, epochs=1)
+    X, y = rng.random((60, 4)).astype(np.float32), rng.integers(0, 3, 60)
+    ours = model(dropout=0.2)
+    # The shapes of other tests: JAX compiles them once.
+    ours.fit(xp.asarray(X, "float32"), y, epochs=1, batch_size=15)
     ours.save(tmp_path / "model.safetensors")
     again = syn.SynaMLP.from_file(tmp_path / "model.safetensors")
     for name, weight in ours.weights.items():

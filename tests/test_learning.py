@@ -9,6 +9,7 @@ from reference.differentiate import complex_step
 from tests.helpers import EPS, assert_close
 
 
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("batch", [(), (4,), (2, 3)])
 def test_cross_entropy_and_its_gradients_equal_the_reference(xp, dtype, batch):
     rng = np.random.default_rng(len(batch))
@@ -35,6 +36,7 @@ def test_gradients_of_the_loss_equal_complex_step():
         assert_close(got, want, 1e-12)
 
 
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_loss_of_huge_logits_is_finite(xp, dtype, size):
     logits, target = xp.asarray([size, 0.0], dtype), xp.asarray([0.5, 0.5], dtype)
@@ -50,6 +52,7 @@ def test_a_constant_added_to_a_samples_logits_changes_nothing():
     assert np.array_equal(syn.cross_entropy(moved, target), syn.cross_entropy(logits, target))
 
 
+@pytest.mark.jax_alternates
 def test_an_impossible_class_of_no_weight_adds_nothing(xp, dtype):
     # What a closed factor leaves behind: log s = −∞. The gradient pulls at the others alone.
     logits, target = xp.asarray([0.0, -np.inf, 0.0], dtype), xp.asarray([1.0, 0.0, 0.0], dtype)
@@ -116,6 +119,16 @@ def test_surprisal_rule_has_two_signs_and_learns_where_the_published_one_only_fa
     assert gamma.min() < 0.5  # some synapses grew stronger,
     assert gamma.max() > 2.0  # others faded
     assert published.min() > 2.0  # there all of them do, and the layer tends to the identity
+
+
+def test_the_rule_of_closed_outputs_is_finite_and_opens_the_right_one(xp):
+    # γ = v = 0: every output is closed and z = ∞ for all. By symmetry p = 1/3.
+    zeros, theta = xp.asarray(np.zeros(3)), xp.asarray(np.zeros(3))
+    gamma, target = xp.asarray(np.zeros((3, 3))), xp.asarray([1.0, 0.0, 0.0])
+    gtheta, ggamma = xp.to_numpy(xp.call(syn.surprisal_rule, zeros, zeros, theta, gamma, target))
+    assert_close(gtheta, [2 / 3, -1 / 3, -1 / 3], 4 * EPS["float64"])
+    assert np.isfinite(ggamma).all()
+    assert (np.sign(ggamma) == [[-1], [1], [1]]).all()  # a step lowers β of the right output
 
 
 @pytest.mark.parametrize("seed", range(10))

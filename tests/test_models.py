@@ -207,8 +207,8 @@ def test_augmentation_and_validation_on_every_library(xp):
         return batch * rng.uniform(0.5, 1.0, batch.shape)  # float64, as a careless user's
 
     def run(array):
-        model = syn.SynaMLP(4, 6, 3)
-        options = {"validation": (array(X[:20]), y[:20]), "augment": dim, "batch_size": 30}
+        model = syn.SynaMLP(4, 6, 3, dropout=0.2)
+        options = {"validation": (array(X[:20]), y[:20]), "augment": dim, "batch_size": 15}
         # A schedule of NumPy numbers must not make the weights float64.
         return model, model.fit(array(X), y, epochs=2, schedule=np.cos, **options)
 
@@ -216,9 +216,10 @@ def test_augmentation_and_validation_on_every_library(xp):
     for weight in model.weights.values():
         xp.check(weight, "float32")
     _, wanted = run(np.asarray)
-    # 100 eps: four steps of Adam, which divides small gradients by their own size
+    # 100 eps: eight steps of Adam, which divides small gradients by their own size
     assert history["loss"] == pytest.approx(wanted["loss"], rel=100 * 2.0**-23)
-    assert history["val_accuracy"] == pytest.approx(wanted["val_accuracy"], abs=0.05)  # one sample
+    X = xp.asarray(X[:20], "float32")
+    assert history["val_accuracy"][-1] == model.score(X, y[:20])
 
 
 @pytest.mark.parametrize("labels", ["numpy", "own"])
