@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 from typing import Any, NamedTuple
 
-from array_api_compat import device, is_jax_namespace
+from array_api_compat import device
 
 from ._lib._arguments import Array, Namespace, constant
 from ._lib._autodiff import (
@@ -28,10 +28,9 @@ from ._lib._blocks import (
     add_exactly,
     block_size,
     columns,
-    jitted,
-    keep_freed_memory,
     row_blocks,
     row_chunks,
+    runner,
     scan,
     tree,
     unblock,
@@ -60,13 +59,13 @@ class Factors(NamedTuple):
 
 def probability_factors(y: Array, beta: Array, *, xp: Namespace) -> Factors:
     """Factors 1 − βy; y (..., n) loses its batch axes."""
-    y = xp.reshape(y, (_rows(y), y.shape[-1]))
+    y = xp.reshape(y, (row_count(y), y.shape[-1]))
     return Factors(y, 1.0 - y, beta, 1.0 - beta, float(xp.finfo(y.dtype).eps) / 2, _GROUP)
 
 
 def surprisal_factors(v: Array, gamma: Array, *, xp: Namespace) -> Factors:
     """Factors 1 − e^(−γ−v), which may be as small as the smallest normal number."""
-    v = xp.reshape(v, (_rows(v), v.shape[-1]))
+    v = xp.reshape(v, (row_count(v), v.shape[-1]))
     floor = surprisal_floor(v.dtype, xp)
     return Factors(xp.exp(-v), -xp.expm1(-v), xp.exp(-gamma), -xp.expm1(-gamma), floor, 1)
 
@@ -89,8 +88,7 @@ def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     The first is −inf where a factor is 0 and NaN where one is negative or NaN; its derivatives, as
     autodiff sees them, are those of the second, which is finite.
     """
-    keep_freed_memory()
-    run = jitted(_log_product) if is_jax_namespace(xp) else _log_product
+    run = runner(_log_product, xp)
     run = functools.partial(run, floor=factors.floor, group=factors.group, xp=xp)
     if not torch_wants_gradients(xp, *factors.arrays):
         exact, guarded = run(*factors.arrays)
@@ -109,14 +107,14 @@ def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
 
 def log_product_vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f for the upstream t = `grad` (rows, m)."""
-    keep_freed_memory()
-    run = jitted(_log_product_vjp) if is_jax_namespace(xp) else _log_product_vjp
-    return run(*factors.arrays, grad, floor=factors.floor, xp=xp)
+    run = runner(_log_product_vjp, xp)
+    gy, gbeta = run(*factors.arrays, grad, floor=factors.floor, xp=xp)
+    return gy, gbeta
 
 
 def log_product_jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
     """Tangent −Σ_j (β dy + y dβ)/f, (rows, m)."""
-    run = jitted(_log_product_jvp) if is_jax_namespace(xp) else _log_product_jvp
+    run = runner(_log_product_jvp, xp)
     return run(*factors.arrays, dy, dbeta, floor=factors.floor, xp=xp)
 
 
@@ -266,7 +264,8 @@ def _smallest_normal(a: Array, xp: Namespace) -> float:
     return float(xp.finfo(a.dtype).smallest_normal)
 
 
-def _rows(y: Array) -> int:
+def row_count(y: Array) -> int:
+    """Rows of (..., n) without its batch axes."""
     rows = 1
     for size in y.shape[:-1]:
         rows *= size

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
 
-from array_api_compat import array_namespace, device, is_jax_namespace
+from array_api_compat import array_namespace, device
 
 from . import _network, optim
 from ._lib._arguments import Array, Namespace
+from ._lib._blocks import runner
 from ._lib._checks import check_unit_matrix, to_numpy
 
 
@@ -50,15 +50,7 @@ def check_finite(weights: dict[str, Array], optimizer: object, xp: Namespace) ->
 
 def training_step(xp: Namespace) -> Callable[..., Any]:
     """The step as a function of arrays: jitted on JAX."""
-    return _jitted_step() if is_jax_namespace(xp) else _train
-
-
-@functools.cache
-def _jitted_step() -> Callable[..., Any]:
-    import jax
-
-    step: Callable[..., Any] = jax.jit(_train, static_argnames=("optimizer", "layer", "gate", "xp"))
-    return step
+    return runner(_train, xp)
 
 
 def _train(

@@ -13,6 +13,7 @@ from ._contraction import (
     log_product_jvp,
     log_product_vjp,
     probability_factors,
+    row_count,
 )
 from ._lib._arguments import (
     Array,
@@ -241,10 +242,7 @@ def with_batch(value: Array, y: Array, xp: Namespace) -> Array:
 def to_rows(grad: Array, y: Array, xp: Namespace) -> Array:
     """Gradient of the result, summed over axes along which y was repeated, as (rows, m)."""
     shape = (*y.shape[:-1], grad.shape[-1])
-    rows = 1
-    for size in y.shape[:-1]:
-        rows *= size
-    return xp.reshape(sum_to_shape(grad, shape, xp), (rows, grad.shape[-1]))
+    return xp.reshape(sum_to_shape(grad, shape, xp), (row_count(y), grad.shape[-1]))
 
 
 def _log_transmission(y: Array, beta: Array, *, xp: Namespace) -> Array:

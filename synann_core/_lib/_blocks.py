@@ -25,7 +25,7 @@ _CHUNK = 1 << 17
 
 
 @functools.cache
-def keep_freed_memory() -> None:
+def _keep_freed_memory() -> None:
     """Let glibc reuse the loop's temporaries (half a megabyte each) instead of returning them.
 
     Its malloc gives freed blocks above 128 kB back to the system, and every page is then cleared
@@ -36,8 +36,16 @@ def keep_freed_memory() -> None:
     np.empty((1 << 25) - (1 << 14), dtype=np.uint8)
 
 
+def runner(function: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:
+    """`function` as the library runs it best; its keyword-only arguments are constants to JAX."""
+    if is_jax_namespace(xp):
+        return _jitted(function)
+    _keep_freed_memory()
+    return function
+
+
 @functools.cache
-def jitted(function: Callable[..., Any]) -> Callable[..., Any]:
+def _jitted(function: Callable[..., Any]) -> Callable[..., Any]:
     # One jitted function per kernel: an eager scan would be traced and compiled at every call.
     import jax
 
