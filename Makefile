@@ -41,11 +41,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml requirements/tested.txt | $(VENV)/bin/python
-	$(PIP) -e ".[examples]"
+	$(PIP) -e ".[examples,fast]"
 	touch $@
 
 $(VENV)/.test: pyproject.toml requirements/tested.txt requirements/dev.txt | $(VENV)/bin/python
-	$(PIP) -e ".[examples,test,torch,jax]" -r requirements/dev.txt
+	$(PIP) -e ".[examples,test,torch,jax,fast,bench]" -r requirements/dev.txt
 	touch $@
 
 clean:

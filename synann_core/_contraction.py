@@ -12,15 +12,19 @@ operations and fixed trees touch a row, so that a row's bits do not depend on it
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any, NamedTuple
 
-from array_api_compat import device
+import array_api_compat.numpy as np
+from array_api_compat import device, is_jax_namespace, is_torch_namespace
 
+from ._kernels import _cpu, _triton
 from ._lib._arguments import Array, Namespace, constant
 from ._lib._autodiff import (
     attach,
     rematerialise,
     stop_gradient,
+    torch_observes,
     torch_wants_gradients,
     with_torch_gradient,
 )
@@ -45,22 +49,29 @@ class Factors(NamedTuple):
     """The factors ȳ + y β̄ of the contraction; y, ȳ (rows, n) and β, β̄ (m, n)."""
 
     y: Array
-    y_bar: Array
+    y_bar: Array | None  # None stands for 1 − y
     beta: Array
-    beta_bar: Array
+    beta_bar: Array | None  # None stands for 1 − β
     floor: float  # gradients divide by max(f, floor)
     group: int  # factors multiplied before a logarithm is taken
 
     @property
-    def arrays(self) -> tuple[Array, Array, Array, Array]:
+    def arrays(self) -> tuple[Array, Array | None, Array, Array | None]:
         """The four arrays, without the options."""
         return self[:4]
+
+    def complete(self) -> tuple[Array, Array, Array, Array]:
+        """The four arrays, none of them None."""
+        y, y_bar, beta, beta_bar = self.arrays
+        if y_bar is None:
+            y_bar, beta_bar = 1.0 - y, 1.0 - beta
+        return y, y_bar, beta, beta_bar
 
 
 def probability_factors(y: Array, beta: Array, *, xp: Namespace) -> Factors:
     """Factors 1 − βy; y (..., n) loses its batch axes."""
     y = xp.reshape(y, (row_count(y), y.shape[-1]))
-    return Factors(y, 1.0 - y, beta, 1.0 - beta, float(xp.finfo(y.dtype).eps) / 2, _GROUP)
+    return Factors(y, None, beta, None, float(xp.finfo(y.dtype).eps) / 2, _GROUP)
 
 
 def surprisal_factors(v: Array, gamma: Array, *, xp: Namespace) -> Factors:
@@ -88,34 +99,80 @@ def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     The first is −inf where a factor is 0 and NaN where one is negative or NaN; its derivatives, as
     autodiff sees them, are those of the second, which is finite.
     """
-    run = runner(_log_product, xp)
-    run = functools.partial(run, floor=factors.floor, group=factors.group, xp=xp)
-    if not torch_wants_gradients(xp, *factors.arrays):
-        exact, guarded = run(*factors.arrays)
-        return exact, guarded
+    if not torch_wants_gradients(xp, factors.y, factors.beta):
+        return _run_log_product(factors, xp)
 
-    def vjp(
-        y: Array, y_bar: Array, beta: Array, beta_bar: Array, exact: Array, guarded: Array
-    ) -> tuple[Array | None, ...]:
+    def rebuilt(y: Array, y_bar: Array, beta: Array, beta_bar: Array) -> Factors:
+        return factors._replace(y=y, y_bar=y_bar, beta=beta, beta_bar=beta_bar)
+
+    # Nothing is recorded inside, so that the compiled kernels may serve.
+    def forward(*arrays: Array) -> tuple[Array, Array]:
+        return _run_log_product(rebuilt(*arrays), xp)
+
+    def vjp(*arguments: Array) -> tuple[Array | None, ...]:
+        *arrays, exact, guarded = arguments
         grad = exact + guarded  # both have the derivatives of the guarded one
-        gy, gbeta = _log_product_vjp(y, y_bar, beta, beta_bar, grad, floor=factors.floor, xp=xp)
+        gy, gbeta = log_product_vjp(rebuilt(*arrays), grad, xp=xp)
         return gy, None, gbeta, None
 
-    exact, guarded = with_torch_gradient(run, vjp, *factors.arrays)
+    exact, guarded = with_torch_gradient(forward, vjp, *factors.arrays)
     return exact, guarded
 
 
 def log_product_vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f for the upstream t = `grad` (rows, m)."""
-    run = runner(_log_product_vjp, xp)
-    gy, gbeta = run(*factors.arrays, grad, floor=factors.floor, xp=xp)
-    return gy, gbeta
+    branch = variant(xp, *factors.arrays, grad)
+    if branch == "numba":
+        return _cpu.log_product_vjp(factors, grad, functools.partial(_agnostic_vjp, xp=np))
+    if branch == "triton":
+        return _triton.log_product_vjp(factors, grad)
+    return _agnostic_vjp(factors, grad, xp=xp)
 
 
 def log_product_jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
     """Tangent −Σ_j (β dy + y dβ)/f, (rows, m)."""
+    if variant(xp, *factors.arrays, dy, dbeta) == "numba":
+        otherwise = functools.partial(_agnostic_jvp, xp=np)
+        return _cpu.log_product_jvp(factors, dy, dbeta, otherwise)
+    return _agnostic_jvp(factors, dy, dbeta, xp=xp)
+
+
+def variant(xp: Namespace, *arrays: Array | None) -> str:
+    """Which branch serves these arrays: the one place where that is decided."""
+    if is_jax_namespace(xp):
+        return "jax-scan"
+    if os.environ.get("SYNANN_KERNELS", "").lower() != "off":
+        given = [a for a in arrays if a is not None]
+        if _cpu.serves(xp, *given):
+            return "numba"
+        if _triton.serves(*given) and not (is_torch_namespace(xp) and torch_observes(*given)):
+            return "triton"
+    return "array-api"
+
+
+def _run_log_product(factors: Factors, xp: Namespace) -> tuple[Array, Array]:
+    branch = variant(xp, *factors.arrays)
+    if branch == "numba":
+        return _cpu.log_product(factors, functools.partial(_agnostic_log_product, xp=np))
+    if branch == "triton":
+        return _triton.log_product(factors)
+    return _agnostic_log_product(factors, xp=xp)
+
+
+def _agnostic_log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
+    run = runner(_log_product, xp)
+    exact, guarded = run(*factors.complete(), floor=factors.floor, group=factors.group, xp=xp)
+    return exact, guarded
+
+
+def _agnostic_vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    gy, gbeta = runner(_log_product_vjp, xp)(*factors.complete(), grad, floor=factors.floor, xp=xp)
+    return gy, gbeta
+
+
+def _agnostic_jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
     run = runner(_log_product_jvp, xp)
-    return run(*factors.arrays, dy, dbeta, floor=factors.floor, xp=xp)
+    return run(*factors.complete(), dy, dbeta, floor=factors.floor, xp=xp)
 
 
 def _log_product(

@@ -5,8 +5,6 @@ Everything else in the library is a cheap function of it.
 
 from __future__ import annotations
 
-from array_api_compat import is_jax_array
-
 from ._contraction import (
     log_complement,
     log_product,
@@ -14,6 +12,7 @@ from ._contraction import (
     log_product_vjp,
     probability_factors,
     row_count,
+    variant,
 )
 from ._lib._arguments import (
     Array,
@@ -24,7 +23,7 @@ from ._lib._arguments import (
     constant,
     sum_to_shape,
 )
-from ._lib._autodiff import attach
+from ._lib._autodiff import attach, torch_wants_gradients
 
 __all__ = [
     "contributions",
@@ -165,8 +164,14 @@ def log_transmission_variant(y: Array, /, beta: Array) -> str:
     Returns
     -------
     str
-        ``"jax-scan"`` (a scan over checkpointed blocks) or ``"array-api"`` (blocks of array
-        operations, on every other library).
+        ``"numba"`` (compiled; NumPy arrays and torch tensors on the CPU, if numba is installed),
+        ``"triton"`` (compiled; torch and CuPy arrays on a CUDA device), ``"jax-scan"`` (a scan over
+        checkpointed blocks) or ``"array-api"`` (blocks of array operations, on every other library;
+        also where autodiff must see the operations, and for rows outside the domain).
+
+    Notes
+    -----
+    The environment variable ``SYNANN_KERNELS=off`` turns the compiled branches off.
 
     Raises
     ------
@@ -177,11 +182,15 @@ def log_transmission_variant(y: Array, /, beta: Array) -> str:
     --------
     >>> import numpy as np
     >>> import synann_core as syn
-    >>> syn.log_transmission_variant(np.ones(3), np.ones((2, 3)))
-    'array-api'
+    >>> syn.log_transmission_variant(np.ones(3), np.ones((2, 3))) in ("numba", "array-api")
+    True
     """
-    expect_shapes(Call(y=y, beta=beta))
-    return "jax-scan" if is_jax_array(y) else "array-api"
+    call = Call(y=y, beta=beta)
+    expect_shapes(call)
+    arrays = call["y"], call["beta"]
+    if torch_wants_gradients(call.xp, *arrays):  # they are recorded as one operation
+        arrays = tuple(a.detach() for a in arrays)
+    return variant(call.xp, *arrays)
 
 
 def contributions(y: Array, /, beta: Array) -> Array:

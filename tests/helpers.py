@@ -5,10 +5,12 @@ import functools
 
 import array_api_compat
 import numpy as np
+import pytest
 
 DEFAULT_BACKENDS = (
     "numpy",
     "numpy-readonly",
+    "numpy-agnostic",
     "strict",
     "strict-minimal",
     "strict-device",
@@ -117,6 +119,10 @@ def make_backend(name):
     """Import the library and hold its flags for as long as the backend is in use."""
     if name in ("numpy", "numpy-readonly"):
         yield _backend(name, "numpy")
+    elif name == "numpy-agnostic":  # what NumPy does without numba
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SYNANN_KERNELS", "off")
+            yield _backend(name, "numpy")
     elif name == "strict":
         yield _backend(name, "array_api_strict")
     elif name == "strict-minimal":

@@ -59,6 +59,19 @@ def torch_wants_gradients(xp: Namespace, *arrays: Array) -> bool:
     return recorded and not _torch_transform_active()
 
 
+def torch_observes(*arrays: Array) -> bool:
+    """Whether torch must see the operations on these arrays, rather than NumPy or a kernel.
+
+    It must where they are recorded or transformed, and for tensors that are not plain memory
+    (fake and distributed ones, and other subclasses).
+    """
+    import torch
+
+    plain = all(type(a) in (torch.Tensor, torch.nn.Parameter) for a in arrays)
+    recorded = torch.is_grad_enabled() and any(a.requires_grad for a in arrays)
+    return not plain or recorded or _torch_transform_active()
+
+
 def with_torch_gradient(
     function: Callable[..., Any], vjp: Callable[..., Any], *arrays: Array
 ) -> Any:

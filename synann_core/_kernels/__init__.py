@@ -1,0 +1,1 @@
+"""Compiled variants of the one hot contraction; `_contraction.variant` chooses among them."""

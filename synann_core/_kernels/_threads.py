@@ -1,0 +1,69 @@
+"""Independent parts of a computation on several threads.
+
+The compiled functions release Python's lock, so that plain threads run them side by side. (Numba's
+own parallel loops were not an option: one of their layers kills forked children, another is not
+thread-safe.) What a part computes does not depend on which thread takes it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+_forked = False
+
+
+def thread_count() -> int:
+    """Threads to use: the processors open to this process, or fewer by the usual variables.
+
+    ``NUMBA_NUM_THREADS`` and ``OMP_NUM_THREADS`` are respected. A forked child (a worker of a
+    DataLoader, say), which has its parent's other children beside it, uses one.
+    """
+    if _forked:
+        return 1
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    limits = (os.environ.get(name, "") for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"))
+    return max(1, min([count or 1, *(int(limit) for limit in limits if limit.isdecimal())]))
+
+
+def run(function: Callable[..., None], parts: Iterable[tuple[Any, ...]], threads: int) -> None:
+    """Call ``function(*part)`` for every part, on up to `threads` threads, this one included."""
+    remaining = list(parts)
+    threads = min(threads, len(remaining))
+    if threads <= 1:
+        for part in remaining:
+            function(*part)
+        return
+    shared = iter(remaining)  # its next() is atomic: every part is taken once
+
+    def work() -> None:
+        for part in shared:
+            function(*part)
+
+    try:
+        others = [_pool().submit(work) for _ in range(threads - 1)]
+    except RuntimeError:  # the interpreter is shutting down: no new threads
+        others = []
+    work()
+    for other in others:
+        # One that has not started has nothing left to do.
+        if not other.cancel():
+            other.result()
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="synann")
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+    _pool.cache_clear()  # its threads did not come along
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
