@@ -32,11 +32,13 @@ from ._lib._blocks import (
     add_exactly,
     block_size,
     columns,
+    halves,
+    over_rows,
     row_blocks,
-    row_chunks,
     runner,
     scan,
     tree,
+    tree_over_parts,
     unblock,
 )
 from .surprisal import log_one_minus, surprisal_floor
@@ -191,15 +193,13 @@ def _log_product(
         total, error = add_exactly(total, error, value)
         return (total, error, xp.minimum(least, smallest)), None
 
-    totals, leasts = [], []
-    for rows in row_chunks(y.shape[0], size * m, xp):
-        parts = [row_blocks(a[rows, :], size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0))]
-        zero = xp.zeros((y[rows, :].shape[0], m), dtype=y.dtype, device=device(y))
+    def chunk(y: Array, y_bar: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        parts = [row_blocks(a, size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0))]
+        zero = xp.zeros((y.shape[0], m), dtype=y.dtype, device=device(y))
         (total, error, least), _ = scan(step, (zero, zero, zero + 1.0), (*parts, *weights), xp)
-        totals.append(total + error)
-        leasts.append(least)
-    guarded = xp.concat(totals, axis=0)
-    least = xp.concat(leasts, axis=0)
+        return (total + error, least), ()
+
+    (guarded, least), _ = over_rows(chunk, ((y, 0.0), (y_bar, 1.0)), size * m, xp)
     outside = xp.where(least == 0.0, constant(-float("inf"), least, xp), least * float("nan"))
     return attach(xp.where(least > 0.0, guarded, outside), lambda: guarded, xp), guarded
 
@@ -215,16 +215,25 @@ def _block_log_product(
     xp: Namespace,
 ) -> tuple[Array, Array]:
     """Sum of log f, f kept from 0, and least f, over one block; y (rows, J), beta (J, m)."""
-    f, least = _factors(y, y_bar, beta, beta_bar, floor, xp)
-    q = stop_gradient(y[:, :, None] * beta[None, :, :], xp)
+    # XLA computes the slices of a result anew for each that is used: it gets single columns.
+    size = y.shape[1]
+    parts = [slice(j, j + 1) for j in range(size)] if is_jax_namespace(xp) else [slice(0, size)]
+    fs, leasts, qs = [], [], []
+    for j in parts:
+        f, least = _factors(y[:, j], y_bar[:, j], beta[j, :], beta_bar[j, :], floor, xp)
+        fs.append(f)
+        leasts.append(least)
+        qs.append(stop_gradient(y[:, j, None] * beta[None, j, :], xp))
     # Alone, a factor may be smaller than the floor of its gradient: its logarithm need not be.
-    p = f if group > 1 else xp.maximum(least, constant(_smallest_normal(f, xp), f, xp))
+    smallest = constant(_smallest_normal(y, xp), y, xp)
+    ps = fs if group > 1 else [xp.maximum(least, smallest) for least in leasts]
     while group > 1:  # from pairs (f, q) to the product and its complement, in a tree
-        half = f.shape[1] // 2
-        q = q[:, :half, :] + f[:, :half, :] * q[:, half:, :]
-        p = f = f[:, :half, :] * f[:, half:, :]
+        (fs, others), (qs, q_others) = halves(fs), halves(qs)
+        qs = [q + f * other for q, f, other in zip(qs, fs, q_others, strict=True)]
+        ps = fs = [f * other for f, other in zip(fs, others, strict=True)]
         group //= 2
-    return tree(xp.add, log_complement(p, q, f, xp), 1), tree(xp.minimum, least, 1)
+    logs = [log_complement(*each, xp) for each in zip(ps, qs, fs, strict=True)]
+    return tree_over_parts(xp.add, logs), tree_over_parts(xp.minimum, leasts)
 
 
 def _factors(
@@ -263,20 +272,17 @@ def _log_product_vjp(
         return gy, tree(xp.add, ratio * y[:, :, None], 0)
 
     block = rematerialise(block, xp)
-    gys = []
-    gbeta = gbeta_error = xp.zeros_like(weights[0])
-    for rows in row_chunks(y.shape[0], size * m, xp):
-        t = grad[rows, :]
 
-        def step(carry: None, part: tuple[Array, ...], t: Array = t) -> tuple[None, Any]:
+    def chunk(y: Array, y_bar: Array, t: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        def step(carry: None, part: tuple[Array, ...]) -> tuple[None, Any]:
             return carry, block(t, *part)
 
-        parts = [row_blocks(a[rows, :], size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0))]
-        _, (gy, gbeta_rows) = scan(step, None, (*parts, *weights), xp)
-        gys.append(unblock(xp.permute_dims(gy, (1, 0, 2)), n, xp))
-        gbeta, gbeta_error = add_exactly(gbeta, gbeta_error, gbeta_rows)
-    gbeta = unblock(xp.permute_dims(gbeta + gbeta_error, (2, 0, 1)), n, xp)
-    return xp.concat(gys, axis=0), gbeta
+        parts = [row_blocks(a, size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0))]
+        _, (gy, gbeta) = scan(step, None, (*parts, *weights), xp)
+        return (unblock(xp.permute_dims(gy, (1, 0, 2)), n, xp),), (gbeta,)
+
+    (gy,), (gbeta,) = over_rows(chunk, ((y, 0.0), (y_bar, 1.0), (grad, 0.0)), size * m, xp)
+    return gy, unblock(xp.permute_dims(gbeta, (2, 0, 1)), n, xp)
 
 
 def _log_product_jvp(
@@ -306,15 +312,14 @@ def _log_product_jvp(
     def step(carry: tuple[Array, Array], part: tuple[Array, ...]) -> tuple[Any, None]:
         return add_exactly(*carry, block(*part)), None
 
-    tangents = []
-    for rows in row_chunks(y.shape[0], size * m, xp):
-        parts = [
-            row_blocks(a[rows, :], size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0), (dy, 0.0))
-        ]
-        zero = xp.zeros((y[rows, :].shape[0], m), dtype=y.dtype, device=device(y))
+    def chunk(y: Array, y_bar: Array, dy: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        parts = [row_blocks(a, size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0), (dy, 0.0))]
+        zero = xp.zeros((y.shape[0], m), dtype=y.dtype, device=device(y))
         (total, error), _ = scan(step, (zero, zero), (*parts, *weights), xp)
-        tangents.append(total + error)
-    return xp.concat(tangents, axis=0)
+        return (total + error,), ()
+
+    (tangent,), _ = over_rows(chunk, ((y, 0.0), (y_bar, 1.0), (dy, 0.0)), size * m, xp)
+    return tangent
 
 
 def _smallest_normal(a: Array, xp: Namespace) -> float:

@@ -22,10 +22,29 @@ def attach(value: Array, carrier: Callable[[], Array], xp: Namespace) -> Array:
 
     Without autodiff the carrier is never evaluated.
     """
-    if not (is_jax_namespace(xp) or (is_torch_namespace(xp) and _torch_records())):
+    if is_jax_namespace(xp):
+        return _jax_attach()(value, carrier())
+    if is_torch_namespace(xp) and _torch_records():
+        smooth = carrier()
+        return stop_gradient(value, xp) + (smooth - stop_gradient(smooth, xp))
+    return value
+
+
+@functools.cache
+def _jax_attach() -> Any:
+    # As a sum of differences the carrier would be computed also where nothing is differentiated.
+    import jax
+
+    @jax.custom_jvp  # type: ignore[untyped-decorator]
+    def attached(value: Array, smooth: Array) -> Array:
         return value
-    smooth = carrier()
-    return stop_gradient(value, xp) + (smooth - stop_gradient(smooth, xp))
+
+    @attached.defjvp  # type: ignore[untyped-decorator]
+    def _rule(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+        value, smooth = primals
+        return attached(value, smooth), tangents[1]
+
+    return attached
 
 
 def stop_gradient(value: Array, xp: Namespace) -> Array:

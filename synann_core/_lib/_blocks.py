@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import array_api_extra as xpx
@@ -16,12 +16,14 @@ import numpy as np
 from array_api_compat import is_jax_namespace
 
 from ._arguments import Array, Namespace
+from ._autodiff import rematerialise
 
-# Factors j handled together. JAX holds all rows of a block at once, the eager loop a chunk of them.
+# Factors j handled together.
 _BLOCK = 32
 _JAX_BLOCK = 8
-# Elements of a (rows, block, m) temporary in the eager loop: fits the second-level cache.
+# Elements of a (rows, block, m) temporary: in the eager loop it fits the second-level cache.
 _CHUNK = 1 << 17
+_JAX_CHUNK = 1 << 22
 
 
 @functools.cache
@@ -63,11 +65,50 @@ def block_size(n: int, group: int, xp: Namespace) -> int:
     return size
 
 
-def row_chunks(rows: int, elements: int, xp: Namespace) -> Iterator[slice]:
-    """Slices of the batch, so that a temporary of `elements` per row stays small."""
-    step = rows if is_jax_namespace(xp) else max(1, _CHUNK // max(elements, 1))
-    for start in range(0, rows, max(step, 1)) or (0,):
-        yield slice(start, min(start + max(step, 1), rows))
+def over_rows(
+    function: Callable[..., tuple[tuple[Array, ...], tuple[Array, ...]]],
+    arrays: tuple[tuple[Array, float], ...],
+    elements: int,
+    xp: Namespace,
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """``function(*chunks)`` on chunks of the rows, so that `elements` for every row are not much.
+
+    `arrays` come with the number that stands for a row that is not there. The function's first
+    results have a row for each row, its second ones are sums over the rows and are added up.
+    """
+    rows, chunk = arrays[0][0].shape[0], _JAX_CHUNK if is_jax_namespace(xp) else _CHUNK
+    step = max(1, chunk // max(elements, 1))
+    if rows <= step:
+        return function(*(a for a, _ in arrays))
+    function = rematerialise(function, xp)
+
+    def add(carry: Any, part: tuple[Array, ...]) -> tuple[Any, tuple[Array, ...]]:
+        results, sums = function(*part)
+        if carry is None:
+            return tuple((value, xp.zeros_like(value)) for value in sums), results
+        added = (add_exactly(a, b, value) for (a, b), value in zip(carry, sums, strict=True))
+        return tuple(added), results
+
+    if is_jax_namespace(xp):
+        padded = [_pad_rows(a, -rows % step, value, xp) for a, value in arrays]
+        chunks = tuple(xp.reshape(a, (-1, step, *a.shape[1:])) for a in padded)
+        carry, _ = add(None, tuple(a[0] for a in chunks))
+        carry = tuple((xp.zeros_like(total), error) for total, error in carry)
+        carry, stacked = scan(add, carry, chunks, xp)
+        results = tuple(xp.reshape(a, (-1, *a.shape[2:]))[:rows, ...] for a in stacked)
+    else:
+        carry, parts = None, []
+        for start in range(0, rows, step):
+            rows_now = slice(start, min(start + step, rows))
+            carry, result = add(carry, tuple(a[rows_now, ...] for a, _ in arrays))
+            parts.append(result)
+        results = tuple(xp.concat(list(group), axis=0) for group in zip(*parts, strict=True))
+    return results, tuple(total + error for total, error in carry)
+
+
+def _pad_rows(a: Array, missing: int, value: float, xp: Namespace) -> Array:
+    widths = ((0, missing), *((0, 0) for _ in a.shape[1:]))
+    return xpx.pad(a, widths, constant_values=value, xp=xp) if missing else a
 
 
 def row_blocks(a: Array, size: int, pad: float, xp: Namespace) -> Array:
@@ -112,6 +153,21 @@ def tree(operation: Callable[[Array, Array], Array], a: Array, axis: int) -> Arr
         a = operation(a[(*before, slice(0, half), ...)], a[(*before, slice(half, 2 * half), ...)])
     a = a[(*before, 0, ...)]
     return a if rest is None else operation(a, rest)
+
+
+def halves(parts: list[Array]) -> tuple[list[Array], list[Array]]:
+    """First and second half of a block, which is one array (rows, J, m) or a list of its parts."""
+    if len(parts) > 1:
+        return parts[: len(parts) // 2], parts[len(parts) // 2 :]
+    half = parts[0].shape[1] // 2
+    return [parts[0][:, :half, :]], [parts[0][:, half:, :]]
+
+
+def tree_over_parts(operation: Callable[[Array, Array], Array], parts: list[Array]) -> Array:
+    """`tree` over the block axis of such a list, a power of two of parts: (rows, m)."""
+    while len(parts) > 1:
+        parts = [operation(*pair) for pair in zip(*halves(parts), strict=True)]
+    return tree(operation, parts[0], 1)
 
 
 def scan(
