@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import synann_core as syn
+from synann_core._lib import _blocks
 from tests.helpers import EPS, assert_close, make_backend
 
 pytestmark = pytest.mark.jax_alternates
@@ -155,6 +156,32 @@ def test_jax_transforms(name):
 
     batched = tuple(0 if a.ndim == 2 and a.shape[0] == 3 else None for a in leaves)
     assert_close(jax.vmap(function, in_axes=batched)(*leaves), function(*leaves), 1e-14)
+
+
+def test_jax_gradients_by_chunks_of_rows(monkeypatch):
+    import jax
+
+    monkeypatch.setattr(_blocks, "_JAX_CHUNK", 8 * 3 * 2)
+    (y, beta), grad = arguments("log_transmission", (7,), 3, 13)  # no other test has this shape
+    with make_backend("jax") as xp:
+        leaves, upstream = [xp.asarray(y), xp.asarray(beta)], xp.asarray(grad)
+    text = str(jax.make_jaxpr(syn.log_transmission)(*leaves))
+    assert "4,2,3" in text  # T as four chunks of two rows
+    ratio = -grad[:, :, None] / (1 - y[:, None, :] * beta)
+    wants = (ratio * beta).sum(1), (ratio * y[:, None, :]).sum(0)
+    loss = lambda *a: (syn.log_transmission(*a) * upstream).sum()  # noqa: E731
+    for got, vjp, want in zip(
+        jax.grad(loss, argnums=(0, 1))(*leaves),
+        syn.log_transmission_vjp(*leaves, upstream),
+        wants,
+        strict=True,
+    ):
+        assert_close(got, want, 1e-13)
+        assert_close(vjp, want, 1e-13)
+    tangents = [leaf * 0.5 for leaf in leaves]
+    want = (-(y[:, None, :] * beta) / (1 - y[:, None, :] * beta)).sum(-1)
+    assert_close(jax.jvp(syn.log_transmission, leaves, tangents)[1], want, 1e-13)
+    assert_close(syn.log_transmission_jvp(*leaves, *tangents), want, 1e-13)
 
 
 def test_jax_hessian_of_log_transmission():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import synann_core as syn
+from synann_core._lib import _blocks
 from tests.helpers import EPS, assert_relative, spread
 
 pytestmark = pytest.mark.jax_alternates
@@ -165,8 +166,9 @@ def test_batch_invariance(xp, dtype, space, n, m):
             np.testing.assert_array_equal(part, whole[rows], err_msg=f"rows {rows}")
 
 
-def test_large_batches_are_worked_on_in_chunks(xp):
+def test_large_batches_are_worked_on_in_chunks(xp, monkeypatch):
     # More rows than one chunk of the eager loop holds, and a number that no chunk divides.
+    monkeypatch.setattr(_blocks, "_JAX_CHUNK", 8 * 130 * 20)
     y, beta, grad = batch(33, 130, "float64")
     y, grad = np.tile(y, (13, 1))[:113], np.tile(grad, (13, 1))[:113]
     arrays = [xp.asarray(a) for a in (y, beta)]
