@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import re
+from pathlib import Path
 
 import array_api_compat
 import numpy as np
@@ -189,6 +191,12 @@ def assert_close(got, want, limit, *, scale=None):
 def assert_relative(got, want, limit):
     """|got − want| ≤ limit · |want| entry by entry."""
     assert_close(got, want, limit, scale=np.abs(np.asarray(want, dtype=np.float64)))
+
+
+def peak_memory():
+    """Most bytes that this process has held. (ru_maxrss would count what its parent held, too.)"""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1))
 
 
 def spread(rng, low, high, size):

@@ -4,6 +4,7 @@ import functools
 import itertools
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from synann_core._lib import _blocks
 from tests.helpers import EPS, assert_close, make_backend
 
 pytestmark = pytest.mark.jax_alternates
+
+ROOT = Path(__file__).resolve().parent.parent
 
 FUNCTIONS = {
     "synapse_tensor": (syn.synapse_tensor, syn.synapse_tensor_vjp),
@@ -198,9 +201,10 @@ def test_jax_hessian_of_log_transmission():
 
 
 MEMORY = """
-import resource, sys
+import sys
 import numpy as np
 import synann_core as syn
+from tests.helpers import peak_memory
 
 kind = sys.argv[1]
 rng = np.random.default_rng(0)
@@ -232,9 +236,9 @@ else:
     small, full = [y[:2, :64], beta[:3, :64]], [y, beta]
 
 work(*small)  # what the library itself needs is not counted
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_memory()
 work(*full)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print((peak_memory() - before) / 2**20)
 """
 
 
@@ -242,7 +246,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 def growth(kind):
     """MB that value and gradient at 512 × 768 → 768, float32, add to a fresh process."""
     command = [sys.executable, "-c", MEMORY, kind]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
     assert result.returncode == 0, result.stderr
     return float(result.stdout)
 

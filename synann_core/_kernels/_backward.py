@@ -136,8 +136,8 @@ def _row(
     if careful is None:
         ab, cd = fa * fb, fc * fd
         both = type(t)(1) / (ab * cd)
-        ab, cd = (both * cd) * t, (both * ab) * t  # t/(fa fb), t/(fc fd)
-        ra, rb, rc, rd = ab * fb, ab * fa, cd * fd, cd * fc
+        ab, cd = both * cd, both * ab  # 1/(fa fb), 1/(fc fd); times a large t, they might overflow
+        ra, rb, rc, rd = t * (ab * fb), t * (ab * fa), t * (cd * fd), t * (cd * fc)
     else:
         ra, rb, rc, rd = t / fa, t / fb, t / fc, t / fd
     part = at + _PART

@@ -16,6 +16,7 @@ import numpy as np
 from array_api_compat import is_numpy_array, is_torch_array, is_torch_namespace
 
 from .._lib._autodiff import torch_observes
+from .._lib._blocks import keep_freed_memory
 from . import _threads
 
 Array = Any
@@ -203,6 +204,7 @@ def _threads_for(like: Array, factors: Any) -> int:
 
 
 def _as_numpy(factors: Any) -> Any:
+    keep_freed_memory()
     y, y_bar, beta, beta_bar = map(_contiguous, factors.arrays)
     return factors._replace(y=y, y_bar=y_bar, beta=beta, beta_bar=beta_bar)
 

@@ -27,8 +27,8 @@ _JAX_CHUNK = 1 << 22
 
 
 @functools.cache
-def _keep_freed_memory() -> None:
-    """Let glibc reuse the loop's temporaries (half a megabyte each) instead of returning them.
+def keep_freed_memory() -> None:
+    """Let glibc reuse temporaries and results of megabytes instead of returning them.
 
     Its malloc gives freed blocks above 128 kB back to the system, and every page is then cleared
     and mapped anew: measured, five times the cost of the arithmetic. The limit adapts to the
@@ -42,7 +42,7 @@ def runner(function: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:
     """`function` as the library runs it best; its keyword-only arguments are constants to JAX."""
     if is_jax_namespace(xp):
         return _jitted(function)
-    _keep_freed_memory()
+    keep_freed_memory()
     return function
 
 
