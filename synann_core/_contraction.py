@@ -32,13 +32,11 @@ from ._lib._blocks import (
     add_exactly,
     block_size,
     columns,
-    halves,
     over_rows,
     row_blocks,
     runner,
     scan,
     tree,
-    tree_over_parts,
     unblock,
 )
 from .surprisal import log_one_minus, surprisal_floor
@@ -215,25 +213,16 @@ def _block_log_product(
     xp: Namespace,
 ) -> tuple[Array, Array]:
     """Sum of log f, f kept from 0, and least f, over one block; y (rows, J), beta (J, m)."""
-    # XLA computes the slices of a result anew for each that is used: it gets single columns.
-    size = y.shape[1]
-    parts = [slice(j, j + 1) for j in range(size)] if is_jax_namespace(xp) else [slice(0, size)]
-    fs, leasts, qs = [], [], []
-    for j in parts:
-        f, least = _factors(y[:, j], y_bar[:, j], beta[j, :], beta_bar[j, :], floor, xp)
-        fs.append(f)
-        leasts.append(least)
-        qs.append(stop_gradient(y[:, j, None] * beta[None, j, :], xp))
+    f, least = _factors(y, y_bar, beta, beta_bar, floor, xp)
+    q = stop_gradient(y[:, :, None] * beta[None, :, :], xp)
     # Alone, a factor may be smaller than the floor of its gradient: its logarithm need not be.
-    smallest = constant(_smallest_normal(y, xp), y, xp)
-    ps = fs if group > 1 else [xp.maximum(least, smallest) for least in leasts]
-    while group > 1:  # from pairs (f, q) to the product and its complement, in a tree
-        (fs, others), (qs, q_others) = halves(fs), halves(qs)
-        qs = [q + f * other for q, f, other in zip(qs, fs, q_others, strict=True)]
-        ps = fs = [f * other for f, other in zip(fs, others, strict=True)]
+    p = f if group > 1 else xp.maximum(least, constant(_smallest_normal(f, xp), f, xp))
+    while group > 1 and f.shape[1] > 1:  # pairs (f, q) to the product and its complement, in a tree
+        half = f.shape[1] // 2
+        q = q[:, :half, :] + f[:, :half, :] * q[:, half:, :]
+        p = f = f[:, :half, :] * f[:, half:, :]
         group //= 2
-    logs = [log_complement(*each, xp) for each in zip(ps, qs, fs, strict=True)]
-    return tree_over_parts(xp.add, logs), tree_over_parts(xp.minimum, leasts)
+    return tree(xp.add, log_complement(p, q, f, xp), 1), tree(xp.minimum, least, 1)
 
 
 def _factors(

@@ -164,7 +164,7 @@ def test_jax_transforms(name):
 def test_jax_gradients_by_chunks_of_rows(monkeypatch):
     import jax
 
-    monkeypatch.setattr(_blocks, "_JAX_CHUNK", 8 * 3 * 2)
+    monkeypatch.setattr(_blocks, "_JAX_CHUNK", 3 * 2)
     (y, beta), grad = arguments("log_transmission", (7,), 3, 13)  # no other test has this shape
     with make_backend("jax") as xp:
         leaves, upstream = [xp.asarray(y), xp.asarray(beta)], xp.asarray(grad)

@@ -168,7 +168,7 @@ def test_batch_invariance(xp, dtype, space, n, m):
 
 def test_large_batches_are_worked_on_in_chunks(xp, monkeypatch):
     # More rows than one chunk of the eager loop holds, and a number that no chunk divides.
-    monkeypatch.setattr(_blocks, "_JAX_CHUNK", 8 * 130 * 20)
+    monkeypatch.setattr(_blocks, "_JAX_CHUNK", 130 * 20)
     y, beta, grad = batch(33, 130, "float64")
     y, grad = np.tile(y, (13, 1))[:113], np.tile(grad, (13, 1))[:113]
     arrays = [xp.asarray(a) for a in (y, beta)]
