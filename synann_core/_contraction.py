@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import array_api_compat.numpy as np
 from array_api_compat import device, is_jax_namespace, is_torch_namespace
 
 from ._kernels import _cpu, _triton
-from ._lib._arguments import Array, Namespace, constant
+from ._lib._arguments import Array, Namespace, constant, silence
 from ._lib._autodiff import (
     attach,
     rematerialise,
@@ -123,7 +124,7 @@ def log_product_vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Ar
     """Gradients −Σ_i t β/f and −Σ_b t y/f for the upstream t = `grad` (rows, m)."""
     branch = variant(xp, *factors.arrays, grad)
     if branch == "numba":
-        return _cpu.log_product_vjp(factors, grad, functools.partial(_agnostic_vjp, xp=np))
+        return _cpu.log_product_vjp(factors, grad, _on_numpy(_agnostic_vjp))
     if branch == "triton":
         return _triton.log_product_vjp(factors, grad)
     return _agnostic_vjp(factors, grad, xp=xp)
@@ -132,8 +133,7 @@ def log_product_vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Ar
 def log_product_jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
     """Tangent −Σ_j (β dy + y dβ)/f, (rows, m)."""
     if variant(xp, *factors.arrays, dy, dbeta) == "numba":
-        otherwise = functools.partial(_agnostic_jvp, xp=np)
-        return _cpu.log_product_jvp(factors, dy, dbeta, otherwise)
+        return _cpu.log_product_jvp(factors, dy, dbeta, _on_numpy(_agnostic_jvp))
     return _agnostic_jvp(factors, dy, dbeta, xp=xp)
 
 
@@ -153,10 +153,20 @@ def variant(xp: Namespace, *arrays: Array | None) -> str:
 def _run_log_product(factors: Factors, xp: Namespace) -> tuple[Array, Array]:
     branch = variant(xp, *factors.arrays)
     if branch == "numba":
-        return _cpu.log_product(factors, functools.partial(_agnostic_log_product, xp=np))
+        return _cpu.log_product(factors, _on_numpy(_agnostic_log_product))
     if branch == "triton":
         return _triton.log_product(factors)
     return _agnostic_log_product(factors, xp=xp)
+
+
+def _on_numpy(branch: Callable[..., Any]) -> Callable[..., Any]:
+    """The branch for NumPy arrays, silent also where they were torch's tensors."""
+
+    def run(*arguments: Any) -> Any:
+        with silence(np):
+            return branch(*arguments, xp=np)
+
+    return run
 
 
 def _agnostic_log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:

@@ -33,7 +33,8 @@ def serves(xp: Namespace, *arrays: Array) -> bool:
     if is_torch_namespace(xp):
         on_cpu = all(is_torch_array(a) and a.device.type == "cpu" for a in arrays)
         return on_cpu and not torch_observes(*arrays)
-    return all(is_numpy_array(a) for a in arrays)
+    # Numba has no long doubles.
+    return all(is_numpy_array(a) and a.dtype.itemsize <= 8 for a in arrays)
 
 
 @functools.cache
@@ -213,7 +214,7 @@ def _contiguous(a: Array) -> Array:
     """The array as NumPy's, without a copy where it is contiguous (None stays None)."""
     if a is None:
         return None
-    a = a.detach().numpy() if is_torch_array(a) else np.asarray(a)
+    a = a.detach().resolve_neg().numpy() if is_torch_array(a) else np.asarray(a)
     return np.require(a, requirements=["C", "A"])
 
 

@@ -7,8 +7,10 @@ thread-safe.) What a part computes does not depend on which thread takes it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,7 +27,9 @@ def thread_count() -> int:
     if _forked:
         return 1
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    limits = (os.environ.get(name, "") for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"))
+    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
+    # OpenMP's may be a list, for nested regions.
+    limits = (os.environ.get(name, "").split(",")[0].strip() for name in names)
     return max(1, min([count or 1, *(int(limit) for limit in limits if limit.isdecimal())]))
 
 
@@ -38,20 +42,36 @@ def run(function: Callable[..., None], parts: Iterable[tuple[Any, ...]], threads
             function(*part)
         return
     shared = iter(remaining)  # its next() is atomic: every part is taken once
+    errors: list[BaseException] = []
+    state, working = threading.Condition(), 0
 
     def work() -> None:
-        for part in shared:
-            function(*part)
+        nonlocal working
+        with state:
+            working += 1
+        try:
+            for part in shared:
+                function(*part)
+        except BaseException as error:
+            errors.append(error)
+            for _ in shared:  # the rest is not worth doing
+                pass
+        finally:
+            with state:
+                working -= 1
+                state.notify_all()
 
-    try:
-        others = [_pool().submit(work) for _ in range(threads - 1)]
-    except RuntimeError:  # the interpreter is shutting down: no new threads
-        others = []
+    # The pool has put the work in its queue when it cannot start a thread for it, because of the
+    # system's limit or of the interpreter's end: not its futures but the count says who works.
+    with contextlib.suppress(RuntimeError):
+        for _ in range(threads - 1):
+            _pool().submit(work)
     work()
-    for other in others:
-        # One that has not started has nothing left to do.
-        if not other.cancel():
-            other.result()
+    with state:
+        # One that starts only now finds nothing to do.
+        state.wait_for(lambda: working == 0)
+    if errors:
+        raise errors[0]
 
 
 @functools.cache

@@ -88,7 +88,10 @@ def torch_observes(*arrays: Array) -> bool:
 
     plain = all(type(a) in (torch.Tensor, torch.nn.Parameter) for a in arrays)
     recorded = torch.is_grad_enabled() and any(a.requires_grad for a in arrays)
-    return not plain or recorded or _torch_transform_active()
+    if not plain or recorded or _torch_transform_active():
+        return True
+    # A mode that watches the operations, to trace them, say. (The compiler cannot trace this.)
+    return bool(torch._C._len_torch_dispatch_stack() > 0)
 
 
 def with_torch_gradient(
