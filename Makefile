@@ -1,6 +1,7 @@
 # Everything sets itself up in .venv; only Python 3.11+ with pip and venv, and make, are needed.
 #   make demo    train on handwritten digits, with pictures in outputs/
 #   make test    all tests, on NumPy, array-api-strict, torch and JAX
+#   make dashboard   all benchmarks, and a site of their results
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?= -c requirements/tested.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS)
 
-.PHONY: demo digits-seeds test lint wheel golden clean
+.PHONY: demo digits-seeds test lint wheel bench dashboard golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
@@ -34,6 +35,19 @@ wheel: $(VENV)/.test
 	cd .wheel-venv && bin/python -c "import synann_core as syn; \
 	print('wheel:', syn.__file__.split('/')[-2], float(syn.synapse(0.9, 0.2, beta=0.5)))"
 
+# Every benchmark once on a tiny size; one that raises is a failure.
+bench: $(VENV)/.test
+	cd asv_benchmarks && ../$(BIN)/asv machine --yes > /dev/null
+	cd asv_benchmarks && SYNANN_BENCH_SMOKE=1 ../$(BIN)/asv run --quick --python=same \
+	--show-stderr --set-commit-hash $$(git rev-parse HEAD) --dry-run
+
+# The whole suite for the commit that is checked out, and the site in asv_benchmarks/html.
+dashboard: $(VENV)/.test
+	cd asv_benchmarks && ../$(BIN)/asv machine --yes > /dev/null
+	cd asv_benchmarks && ../$(BIN)/asv run --python=same --show-stderr \
+	--set-commit-hash $$(git rev-parse HEAD)
+	cd asv_benchmarks && ../$(BIN)/asv publish --no-pull
+
 golden: $(VENV)/.test
 	$(BIN)/python -m reference.golden
 
@@ -49,4 +63,4 @@ $(VENV)/.test: pyproject.toml requirements/tested.txt requirements/dev.txt | $(V
 	touch $@
 
 clean:
-	rm -rf $(VENV) .wheel-venv dist build outputs
+	rm -rf $(VENV) .wheel-venv dist build outputs asv_benchmarks/html asv_benchmarks/results

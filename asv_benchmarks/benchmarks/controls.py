@@ -1,0 +1,41 @@
+"""The rivals, forward and backward, on the same machine in the same run."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from . import rivals
+from .common import BATCHES, LAYERS, SMOKE, SOME_LAYERS, Call, Prepared, Size, make_problem
+
+
+@functools.lru_cache(maxsize=1)
+def prepare(name: str, batch: int, layer: str) -> Call:
+    """Make a rival's call and warm it up."""
+    call = rivals.build(name, make_problem(Size.parse(f"{batch}x{layer}")))
+    call()
+    return call
+
+
+class Rival(Prepared):
+    """What the library is compared with; above 4 GB of memory a rival is skipped."""
+
+    param_names = ("rival", "batch", "layer")
+    params = (tuple(rivals.RIVALS), BATCHES, LAYERS)
+    # Half a minute for a call.
+    skip_params = (("broadcasting, torch.compile", 512, "2048x2048"),)
+    repeat = (3, 200, 0.3)
+
+    def setup(self, *params: Any) -> None:
+        """Prepare the call."""
+        self.call = prepare(*params)
+
+    def time_rival(self, *params: Any) -> None:
+        """Time one call, forward and backward."""
+        self.call()
+
+    def peakmem_rival(self, *params: Any) -> None:
+        """Peak memory of the process."""
+        self.call()
+
+    peakmem_rival.params = (params[0][:1] if SMOKE else params[0], BATCHES[-1:], SOME_LAYERS)
