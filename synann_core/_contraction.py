@@ -26,6 +26,7 @@ from ._lib._autodiff import (
     rematerialise,
     stop_gradient,
     torch_observes,
+    torch_operator,
     torch_wants_gradients,
     with_torch_gradient,
 )
@@ -100,15 +101,19 @@ def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     The first is −inf where a factor is 0 and NaN where one is negative or NaN; its derivatives, as
     autodiff sees them, are those of the second, which is finite.
     """
+    operator = torch_operator(xp, factors.y, factors.beta)
+    if operator is not None:
+        exact, guarded = operator(*factors)
+        return exact, guarded
     if not torch_wants_gradients(xp, factors.y, factors.beta):
-        return _run_log_product(factors, xp)
+        return run_log_product(factors, xp)
 
     def rebuilt(y: Array, y_bar: Array, beta: Array, beta_bar: Array) -> Factors:
         return factors._replace(y=y, y_bar=y_bar, beta=beta, beta_bar=beta_bar)
 
     # Nothing is recorded inside, so that the compiled kernels may serve.
     def forward(*arrays: Array) -> tuple[Array, Array]:
-        return _run_log_product(rebuilt(*arrays), xp)
+        return run_log_product(rebuilt(*arrays), xp)
 
     def vjp(*arguments: Array) -> tuple[Array | None, ...]:
         *arrays, exact, guarded = arguments
@@ -150,7 +155,8 @@ def variant(xp: Namespace, *arrays: Array | None) -> str:
     return "array-api"
 
 
-def _run_log_product(factors: Factors, xp: Namespace) -> tuple[Array, Array]:
+def run_log_product(factors: Factors, xp: Namespace) -> tuple[Array, Array]:
+    """`log_product`, on the branch that serves these arrays."""
     branch = variant(xp, *factors.arrays)
     if branch == "numba":
         return _cpu.log_product(factors, _on_numpy(_agnostic_log_product))
@@ -272,15 +278,19 @@ def _log_product_vjp(
 
     block = rematerialise(block, xp)
 
-    def chunk(y: Array, y_bar: Array, t: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        def step(carry: None, part: tuple[Array, ...]) -> tuple[None, Any]:
-            return carry, block(t, *part)
+    def step(carry: None, part: tuple[Array, ...]) -> tuple[None, Any]:
+        y, y_bar, beta, beta_bar = part
 
-        parts = [row_blocks(a, size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0))]
-        _, (gy, gbeta) = scan(step, None, (*parts, *weights), xp)
-        return (unblock(xp.permute_dims(gy, (1, 0, 2)), n, xp),), (gbeta,)
+        def chunk(y: Array, y_bar: Array, t: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+            gy, gbeta = block(t, y, y_bar, beta, beta_bar)
+            return (gy,), (gbeta,)
 
-    (gy,), (gbeta,) = over_rows(chunk, ((y, 0.0), (y_bar, 1.0), (grad, 0.0)), size * m, xp)
+        (gy,), (gbeta,) = over_rows(chunk, ((y, 0.0), (y_bar, 1.0), (grad, 0.0)), size * m, xp)
+        return carry, (gy, gbeta)
+
+    parts = [row_blocks(a, size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0))]
+    _, (gy, gbeta) = scan(step, None, (*parts, *weights), xp)
+    gy = unblock(xp.permute_dims(gy, (1, 0, 2)), n, xp)
     return gy, unblock(xp.permute_dims(gbeta, (2, 0, 1)), n, xp)
 
 

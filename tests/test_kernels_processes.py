@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import synann_core as syn
-from synann_core._kernels import _compile, _cpu, _threads
+from synann_core._kernels import _compile, _cpu
+from synann_core._lib import _threads
 from tests.helpers import EPS, assert_close
 from tests.test_kernels import (
     arguments,
@@ -195,7 +196,8 @@ PARENT = """
 import sys
 import numpy as np
 import synann_core as syn
-from synann_core._kernels import _cpu, _threads
+from synann_core._kernels import _cpu
+from synann_core._lib import _threads
 
 rng = np.random.default_rng(0)
 y, beta = rng.random((64, 256), np.float32), rng.random((256, 256), np.float32)

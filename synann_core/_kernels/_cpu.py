@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_numpy_array, is_torch_array, is_torch_namespace
 
+from .._lib import _threads
 from .._lib._autodiff import torch_observes
 from .._lib._blocks import keep_freed_memory
-from . import _threads
 
 Array = Any
 Namespace = Any

@@ -16,6 +16,9 @@ from array_api_compat import is_jax_namespace, is_torch_namespace
 Array = Any
 Namespace = Any
 
+# The contraction as an operator of torch, which `synann_torch` registers: at most one.
+TORCH_OPERATORS: list[Any] = []
+
 
 def attach(value: Array, carrier: Callable[[], Array], xp: Namespace) -> Array:
     """Return `value`, exactly, with the derivatives of `carrier()`, which must be finite.
@@ -94,6 +97,25 @@ def torch_observes(*arrays: Array) -> bool:
     return bool(torch._C._len_torch_dispatch_stack() > 0)
 
 
+def torch_operator(xp: Namespace, *arrays: Array) -> Any:
+    """The contraction as an operator, where torch traces rather than computes; else None."""
+    if not (TORCH_OPERATORS and is_torch_namespace(xp)):
+        return None
+    import torch
+
+    traced = torch.compiler.is_compiling() or any(_is_fake(a) for a in arrays)
+    traced = traced or torch._C._len_torch_dispatch_stack() > 0
+    if traced and not _torch_differentiates_functions() and not torch.onnx.is_in_onnx_export():
+        return TORCH_OPERATORS[0]
+    return None
+
+
+def _is_fake(a: Array) -> bool:
+    from torch._subclasses import FakeTensor
+
+    return isinstance(a, FakeTensor)
+
+
 def with_torch_gradient(
     function: Callable[..., Any], vjp: Callable[..., Any], *arrays: Array
 ) -> Any:
@@ -135,8 +157,13 @@ def _torch_transform_active() -> bool:
     """Whether torch.compile, torch.func (grad, vmap, jvp, ...) or forward-mode AD is at work."""
     import torch
 
+    return bool(torch.compiler.is_compiling() or _torch_differentiates_functions())
+
+
+def _torch_differentiates_functions() -> bool:
+    """Whether a transform of torch.func (grad, vmap, jvp, ...) or forward-mode AD is at work."""
+    import torch
+
     return bool(
-        torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()
-        or torch.autograd.forward_ad._current_level >= 0
+        torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
     )

@@ -13,16 +13,18 @@ from typing import Any
 
 import array_api_extra as xpx
 import numpy as np
-from array_api_compat import is_jax_namespace
+from array_api_compat import is_jax_namespace, is_numpy_namespace
 
 from ._arguments import Array, Namespace
 from ._autodiff import rematerialise
+from ._threads import side_by_side, thread_count
 
 # Factors j handled together. On JAX more than one were two times slower: XLA takes the sums apart.
 _BLOCK = 32
 _JAX_BLOCK = 1
-# Elements of a (rows, block, m) temporary: in the eager loop it fits the second-level cache.
-_CHUNK = 1 << 17
+# Elements of a (rows, block, m) temporary: the eager loop's are near the second-level cache, and
+# large enough that threads do not spend their time on handing over Python's lock.
+_CHUNK = 1 << 18
 _JAX_CHUNK = 1 << 22
 
 
@@ -82,26 +84,35 @@ def over_rows(
         return function(*(a for a, _ in arrays))
     function = rematerialise(function, xp)
 
-    def add(carry: Any, part: tuple[Array, ...]) -> tuple[Any, tuple[Array, ...]]:
-        results, sums = function(*part)
+    def add(carry: Any, sums: tuple[Array, ...]) -> Any:
         if carry is None:
-            return tuple((value, xp.zeros_like(value)) for value in sums), results
-        added = (add_exactly(a, b, value) for (a, b), value in zip(carry, sums, strict=True))
-        return tuple(added), results
+            return tuple((value, xp.zeros_like(value)) for value in sums)
+        pairs = zip(carry, sums, strict=True)
+        return tuple(add_exactly(total, error, value) for (total, error), value in pairs)
 
     if is_jax_namespace(xp):
         padded = [_pad_rows(a, -rows % step, value, xp) for a, value in arrays]
         chunks = tuple(xp.reshape(a, (-1, step, *a.shape[1:])) for a in padded)
-        carry, _ = add(None, tuple(a[0] for a in chunks))
-        carry = tuple((xp.zeros_like(total), error) for total, error in carry)
-        carry, stacked = scan(add, carry, chunks, xp)
+
+        def add_chunk(carry: Any, part: tuple[Array, ...]) -> tuple[Any, tuple[Array, ...]]:
+            results, sums = function(*part)
+            return add(carry, sums), results
+
+        _, sums = function(*(a[0] for a in chunks))
+        carry = add(None, tuple(xp.zeros_like(value) for value in sums))
+        carry, stacked = scan(add_chunk, carry, chunks, xp)
         results = tuple(xp.reshape(a, (-1, *a.shape[2:]))[:rows, ...] for a in stacked)
     else:
         carry, parts = None, []
-        for start in range(0, rows, step):
-            rows_now = slice(start, min(start + step, rows))
-            carry, result = add(carry, tuple(a[rows_now, ...] for a, _ in arrays))
-            parts.append(result)
+        starts = range(0, rows, step)
+        # What is added to what does not depend on the number of threads.
+        width = thread_count() if is_numpy_namespace(xp) else 1
+        for wave in (starts[k : k + width] for k in range(0, len(starts), width)):
+            slices = [slice(start, min(start + step, rows)) for start in wave]
+            groups = [tuple(a[rows_now, ...] for a, _ in arrays) for rows_now in slices]
+            for result, sums in side_by_side(function, groups):
+                carry = add(carry, sums)
+                parts.append(result)
         results = tuple(xp.concat(list(group), axis=0) for group in zip(*parts, strict=True))
     return results, tuple(total + error for total, error in carry)
 
@@ -164,10 +175,15 @@ def scan(
 
         carry, results = jax.lax.scan(step, carry, parts)
         return carry, results
+    steps = range(parts[0].shape[0])
     outputs = []
-    for i in range(parts[0].shape[0]):
-        carry, output = step(carry, tuple(part[i, ...] for part in parts))
-        outputs.append(output)
+    if carry is None and is_numpy_namespace(xp):  # NumPy releases Python's lock
+        arguments = [(None, tuple(part[i, ...] for part in parts)) for i in steps]
+        outputs = [output for _, output in side_by_side(step, arguments)]
+    else:
+        for i in steps:
+            carry, output = step(carry, tuple(part[i, ...] for part in parts))
+            outputs.append(output)
     if not outputs or outputs[0] is None:
         return carry, None
     return carry, tuple(xp.stack(list(group)) for group in zip(*outputs, strict=True))

@@ -11,20 +11,24 @@ import contextlib
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
+
 _forked = False
+_this_thread = threading.local()
 
 
 def thread_count() -> int:
     """Threads to use: the processors open to this process, or fewer by the usual variables.
 
     ``NUMBA_NUM_THREADS`` and ``OMP_NUM_THREADS`` are respected. A forked child (a worker of a
-    DataLoader, say), which has its parent's other children beside it, uses one.
+    DataLoader, say), which has its parent's other children beside it, uses one; and so does a part
+    of a computation that is on several already.
     """
-    if _forked:
+    if _forked or getattr(_this_thread, "works", False):
         return 1
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
@@ -49,6 +53,7 @@ def run(function: Callable[..., None], parts: Iterable[tuple[Any, ...]], threads
         nonlocal working
         with state:
             working += 1
+        _this_thread.works = True
         try:
             for part in shared:
                 function(*part)
@@ -57,6 +62,7 @@ def run(function: Callable[..., None], parts: Iterable[tuple[Any, ...]], threads
             for _ in shared:  # the rest is not worth doing
                 pass
         finally:
+            _this_thread.works = False
             with state:
                 working -= 1
                 state.notify_all()
@@ -72,6 +78,20 @@ def run(function: Callable[..., None], parts: Iterable[tuple[Any, ...]], threads
         state.wait_for(lambda: working == 0)
     if errors:
         raise errors[0]
+
+
+def side_by_side(
+    function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
+) -> Iterable[Any]:
+    """``function(*a)`` for every a, on all threads, silently; the results in the same order."""
+    results: list[Any] = [None] * len(arguments)
+
+    def keep(k: int) -> None:
+        with np.errstate(all="ignore"):  # the caller's does not reach its threads
+            results[k] = function(*arguments[k])
+
+    run(keep, [(k,) for k in range(len(arguments))], thread_count())
+    return results
 
 
 @functools.cache
