@@ -1,0 +1,29 @@
+"""Synaptic neural networks for torch: layers, models, and the formulas as functions.
+
+The formulas are those of `synann_core`; compiled kernels serve them, also under torch.compile.
+"""
+
+try:
+    import torch as _torch
+except ImportError as error:
+    raise ImportError(
+        'synann_torch needs torch. Install it with: pip install "synann[torch]"'
+    ) from error
+
+from . import _operators as _operators
+from . import functional
+from .layer import Synapse, SynapseBlock
+from .models import SynaCNN, SynaMLP
+from .recurrent import SynaRNN, SynaRNNCell
+
+del _torch
+
+__all__ = [
+    "SynaCNN",
+    "SynaMLP",
+    "SynaRNN",
+    "SynaRNNCell",
+    "Synapse",
+    "SynapseBlock",
+    "functional",
+]

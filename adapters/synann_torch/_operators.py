@@ -1,0 +1,71 @@
+"""The contraction as operators of torch, opaque to whoever traces: compile, export, fake tensors.
+
+Eager tensors never come here: they reach the kernels through an autograd.Function
+(`synann_core._lib._autodiff`). Transforms of torch.func and forward-mode AD, which operators like
+these do not support, take the formula apart instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from array_api_compat import torch as xp
+from torch import Tensor
+
+from synann_core import _contraction
+from synann_core._contraction import Factors
+from synann_core._lib import _autodiff
+
+
+@torch.library.custom_op("synann::log_product", mutates_args=())
+def log_product(
+    y: Tensor, y_bar: Tensor | None, beta: Tensor, beta_bar: Tensor | None, floor: float, group: int
+) -> tuple[Tensor, Tensor]:
+    """Sum of log f over j, exact and with every f kept from 0; see `_contraction.log_product`."""
+    factors = Factors(y, y_bar, beta, beta_bar, floor, group)
+    exact, guarded = _contraction.run_log_product(factors, xp)
+    # Results of an operator must not share memory.
+    return exact, guarded.clone() if guarded.data_ptr() == exact.data_ptr() else guarded
+
+
+@torch.library.custom_op("synann::log_product_vjp", mutates_args=())
+def log_product_vjp(
+    y: Tensor,
+    y_bar: Tensor | None,
+    beta: Tensor,
+    beta_bar: Tensor | None,
+    grad: Tensor,
+    floor: float,
+    group: int,
+) -> tuple[Tensor, Tensor]:
+    """Gradients −Σ_i t β/f and −Σ_b t y/f."""
+    factors = Factors(y, y_bar, beta, beta_bar, floor, group)
+    return _contraction.log_product_vjp(factors, grad, xp=xp)
+
+
+@log_product.register_fake
+def _(y, y_bar, beta, beta_bar, floor, group):  # type: ignore[no-untyped-def]
+    shape = (y.shape[0], beta.shape[0])
+    return y.new_empty(shape), y.new_empty(shape)
+
+
+@log_product_vjp.register_fake
+def _(y, y_bar, beta, beta_bar, grad, floor, group):  # type: ignore[no-untyped-def]
+    return y.new_empty(y.shape), beta.new_empty(beta.shape)
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    *arrays, ctx.floor, ctx.group = inputs
+    ctx.save_for_backward(*arrays)
+
+
+def _backward(ctx: Any, of_exact: Tensor, of_guarded: Tensor) -> tuple[Any, ...]:
+    # Both have the derivatives of the guarded one.
+    arrays, grad = ctx.saved_tensors, of_exact + of_guarded
+    gy, gbeta = log_product_vjp(*arrays, grad, ctx.floor, ctx.group)
+    return gy, None, gbeta, None, None, None
+
+
+log_product.register_autograd(_backward, setup_context=_setup_context)
+_autodiff.TORCH_OPERATORS.append(log_product)
