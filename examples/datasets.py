@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+FASHION_URL = "https://fashion-mnist.s3.eu-central-1.amazonaws.com/"
 
 # SHA-256 of the four compressed files as they have been published since 1998.
 MNIST_SHA256 = {
@@ -27,6 +29,36 @@ MNIST_SHA256 = {
         "ae18e77e031ccde52407f794d123116439864147d33ac992975f85dd4dc42af6"
     ),
 }
+
+# Fashion-MNIST has files of the same names and shapes.
+FASHION_SHA256 = {
+    "train-images-idx3-ubyte.gz": (
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
+    ),
+    "t10k-images-idx3-ubyte.gz": (
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
+    ),
+    "t10k-labels-idx1-ubyte.gz": (
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
+    ),
+}
+SOURCES = {"mnist": (MNIST_URL, MNIST_SHA256), "fashion": (FASHION_URL, FASHION_SHA256)}
+DIGITS = tuple("0123456789")
+GARMENTS = (
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 
 # IDX: two zero bytes, the element type (8 is an unsigned byte), the number of dimensions.
 _IMAGES_MAGIC = 0x0803
@@ -53,6 +85,8 @@ class Dataset:
         Number of classes.
     name : str
         Short name for tables and file names.
+    names : tuple of str
+        Names of the classes.
     """
 
     train_x: np.ndarray
@@ -62,6 +96,7 @@ class Dataset:
     image_shape: tuple[int, int]
     classes: int
     name: str
+    names: tuple[str, ...] = DIGITS
 
 
 def load_digits() -> Dataset:
@@ -80,14 +115,16 @@ def load_digits() -> Dataset:
     return Dataset(train_x, train_y, test_x, test_y, (8, 8), 10, "digits")
 
 
-def load_mnist(data_dir: str | Path) -> Dataset:
-    """Load MNIST from its four IDX files.
+def load_mnist(data_dir: str | Path, name: str = "mnist") -> Dataset:
+    """Load MNIST, or a set that comes in files like it, from its four IDX files.
 
     Parameters
     ----------
     data_dir : path
         Folder with ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and the two ``t10k``
         files, each as it is or with ``.gz``; where both are there, ``.gz`` is read.
+    name : str
+        Name of the data; "fashion" for Fashion-MNIST gives its classes their names.
 
     Raises
     ------
@@ -102,13 +139,18 @@ def load_mnist(data_dir: str | Path) -> Dataset:
             f"{folder}: training images of {_times(train_shape)} pixels do not match "
             f"test images of {_times(test_shape)}"
         )
-    return Dataset(train_x, train_y, test_x, test_y, train_shape, 10, "mnist")
+    names = GARMENTS if name == "fashion" else DIGITS
+    return Dataset(train_x, train_y, test_x, test_y, train_shape, 10, name, names)
 
 
 def download_mnist(
-    data_dir: str | Path, base_url: str = MNIST_URL, *, progressbar: bool = True
+    data_dir: str | Path,
+    base_url: str = MNIST_URL,
+    *,
+    sha256: Mapping[str, str] | None = None,
+    progressbar: bool = True,
 ) -> None:
-    """Fetch the four compressed MNIST files into `data_dir`.
+    """Fetch the four compressed files of MNIST, or of a set like it, into `data_dir`.
 
     A file that is already there with the right SHA-256 is not fetched again. A file appears under
     its name only once it is complete and verified.
@@ -119,6 +161,8 @@ def download_mnist(
         Folder for the files, made where missing.
     base_url : str
         Folder on the server.
+    sha256 : dict of file name to str, optional
+        What to fetch, and the SHA-256 that each must have; MNIST's if not given.
     progressbar : bool
         Whether to show the progress of each file on standard error.
 
@@ -130,11 +174,11 @@ def download_mnist(
     import pooch
 
     folder = Path(data_dir)
-    for name, sha256 in MNIST_SHA256.items():
+    for name, digest in (MNIST_SHA256 if sha256 is None else sha256).items():
         url = f"{base_url.rstrip('/')}/{name}"
         downloader = pooch.HTTPDownloader(progressbar=progressbar)
         try:
-            pooch.retrieve(url, f"sha256:{sha256}", name, folder, downloader=downloader)
+            pooch.retrieve(url, f"sha256:{digest}", name, folder, downloader=downloader)
         except OSError as error:  # of the network (those of requests are OSErrors) or the disk
             if getattr(error, "response", None) is not None:
                 error.response.close()  # pooch leaves the connection of a refusal open

@@ -18,19 +18,25 @@ _SHOWN = 12  # bars that can be read at a glance
 
 
 def learning_curves(
-    histories: Mapping[str, Mapping[str, Sequence[float]]], path: str | Path, *, title: str
+    histories: Mapping[str, Mapping[str, Sequence[float]]],
+    path: str | Path,
+    *,
+    title: str,
+    tested: str = "the test",
 ) -> None:
     """Draw loss and accuracy by epoch, one colour for each model.
 
     Parameters
     ----------
     histories : dict of label to dict
-        Each with the lists ``"loss"``, ``"accuracy"`` and, if there was a test, ``"val_accuracy"``:
-        one number per epoch, accuracies in [0, 1].
+        Each with the lists ``"loss"``, ``"accuracy"`` and, if there was a test, ``"val_accuracy"``
+        and perhaps ``"val_loss"``: one number per epoch, accuracies in [0, 1].
     path : path
         Image file; its ending names the format.
     title : str
         Title of the figure.
+    tested : str
+        What the numbers with "val_" were measured in.
     """
     if not histories:
         raise ValueError("`histories` must hold at least one history. Received: none")
@@ -51,13 +57,16 @@ def learning_curves(
     figure = Figure(figsize=(10, 4.6), dpi=120, layout="constrained")
     figure.suptitle(title, fontsize=13)
     loss_axes, accuracy_axes = figure.subplots(1, 2)
-    tested = any("val_accuracy" in history for history in histories.values())
+    solid = any("val_accuracy" in history for history in histories.values())
+    losses = any("val_loss" in history for history in histories.values())
     colours = [_COLOURS[k % len(_COLOURS)] for k in range(len(histories))]
     for colour, history in zip(colours, histories.values(), strict=True):
         epochs = np.arange(1, len(history["loss"]) + 1)
         # A line through a single point is invisible.
         style = {"color": colour, "linewidth": 1.8, "marker": "o" if len(epochs) == 1 else None}
-        loss_axes.plot(epochs, history["loss"], **style)
+        loss_axes.plot(epochs, history["loss"], "--" if losses else "-", **style)
+        if "val_loss" in history:
+            loss_axes.plot(epochs, history["val_loss"], **style)
         accuracy_axes.plot(
             epochs, 100 * np.asarray(history["accuracy"]), "--", fillstyle="none", **style
         )
@@ -65,7 +74,7 @@ def learning_curves(
             accuracy_axes.plot(epochs, 100 * np.asarray(history["val_accuracy"]), **style)
 
     longest = max(len(history["loss"]) for history in histories.values())
-    loss_axes.set(title="training loss", xlabel="epoch")
+    loss_axes.set(title="loss" if losses else "training loss", xlabel="epoch")
     accuracy_axes.set(title="accuracy in %", xlabel="epoch")
     for axes in (loss_axes, accuracy_axes):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -79,12 +88,59 @@ def learning_curves(
         Line2D([], [], color=colour, linewidth=1.8, label=label)
         for colour, label in zip(colours, histories, strict=True)
     ]
-    handles.append(Line2D([], [], color=_TEXT, linestyle="--", label="accuracy in training"))
-    if tested:
-        handles.append(Line2D([], [], color=_TEXT, label="accuracy in the test"))
+    what = "" if losses else "accuracy "
+    handles.append(Line2D([], [], color=_TEXT, linestyle="--", label=f"{what}in training"))
+    if solid:
+        handles.append(Line2D([], [], color=_TEXT, label=f"{what}in {tested}"))
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False
     )
+    _save(figure, path)
+
+
+def confusion_matrix(
+    counts: np.ndarray, path: str | Path, *, title: str, names: Sequence[str]
+) -> None:
+    """Draw how often each class was taken for each other.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (classes, classes)
+        Samples by true class (row) and predicted class (column).
+    path : path
+        Image file; its ending names the format.
+    title : str
+        Title of the figure.
+    names : sequence of str
+        Names of the classes.
+    """
+    counts = np.asarray(counts)
+    if counts.ndim != 2 or counts.shape != (len(names), len(names)):
+        raise ValueError(
+            f"`counts` must have the shape {(len(names), len(names))} for {len(names)} `names`. "
+            f"Received: {counts.shape}"
+        )
+    size = 2.5 + 0.48 * len(names)
+    figure = Figure(figsize=(size, size), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    # The errors are what one looks for: they alone have colours, or the diagonal outshines them.
+    errors = np.where(np.eye(len(names), dtype=bool), 0, counts)
+    most = max(errors.max(), 1)
+    axes.imshow(errors, cmap="Oranges", vmin=0, vmax=most)
+    for row, column in np.argwhere(counts):
+        weight = "bold" if row == column else "normal"
+        colour = "white" if errors[row, column] > 0.6 * most else _TEXT
+        text = str(counts[row, column])
+        axes.text(
+            column, row, text, ha="center", va="center", color=colour, weight=weight, size="small"
+        )
+    ticks = np.arange(len(names))
+    turned = 45 if max(map(len, names)) > 2 else 0
+    axes.set_xticks(ticks, names, rotation=turned, ha="right" if turned else "center")
+    axes.set_yticks(ticks, names)
+    axes.set(xlabel="prediction", ylabel="truth", title=title)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
     _save(figure, path)
 
 

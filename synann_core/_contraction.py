@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import array_api_compat.numpy as np
-from array_api_compat import device, is_jax_namespace, is_torch_namespace
+from array_api_compat import is_jax_namespace, is_torch_namespace
 
 from ._kernels import _cpu, _triton
 from ._lib._arguments import Array, Namespace, constant, silence
@@ -38,10 +38,12 @@ from ._lib._blocks import (
     row_blocks,
     runner,
     scan,
+    sum_rows,
     tree,
     unblock,
+    zeros,
 )
-from .surprisal import log_one_minus, surprisal_floor
+from .surprisal import expm1, log_one_minus, surprisal_floor
 
 # log of so many factors at once in probability space: (eps/2)**4 is still a normal number.
 _GROUP = 4
@@ -72,7 +74,7 @@ class Factors(NamedTuple):
 
 def probability_factors(y: Array, beta: Array, *, xp: Namespace) -> Factors:
     """Factors 1 − βy; y (..., n) loses its batch axes."""
-    y = xp.reshape(y, (row_count(y), y.shape[-1]))
+    y = y if y.ndim == 2 else xp.reshape(y, (row_count(y), y.shape[-1]))
     return Factors(y, None, beta, None, float(xp.finfo(y.dtype).eps) / 2, _GROUP)
 
 
@@ -80,7 +82,8 @@ def surprisal_factors(v: Array, gamma: Array, *, xp: Namespace) -> Factors:
     """Factors 1 − e^(−γ−v), which may be as small as the smallest normal number."""
     v = xp.reshape(v, (row_count(v), v.shape[-1]))
     floor = surprisal_floor(v.dtype, xp)
-    return Factors(xp.exp(-v), -xp.expm1(-v), xp.exp(-gamma), -xp.expm1(-gamma), floor, 1)
+    v_bar, gamma_bar = -expm1(-v, xp), -expm1(-gamma, xp)
+    return Factors(xp.exp(-v), v_bar, xp.exp(-gamma), gamma_bar, floor, 1)
 
 
 def log_complement(p: Array, q: Array, smooth: Array, xp: Namespace) -> Array:
@@ -209,7 +212,7 @@ def _log_product(
 
     def chunk(y: Array, y_bar: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         parts = [row_blocks(a, size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0))]
-        zero = xp.zeros((y.shape[0], m), dtype=y.dtype, device=device(y))
+        zero = zeros(y, m, xp)
         (total, error, least), _ = scan(step, (zero, zero, zero + 1.0), (*parts, *weights), xp)
         return (total + error, least), ()
 
@@ -274,7 +277,7 @@ def _log_product_vjp(
         f, _ = _factors(y, y_bar, beta, beta_bar, floor, xp)
         ratio = -t[:, None, :] / f
         gy = tree(xp.add, ratio * beta[None, :, :], 2)
-        return gy, tree(xp.add, ratio * y[:, :, None], 0)
+        return gy, sum_rows(ratio * y[:, :, None], xp)
 
     block = rematerialise(block, xp)
 
@@ -323,7 +326,7 @@ def _log_product_jvp(
 
     def chunk(y: Array, y_bar: Array, dy: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         parts = [row_blocks(a, size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0), (dy, 0.0))]
-        zero = xp.zeros((y.shape[0], m), dtype=y.dtype, device=device(y))
+        zero = zeros(y, m, xp)
         (total, error), _ = scan(step, (zero, zero), (*parts, *weights), xp)
         return (total + error,), ()
 
@@ -336,8 +339,10 @@ def _smallest_normal(a: Array, xp: Namespace) -> float:
 
 
 def row_count(y: Array) -> int:
-    """Rows of (..., n) without its batch axes."""
+    """Rows of (..., n) without its batch axes; −1, for `reshape`, where a graph does not know."""
     rows = 1
     for size in y.shape[:-1]:
+        if size is None:
+            return -1
         rows *= size
     return rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array_api_compat import is_jax_namespace
 
 from ._lib._arguments import Array, Call, Namespace
-from ._lib._autodiff import attach, stop_gradient
+from ._lib._autodiff import attach, exports_to_onnx, stop_gradient
 
 __all__ = ["bose_einstein", "complement", "probability", "surprisal"]
 
@@ -168,12 +168,25 @@ def surprisal_floor(dtype: object, xp: Namespace) -> float:
 
 def log_one_minus(q: Array, xp: Namespace) -> Array:
     """Log(1 − q) for q ≤ ½."""
+    if exports_to_onnx(xp):  # which has no log1p; the exporter would write log(1 − q)
+        rounded = 1.0 - q
+        return xp.where(rounded == 1.0, -q, -q * (xp.log(rounded) / (rounded - 1.0)))
     if not (is_jax_namespace(xp) and q.dtype == xp.float64):
         return xp.log1p(-q)
     # XLA's float64 log1p is 125 ulp off between −0.41 and −0.3; log ⅝ + log1p stays inside ±0.2.
     shift = q > 0.25
     value = xp.log1p(xp.where(shift, (0.375 - q) / 0.625, -q))
     return xp.where(shift, LOG_5_8 + value, value)
+
+
+def expm1(w: Array, xp: Namespace) -> Array:
+    """``e^w − 1``, accurate where w is small."""
+    if not exports_to_onnx(xp):
+        return xp.expm1(w)
+    rounded = xp.exp(w)  # ONNX has no expm1 either
+    small = (rounded - 1.0) * (w / xp.log(rounded))
+    near = xp.where(rounded == 1.0, w, small)
+    return xp.where(xp.abs(w) < 0.5, near, rounded - 1.0)
 
 
 def add_with_error(a: Array, b: Array, xp: Namespace) -> tuple[Array, Array]:
@@ -189,7 +202,7 @@ def _complement(w: Array, *, xp: Namespace, error: Array = 0.0) -> Array:
     small = w < LOG_2
     # Each branch sees only arguments that it is made for (the other ones are replaced by log 2), so
     # that neither value nor derivative of the branch not taken can spoil the result.
-    p = -xp.expm1(-xp.where(small, w, LOG_2))
+    p = -expm1(-xp.where(small, w, LOG_2), xp)
     floor = surprisal_floor(w.dtype, xp)
     floored = attach(xp.where(p < floor, floor, p), lambda: p, xp)
     log_p = attach(xp.log(p), lambda: xp.log(floored), xp)
@@ -207,7 +220,7 @@ def _bose_einstein_between(energy: Array, mu: Array, *, xp: Namespace) -> Array:
 def _bose_einstein(w: Array, *, xp: Namespace) -> Array:
     large = w > _LARGE_ENERGY
     tail = xp.exp(-xp.where(large, w, _LARGE_ENERGY))
-    return xp.where(large, tail * (1.0 + tail), 1.0 / xp.expm1(xp.where(large, 1.0, w)))
+    return xp.where(large, tail * (1.0 + tail), 1.0 / expm1(xp.where(large, 1.0, w), xp))
 
 
 def _bose_einstein_slope(w: Array, *, xp: Namespace) -> Array:

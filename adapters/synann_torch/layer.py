@@ -13,6 +13,8 @@ from torch.nn import functional
 import synann_core as syn
 from synann_core._lib._checks import check_int, check_option
 
+from ._evaluate import evaluate, fit
+
 __all__ = ["Synapse", "SynapseBlock"]
 
 _SPACES = ("probability", "surprisal")
@@ -182,11 +184,12 @@ class Synapse(nn.Module):
         if self.space == "surprisal":
             result = self._in_surprisal_space(y, x)
             return torch.exp(-result) if self.output == "probability" else result
+        fits = fit(self.beta_logit, y, x)
         excitation = self._excitation(y) if x is None else x
         if self.output == "probability":
             alpha = 1.0 if self.theta is None else torch.exp(-self.theta)
-            return syn.synapse_tensor(excitation, y, alpha, self.beta)
-        result = -syn.log_transmission(y, self.beta)
+            return evaluate(syn.synapse_tensor, excitation, y, alpha, self.beta, fits=fits)
+        result = -evaluate(syn.log_transmission, y, self.beta, fits=fits)
         if isinstance(excitation, Tensor):
             tiny = torch.finfo(excitation.dtype).smallest_normal
             result = result - torch.log(excitation.clamp(min=tiny))
@@ -257,7 +260,9 @@ class Synapse(nn.Module):
     def _in_surprisal_space(self, v: Tensor, u: Tensor | None) -> Tensor:
         theta = 0.0 if self.theta is None else self.theta
         excitation = self._excitatory_surprisal(v) if u is None else u
-        return syn.surprisal_synapse_tensor(excitation, v, theta, self.gamma)
+        arguments = (excitation, v, theta, self.gamma)
+        fits = fit(self.beta_logit, v, u)
+        return evaluate(syn.surprisal_synapse_tensor, *arguments, fits=fits)
 
     def _excitatory_surprisal(self, v: Tensor) -> Tensor | float:
         if self.excitation == "none":

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_numpy_array, is_torch_array, is_torch_namespace
+from array_api_compat import is_torch_namespace
 
 from .._lib import _threads
 from .._lib._autodiff import torch_observes
@@ -31,10 +31,9 @@ def serves(xp: Namespace, *arrays: Array) -> bool:
     if not _installed():
         return False
     if is_torch_namespace(xp):
-        on_cpu = all(is_torch_array(a) and a.device.type == "cpu" for a in arrays)
-        return on_cpu and not torch_observes(*arrays)
+        return not torch_observes(*arrays) and all(a.is_cpu for a in arrays)
     # Numba has no long doubles.
-    return all(is_numpy_array(a) and a.dtype.itemsize <= 8 for a in arrays)
+    return all(isinstance(a, np.ndarray) and a.dtype.itemsize <= 8 for a in arrays)
 
 
 @functools.cache
@@ -45,17 +44,19 @@ def _installed() -> bool:
 def log_product(factors: Any, otherwise: Otherwise) -> tuple[Array, Array]:
     """Sum of log f over j, exact and with every f kept from 0; see `_contraction.log_product`."""
     like, factors = factors.y, _as_numpy(factors)
-    exact = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
-    guarded = exact
     inside = _inside(factors)
     threads = _threads_for(like, factors)
-    if inside.all():
-        _log_product(factors, None, threads, exact)
+    if inside is None:
+        guarded = exact = _log_product(factors, None, threads)
+        if exact.size == 0 or np.minimum.reduce(exact, axis=None) > -np.inf:
+            return _wrap(exact, like), _wrap(guarded, like)
+        inside = np.ones((exact.shape[0],), bool)
     else:
+        exact = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
         exact[inside] = _log_product(_rows(factors, inside), None, threads)
         guarded = exact.copy()
         exact[~inside], guarded[~inside] = otherwise(_rows(factors, ~inside))
-    closed = inside & np.isneginf(exact).any(axis=1)
+    closed = inside & np.any(np.isneginf(exact), axis=1)
     if closed.any():
         guarded = exact.copy() if guarded is exact else guarded
         floor = factors.floor if factors.group > 1 else np.finfo(exact.dtype).smallest_normal
@@ -68,7 +69,7 @@ def log_product_vjp(factors: Any, grad: Array, otherwise: Otherwise) -> tuple[Ar
     like, factors, grad = factors.y, _as_numpy(factors), _contiguous(grad)
     inside = _inside(factors)
     threads = _threads_for(like, factors)
-    if inside.all():
+    if inside is None:
         gy, gbeta = _gradients(factors, grad, threads)
     else:
         gy = np.empty_like(factors.y)
@@ -84,7 +85,7 @@ def log_product_jvp(factors: Any, dy: Array, dbeta: Array, otherwise: Otherwise)
     dy, dbeta = _contiguous(dy), _contiguous(dbeta)
     inside = _inside(factors)
     threads = _threads_for(like, factors)
-    if inside.all():
+    if inside is None:
         return _wrap(_tangent(factors, dy, dbeta, threads), like)
     tangent = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
     tangent[inside] = _tangent(_rows(factors, inside), dy[inside], dbeta, threads)
@@ -92,13 +93,12 @@ def log_product_jvp(factors: Any, dy: Array, dbeta: Array, otherwise: Otherwise)
     return _wrap(tangent, like)
 
 
-def _log_product(factors: Any, floor: Any, threads: int, out: Array | None = None) -> Array:
+def _log_product(factors: Any, floor: Any, threads: int) -> Array:
     from ._forward import OUTPUTS, ROWS, log_product_block
 
     arrays, careful = factors.arrays, _careful(factors)
     scaling = _scaling(factors.y.dtype.type, careful)
-    if out is None:
-        out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
+    out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
     arguments = (*map(_read_only, arrays), floor, careful, scaling, out)
     parts = [(*arguments, *part) for part in _grid(out.shape, (ROWS, OUTPUTS), threads)]
     _threads.run(log_product_block, parts, threads)
@@ -153,21 +153,29 @@ def _even(size: int, most: int) -> int:
     return -(-max(1, -(-size // parts)) // 32) * 32
 
 
-def _inside(factors: Any) -> Array:
-    """Which rows the kernels are made for.
+def _inside(factors: Any) -> Array | None:
+    """Which rows the kernels are made for; None if all.
 
     Either both y and β are at most 1, or their product is well below it: the smallest factor is
     then 0 or at least eps/2. Comparisons with NaN are false.
     """
     rows, n = factors.y.shape
-    if 0 in (n, *factors.beta.shape):
-        return np.ones(rows, bool)
-    most, strongest = factors.y.max(axis=1), factors.beta.max()
-    inside = (factors.y.min(axis=1) >= 0) & (factors.beta.min() >= 0)
+    if 0 in (rows, n, *factors.beta.shape):
+        return None
+    low, high = np.minimum.reduce, np.maximum.reduce
+    weakest, strongest = low(factors.beta, axis=None), high(factors.beta, axis=None)
+    fit, bars = weakest >= 0, factors.y_bar is not None
+    if bars:
+        fit &= low(factors.beta_bar, axis=None) >= 0
+    y = factors.y
+    if fit and strongest <= 1 and high(y, axis=None) <= 1 and low(y, axis=None) >= 0 and not bars:
+        return None  # as nearly always, and found out more quickly than row by row
+    most = high(y, axis=1)
+    inside = fit & (low(y, axis=1) >= 0)
     inside &= ((most <= 1) & (strongest <= 1)) | (most * strongest <= 0.99)
-    if factors.y_bar is not None:
-        inside &= (factors.y_bar.min(axis=1) >= 0) & (factors.beta_bar.min() >= 0)
-    return inside
+    if bars:
+        inside &= low(factors.y_bar, axis=1) >= 0
+    return None if inside.all() else inside
 
 
 def _careful(factors: Any) -> bool | None:
@@ -197,7 +205,7 @@ def _threads_for(like: Array, factors: Any) -> int:
     if factors.y.shape[0] * factors.beta.size < _WORK:
         return 1
     count = _threads.thread_count()
-    if is_torch_array(like):
+    if not isinstance(like, np.ndarray):
         import torch
 
         return min(count, int(torch.get_num_threads()))
@@ -214,8 +222,11 @@ def _contiguous(a: Array) -> Array:
     """The array as NumPy's, without a copy where it is contiguous (None stays None)."""
     if a is None:
         return None
-    a = a.detach().resolve_neg().numpy() if is_torch_array(a) else np.asarray(a)
-    return np.require(a, requirements=["C", "A"])
+    if not isinstance(a, np.ndarray):
+        a = a.detach().resolve_neg().numpy()  # torch's
+    flags = a.flags
+    ready = flags.c_contiguous and flags.aligned
+    return a if ready else np.require(a, requirements=["C", "A"])
 
 
 def _rows(factors: Any, which: Array) -> Any:
@@ -233,7 +244,7 @@ def _read_only(a: Array) -> Array:
 
 
 def _wrap(a: Array, like: Array) -> Array:
-    if not is_torch_array(like):
+    if isinstance(like, np.ndarray):
         return a
     import torch
 

@@ -89,7 +89,8 @@ def torch_observes(*arrays: Array) -> bool:
     """
     import torch
 
-    plain = all(type(a) in (torch.Tensor, torch.nn.Parameter) for a in arrays)
+    kinds = (torch.Tensor, torch.nn.Parameter)
+    plain = all(type(a) in kinds for a in arrays)
     recorded = torch.is_grad_enabled() and any(a.requires_grad for a in arrays)
     if not plain or recorded or _torch_transform_active():
         return True
@@ -103,11 +104,21 @@ def torch_operator(xp: Namespace, *arrays: Array) -> Any:
         return None
     import torch
 
-    traced = torch.compiler.is_compiling() or any(_is_fake(a) for a in arrays)
-    traced = traced or torch._C._len_torch_dispatch_stack() > 0
-    if traced and not _torch_differentiates_functions() and not torch.onnx.is_in_onnx_export():
+    traced = torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
+    if not traced and type(arrays[0]) is not torch.Tensor:
+        traced = any(_is_fake(a) for a in arrays)
+    if traced and not _torch_differentiates_functions() and not exports_to_onnx(xp):
         return TORCH_OPERATORS[0]
     return None
+
+
+def exports_to_onnx(xp: Namespace) -> bool:
+    """Whether torch writes these operations into an ONNX file."""
+    if not is_torch_namespace(xp):
+        return False
+    import torch
+
+    return bool(torch.onnx.is_in_onnx_export())
 
 
 def _is_fake(a: Array) -> bool:

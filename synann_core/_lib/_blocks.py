@@ -13,15 +13,16 @@ from typing import Any
 
 import array_api_extra as xpx
 import numpy as np
-from array_api_compat import is_jax_namespace, is_numpy_namespace
+from array_api_compat import device, is_jax_namespace, is_numpy_namespace
 
 from ._arguments import Array, Namespace
-from ._autodiff import rematerialise
+from ._autodiff import exports_to_onnx, rematerialise
 from ._threads import side_by_side, thread_count
 
-# Factors j handled together. On JAX more than one were two times slower: XLA takes the sums apart.
+# Factors j handled together. Where XLA compiles (on JAX, and in a graph), more than one were two
+# times slower: it takes the sums apart.
 _BLOCK = 32
-_JAX_BLOCK = 1
+_XLA_BLOCK = 1
 # Elements of a (rows, block, m) temporary: the eager loop's are near the second-level cache, and
 # large enough that threads do not spend their time on handing over Python's lock.
 _CHUNK = 1 << 18
@@ -59,9 +60,17 @@ def _jitted(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
+def builds_graphs(xp: Namespace) -> bool:
+    """Whether the namespace has a loop of its own, for graphs that serve any number of rows.
+
+    There the size of the batch axis is None. `synann_keras` has one for tensorflow.
+    """
+    return hasattr(xp, "scan_blocks")
+
+
 def block_size(n: int, group: int, xp: Namespace) -> int:
     """Power of two: the whole of a small n, else the block length of the library."""
-    size = _JAX_BLOCK if is_jax_namespace(xp) else _BLOCK
+    size = _XLA_BLOCK if is_jax_namespace(xp) or builds_graphs(xp) else _BLOCK
     while size > group and size // 2 >= n:
         size //= 2
     return size
@@ -80,7 +89,8 @@ def over_rows(
     """
     rows, chunk = arrays[0][0].shape[0], _JAX_CHUNK if is_jax_namespace(xp) else _CHUNK
     step = max(1, chunk // max(elements, 1))
-    if rows <= step:
+    # In a file for any number of rows there is no loop over chunks of them.
+    if exports_to_onnx(xp) or builds_graphs(xp) or rows <= step:
         return function(*(a for a, _ in arrays))
     function = rematerialise(function, xp)
 
@@ -145,6 +155,18 @@ def unblock(a: Array, n: int, xp: Namespace) -> Array:
     return xp.reshape(a, (a.shape[0], a.shape[1] * a.shape[2]))[:, :n]
 
 
+def zeros(rows_of: Array, m: int, xp: Namespace) -> Array:
+    """(rows, m) zeros, as many rows as an array has."""
+    rows = rows_of.shape[0]
+    rows = xp.shape(rows_of)[0] if rows is None else rows
+    return xp.zeros((rows, m), dtype=rows_of.dtype, device=device(rows_of))
+
+
+def sum_rows(a: Array, xp: Namespace) -> Array:
+    """Sum over the leading axis, which is not empty."""
+    return xp.sum(a, axis=0) if builds_graphs(xp) else tree(xp.add, a, 0)
+
+
 def add_exactly(total: Array, error: Array, value: Array) -> tuple[Array, Array]:
     """Two-sum: many blocks add up without drift, also when every block is the same number."""
     new = total + value
@@ -170,6 +192,9 @@ def scan(
     step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, parts: tuple[Array, ...], xp: Namespace
 ) -> tuple[Any, Any]:
     """`jax.lax.scan` over the leading axis of `parts`; elsewhere the loop it stands for."""
+    if builds_graphs(xp):
+        carry, results = xp.scan_blocks(step, carry, parts)
+        return carry, results
     if is_jax_namespace(xp):
         import jax
 
