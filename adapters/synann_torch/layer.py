@@ -12,14 +12,13 @@ from torch.nn import functional
 
 import synann_core as syn
 from synann_core._lib._checks import check_int, check_option
+from synann_core.learning import initial_mixing_logit
 
 from ._evaluate import evaluate, fit
 
 __all__ = ["Synapse", "SynapseBlock"]
 
 _SPACES = ("probability", "surprisal")
-# So many inputs have most of the weight in an initial mixture: all alike, its outputs would be too.
-_MIXED, _MIXED_SHARE = 8, 0.9
 
 
 class Synapse(nn.Module):
@@ -158,12 +157,7 @@ class Synapse(nn.Module):
             if self.theta is not None:
                 self.theta.zero_()
             if self.mixing_logit is not None:
-                logit = rng.normal(0.0, 0.1, shape)
-                rest = self.in_features - _MIXED
-                if rest > 0:
-                    order = np.argsort(rng.random(shape), axis=1)
-                    share = math.log(_MIXED_SHARE / _MIXED * rest / (1.0 - _MIXED_SHARE))
-                    np.put_along_axis(logit, order[:, :_MIXED], share, axis=1)
+                logit = initial_mixing_logit(*shape, rng=rng)
                 self.mixing_logit.copy_(torch.from_numpy(logit))
 
     def forward(self, y: Tensor, x: Tensor | None = None) -> Tensor:
