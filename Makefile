@@ -59,7 +59,7 @@ $(VENV)/.demo: pyproject.toml requirements/tested.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.test: pyproject.toml requirements/tested.txt requirements/dev.txt | $(VENV)/bin/python
-	$(PIP) -e ".[examples,test,torch,jax,fast,bench]" -r requirements/dev.txt
+	$(PIP) -e ".[examples,test,torch,jax,keras,fast,bench]" -r requirements/dev.txt
 	touch $@
 
 clean:

@@ -1,0 +1,354 @@
+"""Synapse on the backend of this process: formulas, gradients, boundaries, checks."""
+
+import itertools
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from synann_keras import InitialBetaLogit, InitialMixingLogit, Synapse, _ops
+
+import synann_core as syn
+from reference import tensor as reference
+from tests.helpers import assert_close
+from tests.synann_keras.keras_helpers import BACKEND, FLOAT32, gradients, randomise, to_numpy
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+EXCITATIONS = ("input", "mixture", "none")
+SPACES = ("probability", "surprisal")
+
+
+def layer_and_input(n=6, m=6, seed=0, **options):
+    layer = Synapse(m, **options)
+    layer.build((None, n))
+    randomise(layer, seed)
+    y = np.random.default_rng(seed).random((3, 5, n)).astype(np.float32)
+    return layer, -np.log(y) if layer.space == "surprisal" else y
+
+
+def by_hand(layer, given):
+    """Surprisal output by loops over the formula, from probabilities."""
+    given = np.asarray(given, dtype=np.float64)
+    y = np.exp(-given) if layer.space == "surprisal" else given
+    beta = 1 / (1 + np.exp(-to_numpy(layer.beta_logit)))
+    if layer.mask is not None:
+        beta = beta * layer.mask
+    theta = np.zeros(layer.units) if layer.theta is None else to_numpy(layer.theta)
+    result = np.empty((*y.shape[:-1], layer.units))
+    for batch in np.ndindex(*y.shape[:-1]):
+        for i in range(layer.units):
+            x = 1.0
+            if layer.excitation == "input":
+                x = y[batch][i]
+            if layer.excitation == "mixture":
+                weights = np.exp(to_numpy(layer.mixing_logit)[:, i])
+                x = np.sum(weights / weights.sum() * y[batch])
+            factors = [1 - b * p for b, p in zip(beta[:, i], y[batch], strict=True)]
+            result[(*batch, i)] = theta[i] - np.log(x) - np.sum(np.log(factors))
+    return result
+
+
+@pytest.mark.parametrize(
+    ("excitation", "space", "output", "masked"),
+    list(itertools.product(EXCITATIONS, SPACES, SPACES, (True, False))),
+)
+def test_formula(excitation, space, output, masked):
+    mask = ~np.eye(6, dtype=bool) if masked else None
+    layer, y = layer_and_input(
+        excitation=excitation, space=space, output=output, alpha=not masked, mask=mask
+    )
+    z = by_hand(layer, y)
+    want = z if output == "surprisal" else np.exp(-z)
+    theta = np.zeros(6) if layer.theta is None else to_numpy(layer.theta)
+    # A negative θ may cancel most of the surprisal.
+    scale = np.abs(want) + (np.abs(theta) if output == "surprisal" else 0.0)
+    assert_close(to_numpy(layer(y)), want, 100 * FLOAT32, scale=scale)
+    assert_close(np.exp(-to_numpy(layer.gamma)), to_numpy(layer.beta), 8 * FLOAT32)
+    assert_close(to_numpy(layer.alpha), np.exp(-theta), 4 * FLOAT32)
+    without = z - theta
+    x = to_numpy(layer._excitation(ops.convert_to_tensor(y))) * np.ones_like(z)
+    without = without - x if space == "surprisal" else without + np.log(x)
+    assert_close(to_numpy(layer.contributions(y)).sum(-1), without, 100 * FLOAT32)
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_excitation_from_outside(space):
+    layer, y = layer_and_input(6, 4, space=space, excitation="none")
+    x = np.random.default_rng(1).random((3, 5, 4)).astype(np.float32)
+    given = -np.log(x) if space == "surprisal" else x
+    got, alone = to_numpy(layer(y, x=given)), to_numpy(layer(y))
+    want = alone * x if space == "probability" else alone - np.log(x)
+    assert_close(got, want, 16 * FLOAT32)
+
+
+def test_auto_and_names_of_weights():
+    square, other = Synapse(3), Synapse(4, name="other")
+    square.build((None, 3))
+    other.build((None, 3))
+    assert {w.name: w.shape for w in square.weights} == {"beta_logit": (3, 3), "theta": (3,)}
+    assert {w.path: w.shape for w in other.weights} == {
+        "other/beta_logit": (3, 4),
+        "other/theta": (4,),
+        "other/mixing_logit": (3, 4),
+    }
+    registered = keras.saving.get_registered_name
+    assert registered(Synapse) == "synann>Synapse"
+    assert registered(InitialBetaLogit) == "synann>InitialBetaLogit"
+    assert registered(InitialMixingLogit) == "synann>InitialMixingLogit"
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("excitation", EXCITATIONS)
+def test_gradients_are_the_references(space, excitation):
+    layer, y = layer_and_input(5, 5, space=space, excitation=excitation)
+    rng = np.random.default_rng(1)
+    grad = rng.normal(size=(3, 5, 5))
+    got = gradients(layer, y, upstream=grad)
+    rows, grad = np.float64(y.reshape(15, 5)), grad.reshape(15, 5)
+    logit, theta = to_numpy(layer.beta_logit), to_numpy(layer.theta)
+    beta, alpha = 1 / (1 + np.exp(-logit.T)), np.exp(-theta)
+    probabilities = np.exp(-rows) if space == "surprisal" else rows
+    weights = np.eye(5)
+    if excitation == "mixture":
+        weights = np.exp(to_numpy(layer.mixing_logit))
+        weights = weights / weights.sum(0)
+    x = np.ones((15, 5)) if excitation == "none" else probabilities @ weights
+    # By z = −log s and its derivatives where the space is that of surprisals.
+    if space == "surprisal":
+        grad = -grad / reference.synapse_tensor(x, probabilities, alpha, beta)
+    gx, gy, galpha, gbeta = reference.synapse_tensor_vjp(x, probabilities, alpha, beta, grad)
+    wanted = {"y": gy, "theta": -alpha * galpha, "beta_logit": (gbeta * beta * (1 - beta)).T}
+    if excitation != "none":
+        wanted["y"] = gy + gx @ weights.T
+    if excitation == "mixture":
+        through = weights * (probabilities.T @ gx).reshape(5, 5)
+        wanted["mixing_logit"] = through - weights * through.sum(0)
+    if space == "surprisal":
+        wanted["y"] = -probabilities * wanted["y"]
+    names = ["y", *(w.name for w in layer.trainable_weights)]
+    assert set(names) == set(wanted)
+    for name, value in zip(names, got, strict=True):
+        assert_close(value.reshape(wanted[name].shape), wanted[name], 300 * FLOAT32)
+
+
+class Bare(keras.layers.Layer):
+    """The synapse tensor of its inputs, with weights that are α and β."""
+
+    def __init__(self, alpha, beta):
+        super().__init__()
+        self.alpha = self.add_weight(shape=alpha.shape, initializer="zeros")
+        self.beta = self.add_weight(shape=beta.shape, initializer="zeros")
+        self.alpha.assign(alpha)
+        self.beta.assign(beta)
+        self.built = True
+
+    def call(self, x, y):
+        return _ops.synapse_tensor(
+            x, y, ops.convert_to_tensor(self.alpha), ops.convert_to_tensor(self.beta)
+        )
+
+
+def test_gradients_at_closed_factors():
+    """Where β y = 1 the product of the other factors is the gradient, not 0 and not NaN."""
+    rng = np.random.default_rng(0)
+    x, y, grad = rng.random((4, 3)), rng.random((4, 6)), rng.normal(size=(4, 3))
+    alpha, beta = rng.random(3), 0.9 * rng.random((3, 6))
+    y[0, 0], y[1, 1], y[1, 2] = 1.0, 1.0, 1.0
+    beta[0, 0], beta[1, 1], beta[1, 2] = 1.0, 1.0, 1.0
+    x, y, alpha, beta = (np.float64(np.float32(a)) for a in (x, y, alpha, beta))
+    got = gradients(Bare(alpha, beta), x, y, upstream=grad)
+    want = reference.synapse_tensor_vjp(x, y, alpha, beta, grad)
+    assert abs(want[1][0, 0]) > 1e-3
+    for value, wanted in zip(got, want, strict=True):
+        assert_close(value, wanted, 300 * FLOAT32)
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("excitation", EXCITATIONS)
+def test_boundaries_are_finite(excitation, space):
+    """A surprisal output and all gradients, for inputs at the ends and saturated strengths."""
+    layer = Synapse(4, excitation=excitation, space=space, output="surprisal")
+    layer.build((None, 4))
+    logit = to_numpy(layer.beta_logit)
+    logit[:2], logit[3] = 1e4, -1e4
+    layer.beta_logit.assign(logit)
+    ends = np.float32([[0.0] * 4, [1.0] * 4, [0.0, 1.0, 0.0, 1.0]])
+    if space == "surprisal":
+        ends = np.where(ends == 1, np.float32(0.0), np.float32(80.0))
+    assert np.isfinite(to_numpy(layer(ends))).all()
+    for gradient in gradients(layer, ends, upstream=np.ones((3, 4))):
+        assert np.isfinite(gradient).all()
+
+
+def test_accuracy_of_repeated_inputs():
+    """Rounding errors must not add up, in the graph either, where every factor is the same."""
+    y = np.full((2, 800), 0.3, dtype=np.float32)
+    beta = np.full((3, 800), 0.2, dtype=np.float32)
+    got = to_numpy(_ops.log_transmission(ops.convert_to_tensor(y), ops.convert_to_tensor(beta)))
+    want = syn.log_transmission(np.float64(y), np.float64(beta))
+    assert_close(got, want, (10 + math.sqrt(800)) * FLOAT32)
+
+
+def test_rows_do_not_depend_on_their_batch_mates():
+    layer, _ = layer_and_input(40, 24, output="surprisal", excitation="none")
+    y = np.random.default_rng(0).random((37, 40)).astype(np.float32)
+    together = to_numpy(layer(y))
+    for rows in (slice(3, 4), slice(0, 36, 7)):
+        np.testing.assert_array_equal(to_numpy(layer(y[rows])), together[rows])
+
+
+@pytest.mark.parametrize("excitation", EXCITATIONS)
+def test_initial_values(excitation):
+    """About a nat is taken away, and not the same from every sample."""
+    n = 784
+    keras.utils.set_random_seed(0)
+    layer = Synapse(n, excitation=excitation, output="surprisal")
+    y = np.random.default_rng(0).random((50, n)).astype(np.float32)
+    inhibition = to_numpy(layer(y)) + np.log(
+        to_numpy(layer._excitation(ops.convert_to_tensor(y))) * np.ones((50, n))
+    )
+    assert 0.7 < inhibition.mean() < 1.6
+    assert inhibition.std(0).mean() > 0.1
+    if excitation == "mixture":
+        share = to_numpy(ops.softmax(layer.mixing_logit, axis=0))
+        assert 0.85 < np.sort(share, axis=0)[-8:].sum(0).mean() < 0.95
+
+
+def test_seeds():
+    shape = (20, 5)
+    for kind in (InitialBetaLogit, InitialMixingLogit):
+        first = to_numpy(kind(seed=3)(shape))
+        np.testing.assert_array_equal(first, to_numpy(kind(seed=3)(shape)))
+        keras.utils.set_random_seed(1)
+        global_seed = to_numpy(kind()(shape))
+        assert not np.array_equal(global_seed, to_numpy(kind()(shape)))
+        keras.utils.set_random_seed(1)
+        np.testing.assert_array_equal(global_seed, to_numpy(kind()(shape)))
+        moving = kind(seed=keras.random.SeedGenerator(3))
+        assert not np.array_equal(to_numpy(moving(shape)), to_numpy(moving(shape)))
+        again = kind.from_config(kind(seed=7).get_config())
+        np.testing.assert_array_equal(to_numpy(again(shape)), to_numpy(kind(seed=7)(shape)))
+    weak = to_numpy(ops.sigmoid(InitialBetaLogit(0.1, seed=0)(shape)))
+    want = syn.initial_beta(5, 20, mean_input=0.1, rng=0).T
+    assert_close(weak, want, 16 * FLOAT32)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16", "float16"])
+def test_dtype_policies(policy):
+    """Arithmetic in float32: only the inputs and outputs are rounded to 16 bits."""
+    layer, y = layer_and_input(8, 8, dtype=policy, output="surprisal")
+    exact = Synapse(8, output="surprisal")
+    exact.build((None, 8))
+    exact.set_weights([to_numpy(w.value) for w in layer.weights])
+    low = ops.cast(y, layer.compute_dtype)
+    result = layer(low)
+    assert keras.backend.standardize_dtype(result.dtype) == layer.compute_dtype
+    half = np.float64(ops.convert_to_numpy(ops.cast(exact(ops.cast(low, "float32")), "float32")))
+    eps = 2.0**-8 if "bfloat" in policy else 2.0**-11
+    assert_close(to_numpy(ops.cast(result, "float32")), half, 1.01 * eps, scale=np.abs(half))
+    weights = "float32" if policy.startswith("mixed") else layer.compute_dtype
+    assert {w.dtype for w in layer.weights} == {weights}
+
+
+def test_regularizers_and_constraints():
+    layer = Synapse(
+        4,
+        beta_logit_regularizer=keras.regularizers.L2(0.1),
+        theta_regularizer="l1",
+        mixing_logit_regularizer="l2",
+        theta_constraint="non_neg",
+        theta_initializer="ones",
+        beta_logit_constraint=keras.constraints.MaxNorm(2.0),
+    )
+    layer.build((None, 3))
+    assert len(layer.losses) == 3
+    want = 0.1 * np.sum(to_numpy(layer.beta_logit) ** 2)
+    assert float(to_numpy(layer.losses[0])) == pytest.approx(want, rel=1e-5)
+    assert isinstance(layer.theta.constraint, keras.constraints.NonNeg)
+    np.testing.assert_array_equal(to_numpy(layer.theta), np.ones(4))
+    again = Synapse.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    assert again.beta_logit_constraint.max_value == 2.0
+
+
+BAD_OPTIONS = [
+    ({"units": 0}, ValueError, "`units` must be at least 1. Received: 0"),
+    ({"units": -1}, ValueError, "`units` must be at least 1. Received: -1"),
+    ({"units": 2.5}, TypeError, "`units` must be an int. Received: 2.5"),
+    ({"excitation": "inputs"}, ValueError, "`excitation` must be one of .* Received: 'inputs'"),
+    ({"excitation": "input", "units": 4}, ValueError, "last axis of the input is `units`"),
+    ({"space": "log"}, ValueError, "`space` must be one of .* Received: 'log'"),
+    ({"output": "log"}, ValueError, "`output` must be one of .* Received: 'log'"),
+    ({"mask": np.ones((2, 3))}, ValueError, r"`mask` must have shape \(3, 3\). Received: \(2, 3\)"),
+    ({"mask": np.ones(3)}, ValueError, r"`mask` must have shape \(input_dim, 3\)"),
+    ({"mask": 2 * np.ones((3, 3))}, ValueError, "`mask` must hold only 0 and 1"),
+    ({"sapce": "log"}, (TypeError, ValueError), "sapce"),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "message"), BAD_OPTIONS)
+def test_bad_options(options, error, message):
+    with pytest.raises(error, match=message):
+        Synapse(**{"units": 3, **options}).build((None, 3))
+
+
+def test_bad_seed_and_mean():
+    with pytest.raises(ValueError, match="`mean_input` must be in"):
+        InitialBetaLogit(0.0)
+    with pytest.raises(TypeError, match="`seed` must be an int or a SeedGenerator"):
+        InitialMixingLogit("a")
+
+
+BAD_INPUTS = [
+    (np.ones((2, 4), "float32"), ValueError, r"shape \(..., 3\). Received: shape \(2, 4\)"),
+    (np.ones((2, 3), "int32"), TypeError, "`y` must have a real floating-point dtype"),
+]
+
+
+@pytest.mark.parametrize("symbolic", [False, True])
+@pytest.mark.parametrize(("y", "error", "message"), BAD_INPUTS)
+def test_bad_inputs(y, error, message, symbolic):
+    layer = Synapse(3)
+    layer.build((None, 3))
+    given = keras.KerasTensor(y.shape, dtype=y.dtype.name) if symbolic else y
+    with pytest.raises(error, match=message):
+        layer(given)
+    good = np.ones((2, 3), "float32")
+    with pytest.raises(error, match=message.replace("`y`", "`x`")):
+        layer(good, x=y)
+    with pytest.raises(ValueError, match="`x` must have the batch axes of `y`"):
+        layer(good, x=good[:1])
+    with pytest.raises(ValueError, match="`y` must have a last axis of known size"):
+        Synapse(3)(keras.KerasTensor((2, None)))
+
+
+@pytest.mark.parametrize("bad", [math.nan, -0.1, 1.5])
+def test_strict(bad):
+    y = np.full((2, 3), 0.5, np.float32)
+    strict, free = Synapse(3, strict=True), Synapse(3)
+    strict.build((None, 3))
+    free.build((None, 3))
+    free.set_weights(strict.get_weights())
+    np.testing.assert_array_equal(to_numpy(strict(y)), to_numpy(free(y)))
+    y[1, 2] = bad
+    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
+        strict(y)
+    free(y)
+    with pytest.raises(ValueError, match="`x` must hold"):
+        strict(np.ones((2, 3), np.float32), x=y)
+    surprisal = Synapse(3, strict=True, space="surprisal")
+    if bad == 1.5:
+        surprisal(y)
+    else:
+        with pytest.raises(ValueError, match=r"`y` must hold values in \[0, ∞\]"):
+            surprisal(y)
+
+
+def test_strict_in_graphs():
+    """What `fit` compiles has no values to check, and does not fail on that."""
+    model = keras.Sequential([keras.Input((3,)), Synapse(3, strict=True)])
+    model.compile("sgd", "mse", jit_compile=BACKEND != "torch")
+    y = np.full((4, 3), 0.5, np.float32)
+    model.fit(y, y, verbose=0)
