@@ -65,9 +65,10 @@ def log_transmission(y: Array, /, beta: Array) -> Array:
 
     Notes
     -----
-    Time O(batch·m·n), memory O(batch·(n + m) + m·n) and a bounded block, also under autodiff; on
-    JAX, which holds all rows of a block at once, a few temporaries of 8·batch·m. Very large
-    negative arguments (βy below about −4e9 in float32) overflow to NaN.
+    Time O(batch·m·n), memory O(batch·(n + m) + m·n) and a bounded block, also under autodiff (on
+    torch of first order, and not that of torch.func); on JAX, which holds all rows of a block at
+    once, a few temporaries of 8·batch·m. Very large negative arguments (βy below about −4e9 in
+    float32) overflow to NaN.
 
     Examples
     --------

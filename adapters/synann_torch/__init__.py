@@ -12,7 +12,8 @@ except ImportError as error:
 
 from . import _operators as _operators
 from . import functional
-from .layer import Synapse, SynapseBlock
+from .block import SynapseBlock
+from .layer import Synapse
 from .models import SynaCNN, SynaMLP
 from .recurrent import SynaRNN, SynaRNNCell
 

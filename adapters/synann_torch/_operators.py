@@ -25,8 +25,9 @@ def log_product(
     """Sum of log f over j, exact and with every f kept from 0; see `_contraction.log_product`."""
     factors = Factors(y, y_bar, beta, beta_bar, floor, group)
     exact, guarded = _contraction.run_log_product(factors, xp)
-    # Results of an operator must not share memory.
-    return exact, guarded.clone() if guarded.data_ptr() == exact.data_ptr() else guarded
+    # Results of an operator are as its fake ones: contiguous; and they must not share memory.
+    shared = guarded.data_ptr() == exact.data_ptr()
+    return exact.contiguous(), guarded.clone() if shared else guarded.contiguous()
 
 
 @torch.library.custom_op("synann::log_product_vjp", mutates_args=())
@@ -41,7 +42,8 @@ def log_product_vjp(
 ) -> tuple[Tensor, Tensor]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f."""
     factors = Factors(y, y_bar, beta, beta_bar, floor, group)
-    return _contraction.log_product_vjp(factors, grad, xp=xp)
+    gy, gbeta = _contraction.log_product_vjp(factors, grad, xp=xp)
+    return gy.contiguous(), gbeta.contiguous()
 
 
 @log_product.register_fake
@@ -62,8 +64,12 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
 
 def _backward(ctx: Any, of_exact: Tensor, of_guarded: Tensor) -> tuple[Any, ...]:
     # Both have the derivatives of the guarded one.
-    arrays, grad = ctx.saved_tensors, of_exact + of_guarded
-    gy, gbeta = log_product_vjp(*arrays, grad, ctx.floor, ctx.group)
+    (y, y_bar, beta, beta_bar), grad = ctx.saved_tensors, of_exact + of_guarded
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # for second derivatives
+        factors = Factors(y, y_bar, beta, beta_bar, ctx.floor, ctx.group)
+        gy, gbeta = _contraction.log_product_vjp(factors, grad, xp=xp)
+    else:
+        gy, gbeta = log_product_vjp(y, y_bar, beta, beta_bar, grad, ctx.floor, ctx.group)
     return gy, None, gbeta, None, None, None
 
 

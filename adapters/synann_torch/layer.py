@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from array_api_compat import torch as xp
 from torch import Tensor, nn
 from torch.nn import functional
 
 import synann_core as syn
+from synann_core._lib._arguments import broadcast_shape
+from synann_core._lib._autodiff import torch_values_known
 from synann_core._lib._checks import check_int, check_option
 from synann_core.learning import initial_mixing_logit
+from synann_core.tensor import _surprisal_synapse_tensor, _synapse_tensor
+from synann_core.transmission import _log_transmission
 
-from ._evaluate import evaluate, fit
-
-__all__ = ["Synapse", "SynapseBlock"]
+__all__ = ["Synapse"]
 
 _SPACES = ("probability", "surprisal")
 
@@ -71,8 +74,8 @@ class Synapse(nn.Module):
     -----
     β stays below 1 by eps, and x at or above the smallest normal number where its logarithm is
     taken: a surprisal output is finite for inputs in [0, 1]. The time is that of five Linear layers
-    (docs/performance.md), the memory that of two. float16 and bfloat16 inputs meet float32
-    parameters in float32, also under autocast.
+    (docs/performance.md), the memory that of two. With 16-bit floats, also under autocast, all is
+    computed in float32; the result has the dtype to which inputs and parameters promote.
 
     Source: "A Synaptic Neural Network and Synapse Learning".
 
@@ -128,7 +131,11 @@ class Synapse(nn.Module):
         self.mixing_logit = nn.Parameter(torch.empty(shape, **options)) if mixes else None
         if not self.beta_logit.is_floating_point():
             raise TypeError(f"`dtype` must be real floating-point. Received: {dtype}")
-        self.register_buffer("mask", None if mask is None else self._checked_mask(mask))
+        # Kept apart, too: a layer that was made on the meta device gets it back when it is reset.
+        self._given_mask = None if mask is None else self._checked_mask(mask)
+        self.register_buffer("mask", None)
+        if self._given_mask is not None:
+            self.mask = self._given_mask.to(self.beta_logit.device, copy=True)
         self.reset_parameters(generator=generator)
 
     def reset_parameters(
@@ -145,9 +152,9 @@ class Synapse(nn.Module):
         generator : torch.Generator, optional
             Torch's global one if not given.
         """
-        if self.beta_logit.is_meta:
+        if not torch_values_known(self.beta_logit):
             return
-        device = None if generator is None else generator.device
+        device = "cpu" if generator is None else generator.device
         seed = int(torch.randint(2**63 - 1, (), generator=generator, device=device))
         rng = np.random.default_rng(seed)
         shape = (self.out_features, self.in_features)
@@ -156,6 +163,8 @@ class Synapse(nn.Module):
             self.beta_logit.copy_(torch.from_numpy(syn.logit(beta)))
             if self.theta is not None:
                 self.theta.zero_()
+            if self.mask is not None and torch_values_known(self._given_mask):
+                self.mask.copy_(self._given_mask)
             if self.mixing_logit is not None:
                 logit = initial_mixing_logit(*shape, rng=rng)
                 self.mixing_logit.copy_(torch.from_numpy(logit))
@@ -169,25 +178,29 @@ class Synapse(nn.Module):
         x : Tensor, shape (..., out_features), optional
             Excitatory inputs, in the same space, in place of the layer's own.
         """
-        if isinstance(y, Tensor) and not y.is_floating_point():
-            raise TypeError(f"`y` must have a real floating-point dtype. Received: {y.dtype}")
+        dtype, y, x = self._prepare(y, x)
         if self.strict:
             self._check_values("y", y)
             if x is not None:
                 self._check_values("x", x)
+        theta = self.theta if self.theta is None else self.theta.to(y.dtype)
         if self.space == "surprisal":
-            result = self._in_surprisal_space(y, x)
-            return torch.exp(-result) if self.output == "probability" else result
-        fits = fit(self.beta_logit, y, x)
-        excitation = self._excitation(y) if x is None else x
-        if self.output == "probability":
-            alpha = 1.0 if self.theta is None else torch.exp(-self.theta)
-            return evaluate(syn.synapse_tensor, excitation, y, alpha, self.beta, fits=fits)
-        result = -evaluate(syn.log_transmission, y, self.beta, fits=fits)
-        if isinstance(excitation, Tensor):
-            tiny = torch.finfo(excitation.dtype).smallest_normal
-            result = result - torch.log(excitation.clamp(min=tiny))
-        return result if self.theta is None else result + self.theta
+            u = self._excitatory_surprisal(y) if x is None else x
+            gamma = self._gamma(y.dtype)
+            result = _surprisal_synapse_tensor(u, y, 0.0 if theta is None else theta, gamma, xp=xp)
+            result = torch.exp(-result) if self.output == "probability" else result
+        else:
+            x = self._excitation(y) if x is None else x
+            beta = self._beta(y.dtype)
+            if self.output == "probability":
+                alpha = 1.0 if theta is None else torch.exp(-theta)
+                result = _synapse_tensor(x, y, alpha, beta, xp=xp)
+            else:
+                result = -_log_transmission(y, beta, xp=xp)
+                if isinstance(x, Tensor):
+                    result = result - torch.log(x.clamp(min=torch.finfo(x.dtype).smallest_normal))
+                result = result if theta is None else result + theta
+        return result if result.dtype == dtype else result.to(dtype)
 
     @property
     def alpha(self) -> Tensor:
@@ -199,16 +212,12 @@ class Synapse(nn.Module):
     @property
     def beta(self) -> Tensor:
         """Strengths of the inhibition, (out_features, in_features), at most 1 − eps."""
-        beta = torch.sigmoid(self.beta_logit)
-        beta = beta.clamp(max=1.0 - torch.finfo(beta.dtype).eps)
-        return beta if self.mask is None else beta * self.mask
+        return self._beta(self.beta_logit.dtype)
 
     @property
     def gamma(self) -> Tensor:
         """Their surprisals γ = −log β, of the same shape; inf where there is no synapse."""
-        gamma = functional.softplus(-self.beta_logit)
-        gamma = gamma.clamp(min=torch.finfo(gamma.dtype).eps)
-        return gamma if self.mask is None else gamma.masked_fill(self.mask == 0, math.inf)
+        return self._gamma(self.beta_logit.dtype)
 
     def contributions(self, y: Tensor) -> Tensor:
         """What each input adds to the surprisal of each output, exactly.
@@ -223,12 +232,12 @@ class Synapse(nn.Module):
             In nats, ≥ 0. The surprisal output is θ + (excitatory surprisal) + their sum over the
             last axis.
         """
-        result: Tensor
+        dtype, y, _ = self._prepare(y, None)
         if self.space == "probability":
-            result = syn.contributions(y, self.beta)
+            result = syn.contributions(y, self._beta(y.dtype))
         else:
-            result = syn.complement(self.gamma + y[..., None, :])
-        return result
+            result = syn.complement(self._gamma(y.dtype) + y[..., None, :])
+        return result if result.dtype == dtype else result.to(dtype)
 
     def extra_repr(self) -> str:
         """Options that are not the default."""
@@ -244,19 +253,54 @@ class Synapse(nn.Module):
             text += f", mask={int(self.mask.count_nonzero())} synapses"
         return text + (", strict=True" if self.strict else "")
 
+    def _prepare(self, y: Tensor, x: Tensor | None) -> tuple[torch.dtype, Tensor, Tensor | None]:
+        """Check the inputs' kinds and shapes; dtype of the result, inputs in the one to compute in.
+
+        The core's functions would check them at every call; here it takes a tenth of the time.
+        """
+        dtype = self.beta_logit.dtype
+        inputs = [("y", y, self.in_features)]
+        if x is not None:
+            inputs.append(("x", x, self.out_features))
+        for name, value, size in inputs:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"`{name}` must be a tensor. Received: {type(value).__qualname__}")
+            if not value.is_floating_point():
+                raise TypeError(
+                    f"`{name}` must have a real floating-point dtype. Received: {value.dtype}"
+                )
+            if value.shape[-1:] != (size,):
+                raise ValueError(
+                    f"`{name}` must have shape (..., {size}). Received: shape {tuple(value.shape)}"
+                )
+            if value.dtype != dtype:
+                dtype = torch.promote_types(dtype, value.dtype)
+        if x is not None and x.shape[:-1] != y.shape[:-1]:
+            broadcast_shape(1, y=tuple(y.shape), x=tuple(x.shape))
+        # 16 bits would be too few for the logarithm of 1 − β, and for that of x.
+        work = torch.float32 if dtype.itemsize < 4 else dtype
+        y = y if y.dtype == work else y.to(work)
+        return dtype, y, x if x is None or x.dtype == work else x.to(work)
+
+    def _beta(self, dtype: torch.dtype) -> Tensor:
+        beta = torch.sigmoid(self.beta_logit.to(dtype))
+        beta = beta.clamp(max=1.0 - torch.finfo(dtype).eps)
+        return beta if self.mask is None else beta * self.mask
+
+    def _gamma(self, dtype: torch.dtype) -> Tensor:
+        gamma = functional.softplus(-self.beta_logit.to(dtype))
+        gamma = gamma.clamp(min=torch.finfo(dtype).eps)
+        return gamma if self.mask is None else gamma.masked_fill(self.mask == 0, math.inf)
+
     def _excitation(self, y: Tensor) -> Tensor | float:
         if self.excitation == "none":
             return 1.0
-        if self.mixing_logit is None:
-            return y
-        return functional.linear(y, torch.softmax(self.mixing_logit, dim=-1).to(y.dtype))
+        return y if self.mixing_logit is None else self._mixture(y)
 
-    def _in_surprisal_space(self, v: Tensor, u: Tensor | None) -> Tensor:
-        theta = 0.0 if self.theta is None else self.theta
-        excitation = self._excitatory_surprisal(v) if u is None else u
-        arguments = (excitation, v, theta, self.gamma)
-        fits = fit(self.beta_logit, v, u)
-        return evaluate(syn.surprisal_synapse_tensor, *arguments, fits=fits)
+    def _mixture(self, y: Tensor) -> Tensor:
+        assert self.mixing_logit is not None
+        with torch.autocast(y.device.type, enabled=False):
+            return functional.linear(y, torch.softmax(self.mixing_logit.to(y.dtype), dim=-1))
 
     def _excitatory_surprisal(self, v: Tensor) -> Tensor | float:
         if self.excitation == "none":
@@ -266,8 +310,8 @@ class Synapse(nn.Module):
         # Relative to the least surprising input nothing underflows that matters.
         largest = torch.finfo(v.dtype).max
         least = v.detach().amin(dim=-1, keepdim=True).clamp(max=largest)
-        weights = torch.softmax(self.mixing_logit, dim=-1).to(v.dtype)
-        return least - torch.log(functional.linear(torch.exp(least - v), weights))
+        mixed = self._mixture(torch.exp(least - v))
+        return least - torch.log(mixed.clamp(min=torch.finfo(v.dtype).smallest_normal))
 
     def _checked_mask(self, mask: Tensor) -> Tensor:
         shape = tuple(self.beta_logit.shape)
@@ -275,12 +319,13 @@ class Synapse(nn.Module):
             raise TypeError(f"`mask` must be a tensor. Received: {type(mask).__qualname__}")
         if tuple(mask.shape) != shape:
             raise ValueError(f"`mask` must have shape {shape}. Received: {tuple(mask.shape)}")
-        if not bool(((mask == 0) | (mask == 1)).all()):
+        if torch_values_known(mask) and not bool(((mask == 0) | (mask == 1)).all()):
             raise ValueError("`mask` must hold only 0 and 1. Received: other values")
-        return mask.to(device=self.beta_logit.device, dtype=torch.bool)
+        # A copy: two layers, or a layer and its caller, must not share it.
+        return mask.detach().to(dtype=torch.bool, copy=True)
 
     def _check_values(self, name: str, value: Tensor) -> None:
-        if torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(value):
+        if not torch_values_known(value):
             return
         top = 1.0 if self.space == "probability" else math.inf
         inside = (value >= 0.0) & (value <= top)
@@ -291,35 +336,3 @@ class Synapse(nn.Module):
                 f"`{name}` must hold values in {bounds}. Received: {wrong.numel()} others, the "
                 f"first {float(wrong.flatten()[0]):g}"
             )
-
-
-class SynapseBlock(nn.Module):
-    """A synapse layer's surprisals, normalised: what to put into a network after a gate.
-
-    Parameters
-    ----------
-    in_features, out_features : int
-    **options
-        Of `Synapse`; α is left out, for batch norm would subtract it again.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from synann_torch import SynapseBlock
-    >>> net = torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.Sigmoid(), SynapseBlock(8, 8))
-    >>> net(torch.rand(32, 5)).shape
-    torch.Size([32, 8])
-    """
-
-    def __init__(self, in_features: int, out_features: int, **options: Any) -> None:
-        super().__init__()
-        options = {"alpha": False, **options, "output": "surprisal"}
-        self.synapse = Synapse(in_features, out_features, **options)
-        placed = {key: options.get(key) for key in ("device", "dtype")}
-        self.norm = nn.BatchNorm1d(out_features, **placed)
-
-    def forward(self, y: Tensor, x: Tensor | None = None) -> Tensor:
-        """Normalised log outputs (..., out_features), as large where the outputs are probable."""
-        z = -self.synapse(y, x)
-        normalised: Tensor = self.norm(z.reshape(-1, z.shape[-1])).reshape(z.shape)
-        return normalised

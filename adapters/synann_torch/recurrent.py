@@ -112,6 +112,11 @@ class SynaRNNCell(nn.Module):
         excitation = torch.sigmoid(excitation)
         if h is None:
             h = torch.zeros_like(excitation)
+        elif not h.is_floating_point() or h.shape != excitation.shape:
+            raise ValueError(
+                f"`h` must be a floating-point tensor of shape {tuple(excitation.shape)}. "
+                f"Received: {h.dtype} of shape {tuple(h.shape)}"
+            )
         z = torch.sigmoid(update + functional.linear(h, self.weight_hh))
         s = self.synapse(h, excitation)
         return h + z * (s - h)

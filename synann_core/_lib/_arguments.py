@@ -115,7 +115,8 @@ class Call:
                     f"`{name}` must have a real floating-point dtype. Received: {value.dtype}"
                 )
         self.xp = xp
-        self.dtype = xp.result_type(*given.values())
+        # Of dtypes: torch's compiler cannot trace it for tensors.
+        self.dtype = xp.result_type(*(value.dtype for value in given.values()))
         self.work_dtype = accumulation_dtype(self.dtype, xp)
         self._dtypes = {name: getattr(v, "dtype", self.dtype) for name, v in arguments.items()}
         self._device = device(next(iter(given.values())))

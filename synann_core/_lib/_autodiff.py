@@ -29,6 +29,8 @@ def attach(value: Array, carrier: Callable[[], Array], xp: Namespace) -> Array:
         return _jax_attach()(value, carrier())
     if is_torch_namespace(xp) and _torch_records():
         smooth = carrier()
+        if not (smooth.requires_grad or _torch_transform_active()):
+            return value
         return stop_gradient(value, xp) + (smooth - stop_gradient(smooth, xp))
     return value
 
@@ -121,6 +123,15 @@ def exports_to_onnx(xp: Namespace) -> bool:
     return bool(torch.onnx.is_in_onnx_export())
 
 
+def torch_values_known(a: Array) -> bool:
+    """Whether a tensor has values now, rather than standing for them."""
+    import torch
+
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return False
+    return not (a.is_meta or _is_fake(a) or torch._C._get_tracing_state() is not None)
+
+
 def _is_fake(a: Array) -> bool:
     from torch._subclasses import FakeTensor
 
@@ -165,10 +176,14 @@ def _torch_records() -> bool:
 
 
 def _torch_transform_active() -> bool:
-    """Whether torch.compile, torch.func (grad, vmap, jvp, ...) or forward-mode AD is at work."""
+    """Whether torch.compile, jit.trace, torch.func or forward-mode AD is at work."""
     import torch
 
-    return bool(torch.compiler.is_compiling() or _torch_differentiates_functions())
+    return bool(
+        torch.compiler.is_compiling()
+        or _torch_differentiates_functions()
+        or torch._C._get_tracing_state() is not None
+    )
 
 
 def _torch_differentiates_functions() -> bool:

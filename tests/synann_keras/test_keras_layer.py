@@ -177,6 +177,8 @@ def test_boundaries_are_finite(excitation, space):
     ends = np.float32([[0.0] * 4, [1.0] * 4, [0.0, 1.0, 0.0, 1.0]])
     if space == "surprisal":
         ends = np.where(ends == 1, np.float32(0.0), np.float32(80.0))
+    assert to_numpy(layer.beta).max() == 1.0 - FLOAT32
+    assert to_numpy(layer.gamma).min() == FLOAT32
     assert np.isfinite(to_numpy(layer(ends))).all()
     for gradient in gradients(layer, ends, upstream=np.ones((3, 4))):
         assert np.isfinite(gradient).all()

@@ -258,7 +258,7 @@ def test_bad_options(options, error, message):
 BAD_INPUTS = [
     (torch.rand(2, 4), ValueError, r"`y` must have shape \(..., 3\). Received: shape \(2, 4\)"),
     (torch.ones(2, 3, dtype=torch.int64), TypeError, "`y` must have a real floating-point dtype"),
-    (np.ones((2, 3)), TypeError, "must come from one array library"),
+    (np.ones((2, 3)), TypeError, "`y` must be a tensor. Received: ndarray"),
 ]
 
 
@@ -267,6 +267,67 @@ BAD_INPUTS = [
 def test_bad_inputs(y, error, message, output):
     with pytest.raises(error, match=message):
         Synapse(3, 3, output=output)(y)
+
+
+@pytest.mark.parametrize(
+    "options", [{"excitation": "mixture"}, {"space": "surprisal"}, {}], ids=str
+)
+def test_bad_shapes(options):
+    """Named as the call names them, in every space and for every excitation."""
+    layer, y = Synapse(3, 4, **options), torch.rand(2, 3)
+    for bad in (torch.rand(2, 5), torch.tensor(0.5)):
+        for function in (layer, layer.contributions):
+            with pytest.raises(ValueError, match=r"`y` must have shape \(\.\.\., 3\)"):
+                function(bad)
+    for bad in (torch.rand(2, 1), torch.rand(4, 3)):
+        with pytest.raises(ValueError, match=r"`x` must have shape \(\.\.\., 4\)"):
+            layer(y, bad)
+    with pytest.raises(ValueError, match="`y`, `x` must have leading axes that broadcast"):
+        layer(y, torch.rand(5, 4))
+    with pytest.raises(TypeError, match="`x` must have a real floating-point dtype"):
+        layer(y, torch.ones(2, 4, dtype=torch.int64))
+    with pytest.raises(TypeError, match="`x` must be a tensor"):
+        layer(y, 0.5)
+    with pytest.raises(TypeError, match="`output` must not be given"):
+        SynapseBlock(3, 4, output="probability")
+
+
+def test_masks_are_not_shared():
+    mask = ~torch.eye(3, dtype=torch.bool)
+    first, second = Synapse(3, 3, mask=mask), Synapse(3, 3, mask=mask)
+    first.load_state_dict(Synapse(3, 3, mask=torch.ones(3, 3)).state_dict())
+    assert bool(first.mask.all())
+    assert torch.equal(second.mask, ~torch.eye(3, dtype=torch.bool))
+    assert torch.equal(mask, second.mask)
+
+
+def test_meta_device_keeps_the_mask():
+    mask = ~torch.eye(3, dtype=torch.bool)
+    layer = Synapse(3, 3, mask=mask, device="meta", strict=True)
+    assert layer(torch.rand(2, 3, device="meta")).shape == (2, 3)
+    layer.to_empty(device="cpu").reset_parameters()
+    assert torch.equal(layer.mask, mask)
+    with torch.device("meta"):
+        assert Synapse(3, 3, mask=~torch.eye(3, dtype=torch.bool)).beta_logit.is_meta
+        assert not Synapse(3, 3, device="cpu").beta_logit.is_meta
+
+
+def test_a_dead_row_in_surprisal_space():
+    """All probabilities 0: the mixture's gradient stays finite, and that of the other rows."""
+    layer = Synapse(4, 3, space="surprisal", output="probability")
+    v = -torch.log(torch.tensor([[0.0] * 4, [0.5] * 4]))
+    layer(v).sum().backward()
+    assert torch.isfinite(layer.mixing_logit.grad).all()
+    assert layer(v)[0].tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("excitation", ["input", "mixture"])
+def test_half_precision_is_computed_in_float32(excitation):
+    layer = Synapse(3, 3, output="surprisal", excitation=excitation)
+    y = torch.tensor([[1e-6, 1e-6, 1e-6]], dtype=torch.float16)
+    assert torch.equal(layer(y), layer(y.float()))
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert torch.equal(layer(y), layer(y.float()))
 
 
 @pytest.mark.parametrize("bad", [math.nan, -0.1, 1.5])

@@ -135,6 +135,9 @@ def test_recurrent_errors():
         layer(torch.rand(3))
     with pytest.raises(ValueError, match=r"`h_0` must have shape \(1, 5, 4\). Received: \(5, 4\)"):
         layer(torch.rand(5, 7, 3), torch.rand(5, 4))
+    for bad in (torch.rand(2, 5), torch.rand(3, 4), torch.ones(2, 4, dtype=torch.int64)):
+        with pytest.raises(ValueError, match=r"`h` must be .* \(2, 4\)"):
+            SynaRNNCell(3, 4)(torch.rand(2, 3), bad)
     with pytest.raises(ValueError, match="`hidden_size` must be at least 1"):
         SynaRNN(3, 0)
     with pytest.raises(ValueError, match=r"Received: torch\.int64"):

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from synann_torch import SynaCNN, SynaMLP, SynapseBlock, SynaRNN, functional
+from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN, functional
 from torch.func import functional_call, grad, hessian, jacrev, jvp, vmap
 from torch.utils.checkpoint import checkpoint
 
@@ -24,6 +24,12 @@ OPTIONS = [
     {"excitation": e, "space": s, "output": o} for e in EXCITATIONS for s in SPACES for o in SPACES
 ]
 FEW = [OPTIONS[0], OPTIONS[5], OPTIONS[11]]
+
+
+@pytest.fixture(autouse=True)
+def compile_anew():
+    """The compiler gives up on a function that it has compiled eight times."""
+    torch._dynamo.reset()
 
 
 def as_function(layer):
@@ -121,6 +127,54 @@ def test_a_compiled_gradient_of_a_function():
     want = grad(loss)(y).detach()
     got = torch.compile(grad(loss), backend="aot_eager")(y).detach()
     assert_close(got, want, 64 * EPS["float32"])
+
+
+@pytest.mark.parametrize("how", ["bfloat16 autocast", "float16 module"])
+def test_compile_in_16_bits(how):
+    model, y = SynaMLP(8, 8, 3).eval(), torch.rand(4, 8)
+    if how == "float16 module":
+        model, y = Synapse(8, 8).half(), y.half()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=how == "bfloat16 autocast"):
+        got = torch.compile(model, backend="aot_eager", fullgraph=True)(y)
+        assert_close(got.detach().float(), model(y).detach().float(), 0.02)
+
+
+def test_compile_without_kernels(monkeypatch):
+    """The other branch's results are views; 33 and 17 are not multiples of its blocks."""
+    monkeypatch.setenv("SYNANN_KERNELS", "off")
+    layer, y = layer_and_input(33, 17, dtype=torch.float32)
+    y.requires_grad_()
+    torch.compile(layer, fullgraph=True)(y).sum().backward()
+    want = torch.autograd.grad(layer(y).sum(), y)[0]
+    assert_close(y.grad, want, 64 * EPS["float32"])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_trace_depends_on_its_input():
+    layer = Synapse(6, 6)
+    a, b = torch.rand(2, 4, 6)
+    with torch.no_grad():
+        traced = torch.jit.trace(layer, a)
+        assert_close(traced(b), layer(b), 64 * EPS["float32"])
+
+
+def test_second_derivatives_under_a_dispatch_mode():
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            return function(*args, **(kwargs or {}))
+
+    layer, y = layer_and_input(4, 4)
+    y.requires_grad_()
+    results = []
+    for mode in (Watch(), torch.enable_grad()):
+        with mode:
+            z = layer(y).sum()
+        (first,) = torch.autograd.grad(z, y, create_graph=True)
+        results.append(torch.autograd.grad(first.sum(), y)[0])
+    assert_close(*results, 200 * EPS["float64"])
 
 
 @pytest.mark.parametrize("options", FEW, ids=str)
