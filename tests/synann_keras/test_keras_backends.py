@@ -46,10 +46,12 @@ def suites(request):
     """Those that were asked for, two at a time: each keeps little more than one core busy."""
     files = [str(HERE / f"test_keras_{name}.py") for name in ("layer", "models")]
     arguments = ["-m", "pytest", "-p", "no:cacheprovider", "--tb=short", *files]
+    # jax would spend most of its time on compiling well; the other tests let it.
+    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     asked = [item for item in request.session.items if "suites" in item.fixturenames]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         yield {
-            backend: pool.submit(run, arguments, backend)
+            backend: pool.submit(run, arguments, backend, **quick)
             for backend in (item.callspec.params["backend"] for item in asked)
         }
 
