@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 import synann_core as syn
 from tests.helpers import EPS, assert_close
 from tests.synann_torch.test_torch_layer import EXCITATIONS, SPACES, layer_and_input
+from tests.test_kernels_processes import python
 
 # torch compiles formulas of its forward mode by torch.jit, which it calls deprecated; Dynamo traces
 # a cached function of array-api-compat, and says so.
@@ -223,18 +224,25 @@ def test_functional():
     assert s.requires_grad
 
 
-def worker_layer(batch):
-    """In a worker of a DataLoader."""
-    layer, _ = layer_and_input(40, 40, dtype=torch.float32)
+WORKERS = """
+import torch
+from synann_torch import Synapse
+
+torch.manual_seed(0)
+layer, data = Synapse(40, 40), list(torch.rand(16, 40))
+
+def apply(batch):
     with torch.no_grad():
         return layer(torch.stack(batch))
 
+loader = torch.utils.data.DataLoader(data, batch_size=4, num_workers=2, collate_fn=apply)
+print(torch.equal(torch.cat(list(loader)), layer(torch.stack(data)).detach()))
+"""
+
 
 def test_workers_of_a_data_loader():
-    layer, _ = layer_and_input(40, 40, dtype=torch.float32)
-    data = list(torch.rand(16, 40, generator=torch.Generator().manual_seed(0)))
-    loader = torch.utils.data.DataLoader(data, batch_size=4, num_workers=2, collate_fn=worker_layer)
-    assert torch.equal(torch.cat(list(loader)), layer(torch.stack(data)).detach())
+    """In a process of its own: this one may have other libraries' threads, which must not fork."""
+    assert python(WORKERS) == ["True"]
 
 
 MODELS = {
