@@ -10,7 +10,8 @@ GPU if the backend finds one; with CUDA_VISIBLE_DEVICES="" it is the CPU.
 
 A twelfth of the training images is held out; it chooses the epoch whose weights are kept. The test
 images are used once, at the end. Every epoch ends with a checkpoint: after an interruption the same
-command with --resume goes on, and ends as if nothing had happened.
+command with --resume goes on, and ends as if nothing had happened: on a CPU with as many threads to
+the last bit.
 
 Needs: pip install "synann[examples,keras,fast]" and the backend, for instance "synann[torch]"
 """

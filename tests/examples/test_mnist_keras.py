@@ -123,7 +123,7 @@ def interrupted(drawings, output, options, monkeypatch, after):
 # With dropout and augmentation, and without either.
 @pytest.mark.parametrize("model", ["mlp", "rnn"])
 def test_an_interrupted_run_ends_as_if_nothing_had_happened(drawings, tmp_path, monkeypatch, model):
-    options = ["--model", model, "--epochs", "3", "--batch-size", "22"]
+    options = ["--model", model, "--epochs", "2", "--batch-size", "22"]
     expected = train(drawings, tmp_path / "whole", *options)
     interrupted(drawings, tmp_path / "broken", options, monkeypatch, after=16)  # of 11 an epoch
     results = train(drawings, tmp_path / "broken", *options, "--resume")
