@@ -1,6 +1,6 @@
 # Everything sets itself up in .venv; only Python 3.11+ with pip and venv, and make, are needed.
 #   make demo    train on handwritten digits, with pictures in outputs/
-#   make test    all tests, on NumPy, array-api-strict, torch and JAX
+#   make test    all tests, on NumPy, array-api-strict, torch, JAX and Keras
 #   make dashboard   all benchmarks, and a site of their results
 PYTHON ?= python3
 VENV := .venv
