@@ -214,6 +214,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--layer", choices=(*LAYERS["published"], "gru"), default="synapse")
     parser.add_argument("--recipe", choices=("published", "free"), help="for --model published")
     parser.add_argument(
+        "--no-norm", action="store_true", help="--model published without its batch norm"
+    )
+    parser.add_argument(
         "--precision",
         choices=("float32", "bfloat16"),
         help="of the products in training; bfloat16 is slow on processors that lack it",
@@ -228,6 +231,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error(f"argument --layer: {options.model} has {', '.join(LAYERS[options.model])}")
     if options.recipe and options.model != "published":
         parser.error("argument --recipe: only --model published has a choice of recipes")
+    if options.no_norm and options.model != "published":
+        parser.error("argument --no-norm: only --model published can do without")
     return options
 
 
@@ -250,11 +255,19 @@ def main(arguments: list[str] | None = None) -> dict:
     try:
         data = training.load(options)
         torch.manual_seed(options.seed)
-        model = build(options.model, options.layer, name, data.image_shape, data.classes)
+        model = build(
+            options.model,
+            options.layer,
+            name,
+            data.image_shape,
+            data.classes,
+            norm=not options.no_norm,
+        )
         trainer = TorchTrainer(model, recipe, data.image_shape, device, options.seed)
         # The published layer at the batch of its training; no other model's output depends on it.
         usual = recipe.batch_size if options.layer == "published" else 1000
-        run = training.Run.of(options, {"recipe": name, **asdict(recipe)}, usual)
+        label = f"{name}-no-norm" if options.no_norm else name
+        run = training.Run.of(options, {"recipe": label, **asdict(recipe)}, usual)
         return training.train_and_test(trainer, data, run, options, about)
     except (DataError, RunError) as error:
         raise SystemExit(str(error)) from None

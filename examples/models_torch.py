@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from synann_torch import SynaCNN, SynaMLP, SynapseBlock, SynaRNN
+from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN
 from torch import Tensor, nn
 
 from examples.checkpoints import RunError
@@ -42,7 +42,7 @@ class PublishedSynapse(nn.Module):
 class PublishedNet(nn.Module):
     """The published small network, with any of four layers after its softmax."""
 
-    def __init__(self, classes: int, layer: str, free: bool) -> None:
+    def __init__(self, classes: int, layer: str, free: bool, norm: bool = True) -> None:
         super().__init__()
         self.features = nn.Sequential(
             nn.Conv2d(1, 10, 5),
@@ -57,14 +57,18 @@ class PublishedNet(nn.Module):
             *(() if free else (nn.ReLU(), nn.Dropout())),
             nn.Softmax(dim=1),
         )
-        if layer == "synapse":
+        if layer == "synapse" and norm:
             middle: nn.Module = SynapseBlock(64, 64, excitation="input")
             middle.synapse.reset_parameters(1 / 64)  # the mean of a softmax over 64
-        elif layer == "none":
-            middle = nn.BatchNorm1d(64)
         else:
-            first = nn.Linear(64, 64) if layer == "dense" else PublishedSynapse(64)
-            middle = nn.Sequential(first, nn.BatchNorm1d(64))
+            if layer == "synapse":
+                middle = Synapse(64, 64, excitation="input")
+                middle.reset_parameters(1 / 64)
+            elif layer == "published":
+                middle = PublishedSynapse(64)
+            else:
+                middle = nn.Linear(64, 64) if layer == "dense" else nn.Identity()
+            middle = nn.Sequential(middle, nn.BatchNorm1d(64)) if norm else middle
         self.head = nn.Sequential(middle, nn.Linear(64, classes))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -99,8 +103,10 @@ def parameter_count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def build(model: str, layer: str, recipe: str, shape: tuple[int, int], classes: int) -> nn.Module:
-    """An untrained model for images of the given shape."""
+def build(
+    model: str, layer: str, recipe: str, shape: tuple[int, int], classes: int, norm: bool = True
+) -> nn.Module:
+    """An untrained model for images of the given shape; `norm` is for "published"."""
     if model == "mlp":
         return FlatMLP(shape[0] * shape[1], 280, classes, layer=layer, dropout=0.25)
     if model == "cnn":
@@ -109,4 +115,4 @@ def build(model: str, layer: str, recipe: str, shape: tuple[int, int], classes: 
         return RowRNN(shape[1], classes, layer)
     if shape != (28, 28):
         raise RunError(f"--model published takes 28×28 pixels, not {shape[0]}×{shape[1]}")
-    return PublishedNet(classes, layer, free=recipe == "free")
+    return PublishedNet(classes, layer, free=recipe == "free", norm=norm)
