@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import synann_core as syn
+from synann_core._kernels import _cpu
 from tests.helpers import EPS, TINY, assert_close
 from tests.test_contraction import log_product_exactly, open_channel
 
@@ -47,6 +48,28 @@ def outputs(y, beta, v, gamma, grad, dy, dbeta):
         "ggamma": ggamma,
     }
     return {name: np.asarray(value) for name, value in values.items()}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["inside", "closed", "outside", "nan", "negative strength"])
+def test_few_values_are_computed_at_once_with_the_same_bits(dtype, kind, monkeypatch):
+    y, beta, *_ = arguments(3, 37, 600, dtype)
+    y[1, 5], beta[7, 5] = {
+        "inside": (0.5, 0.5),
+        "closed": (1.0, 1.0),
+        "outside": (1.5, 0.9),
+        "nan": (np.nan, 0.5),
+        "negative strength": (0.5, -0.5),
+    }[kind]
+    at_once = syn.log_transmission(y, beta)
+    by_rows = syn.log_transmission(np.tile(y, (40, 1)), beta)[-3:]
+    assert y.size * 600 < _cpu._WORK < 40 * y.size * 600
+    assert_same_bits({"T": at_once}, {"T": by_rows})
+    used = []
+    monkeypatch.setattr(_cpu, "_log_product", lambda *_: used.append(1))
+    if kind == "inside":
+        syn.log_transmission(y, beta)
+    assert not used
 
 
 def without_kernels(function, *given):

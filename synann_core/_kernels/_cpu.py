@@ -44,6 +44,10 @@ def _installed() -> bool:
 def log_product(factors: Any, otherwise: Otherwise) -> tuple[Array, Array]:
     """Sum of log f over j, exact and with every f kept from 0; see `_contraction.log_product`."""
     like, factors = factors.y, _as_numpy(factors)
+    if factors.y_bar is None and 0 < factors.y.shape[0] * factors.beta.size < _WORK:
+        exact = _log_product_open(factors)
+        if exact is not None:
+            return (_wrap(exact, like),) * 2
     inside = _inside(factors)
     threads = _threads_for(like, factors)
     if inside is None:
@@ -91,6 +95,16 @@ def log_product_jvp(factors: Any, dy: Array, dbeta: Array, otherwise: Otherwise)
     tangent[inside] = _tangent(_rows(factors, inside), dy[inside], dbeta, threads)
     tangent[~inside] = otherwise(_rows(factors, ~inside), dy[~inside], dbeta)
     return _wrap(tangent, like)
+
+
+def _log_product_open(factors: Any) -> Array | None:
+    """What `_log_product` gives for few values, or None if one may need more attention."""
+    from ._forward import log_product_open
+
+    out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
+    scaling = _scaling(out.dtype.type, None)
+    fine = log_product_open(_read_only(factors.y), _read_only(factors.beta), scaling, out)
+    return out if fine else None
 
 
 def _log_product(factors: Any, floor: Any, threads: int) -> Array:
@@ -223,7 +237,7 @@ def _contiguous(a: Array) -> Array:
     if a is None:
         return None
     if not isinstance(a, np.ndarray):
-        a = a.detach().resolve_neg().numpy()  # torch's
+        a = a.numpy(force=True)  # torch's, perhaps recorded or a negated view
     flags = a.flags
     ready = flags.c_contiguous and flags.aligned
     return a if ready else np.require(a, requirements=["C", "A"])

@@ -51,8 +51,8 @@ def log_product_block(
     n = y.shape[1]
     rows, width = b1 - b0, i1 - i0
     padded = (width + 31) // 32 * 32  # a factor of padding is 1
-    tile = np.zeros(BLOCK * OUTPUTS, beta.dtype)
-    tile_bar = None if beta_bar is None else np.ones(BLOCK * OUTPUTS, beta.dtype)
+    tile = np.empty(BLOCK * OUTPUTS, beta.dtype)
+    tile_bar = None if beta_bar is None else np.empty(BLOCK * OUTPUTS, beta.dtype)
     line = np.zeros(BLOCK, y.dtype)
     line_bar = None if y_bar is None else np.ones(BLOCK, y.dtype)
     state = np.empty(3 * OUTPUTS, beta.dtype)
@@ -75,13 +75,48 @@ def log_product_block(
 
 
 @njit
+def log_product_open(y: Array, beta: Array, scaling: Any, out: Array) -> bool:
+    """Write the whole `out` at once, and tell whether every value is in the domain and no factor 0.
+
+    If not, `out` is not to be used. For few values this takes a third of the time of checking and
+    dividing the work in Python. The arguments are those of `log_product_block`.
+    """
+    if not (_in_unit_interval(y) and _in_unit_interval(beta)):
+        return False
+    rows, m = out.shape
+    for b0 in range(0, rows, ROWS):
+        b1 = min(b0 + ROWS, rows)
+        for i0 in range(0, m, OUTPUTS):
+            i1 = min(i0 + OUTPUTS, m)
+            log_product_block(y, None, beta, None, None, None, scaling, out, b0, b1, i0, i1)
+    least = out.dtype.type(0)
+    for b in range(rows):
+        for i in range(m):
+            least = min(least, out[b, i])
+    return bool(least > -np.inf)
+
+
+@njit
+def _in_unit_interval(a: Array) -> bool:
+    zero, one = a.dtype.type(0), a.dtype.type(1)
+    outside = 0
+    for row in range(a.shape[0]):
+        for value in a[row]:
+            outside += not (value >= zero and value <= one)  # so that NaN is outside
+    return outside == 0
+
+
+@njit
 def transpose(beta: Array, tile: Array, i0: int, j0: int, width: int, padding: Any) -> None:
     size = min(BLOCK, beta.shape[1] - j0)
+    padded = (width + 31) // 32 * 32
     for j in range(size):
         for i in range(width):
             tile[j * OUTPUTS + i] = beta[i0 + i, j0 + j]
+        for i in range(width, padded):
+            tile[j * OUTPUTS + i] = padding
     for j in range(size, BLOCK):
-        for i in range(width):
+        for i in range(padded):
             tile[j * OUTPUTS + i] = padding
 
 
