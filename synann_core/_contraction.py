@@ -17,12 +17,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import array_api_compat.numpy as np
-from array_api_compat import is_jax_namespace, is_torch_namespace
+from array_api_compat import is_jax_namespace
 
 from ._kernels import _cpu, _triton
 from ._lib._arguments import Array, Namespace, constant, silence
 from ._lib._autodiff import (
     attach,
+    is_torch_namespace,
     rematerialise,
     stop_gradient,
     torch_observes,

@@ -13,10 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_torch_namespace
 
 from .._lib import _threads
-from .._lib._autodiff import torch_observes
+from .._lib._autodiff import is_torch_namespace, torch_observes
 from .._lib._blocks import keep_freed_memory
 
 Array = Any

@@ -11,10 +11,14 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from array_api_compat import is_jax_namespace, is_torch_namespace
+import array_api_compat
+from array_api_compat import is_jax_namespace
 
 Array = Any
 Namespace = Any
+
+# Without its cache, of which torch's compiler warns whoever compiles a layer.
+is_torch_namespace: Callable[[Namespace], bool] = array_api_compat.is_torch_namespace.__wrapped__
 
 # The contraction as an operator of torch, which `synann_torch` registers: at most one.
 TORCH_OPERATORS: list[Any] = []
