@@ -1,0 +1,11 @@
+static void ${name}_affine(const $real *weight, const $real *bias, const $real *x, $real *out,
+                           int rows, int columns)
+{
+    for (int i = 0; i < rows; i++) {
+        $real sum = bias[i], lost = 0.0${f};
+        for (int j = 0; j < columns; j++)
+            ${name}_add(&sum, &lost, weight[i * columns + j] * x[j]);
+        out[i] = sum;
+    }
+}
+

@@ -1,0 +1,9 @@
+/* Add a term to a sum, and keep what rounding takes away for the next one. */
+static void ${name}_add($real *sum, $real *lost, $real term)
+{
+    const $real wanted = term - *lost;
+    const $real next = *sum + wanted;
+    *lost = (next - *sum) - wanted;
+    *sum = next;
+}
+
