@@ -95,7 +95,7 @@ def learning_curves(
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def confusion_matrix(
@@ -141,7 +141,7 @@ def confusion_matrix(
     axes.set(xlabel="prediction", ylabel="truth", title=title)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def decision_parts(
@@ -192,7 +192,7 @@ def decision_parts(
     _draw_margin(margin_axes, constant, parts, logits, predicted, runner_up)
     for axes in (logit_axes, margin_axes):
         axes.spines[["top", "right"]].set_visible(False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _checked(
@@ -280,7 +280,7 @@ def _draw_margin(axes, constant, parts, logits, predicted, runner_up):
     axes.set_title(f"why {predicted} and not {runner_up}: {claim}")
 
 
-def _save(figure: Figure, path: str | Path) -> None:
+def save(figure: Figure, path: str | Path) -> None:
     """Write the figure so that `path` never holds half a picture."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ def test_the_confusion_matrix_is_drawn_with_its_numbers(tmp_path, monkeypatch):
 
 def test_validation_losses_are_drawn_beside_those_of_training(tmp_path, monkeypatch):
     saved = []
-    monkeypatch.setattr(plots, "_save", lambda figure, path: saved.append(figure))
+    monkeypatch.setattr(plots, "save", lambda figure, path: saved.append(figure))
     history = {
         "loss": [3, 2],
         "accuracy": [0.1, 0.2],

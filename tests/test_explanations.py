@@ -1,0 +1,63 @@
+"""What a decision is made of: parts add up, and are the Shapley values against baseline 0."""
+
+import itertools
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+import synann_core as syn
+from tests.helpers import EPS, assert_close, assert_relative
+
+
+def shapley(value, n):
+    """Shapley values of the set function by its definition, over all subsets of n players."""
+    phi = np.zeros(n)
+    for j in range(n):
+        others = [k for k in range(n) if k != j]
+        for size in range(n):
+            weight = math.factorial(size) * math.factorial(n - size - 1) / math.factorial(n)
+            for chosen in itertools.combinations(others, size):
+                phi[j] += weight * (value({*chosen, j}) - value(set(chosen)))
+    return phi
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_contributions_are_shapley_values_against_baseline_zero(seed):
+    n = 8
+    rng = np.random.default_rng(seed)
+    y, beta = rng.random(n), rng.random((1, n))
+
+    @lambda f: {k: f(k) for k in range(2**n)}
+    def surprisal(k):
+        present = np.array([k >> j & 1 for j in range(n)], dtype=bool)
+        return -syn.log_transmission(np.where(present, y, 0.0), beta)[0]
+
+    want = shapley(lambda chosen: surprisal[sum(1 << j for j in chosen)], n)
+    whole = surprisal[2**n - 1]
+    # Differences of wholes: their rounding errors, 128 times with weights that add up to 1.
+    assert_close(syn.contributions(y, beta)[0], want, 40 * EPS["float64"], scale=whole)
+
+
+def test_shapley_values_of_what_is_not_additive_differ():
+    # The oracle itself: for the probability, a product, the values are not the factors' own.
+    y, beta = np.array([0.5, 0.9]), np.array([[0.8, 0.9]])
+
+    def probability(chosen):
+        present = np.isin(np.arange(2), list(chosen))
+        return float(np.exp(syn.log_transmission(np.where(present, y, 0.0), beta))[0])
+
+    assert_relative(shapley(probability, 2), [-0.238, -0.648], 1e-12)  # (1, .6, .19, .114)
+
+
+def test_parts_add_up_in_stacked_layers():
+    # Each layer of a stack in surprisal space is a sum of its own, over the last one's output.
+    rng = np.random.default_rng(0)
+    v = -np.log(rng.random(12))
+    for m in (9, 7, 5):
+        gamma, theta = -np.log(rng.random((m, v.size))), rng.random(m)
+        z = syn.surprisal_synapse_tensor(0.0, v, theta, gamma)
+        parts = syn.complement(gamma + v)
+        assert_relative(theta + parts.sum(axis=1), z, (10 + math.sqrt(v.size)) * EPS["float64"])
+        v = z
