@@ -1,0 +1,436 @@
+"""SpikeProp: firing times of neurons with delayed synapses, and their gradients.
+
+Between two arrivals the potential is ``(a + b s) e^(−s/τ)`` of the time s since the first of them,
+which rises at most once: the first crossing of the threshold is found by looking at every arrival,
+not on a grid, and none is missed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from array_api_compat import device
+
+from .._lib._arguments import Array, Call, Namespace, constant
+from .._lib._blocks import over_rows, runner, scan
+
+__all__ = [
+    "firing_times",
+    "firing_times_vjp",
+    "raise_silent",
+    "spike_response",
+    "spike_response_derivative",
+    "spikeprop",
+]
+
+# ∂t/∂w has the potential's slope at the crossing for its denominator, which is 0 where the
+# potential just touches the threshold.
+SLOPE_FLOOR = 0.1
+
+
+def spike_response(s: Array, /, tau: float) -> Array:
+    """Postsynaptic potential ``ε(s) = (s/τ) e^(1 − s/τ)``, 0 before its spike.
+
+    Parameters
+    ----------
+    s : array, any shape, or number
+        Time since the spike arrived; ±inf give 0.
+    tau : float
+        Time constant, > 0, in the unit of s: the potential is largest, 1, at s = τ.
+
+    Returns
+    -------
+    array, shape of s
+        In [0, 1].
+
+    Raises
+    ------
+    TypeError
+        If `s` is not a real floating-point array or number.
+    ValueError
+        If `tau` is not finite and positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.spikeprop import spike_response
+    >>> spike_response(np.array([-1.0, 0.0, 7.0, 14.0]), 7.0).round(4)
+    array([0.    , 0.    , 1.    , 0.7358])
+    """
+    return Call(s=s).value(lambda s, xp: _response(s, _positive("tau", tau), xp))
+
+
+def spike_response_derivative(s: Array, /, tau: float) -> Array:
+    """``ε′(s) = (1/τ)(1 − s/τ) e^(1 − s/τ)``, 0 for s ≤ 0; arguments of `spike_response`.
+
+    Examples
+    --------
+    >>> from synann_core.spiking.spikeprop import spike_response_derivative
+    >>> float(spike_response_derivative(7.0, 7.0))
+    0.0
+    """
+    return Call(s=s).value(lambda s, xp: _response_slope(s, _positive("tau", tau), xp))
+
+
+def firing_times(
+    times: Array, weights: Array, delays: Array, /, *, tau: float, theta: float = 1.0
+) -> Array:
+    """When each neuron's potential first crosses its threshold upwards.
+
+    ``x_j(t) = Σ_i Σ_k w_jik ε(t − t_i − d_k)``, with ε of `spike_response`.
+
+    Parameters
+    ----------
+    times : array, shape (B, n)
+        One spike of each input; inf for an input that is silent.
+    weights : array, shape (m, n, K)
+        One for each neuron, input and delay.
+    delays : array, shape (K,)
+        ≥ 0, in the unit of times.
+    tau : float
+        Time constant of ε, > 0.
+    theta : float
+        Threshold, > 0.
+
+    Returns
+    -------
+    array, shape (B, m)
+        inf for a neuron that stays silent; NaN where a sum is not a number. The root is bisected
+        to the dtype: the error is that of the potential, some 50·eps·Σ|w|, over its slope at the
+        crossing. A potential that only touches the threshold may count as either.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not a real floating-point array, or if the libraries differ.
+    ValueError
+        If the shapes do not fit, or `tau` or `theta` is not finite and positive.
+
+    Notes
+    -----
+    Memory O(B·(n + m) + m·n·K) and a bounded block. All arrivals of a sample must lie within 80 τ
+    in float32, 700 τ in float64; beyond, exponentials overflow and the result is NaN. A library's
+    own autodiff sees no derivative through the bisection: use `firing_times_vjp`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.spikeprop import firing_times
+    >>> times, delays = np.array([[0.0, 6.0], [0.0, np.inf]]), np.array([1.0, 2.0])
+    >>> firing_times(times, np.full((1, 2, 2), 0.4), delays, tau=7.0).round(4)
+    array([[8.2611],
+           [   inf]])
+    """
+    call = _call(times, weights, delays)
+    options = {"tau": _positive("tau", tau), "theta": _positive("theta", theta)}
+    return call.value(lambda *a, xp: _firing_times(*a, **options, xp=xp))
+
+
+def firing_times_vjp(
+    times: Array,
+    weights: Array,
+    delays: Array,
+    /,
+    fired: Array,
+    grad: Array,
+    *,
+    tau: float,
+    slope_floor: float = SLOPE_FLOOR,
+) -> tuple[Array, Array]:
+    """Gradients of `firing_times` for an upstream gradient.
+
+    With ``δ_j = grad_j / max(x_j′(t_j), slope_floor)``: ``∂L/∂w_jik = −Σ_b δ_j ε(t_j − t_i − d_k)``
+    and ``∂L/∂t_i = Σ_j δ_j Σ_k w_jik ε′(t_j − t_i − d_k)``.
+
+    Parameters
+    ----------
+    times : array, shape (B, n)
+    weights : array, shape (m, n, K)
+    delays : array, shape (K,)
+    fired : array, shape (B, m)
+        Result of `firing_times`.
+    grad : array, shape (B, m), or number
+        Gradient of the loss with respect to `fired`; that of a silent neuron counts as 0.
+    tau : float
+    slope_floor : float
+        Smallest denominator, > 0, in threshold units per unit of time. Where it acts, the gradient
+        is shorter than the true one.
+
+    Returns
+    -------
+    gtimes : array, shape (B, n)
+    gweights : array, shape (m, n, K)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `firing_times`; also if `fired` or `grad` does not fit or `slope_floor` ≤ 0.
+
+    Notes
+    -----
+    Source: Bohte, Kok and La Poutré, "Error-backpropagation in temporally encoded networks of
+    spiking neurons" (2002), whose δ has the opposite sign.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.spikeprop import firing_times, firing_times_vjp
+    >>> case = np.array([[0.0, 6.0]]), np.full((1, 2, 2), 0.4), np.array([1.0, 2.0])
+    >>> fired = firing_times(*case, tau=7.0)
+    >>> gtimes, gweights = firing_times_vjp(*case, fired, 1.0, tau=7.0)
+    >>> bool((gweights < 0).all())  # more weight, an earlier spike
+    True
+    """
+    call = _call(times, weights, delays)
+    shape = (call.shape("times")[0], call.shape("weights")[0])
+    fired, grad = call.shaped(fired, shape, "fired"), call.shaped(grad, shape)
+    floor = _positive("slope_floor", slope_floor)
+    tau = _positive("tau", tau)
+
+    def vjp(times: Array, weights: Array, delays: Array, upstream: Array, *, xp: Namespace) -> Any:
+        gradients = _vjp(times, weights, delays, *upstream, tau=tau, floor=floor, xp=xp)
+        return *gradients, delays
+
+    gtimes, gweights, _ = call.gradients(vjp, (fired, grad))
+    return gtimes, gweights
+
+
+def spikeprop(
+    times: Array,
+    layers: Sequence[Array],
+    delays: Array,
+    target: Array,
+    /,
+    *,
+    tau: float,
+    theta: float = 1.0,
+    slope_floor: float = SLOPE_FLOOR,
+) -> tuple[Array, list[Array], list[Array]]:
+    """Loss, gradients and firing times of a network of layers.
+
+    ``E = ½ Σ (t_j − target_j)²`` over the outputs that fire, one number per sample.
+
+    Parameters
+    ----------
+    times : array, shape (B, n)
+        Inputs of the first layer.
+    layers : sequence of arrays, shapes (m, n, K)
+        Weights; the outputs of a layer are the inputs of the next.
+    delays : array, shape (K,)
+    target : array, shape (B, m)
+        Wanted firing times of the last layer.
+    tau, theta, slope_floor : float
+        As for `firing_times` and `firing_times_vjp`.
+
+    Returns
+    -------
+    loss : array, shape (B,)
+        inf where an output is silent.
+    gradients : list of arrays
+        Of Σ E by the weights of each layer; a silent neuron has none, see `raise_silent`.
+    fired : list of arrays, shapes (B, m)
+        Firing times of each layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `firing_times`; also if there is no layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.spikeprop import spikeprop
+    >>> times, delays = np.array([[0.0, 6.0]]), np.array([1.0, 2.0])
+    >>> weights, target = np.full((1, 2, 2), 0.4), np.array([[7.0]])
+    >>> for _ in range(20):
+    ...     loss, (gradient,), _ = spikeprop(times, [weights], delays, target, tau=7.0)
+    ...     weights = weights - 0.01 * gradient
+    >>> bool(loss[0] < 1e-4)
+    True
+    """
+    if not isinstance(layers, list | tuple) or not layers:
+        raise ValueError(f"`layers` must be a list of one or more arrays. Received: {layers!r}")
+    fired = [times]
+    for weights in layers:
+        fired.append(firing_times(fired[-1], weights, delays, tau=tau, theta=theta))
+    call = Call(fired=fired[-1])
+    xp, out = call.xp, call["fired"]
+    error = out - call.shaped(target, call.shape("fired"), "target")
+    loss = xp.astype(0.5 * xp.sum(error * error, axis=-1), call.dtype, copy=False)
+    grad = xp.where(xp.isinf(out), constant(0.0, out, xp), error)
+    gradients: list[Array] = []
+    for weights, before, after in reversed(list(zip(layers, fired[:-1], fired[1:], strict=True))):
+        grad, gradient = firing_times_vjp(
+            before, weights, delays, after, grad, tau=tau, slope_floor=slope_floor
+        )
+        gradients.insert(0, gradient)
+    return loss, gradients, fired[1:]
+
+
+def raise_silent(weights: Array, fired: Array, /, amount: float) -> Array:
+    """Weights with those of silent neurons raised, which no gradient would wake.
+
+    Parameters
+    ----------
+    weights : array, shape (m, n, K)
+    fired : array, shape (B, m)
+        Result of `firing_times`.
+    amount : float
+        Added to each weight of a neuron that is silent in all samples; a neuron that is silent in
+        some gets that share of it.
+
+    Returns
+    -------
+    array, shape (m, n, K)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind or shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.spikeprop import raise_silent
+    >>> raise_silent(np.zeros((2, 1, 1)), np.array([[np.inf, 3.0]]), 0.1)[:, 0, 0]
+    array([0.1, 0. ])
+    """
+    call = Call(weights=weights, fired=fired, amount=amount)
+    call.expect(weights=("m", "n", "K"), fired=("B", "m"), amount=())
+    return call.value(_raise_silent)
+
+
+def _call(times: Array, weights: Array, delays: Array) -> Call:
+    call = Call(times=times, weights=weights, delays=delays)
+    call.expect(weights=("m", "n", "K"), times=("B", "n"), delays=("K",))
+    return call
+
+
+def _positive(name: str, value: float) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0.0 < value < math.inf:
+        raise ValueError(f"`{name}` must be a finite number > 0. Received: {value!r}")
+    return float(value)
+
+
+def _response(s: Array, tau: float, xp: Namespace) -> Array:
+    s = _after(s, xp) / tau
+    return s * xp.exp(1.0 - s)
+
+
+def _response_slope(s: Array, tau: float, xp: Namespace) -> Array:
+    started = (s > 0.0) & ~xp.isinf(s)
+    s = _after(s, xp) / tau
+    return xp.where(started, (1.0 - s) * xp.exp(1.0 - s) / tau, 0.0 * s)
+
+
+def _after(s: Array, xp: Namespace) -> Array:
+    """Time since an arrival; 0, where ε is 0, before it and where it never comes (or ever was)."""
+    return xp.where((s > 0.0) & ~xp.isinf(s) | xp.isnan(s), s, xp.zeros_like(s))
+
+
+def _arrivals(times: Array, delays: Array, xp: Namespace) -> Array:
+    """(B, n) and (K,) as the arrivals (B, n·K)."""
+    rows = times.shape[0]
+    return xp.reshape(times[:, :, None] + delays, (rows, times.shape[1] * delays.shape[0]))
+
+
+def _firing_times(
+    times: Array, weights: Array, delays: Array, *, tau: float, theta: float, xp: Namespace
+) -> Array:
+    m, n, count = weights.shape
+    if n * count == 0:
+        return xp.full((times.shape[0], m), xp.inf, dtype=times.dtype, device=device(times))
+    flat = xp.reshape(weights, (m, n * count))
+
+    def chunk(times: Array) -> tuple[tuple[Array], tuple[()]]:
+        arrivals = _arrivals(times, delays, xp)
+        return (runner(_first_crossing, xp)(arrivals, flat, tau=tau, theta=theta, xp=xp),), ()
+
+    return over_rows(chunk, ((times, 0.0),), m * n * count, xp)[0][0]
+
+
+def _first_crossing(
+    arrivals: Array, weights: Array, *, tau: float, theta: float, xp: Namespace
+) -> Array:
+    """(B, P) arrivals and (m, P) weights to the firing times (B, m)."""
+    order = xp.argsort(arrivals, axis=-1)
+    arrivals = xp.take_along_axis(arrivals, order, axis=-1)
+    first = arrivals[:, :1]
+    comes = ~xp.isinf(arrivals)
+    # In units of τ since the sample's first arrival; what never comes stands at 0 with weight 0.
+    u = xp.where(comes, (arrivals - first) / tau, xp.zeros_like(arrivals))
+    sorted_weights = xp.permute_dims(xp.take(weights, xp.reshape(order, (-1,)), axis=1), (1, 0))
+    sorted_weights = xp.reshape(sorted_weights, (*order.shape, weights.shape[0]))
+    grown = (xp.exp(u) * xp.astype(comes, u.dtype))[:, :, None] * sorted_weights
+    plain = xp.cumulative_sum(grown, axis=1)
+    timed = xp.cumulative_sum(grown * u[:, :, None], axis=1)
+    # After arrival p the potential is (a + b s) e^(1 − s), s = time since then in units of τ.
+    fade = xp.exp(-u)[:, :, None]
+    b = fade * plain
+    a = u[:, :, None] * b - fade * timed
+    nothing = xp.zeros_like(a)
+    gap = u[:, 1:] - u[:, :-1]
+    gap = xp.concat([gap, xp.full_like(first, xp.inf)], axis=1)
+    gap = xp.where(xp.concat([comes[:, 1:], xp.zeros_like(comes[:, :1])], axis=1), gap, xp.inf)
+    # It rises until s = 1 − a/b, or not at all. The first interval that reaches the threshold holds
+    # the crossing: at its very start where it only is at the threshold by rounding.
+    rising = b > 0.0
+    peak = 1.0 - a / xp.where(rising, b, xp.ones_like(b))
+    end = xp.minimum(xp.where(rising, xp.maximum(peak, nothing), nothing), gap[:, :, None])
+    level = theta / math.e
+    reaches = ((a + b * end) * xp.exp(-end) >= level) & comes[:, :, None]
+    place = xp.argmax(xp.astype(reaches, xp.int32), axis=1)[:, None, :]
+    a, b, end, fires = (
+        xp.take_along_axis(value, place, axis=1)[:, 0, :]
+        for value in (a, b, end, xp.astype(reaches, a.dtype))
+    )
+    start = xp.take_along_axis(arrivals, place[:, 0, :], axis=1)
+
+    def halve(bracket: Any, _: Any) -> tuple[Any, None]:
+        low, high = bracket
+        middle = 0.5 * (low + high)
+        above = (a + b * middle) * xp.exp(-middle) >= level
+        return (xp.where(above, low, middle), xp.where(above, middle, high)), None
+
+    halvings = 2 - round(math.log2(float(xp.finfo(end.dtype).eps)))
+    turns = xp.zeros((halvings,), dtype=end.dtype, device=device(end))
+    (_, end), _ = scan(halve, (xp.zeros_like(end), end), (turns,), xp)
+    fired = xp.where(fires > 0.0, start + tau * end, xp.inf)
+    broken = xp.any(~xp.isfinite(plain + timed), axis=1)
+    return xp.where(broken, xp.nan, fired)
+
+
+def _vjp(
+    times: Array,
+    weights: Array,
+    delays: Array,
+    fired: Array,
+    grad: Array,
+    *,
+    tau: float,
+    floor: float,
+    xp: Namespace,
+) -> tuple[Array, Array]:
+    def chunk(times: Array, fired: Array, grad: Array) -> tuple[tuple[Array], tuple[Array]]:
+        s = fired[:, :, None, None] - times[:, None, :, None] - delays
+        # inf − inf, where a neuron or its input is silent
+        s = xp.where(xp.isinf(fired)[:, :, None, None], -xp.ones_like(s), s)
+        pushes = weights * _response_slope(s, tau, xp)
+        slope = xp.maximum(xp.sum(pushes, axis=(2, 3)), constant(floor, times, xp))
+        delta = xp.where(xp.isinf(fired), xp.zeros_like(grad), grad / slope)[:, :, None, None]
+        gweights = -xp.sum(delta * _response(s, tau, xp), axis=0)
+        return (xp.sum(delta * pushes, axis=(1, 3)),), (gweights,)
+
+    # A row that is not there has an input that never comes, and a neuron that never fires.
+    rows = ((times, math.inf), (fired, math.inf), (grad, 0.0))
+    elements = weights.shape[0] * weights.shape[1] * weights.shape[2]
+    (gtimes,), (gweights,) = over_rows(chunk, rows, elements, xp)
+    return gtimes, gweights
+
+
+def _raise_silent(weights: Array, fired: Array, amount: Array, *, xp: Namespace) -> Array:
+    silent = xp.astype(xp.isinf(fired), weights.dtype)
+    share = xp.sum(silent, axis=0) / max(fired.shape[0], 1)
+    return weights + amount * share[:, None, None]
