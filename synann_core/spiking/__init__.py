@@ -3,6 +3,7 @@
 Arrays are time-first: (steps, batch, neurons).
 """
 
+from .network import Layer, SpikingNetwork
 from .neurons import LIF, Gradients, Record, State
 from .presets import (
     decay_factor,
@@ -26,7 +27,9 @@ from .surrogates import (
 __all__ = [
     "LIF",
     "Gradients",
+    "Layer",
     "Record",
+    "SpikingNetwork",
     "State",
     "Surrogate",
     "arctan",
