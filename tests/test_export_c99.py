@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import synann_core as syn
-from synann_core.export.c99 import save_c, save_c_learner
+from synann_core.export import save_c, save_c_learner
+from synann_core.graph import GraphParameters, SynapseGraph
+from tests.export_models import fitted, random_graph
 from tests.helpers import assert_close, spread
 
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1", "-shared", "-fPIC"]
@@ -32,19 +34,6 @@ def rows(function, X, outputs):
     for x, y in zip(X, out, strict=True):
         call(function, x, y)
     return out
-
-
-def fitted(layer="synapse", gate="sigmoid", hidden=30):
-    """A model with running statistics that are not the initial ones, and strong synapses."""
-    rng = np.random.default_rng(0)
-    X = rng.random((300, 7))
-    model = syn.SynaMLP(7, hidden, 3, layer=layer, gate=gate)
-    y = (X[:, 0] > 0.5).astype(int) + (X[:, 1] > 0.7)
-    model.fit(X, y, epochs=3)
-    if layer == "synapse":
-        model.weights["synapse.beta_logit"][:3, :5] = 40.0  # β = 1 − eps
-        model.weights["synapse.beta_logit"][3:6] = -40.0  # 1 − βy rounds to 1
-    return model, X
 
 
 @pytest.mark.parametrize("layer", ["synapse", "dense", "none"])
@@ -134,6 +123,48 @@ def test_learning_at_closed_factors_is_finite(tmp_path):
     assert_close(got, np.maximum(1e-3, gamma - 0.1 * step), 1e-9)
 
 
+@pytest.mark.parametrize("space", ["probability", "surprisal"])
+def test_graphs(space, dtype, tmp_path):
+    rng = np.random.default_rng(1)
+    graph = random_graph(rng, inputs=5, neurons=40)
+    X = rng.random((50, 5))
+    X[0], X[1], X[2, 0] = 0.0, 1.0, 1e-9
+    if space == "surprisal":
+        with np.errstate(divide="ignore"):
+            X = 0.0 - np.log(X)
+    save_c(graph, tmp_path / "graph.c", name="graph", dtype=dtype, space=space)
+    x = X.astype(dtype)
+    got = rows(compiled(tmp_path / "graph.c").graph_run, x, 4)
+    want = graph.compile()(x.astype(np.float64), space=space)
+    scale = np.maximum(1.0, np.abs(np.where(np.isfinite(want), want, 1.0)))
+    assert_close(got, want, 1e-6 if dtype == "float32" else 1e-14, scale=scale)
+
+
+def test_a_trained_graph(tmp_path):
+    graph = random_graph(np.random.default_rng(2), inputs=3, neurons=5)
+    net = graph.compile()
+    params = GraphParameters(net.params.alpha * 0.5, net.params.beta**2)
+    save_c(graph, tmp_path / "graph.c", dtype="float64", params=params)
+    x = np.random.default_rng(0).random((3, 3))
+    assert_close(rows(compiled(tmp_path / "graph.c").model_run, x, 4), net(x, params), 1e-14)
+
+
+def test_graphs_at_the_edges(tmp_path):
+    """Neurons that nothing needs, one that reads nothing, and names that would be code."""
+    graph = SynapseGraph()
+    graph.input("x", "y")
+    graph.synapse("*/ int main;", alpha=0.25)
+    graph.synapse("??/", excitatory="x")
+    graph.synapse("unneeded", excitatory="??/", inhibitory="x")
+    graph.output("*/ int main;")
+    save_c(graph, tmp_path / "graph.c", name="graph")
+    assert "main" not in (tmp_path / "graph.c").read_text()
+    got = rows(compiled(tmp_path / "graph.c").graph_run, np.ones((1, 2), np.float32), 1)
+    assert got.tolist() == [[0.25]]
+    save_c(SynapseGraph(), tmp_path / "empty.c", name="empty")
+    compiled(tmp_path / "empty.c").empty_run(None, None)
+
+
 @pytest.mark.parametrize("value", [0.1, -1e-40, 3.0, 0.0, -0.0, 2.0**-149, 3.4e38, 1 / 3, np.pi])
 def test_numbers_are_exact(value, dtype, tmp_path):
     from synann_core.export._c_text import literal
@@ -153,6 +184,11 @@ def test_a_name_that_c_lacks_is_refused(name, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def large():
+    edges = np.full(100_001, 1), np.zeros(100_001, int)
+    return SynapseGraph.from_arrays(1, 1, inhibitory=edges)
+
+
 def broken(key, value):
     model = fitted(hidden=3)[0]
     model.weights[key] = np.full_like(model.weights[key], value)
@@ -163,6 +199,10 @@ def broken(key, value):
     ("write", "error", "message"),
     [
         (lambda p: save_c(fitted(hidden=3)[0], p, dtype="int8"), ValueError, "`dtype`"),
+        (lambda p: save_c(fitted(hidden=3)[0], p, space="surprisal"), ValueError, "`space`"),
+        (lambda p: save_c(SynapseGraph(), p, space="log"), ValueError, "`space`"),
+        (lambda p: save_c(SynapseGraph(), p, params=([], [1.0])), ValueError, "`beta`"),
+        (lambda p: save_c(large(), p), ValueError, "`model`.*100000 synapses"),
         (lambda p: save_c({}, p), TypeError, "`model`"),
         (lambda p: save_c(broken("output.bias", np.nan), p), ValueError, "`model`.*finite"),
         (lambda p: save_c(broken("output.bias", 1e39), p), ValueError, "`model`.*float32"),

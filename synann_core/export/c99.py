@@ -10,47 +10,64 @@ import numpy as np
 
 from .. import _network
 from .._lib._arguments import Array, is_number
-from .._lib._checks import to_numpy
+from .._lib._checks import check_option, to_numpy
 from .._lib._files import FilePath
 from .._lib._write import write_whole
+from ..graph import GraphParameters, SynapseGraph
 from ..models import SynaMLP
 from ..surprisal import surprisal_floor
+from ._c_graph import graph_source
 from ._c_text import Numbers, check_dtype, check_name, in_dtype, literal, source
+from ._checks import expect_network
 
 __all__ = ["save_c", "save_c_learner"]
 
 
 def save_c(
-    model: SynaMLP, path: FilePath, /, *, name: str = "model", dtype: str = "float32"
+    model: SynaMLP | SynapseGraph,
+    path: FilePath,
+    /,
+    *,
+    name: str = "model",
+    dtype: str = "float32",
+    space: str = "probability",
+    params: GraphParameters | None = None,
 ) -> None:
     """Write a model as one C99 source file without dependencies, for use on a small device.
 
-    Scalar code: no heap, no library but math.h. Batch norms are folded into the affine maps beside
-    them, which is exact but for rounding.
+    Scalar code: no heap, no library but math.h. Of a SynaMLP, batch norms are folded into the
+    affine maps beside them, which is exact but for rounding; of a graph, every neuron that an
+    output needs is one scalar variable.
 
     Parameters
     ----------
-    model : SynaMLP
+    model : SynaMLP or SynapseGraph
     path : str or path
         Of the file to write, usually ending in ``.c``; written whole or not at all.
     name : str
         Start of every name in the file: a letter, then letters, digits and underscores.
     dtype : {"float32", "float64"}
         Of the constants and the arithmetic: C's float or double.
+    space : {"probability", "surprisal"}
+        Of a graph: what its inputs and outputs are.
+    params : GraphParameters, optional
+        Of a graph, in place of its own: after training, say. Probabilities in either space.
 
     Notes
     -----
     The file of a SynaMLP defines ``void NAME_logits(const float *x, float *logits)``, for features
     in [0, 1] and what `SynaMLP.decision_function` gives, and ``int NAME_predict(const float *x)``,
-    the most probable class. Constants are hexadecimal literals, so that none is rounded again.
-    The functions keep no state and need 2·hidden + classes numbers of stack.
+    the most probable class; they need 2·hidden + classes numbers of stack. That of a graph defines
+    ``void NAME_run(const float *x, float *out)``. No function keeps a state. Constants are
+    hexadecimal literals, so that none is rounded again.
 
     Raises
     ------
     TypeError
-        If `model` is neither.
+        If `model` is neither, or if a SynaMLP comes with `params`.
     ValueError
-        If `name` or `dtype` is none, or a weight is not finite in `dtype`.
+        If an option is unknown, a SynaMLP asked for in surprisal space (its inputs are features), a
+        weight not finite in `dtype`, or a graph has more than 100,000 synapses.
 
     Examples
     --------
@@ -65,9 +82,13 @@ def save_c(
     """
     check_name(name)
     check_dtype(dtype)
-    if not isinstance(model, SynaMLP):
-        raise TypeError(f"`model` must be a SynaMLP. Received: {model!r}")
-    write_whole(path, _network_source(model, name, dtype).encode("ascii"))
+    check_option("space", space, ("probability", "surprisal"))
+    if isinstance(model, SynapseGraph):
+        text = graph_source(model.compile(), params, name, dtype, space == "surprisal")
+    else:
+        expect_network(model, params, space)
+        text = _network_source(model, name, dtype)
+    write_whole(path, text.encode("ascii"))
 
 
 def save_c_learner(

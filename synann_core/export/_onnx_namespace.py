@@ -1,0 +1,96 @@
+"""The array API as ndonnx traces it, with what the core asks of a library that builds graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ndonnx as ndx
+
+Array = Any
+
+# Inputs handled together, a power of two: temporaries hold so many numbers for each output.
+_BLOCK = 32
+
+
+class OnnxNamespace:
+    """The namespace for one graph; the size of its batch axis is None in a shape.
+
+    The core's formulas run on it as they are. The loop over blocks is unrolled: there are few of
+    them, and ONNX's own loops are slow.
+    """
+
+    def __init__(self, argument: Array) -> None:
+        # Of the batch's size, which a broadcast takes from it: (batch,).
+        self._nothing = ndx.zeros_like(ndx.sum(argument, axis=-1))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(ndx, name)
+
+    def shape(self, a: Array) -> tuple[int | None, ...]:
+        """Sizes of all axes."""
+        return tuple(a.shape)
+
+    def reshape(self, a: Array, sizes: Any) -> Array:
+        """Reshape; one size may be None."""
+        if None in sizes and 0 in sizes:  # ONNX could not tell what is left
+            return self.full(sizes, 0.0, dtype=a.dtype)
+        return ndx.reshape(a, tuple(-1 if size is None else size for size in sizes))
+
+    def full(self, sizes: Any, value: float, *, dtype: Any, device: object = None) -> Array:
+        """Constant array; one size may be None."""
+        constant = ndx.full(tuple(1 if s is None else s for s in sizes), value, dtype=dtype)
+        if None not in sizes:
+            return constant
+        one_axis = tuple(-1 if size is None else 1 for size in sizes)
+        return constant + ndx.astype(ndx.reshape(self._nothing, one_axis), dtype)
+
+    def take(self, a: Array, indices: Array, *, axis: int) -> Array:
+        """Entries by their indices."""
+        return ndx.take(a, ndx.astype(indices, ndx.int64), axis=axis)
+
+    def zeros(self, sizes: Any, *, dtype: Any, device: object = None) -> Array:
+        """Zeros; sizes as in `full`."""
+        return self.full(sizes, 0.0, dtype=dtype)
+
+    def ones(self, sizes: Any, *, dtype: Any, device: object = None) -> Array:
+        """Ones; sizes as in `full`."""
+        return self.full(sizes, 1.0, dtype=dtype)
+
+    def stop_gradient(self, a: Array) -> Array:
+        """The same: nothing is differentiated."""
+        return a
+
+    def records(self) -> bool:
+        """Whether operations are recorded for derivatives."""
+        return False
+
+    def with_gradient(
+        self, function: Callable[..., Any], vjp: Callable[..., Any], *arrays: Array
+    ) -> Any:
+        """``function(*arrays)``: nothing is differentiated."""
+        return function(*arrays)
+
+    def scan_blocks(
+        self,
+        step: Callable[[Any, Any], tuple[Any, Any]],
+        carry: Any,
+        parts: tuple[Array, ...],
+    ) -> tuple[Any, Any]:
+        """The loop over blocks of one input, by larger blocks.
+
+        A block is (rows, 1), of weights (1, m); larger ones, (rows, k) and (k, m) with a power of
+        two k, are what a step takes on other libraries.
+        """
+        count, start = parts[0].shape[0], 0
+        while start < count:
+            size = min(_BLOCK, 1 << ((count - start).bit_length() - 1))
+            merged = []
+            for part in parts:
+                block = part[start : start + size, ...]
+                of_weights = block.shape[1] == 1
+                block = ndx.squeeze(block, axis=1 if of_weights else 2)
+                merged.append(block if of_weights else ndx.permute_dims(block, (1, 0)))
+            carry, _ = step(carry, tuple(merged))
+            start += size
+        return carry, None

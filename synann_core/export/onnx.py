@@ -1,0 +1,131 @@
+"""A trained model as ONNX: the core's formulas, traced by ndonnx as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import _graph_formulas, _network
+from .._graph_plan import make_plan
+from .._lib._arguments import Array, Namespace
+from .._lib._checks import check_option, to_numpy
+from .._lib._files import FilePath
+from .._lib._write import write_whole
+from ..graph import GraphParameters, SynapseGraph
+from ..models import SynaMLP
+from ._checks import expect_network, parameters
+
+__all__ = ["save_onnx"]
+
+
+def save_onnx(
+    model: SynaMLP | SynapseGraph,
+    path: FilePath,
+    /,
+    *,
+    params: GraphParameters | None = None,
+    space: str = "probability",
+    dtype: str = "float32",
+) -> None:
+    """Write a model as an ONNX file, for onnxruntime and the like; batches of any size.
+
+    Needs ndonnx (``pip install "synann[onnx]"``).
+
+    Parameters
+    ----------
+    model : SynaMLP or SynapseGraph
+    path : str or path
+        Of the file to write, usually ending in ``.onnx``; written whole or not at all.
+    params : GraphParameters, optional
+        Of a graph, in place of its own: after training, say. Probabilities in either space.
+    space : {"probability", "surprisal"}
+        Of a graph: what its inputs and outputs are.
+    dtype : {"float32", "float64"}
+        Of weights, inputs and outputs.
+
+    Notes
+    -----
+    The input is ``x`` (batch, features); the output ``logits`` (batch, classes) of a SynaMLP,
+    ``outputs`` (batch, outputs) of a graph. log1p and expm1, which ONNX lacks, are forms that keep
+    their accuracy: nothing is lost where βy is small. Memory of order batch · 32 · hidden.
+
+    Raises
+    ------
+    ImportError
+        Without ndonnx.
+    TypeError
+        If `model` is neither, or if a SynaMLP comes with `params`.
+    ValueError
+        If an option is unknown, or if a SynaMLP is asked for in surprisal space: its inputs are
+        features.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import onnxruntime
+    >>> from synann_core.export import save_onnx
+    >>> from synann_core.graph import SynapseGraph
+    >>> graph = SynapseGraph()
+    >>> graph.input("x", "y")
+    >>> z = graph.synapse("z", excitatory="x", inhibitory={"y": 0.5})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "graph.onnx")
+    ...     save_onnx(graph, path)
+    ...     session = onnxruntime.InferenceSession(path)
+    >>> session.run(None, {"x": np.array([[0.9, 0.2]], np.float32)})
+    [array([[0.81]], dtype=float32)]
+    """
+    check_option("dtype", dtype, ("float32", "float64"))
+    surprisals = check_option("space", space, ("probability", "surprisal")) == "surprisal"
+    if isinstance(model, SynapseGraph):
+        formula, inputs = _graph_formula(model, params, surprisals, dtype)
+        data = traced(formula, {"x": (inputs,)}, "outputs", dtype)
+    else:
+        expect_network(model, params, space)
+        data = traced(_network_formula(model, dtype), {"x": (model.in_features,)}, "logits", dtype)
+    write_whole(path, data)
+
+
+def traced(
+    formula: Callable[..., Array], inputs: dict[str, tuple[int, ...]], output: str, dtype: str
+) -> bytes:
+    """The ONNX file of ``formula(*inputs, xp=xp)``; the inputs' shapes are without the batch."""
+    try:
+        import ndonnx as ndx
+
+        from ._onnx_namespace import OnnxNamespace
+    except ImportError as error:
+        raise ImportError(f'{error}. Install it with: pip install "synann[onnx]"') from None
+    arguments = {
+        name: ndx.argument(shape=("batch", *shape), dtype=getattr(ndx, dtype))
+        for name, shape in inputs.items()
+    }
+    xp = OnnxNamespace(next(iter(arguments.values())))
+    model = ndx.build(arguments, {output: formula(*arguments.values(), xp=xp)})
+    data: bytes = model.SerializeToString()
+    return data
+
+
+def _network_formula(model: SynaMLP, dtype: str) -> Callable[..., Array]:
+    weights = {name: to_numpy(weight).astype(dtype) for name, weight in model.weights.items()}
+
+    def formula(x: Array, *, xp: Namespace) -> Array:
+        constants = {name: xp.asarray(weight) for name, weight in weights.items()}
+        return _network.logits(constants, x, layer=model.layer, gate=model.gate, xp=xp)
+
+    return formula
+
+
+def _graph_formula(
+    graph: SynapseGraph, params: Any, surprisals: bool, dtype: str
+) -> tuple[Callable[..., Array], int]:
+    compiled = graph.compile()
+    values = parameters(compiled, params, surprisals=surprisals)
+    plan = make_plan(compiled._structure, False, (values[0].size, values[1].size))
+
+    def formula(x: Array, *, xp: Namespace) -> Array:
+        alpha, beta = (xp.asarray(value.astype(dtype)) for value in values)
+        return _graph_formulas.forward(x, alpha, beta, plan=plan, surprisals=surprisals, xp=xp)
+
+    return formula, len(compiled.inputs)

@@ -1,0 +1,51 @@
+"""Models that the tests of exports share."""
+
+import functools
+
+import numpy as np
+
+import synann_core as syn
+from synann_core.graph import SynapseGraph
+
+
+@functools.cache
+def _trained(layer, gate, hidden):
+    rng = np.random.default_rng(0)
+    X = rng.random((300, 7))
+    model = syn.SynaMLP(7, hidden, 3, layer=layer, gate=gate)
+    model.fit(X, (X[:, 0] > 0.5).astype(int) + (X[:, 1] > 0.7), epochs=3)
+    return model.weights, X
+
+
+def fitted(layer="synapse", gate="sigmoid", hidden=30):
+    """A new model whose running statistics are not the initial ones, and features.
+
+    Some of its synapses are closed but for eps, of others 1 − βy rounds to 1.
+    """
+    weights, X = _trained(layer, gate, hidden)
+    model = syn.SynaMLP(7, hidden, 3, layer=layer, gate=gate)
+    model.weights = {name: weight.copy() for name, weight in weights.items()}
+    if layer == "synapse":
+        model.weights["synapse.beta_logit"][:3, :5] = 40.0
+        model.weights["synapse.beta_logit"][3:6] = -40.0
+    return model, X
+
+
+def random_graph(rng, inputs, neurons):
+    """Any wiring: repeated inputs, neurons that read nothing, shared parameters, β of 0 and 1."""
+    graph = SynapseGraph()
+    names = [f"x{i}" for i in range(inputs)]
+    graph.input(*names)
+    gain, strength = graph.parameter("gain", 0.75), graph.parameter("strength", 0.4)
+    for i in range(neurons):
+        strong = [names[k] for k in rng.integers(0, len(names), rng.integers(0, 3))]
+        weak = [names[k] for k in rng.integers(0, len(names), rng.integers(0, 6))]
+        betas = [[rng.random(), 0.0, 1.0, strength][k] for k in rng.choice(4, len(weak), p=P)]
+        alpha = gain if rng.random() < 0.3 else 0.5 + rng.random()
+        pairs = list(zip(weak, betas, strict=True))
+        names.append(graph.synapse(i, excitatory=strong, inhibitory=pairs, alpha=alpha))
+    graph.output(*names[-3:], names[0])
+    return graph
+
+
+P = (0.7, 0.1, 0.1, 0.1)
