@@ -253,24 +253,30 @@ class Circuit:
     def jacobian(
         self, state: Array, drive: Array | None = None, params: GraphParameters | None = None
     ) -> Array:
-        """Derivatives of the next state at one state (states,), a row for each neuron.
+        """Derivatives of the next state, (..., states, states), a row for each neuron.
+
+        Parameters
+        ----------
+        state, drive, params
+            As for `step`.
 
         Raises
         ------
         TypeError, ValueError
-            As `step`; also if `state` has batch axes.
+            As `step`.
         """
         xp, state, drive = self._checked(state, drive)
-        if state.ndim != 1:
-            raise ValueError(f"`state` must have shape (states,). Received: {tuple(state.shape)}")
         size = len(self.states)
         eye = xp.eye(size, dtype=state.dtype, device=device(state))
-        rows = xp.broadcast_to(state, (size, size))
-        rest = None if drive is None else xp.zeros_like(drive)
-        x, dx = self._inputs(rows, drive, xp), self._inputs(eye, rest, xp)
+        # A copy of the state for each direction.
+        rows = xp.broadcast_to(state[..., None, :], (*state.shape, size))
+        eye = xp.broadcast_to(eye, rows.shape)
+        held = drive if drive is None else drive[..., None, :]
+        rest = held if held is None else xp.zeros_like(held)
+        x, dx = self._inputs(rows, held, xp), self._inputs(eye, rest, xp)
         columns = _take(self._graph.jvp(x, dx, params), self._from, xp)
-        columns = self._unbounded(columns, self._next(rows, drive, params, xp), xp)
-        return xp.permute_dims(columns, (1, 0))
+        columns = self._unbounded(columns, self._next(rows, held, params, xp), xp)
+        return xp.matrix_transpose(columns)
 
     def fixed_points(
         self,
@@ -312,26 +318,26 @@ class Circuit:
         if not tolerance > 0.0:
             raise ValueError(f"`tolerance` must be above 0. Received: {tolerance!r}")
         held = None if drive is None else to_numpy(drive).astype(np.float64)
+        points = self._newton(self._starts(starts, np.random.default_rng(rng)), held, params)
         found: list[np.ndarray[Any, Any]] = []
-        for start in self._starts(starts, np.random.default_rng(rng)):
-            point = self._newton(start, held, params)
-            if point is not None and all(np.abs(point - p).max() > tolerance for p in found):
+        for point in points:
+            if all(np.abs(point - p).max() > tolerance for p in found):
                 found.append(point)
         found.sort(key=lambda point: np.round(point, 9).tolist())
         return [FixedPoint(point, self._radius(point, held, params)) for point in found]
 
     def _newton(self, state: Any, drive: Any, params: Any) -> Any:
-        """A fixed point in [0, 1] near `state`, or None."""
+        """The fixed points in [0, 1] to which Newton's method comes from any of the states."""
         for _ in range(_ROUNDS):
             change = self.step(state, drive, params) - state
-            slope = np.eye(state.size) - self.jacobian(state, drive, params)
-            # Least squares: the slope may be singular, as where fixed points meet.
-            move = np.linalg.lstsq(slope, change, rcond=1e-12)[0]
+            slope = np.eye(state.shape[-1]) - self.jacobian(state, drive, params)
+            # Its pseudoinverse: it may be singular, as where fixed points meet.
+            move = (np.linalg.pinv(slope, rcond=1e-12) @ change[..., None])[..., 0]
             state = np.clip(state + move, 0.0, 1.0)
             if np.abs(move).max() < 1e-13:
                 break
-        error = np.abs(self.step(state, drive, params) - state).max()
-        return state if error < 1e-12 else None
+        error = np.abs(self.step(state, drive, params) - state).max(axis=-1)
+        return state[error < 1e-12]
 
     def _radius(self, state: Any, drive: Any, params: Any) -> float:
         return float(np.abs(np.linalg.eigvals(self.jacobian(state, drive, params))).max())

@@ -1,0 +1,100 @@
+"""Synapses with feedback: gates, a comparator, a latch, an oscillator, chaos, and a forecast.
+
+    python examples/circuits.py                 everything, pictures in outputs/
+
+Needs: pip install "synann[examples,fast]"
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from tabulate import tabulate
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
+
+from examples import growth, plots
+from synann_core import motifs, plot
+
+GATES = ("and", "or", "nor", "nand", "xor", "implies")
+
+
+def truth_tables() -> None:
+    """Every gate at the corners, and where its inputs are uncertain."""
+    inputs = np.array([*itertools.product((0.0, 1.0), repeat=2), (0.9, 0.8)])
+    outputs = [motifs.logic_gate(name).compile()(inputs)[:, 0] for name in GATES]
+    rows = zip(*inputs.T, *outputs, strict=True)
+    print(tabulate(rows, ["x", "y", *GATES], floatfmt="g"))
+
+
+def set_hold_reset() -> tuple[np.ndarray, np.ndarray]:
+    """A latch's trajectory, and the drive: set, hold, reset, hold, eight steps each."""
+    phases = ((1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (0.0, 0.0))
+    drive = np.repeat(phases, 8, axis=0)
+    return motifs.latch().iterate(np.array([0.0, 1.0]), len(drive), drive=drive), drive
+
+
+def draw_circuits(path: Path) -> None:
+    """Trajectories of the comparator, the latch, the oscillator and the published flip."""
+    figure = Figure(figsize=(11, 7), dpi=110, layout="constrained")
+    axes = figure.subplots(2, 2)
+    states = motifs.comparator().iterate(np.array([0.9, 0.6]), 30)
+    plot.trajectory(states, ["x", "y"], axes[0, 0])
+    axes[0, 0].set_title(f"comparator: x − y stays {states[0, 0] - states[0, 1]:.1f}")
+    states, drive = set_hold_reset()
+    plot.trajectory(states, ["q", "p"], axes[0, 1])
+    for name, colour, column in (("set", "0.75", 0), ("reset", "0.9", 1)):
+        on = np.append(drive[:, column], 0.0)
+        axes[0, 1].fill_between(np.arange(len(on)), on, step="post", color=colour, label=name)
+    axes[0, 1].legend(frameon=False, loc="center right")
+    axes[0, 1].set_title("latch: remembers what it was told")
+    states = motifs.oscillator().iterate(np.array([0.6, 0.7, 0.66]), 40)
+    plot.trajectory(states, ["x", "y", "z"], axes[1, 0])
+    axes[1, 0].set_title("oscillator: a ring of three")
+    states = motifs.flip(3.5).iterate(np.array([0.5, 0.6]), 40)
+    plot.trajectory(states, ["x", "y"], axes[1, 1])
+    axes[1, 1].set_title("published flip, α = 3.5: one logistic map twice")
+    plots.save(figure, path)
+
+
+def draw_bifurcation(path: Path, gains: int = 1200, shown: int = 200) -> None:
+    """Where the logistic map x' = αx(1 − x) ends up, for every gain α at once."""
+    alpha = np.linspace(2.5, 4.0, gains)[:, None]
+    circuit = motifs.logistic_map()
+    start = np.full((gains, 1), 0.4)
+    settled = circuit.iterate(start, 1000, drive=alpha)[-1]
+    states = circuit.iterate(settled, shown, drive=alpha)[..., 0]
+    figure = Figure(figsize=(9, 4.6), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    x = np.broadcast_to(alpha[:, 0], states.shape)
+    axes.plot(x.ravel(), states.ravel(), ",", color=plot.EXCITATORY, alpha=0.25)
+    axes.set(xlabel="gain α", ylabel="x", title="one synapse on itself, after 1,000 steps")
+    axes.margins(x=0)
+    plots.save(figure, path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", type=Path, default=Path("outputs"), help="folder of pictures")
+    output = parser.parse_args(arguments).output
+    truth_tables()
+    print("\nfixed points of the latch, nothing driven:")
+    for point in motifs.latch().fixed_points(drive=np.zeros(2)):
+        q, p = point.state
+        kind = "stable" if point.stable else "unstable"
+        print(f"  q = {q:.3f}, p = {p:.3f}: spectral radius {point.radius:.2f}, {kind}")
+    draw_circuits(output / "circuits.png")
+    draw_bifurcation(output / "bifurcation.png")
+    growth.report(output / "growth.png")
+    print(f"pictures: circuits.png, bifurcation.png, growth.png in {output}")
+
+
+if __name__ == "__main__":
+    main()
