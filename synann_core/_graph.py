@@ -6,13 +6,14 @@ import functools
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import device
+from array_api_compat import device, is_numpy_namespace
 
 from . import _graph_formulas as formulas
-from ._contraction import row_count
+from ._contraction import row_count, variant
 from ._graph_plan import Plan, make_plan
 from ._graph_wiring import Ints, Rows, Structure, Wiring, entries
-from ._lib._arguments import Array, Call, Namespace
+from ._kernels import _graph as kernels
+from ._lib._arguments import Array, Call, Namespace, silence
 from ._lib._autodiff import torch_wants_gradients, with_torch_gradient
 from ._lib._checks import check_option
 
@@ -77,6 +78,8 @@ class CompiledGraph:
         self._probabilities = GraphParameters(wiring.alpha, wiring.beta)
         self.params = GraphParameters(*map(_read_only, self._probabilities))
         self._plans: dict[bool, Plan] = {}
+        self._converted: dict[tuple[bool, str], GraphParameters] = {}
+        self._kept: dict[tuple[bool, str], kernels.Strengths] = {}
 
     @property
     def outputs(self) -> tuple[Any, ...]:
@@ -206,15 +209,17 @@ class CompiledGraph:
         call, surprisals = self._call(x, params, space)
         grad = call.shaped(grad, (*call.shape("x")[:-1], len(self.output_nodes)))
 
-        def formula(
-            x: Array, alpha: Array, beta: Array, grad: Array, *, xp: Namespace
-        ) -> tuple[Array, ...]:
-            rows, grad = (xp.reshape(a, (row_count(a), a.shape[-1])) for a in (x, grad))
-            gx, galpha, gbeta = self._vjp(rows, alpha, beta, grad, surprisals, False, xp)
-            return xp.reshape(gx, x.shape), galpha, gbeta
-
-        gx, galpha, gbeta = call.gradients(formula, grad)
-        return call.xp.astype(gx, x.dtype), GraphParameters(galpha, gbeta)
+        xp, (own, alpha, beta) = call.xp, call.arrays.values()
+        rows, grad = (xp.reshape(a, (row_count(a), a.shape[-1])) for a in (own, grad))
+        with silence(xp):
+            gradients = self._vjp(rows, alpha, beta, grad, surprisals, False, xp)
+        # (`call.gradients` would copy them: a third of the time of a large graph.)
+        like = (x, *((alpha, beta) if params is None else params))
+        gx, galpha, gbeta = (
+            g if g.dtype == a.dtype else xp.astype(g, a.dtype)
+            for g, a in zip(gradients, like, strict=True)
+        )
+        return xp.reshape(gx, x.shape), GraphParameters(galpha, gbeta)
 
     def jvp(
         self,
@@ -251,17 +256,9 @@ class CompiledGraph:
         def formula(*arrays: Array, xp: Namespace) -> Array:
             x, alpha, beta, dx, dalpha, dbeta = arrays
             rows = (row_count(x), x.shape[-1])
-            out = formulas.jvp(
-                xp.reshape(x, rows),
-                alpha,
-                beta,
-                xp.reshape(dx, rows),
-                dalpha,
-                dbeta,
-                plan=self._plan(False),
-                surprisals=surprisals,
-                xp=xp,
-            )
+            primals = (xp.reshape(x, rows), alpha, beta)
+            tangents = (xp.reshape(dx, rows), dalpha, dbeta)
+            out = self._jvp(primals, tangents, surprisals, xp)
             return xp.reshape(out, (*x.shape[:-1], out.shape[-1]))
 
         return call.value(formula, *call.arrays.values(), *moved)
@@ -273,7 +270,10 @@ class CompiledGraph:
             call = Call(x=x)
             dtype, xp = call.dtype, call.xp
             where = {"dtype": call.work_dtype, "device": device(call["x"])}
-            alpha, beta = (xp.asarray(a, **where) for a in self._own(surprisals))
+            own = self._own(surprisals, "float64")
+            if is_numpy_namespace(xp):
+                own = self._own(surprisals, np.dtype(call.work_dtype).name)
+            alpha, beta = (xp.asarray(a, **where) for a in own)
             call = Call(**{"x": call["x"], "params.alpha": alpha, "params.beta": beta})
             call.dtype = dtype
         else:
@@ -284,14 +284,16 @@ class CompiledGraph:
         call.expect(**{"x": (..., len(self.inputs)), "params.alpha": alphas, "params.beta": betas})
         return call, surprisals
 
-    def _own(self, surprisals: bool) -> GraphParameters:
-        return self._surprisals if surprisals else self._probabilities
-
-    @functools.cached_property
-    def _surprisals(self) -> GraphParameters:
-        with np.errstate(divide="ignore"):
-            alpha, beta = (0.0 - np.log(a) for a in self._probabilities)
-        return GraphParameters(alpha, beta)
+    def _own(self, surprisals: bool, dtype: str) -> GraphParameters:
+        """The graph's own parameters for NumPy, made once."""
+        if (surprisals, dtype) not in self._converted:
+            arrays: Any = self._probabilities
+            if surprisals:
+                with np.errstate(divide="ignore"):
+                    arrays = [0.0 - np.log(a) for a in arrays]
+            own = GraphParameters(*(a.astype(dtype, copy=False) for a in arrays))
+            self._converted[surprisals, dtype] = own
+        return self._converted[surprisals, dtype]
 
     def _evaluate(self, x: Array, params: Any, space: str, *, every: bool) -> Array:
         call, surprisals = self._call(x, params, space)
@@ -316,6 +318,9 @@ class CompiledGraph:
 
             # Nothing is recorded inside, so that the compiled kernels may serve.
             return with_torch_gradient(forward, vjp, x, alpha, beta)
+        if variant(xp, x, alpha, beta) == "numba":
+            strengths = self._strengths(alpha, beta, surprisals)
+            return kernels.forward(self._structure, x, strengths, self._chosen(every))
         plan = self._plan(every)
         return formulas.forward(x, alpha, beta, plan=plan, surprisals=surprisals, xp=xp)
 
@@ -329,8 +334,37 @@ class CompiledGraph:
         every: bool,
         xp: Namespace,
     ) -> tuple[Array, Array, Array]:
+        if variant(xp, x, alpha, beta, grad) == "numba":
+            strengths, outputs = self._strengths(alpha, beta, surprisals), self._chosen(every)
+            sizes = (alpha.shape[0], beta.shape[0])
+            return kernels.vjp(self._structure, x, strengths, grad, outputs, sizes)
         plan = self._plan(every)
         return formulas.vjp(x, alpha, beta, grad, plan=plan, surprisals=surprisals, xp=xp)
+
+    def _jvp(self, primals: Any, tangents: Any, surprisals: bool, xp: Namespace) -> Array:
+        if variant(xp, *primals, *tangents) == "numba":
+            x, alpha, beta = primals
+            strengths, outputs = self._strengths(alpha, beta, surprisals), self._chosen(False)
+            return kernels.jvp(self._structure, x, strengths, tangents, outputs)
+        plan = self._plan(False)
+        return formulas.jvp(*primals, *tangents, plan=plan, surprisals=surprisals, xp=xp)
+
+    def _strengths(self, alpha: Array, beta: Array, surprisals: bool) -> kernels.Strengths:
+        """Parameters as the compiled loops take them; the graph's own are kept, once."""
+        for key, own in self._converted.items():
+            if alpha is own.alpha and beta is own.beta:
+                if key not in self._kept:
+                    self._kept[key] = kernels.strengths(self._structure, *own, surprisals)
+                return self._kept[key]
+        return kernels.strengths(self._structure, alpha, beta, surprisals)
+
+    def _chosen(self, every: bool) -> Ints:
+        """Numbers of the outputs in topological order."""
+        place, inputs = self._structure.place, len(self.inputs)
+        if not every:
+            return self._structure.outputs
+        nodes = np.arange(len(self.nodes))
+        return nodes if place is None else np.concatenate([nodes[:inputs], inputs + place])
 
     def _plan(self, every: bool) -> Plan:
         """How array operations go through the graph, made when first needed."""
