@@ -13,10 +13,11 @@ import numpy as np
 
 from ._lib._arguments import Array
 from ._lib._checks import check_int, check_option, to_numpy
+from .graph import SynapseGraph
 from .surprisal import surprisal
 from .synapse import synapse
 
-__all__ = ["pixels", "surface", "trajectory"]
+__all__ = ["graph", "pixels", "surface", "trajectory"]
 
 Axes = Any
 
@@ -72,6 +73,95 @@ def surface(
     ax.set(
         xlabel="x excites", ylabel="y inhibits", zlabel=label, title=f"α = {alpha:g}, β = {beta:g}"
     )
+    return ax
+
+
+def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | None = None) -> Axes:
+    """Draw a graph from its inputs on the left to its outputs on the right.
+
+    Parameters
+    ----------
+    graph : SynapseGraph
+        Of some dozens of neurons; larger ones cannot be read.
+    ax : Axes of matplotlib, optional
+    values : array, shape (nodes,), optional
+        To be written under the names, as ``graph.compile().values(x)`` gives them.
+
+    Returns
+    -------
+    Axes
+        Excitatory synapses blue with an arrow, inhibitory ones orange with a bar and their β;
+        outputs have a thick rim.
+
+    Raises
+    ------
+    ImportError
+        If networkx is missing.
+    ValueError
+        If the values are not as many as the nodes, or if the graph does not compile.
+
+    Examples
+    --------
+    >>> from synann_core import plot
+    >>> from synann_core.motifs import logic_gate
+    >>> sorted(text.get_text() for text in plot.graph(logic_gate("or")).texts)[-3:]
+    ['x nor y', 'y', 'z']
+    """
+    try:
+        import networkx
+    except ImportError:
+        raise ImportError('pictures of graphs need networkx: pip install "synann[plot]"') from None
+    compiled = graph.compile()
+    names = {node: str(node) for node in compiled.nodes}
+    if values is not None:
+        numbers = to_numpy(values)
+        if numbers.shape != (len(names),):
+            raise ValueError(f"`values` must have shape ({len(names)},). Received: {numbers.shape}")
+        names = {node: f"{node}\n{v:.3g}" for node, v in zip(names, numbers, strict=True)}
+    drawn = networkx.MultiDiGraph(graph.to_networkx())
+    levels = [0] * len(compiled.inputs) + compiled.levels.tolist()
+    networkx.set_node_attributes(drawn, dict(zip(compiled.nodes, levels, strict=True)), "level")
+    places = networkx.multipartite_layout(drawn, subset_key="level")
+    ax = _new_axes() if ax is None else ax
+    rims = [2.5 if node in compiled.outputs else 0.8 for node in drawn]
+    networkx.draw_networkx_nodes(
+        drawn,
+        places,
+        ax=ax,
+        node_color="white",
+        edgecolors="black",
+        linewidths=rims,
+        node_size=1700,
+    )
+    networkx.draw_networkx_labels(drawn, places, names, ax=ax, font_size=8)
+    for kind, colour, tip in (
+        ("excitatory", EXCITATORY, "-|>"),
+        ("inhibitory", INHIBITORY, "-["),
+    ):
+        edges = [e for e in drawn.edges(keys=True, data=True) if e[3]["kind"] == kind]
+        networkx.draw_networkx_edges(
+            drawn,
+            places,
+            [e[:3] for e in edges],
+            ax=ax,
+            edge_color=colour,
+            arrowstyle=tip,
+            node_size=1700,
+            connectionstyle=["arc3,rad=0.12", "arc3,rad=-0.12", "arc3,rad=0.3"],
+        )
+        if kind == "inhibitory":
+            strengths = {e[:2]: f"{e[3]['beta']:.3g}" for e in edges}
+            networkx.draw_networkx_edge_labels(
+                networkx.DiGraph(drawn),
+                places,
+                strengths,
+                ax=ax,
+                font_size=7,
+                font_color=colour,
+                connectionstyle="arc3,rad=0.12",
+            )
+    ax.margins(0.12)
+    ax.set_axis_off()
     return ax
 
 

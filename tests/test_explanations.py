@@ -4,10 +4,13 @@ import itertools
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import synann_core as syn
+from synann_core.explanation import explain
+from synann_core.graph import GraphParameters, SynapseGraph
 from tests.helpers import EPS, assert_close, assert_relative
 
 
@@ -61,3 +64,50 @@ def test_parts_add_up_in_stacked_layers():
         parts = syn.complement(gamma + v)
         assert_relative(theta + parts.sum(axis=1), z, (10 + math.sqrt(v.size)) * EPS["float64"])
         v = z
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_parts_of_a_graphs_neurons_add_up(seed):
+    rng = np.random.default_rng(seed)
+    graph = SynapseGraph()
+    graph.input(*range(4))
+    shared = graph.parameter("shared", float(rng.random()))
+    for k in range(4, 12):
+        inhibitory = [(j, shared if rng.random() < 0.3 else rng.random()) for j in range(k)]
+        chosen = [pair for pair in inhibitory if rng.random() < 0.4]
+        excitatory = [j for j in range(k) if rng.random() < 0.2]
+        graph.synapse(k, excitatory=excitatory, inhibitory=chosen, alpha=rng.random())
+    compiled, x = graph.compile(), rng.random(4)
+    values = compiled.values(x)
+    for k in range(4, 12):
+        whole = -math.log(values[k])
+        parts = explain(compiled, x, k)
+        assert abs(sum(part.surprisal for part in parts) - whole) <= 60 * EPS["float64"] * (
+            1 + whole
+        )
+        assert [part.kind for part in parts] == sorted(
+            (part.kind for part in parts), key=["gain", "excitatory", "inhibitory"].index
+        )
+
+
+def test_other_parameters_and_other_libraries():
+    import torch
+
+    graph = SynapseGraph()
+    graph.input("x", "y")
+    graph.synapse("z", excitatory="x", inhibitory="y", alpha=0.5)
+    x = torch.tensor([0.5, 0.5], dtype=torch.float64)
+    params = GraphParameters(torch.tensor([0.25]).double(), torch.tensor([0.5]).double())
+    got = [part.surprisal for part in explain(graph.compile(), x, "z", params)]
+    np.testing.assert_allclose(got, -np.log([0.25, 0.5, 0.75]), rtol=1e-15)
+
+
+def test_what_cannot_be_explained():
+    graph = SynapseGraph()
+    graph.input("x", "y")
+    graph.synapse("z", excitatory="x", inhibitory="y")
+    compiled = graph.compile()
+    with pytest.raises(ValueError, match=r"`neuron` must be a neuron of the graph. Received: 'x'"):
+        explain(compiled, np.ones(2), "x")
+    with pytest.raises(ValueError, match=r"`x` must have shape \(inputs,\)"):
+        explain(compiled, np.ones((3, 2)), "z")

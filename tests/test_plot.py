@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from synann_core import plot
+from synann_core.graph import SynapseGraph
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +55,18 @@ def test_trajectory_of_an_array_of_torch():
     ax = plot.trajectory(states)
     assert [line.get_label() for line in ax.lines] == ["0", "1"]
     np.testing.assert_array_equal(ax.lines[1].get_ydata(), states[:, 1].numpy())
+
+
+def test_graph():
+    graph = SynapseGraph()
+    graph.input("x", "y")
+    graph.synapse("z", excitatory=("x", "x"), inhibitory={"x": 0.25, "y": 0.5})
+    ax = plot.graph(graph, values=graph.compile().values(np.array([0.5, 1.0])))
+    texts = {text.get_text() for text in ax.texts}
+    assert texts == {"x\n0.5", "y\n1", "z\n0.109", "0.25", "0.5"}
+    assert len(ax.patches) == 4  # two excitatory synapses from x, one inhibitory from each
+    with pytest.raises(ValueError, match=r"`values` must have shape \(3,\)"):
+        plot.graph(graph, values=np.ones(2))
 
 
 @pytest.mark.parametrize(
