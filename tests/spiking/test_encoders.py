@@ -188,6 +188,15 @@ def test_half_to_even():
     np.testing.assert_array_equal(first_spike_times(spikes), [4, 4, 3, 2, 2, 2, 1, 0, 0])
 
 
+def test_ties():
+    """A value at the threshold fires; a random number equal to the probability does not."""
+    at = latency_encode(np.array([0.25, 0.2499]), 40, threshold=0.25, clip=True, normalise=True)
+    np.testing.assert_array_equal(at.sum(axis=0), [1, 0])
+    number = uniform(0, (1,))
+    assert not rate_encode(number, 1, key=0).any()
+    assert rate_encode(np.nextafter(number, 1.0), 1, key=0).all()
+
+
 @pytest.mark.parametrize("x", [np.nan, -1.0, 0.0])
 def test_no_spike(x):
     assert not rate_encode(np.array([x]), 100, key=0).any()
