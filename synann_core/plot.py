@@ -120,8 +120,12 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
         names = {node: f"{node}\n{v:.3g}" for node, v in zip(names, numbers, strict=True)}
     drawn = networkx.MultiDiGraph(graph.to_networkx())
     levels = [0] * len(compiled.inputs) + compiled.levels.tolist()
-    networkx.set_node_attributes(drawn, dict(zip(compiled.nodes, levels, strict=True)), "level")
-    places = networkx.multipartite_layout(drawn, subset_key="level")
+    # Columns of nodes as declared: from attributes, networkx would take them in any order.
+    columns = {
+        k: [n for n, at in zip(compiled.nodes, levels, strict=True) if at == k]
+        for k in sorted(set(levels))
+    }
+    places = networkx.multipartite_layout(drawn, subset_key=columns)
     ax = _new_axes() if ax is None else ax
     rims = [2.5 if node in compiled.outputs else 0.8 for node in drawn]
     networkx.draw_networkx_nodes(
