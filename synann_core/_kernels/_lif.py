@@ -36,13 +36,12 @@ def run(
     potential = np.empty((job.steps, *job.m.shape), job.dtype)
     spikes = np.empty_like(potential)
     m, s = np.empty_like(job.m), np.empty_like(job.m)
-    y = None if job.y is None else np.empty_like(job.m)
-    arrays = (job.currents, job.m, job.s, job.y, *job.parameters)
-    arguments = (*map(_read_only, arrays), *job.options, potential, spikes, m, s, y)
+    y = np.empty_like(job.y)
+    arguments = (*map(_read_only, job.arrays), *job.options, potential, spikes, m, s, y)
     job.over_rows(forward, arguments)
     shape = job.shape
-    final = (None if a is None else _wrap(a.reshape(shape), like) for a in (m, y, s))
-    first, second, third = final
+    first, third = (_wrap(a.reshape(shape), like) for a in (m, s))
+    second = None if state[1] is None else _wrap(y.reshape(shape), like)
     return (
         _wrap(spikes.reshape(job.steps, *shape), like),
         _wrap(potential.reshape(job.steps, *shape), like),
@@ -69,27 +68,22 @@ def vjp(
     number = job.dtype.type
     surrogate = (kind, number(rule.surrogate.width), number(rule.surrogate.height))
     rows, n = job.m.shape
-    stacked = [_flat(g, (job.steps, rows, n)) for g in grads[:2]]
-    last = [_flat(g, (rows, n)) for g in grads[2][:3]]
-    if job.y is None:
-        last[1] = None
+    stacked = [job.flat(g, (job.steps, rows, n)) for g in grads[:2]]
+    last = [job.flat(g, (rows, n)) for g in grads[2][:3]]
     gcurrents = np.empty(job.currents.shape, job.dtype)
-    gm, gs = np.empty_like(job.m), np.empty_like(job.m)
-    gy = None if job.y is None else np.empty_like(job.m)
+    gm, gy, gs = np.empty_like(job.m), np.empty_like(job.y), np.empty_like(job.m)
     sums = np.zeros((-(-rows // _ROWS), 3, n), job.dtype)
     attached = not rule.detach_reset
-    h = _flat(potential, (job.steps, rows, n))
-    arrays = (job.currents, job.m, job.s, job.y, *job.parameters)
-    arguments = (*map(_read_only, arrays), *job.options, *surrogate, attached)
+    h = job.flat(potential, (job.steps, rows, n))
+    arguments = (*map(_read_only, job.arrays), *job.options, *surrogate, attached)
     arguments += (*map(_read_only, (h, *stacked, *last)), gcurrents, gm, gs, gy, sums)
     job.over_rows(backward, arguments)
     names = ("decay", "threshold", "synaptic_decay")
     total = sums.sum(axis=0)
     gparams = {name: _wrap(total[k], like) for k, name in enumerate(names) if name in params}
     shape = job.shape
-    first, second, third = (
-        None if a is None else _wrap(a.reshape(shape), like) for a in (gm, gy, gs)
-    )
+    first, third = (_wrap(a.reshape(shape), like) for a in (gm, gs))
+    second = None if state[1] is None else _wrap(gy.reshape(shape), like)
     back = _wrap(gcurrents.reshape(currents.shape), like)
     return back, gparams, (first, second, third, None)
 
@@ -109,15 +103,16 @@ class _Job:
         n = self.shape[-1] if self.shape else 1
         rows = int(np.prod(self.shape[:-1], dtype=int))
         self.steps = currents.shape[0] if steps is None else steps
-        self.currents = _flat(currents, (-1 if rows * n else self.steps, rows, n))
-        if steps is not None:
-            self.currents = self.currents.reshape(1, rows, n)
-        self.m, self.y, self.s = (_flat(a, (rows, n)) for a in state[:3])
+        self.m = _contiguous(state[0]).reshape(rows, n)
         self.dtype = self.m.dtype
+        self.y, self.s = (self.flat(a, (rows, n)) for a in state[1:3])
+        self.currents = self.flat(currents, (1 if steps is not None else self.steps, rows, n))
         numbers = (params["decay"], params["threshold"], params.get("synaptic_decay"))
-        self.parameters = tuple(
-            None if a is None else np.array(np.broadcast_to(_contiguous(a), (n,))) for a in numbers
+        parameters = (
+            self.flat(a, (-1,)) if a is None else np.array(np.broadcast_to(_contiguous(a), (n,)))
+            for a in numbers
         )
+        self.arrays = (self.currents, self.m, self.s, self.y, *parameters)
         later, number = not rule.immediate, self.dtype.type
         subtract, to_value = number(rule.reset == "subtract"), number(rule.reset == "zero")
         zero = number(0)
@@ -134,6 +129,12 @@ class _Job:
             rule.order == "article",
         )
 
+    def flat(self, a: Array | None, shape: tuple[int, ...]) -> Any:
+        """An array of this shape; an empty one, of as many axes, for None."""
+        if a is None:
+            return np.empty((0,) * len(shape), self.dtype)
+        return _contiguous(a).reshape(shape)
+
     def over_rows(self, function: Any, arguments: tuple[Any, ...]) -> None:
         """Call ``function(*arguments, first row, last row, part)`` on all threads."""
         rows = self.m.shape[0]
@@ -143,7 +144,3 @@ class _Job:
         ]
         work = self.steps * self.m.size
         _threads.run(function, parts, _threads.thread_count() if work >= _WORK else 1)
-
-
-def _flat(a: Array | None, shape: tuple[int, ...]) -> Any:
-    return None if a is None else _contiguous(a).reshape(shape)

@@ -1,5 +1,6 @@
 """The loops of `_lif`, compiled: rows b0 … b1 of the batch, each through all its steps.
 
+Arrays that there may not be are empty instead of None, so that one compilation serves all.
 Options are numbers, so that inner loops have no branches and are vectorised: `subtract` and
 `to_value` say how a reset acts in the next step, `subtract_now` and `to_value_now` in the same one.
 """
@@ -23,18 +24,18 @@ def forward(
     potential: Array, spikes: Array, m_out: Array, s_out: Array, y_out: Array,
     b0: int, b1: int, part: int,
 ) -> None:  # fmt: skip
-    """Potentials, spikes and the last state; `y0`, `synaptic` and `y_out` may be None."""
+    """Potentials, spikes and the last state; `y0`, `synaptic` and `y_out` may be empty."""
     steps, _, n = potential.shape
-    constant = currents.shape[0] == 1
+    constant, synapse = currents.shape[0] == 1, y0.size > 0
     zero = one - one
     for b in range(b0, b1):
         m, s = m_out[b], s_out[b]
         m[:], s[:] = m0[b], s0[b]
-        if y0 is not None:
+        if synapse:
             y_out[b][:] = y0[b]
         for t in range(steps):
             current, h, out = currents[0 if constant else t, b], potential[t, b], spikes[t, b]
-            if y0 is not None:
+            if synapse:
                 y = y_out[b]
                 for i in range(n):
                     y[i] = synaptic[i] * y[i] + current[i]
@@ -66,25 +67,25 @@ def backward(
     gs_last: Array, gcurrents: Array, gm_out: Array, gs_out: Array, gy_out: Array, sums: Array,
     b0: int, b1: int, part: int,
 ) -> None:  # fmt: skip
-    """Gradients; any of those given may be None, and those of the current's state are if y0 is."""
+    """Gradients; any of those given may be empty, and those of the current's state are if y0 is."""
     steps, _, n = potential.shape
-    constant = gcurrents.shape[0] == 1
+    constant, synapse = gcurrents.shape[0] == 1, y0.size > 0
     zero = one - one
     live = one if attached else zero
     slope, m, r, s = np.empty((4, n), potential.dtype)
-    flow = np.empty((steps if y0 is not None else 0, n), potential.dtype)
+    flow = np.empty((steps if synapse else 0, n), potential.dtype)
     gdecay, gthreshold, gsynaptic = sums[part, 0], sums[part, 1], sums[part, 2]
     for b in range(b0, b1):
         gm, gs = gm_out[b], gs_out[b]
         gm[:] = zero
         gs[:] = zero
-        if gm_last is not None:
+        if gm_last.size > 0:
             gm[:] = gm_last[b]
-        if gs_last is not None:
+        if gs_last.size > 0:
             gs[:] = gs_last[b]
-        if y0 is not None:
+        if synapse:
             gy_out[b][:] = zero
-            if gy_last is not None:
+            if gy_last.size > 0:
                 gy_out[b][:] = gy_last[b]
             for t in range(steps):  # flow[t] is the current before step t
                 for i in range(n):
@@ -110,13 +111,13 @@ def backward(
             else:
                 r[:], m[:] = s0[b], m0[b]
             _slope(h, threshold, kind, width, height, one, slope)
-            if gmembrane is not None:
+            if gmembrane.size > 0:
                 for i in range(n):
                     gm[i] += gmembrane[t, b, i]
-            if gspikes is not None and not delayed:
+            if gspikes.size > 0 and not delayed:
                 for i in range(n):
                     gs[i] += gspikes[t, b, i]
-            elif gspikes is not None and t + 1 < steps:
+            elif gspikes.size > 0 and t + 1 < steps:
                 for i in range(n):
                     gs[i] += gspikes[t + 1, b, i]
             for i in range(n):
@@ -131,7 +132,7 @@ def backward(
                 gs[i] = live * (later * (to_value * (reset_to - m[i])) - gh * (subtract * th))
                 gm[i] = (one - to_value * r[i]) * later
                 slope[i] = gain * gh  # from here on the gradient of the current
-            if y0 is not None:
+            if synapse:
                 gy = gy_out[b]
                 for i in range(n):
                     slope[i] += gy[i]
@@ -143,7 +144,7 @@ def backward(
             else:
                 gcurrents[t, b][:] = slope
             s[:] = r
-        if gspikes is not None and delayed:
+        if gspikes.size > 0 and delayed:
             for i in range(n):
                 gs[i] += gspikes[0, b, i]
 

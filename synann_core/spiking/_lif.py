@@ -127,6 +127,8 @@ def _kernel_serves(params: Params, state: Carry, *arrays: Array, rule: Rule, xp:
         return False
     if "recurrent" in params or rule.adaptation or "threshold" not in params:
         return False
+    if state[0].ndim == 0:  # one neuron, whose spikes NumPy gives as a number
+        return False
     given = (*params.values(), *(a for a in state if a is not None), *arrays)
     return _cpu.serves(xp, *given)
 

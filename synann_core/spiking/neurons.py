@@ -66,6 +66,7 @@ class Record:
 
     state: State
     _potential: Array = field(repr=False)
+    _spikes: Array | None = field(repr=False)  # what `run` returned, where the membrane needs it
     _initial: State = field(repr=False)
     _currents: Array = field(repr=False)
     _steps: int | None = field(repr=False)
@@ -75,11 +76,10 @@ class Record:
     @property
     def membrane(self) -> Array:
         """Membranes after each step."""
-        call, params = self._call, _params(self._call)
-        if not self._rule.immediate:
-            return _as(self._potential, call.dtype, call.xp)
-        spikes = _lif.fired(self._potential, params.get("threshold"), self._rule, call.xp)
-        result = _lif.membrane(self._potential, spikes, params, self._rule, call.xp)
+        call, result = self._call, self._potential
+        if self._spikes is not None:
+            params = _params(call)
+            result = _lif.membrane(result, self._spikes, params, self._rule, call.xp)
         return _as(result, call.dtype, call.xp)
 
 
@@ -258,7 +258,9 @@ class LIF:
             )
         after = State(*(None if a is None else _as(a, call.dtype, call.xp) for a in final))
         # With a synaptic current, the inputs tell it again; else only their shape counts.
-        record = Record(after, potential, State(*initial), call["currents"], steps, call, rule)
+        kept = spikes if rule.immediate else None
+        start = State(*initial)
+        record = Record(after, potential, kept, start, call["currents"], steps, call, rule)
         return _as(spikes, call.dtype, call.xp), record
 
     def vjp(
