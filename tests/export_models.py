@@ -1,6 +1,8 @@
-"""Models that the tests of exports share."""
+"""Models and a compiler for the tests of exports."""
 
+import ctypes
 import functools
+import subprocess
 
 import numpy as np
 
@@ -49,3 +51,26 @@ def random_graph(rng, inputs, neurons):
 
 
 P = (0.7, 0.1, 0.1, 0.1)
+
+
+FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1", "-shared", "-fPIC"]
+
+
+def compiled(source, flags=FLAGS):
+    """The file's functions."""
+    library = source.with_suffix(".so")
+    subprocess.run(["gcc", *flags, "-o", library, source, "-lm"], check=True)
+    return ctypes.CDLL(str(library))
+
+
+def call(function, *arguments):
+    function(*(a.ctypes.data_as(ctypes.c_void_p) if isinstance(a, np.ndarray) else a
+               for a in arguments))  # fmt: skip
+
+
+def rows(function, X, outputs):
+    """The function on each row of X."""
+    out = np.empty((len(X), outputs), X.dtype)
+    for x, y in zip(X, out, strict=True):
+        call(function, x, y)
+    return out

@@ -10,30 +10,8 @@ import pytest
 import synann_core as syn
 from synann_core.export import save_c, save_c_learner
 from synann_core.graph import GraphParameters, SynapseGraph
-from tests.export_models import fitted, random_graph
+from tests.export_models import call, compiled, fitted, random_graph, rows
 from tests.helpers import assert_close, spread
-
-FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O1", "-shared", "-fPIC"]
-
-
-def compiled(source, flags=FLAGS):
-    """The file's functions."""
-    library = source.with_suffix(".so")
-    subprocess.run(["gcc", *flags, "-o", library, source, "-lm"], check=True)
-    return ctypes.CDLL(str(library))
-
-
-def call(function, *arguments):
-    function(*(a.ctypes.data_as(ctypes.c_void_p) if isinstance(a, np.ndarray) else a
-               for a in arguments))  # fmt: skip
-
-
-def rows(function, X, outputs):
-    """The function on each row of X."""
-    out = np.empty((len(X), outputs), X.dtype)
-    for x, y in zip(X, out, strict=True):
-        call(function, x, y)
-    return out
 
 
 @pytest.mark.parametrize("layer", ["synapse", "dense", "none"])

@@ -61,12 +61,12 @@ class OnnxNamespace:
         """The same: nothing is differentiated."""
         return a
 
-    def records(self) -> bool:
-        """Whether operations are recorded for derivatives."""
-        return False
+    def attach(self, value: Array, carrier: Callable[[], Array]) -> Array:
+        """`value`: nothing is differentiated."""
+        return value
 
     def with_gradient(
-        self, function: Callable[..., Any], vjp: Callable[..., Any], *arrays: Array
+        self, function: Callable[..., Any], vjp: Callable[..., Any], *arrays: Array | None
     ) -> Any:
         """``function(*arrays)``: nothing is differentiated."""
         return function(*arrays)

@@ -1,0 +1,105 @@
+"""Weights trained in torch or Keras: in C, ONNX and JSON as the core's own."""
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+import safetensors.torch
+import synann_torch
+import torch
+from synann_keras import syna_cnn, syna_mlp
+from synann_keras.convert import to_core
+
+import synann_core as syn
+from synann_core.export import load_json, save_c, save_json, save_onnx
+from tests.export_models import compiled, rows
+from tests.helpers import assert_close
+
+# Keras asks NumPy for copies as it was before NumPy 2.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+LAYERS = ("synapse", "dense", "none")
+
+
+def check_exports(model, X, want, folder):
+    """The model's C and JSON give these logits."""
+    save_c(model, folder / "net.c", name="net")
+    in_c = rows(compiled(folder / "net.c").net_logits, X, want.shape[1])
+    assert_close(in_c, want, 2e-6)  # the framework's own rounding, too
+    save_json(model, folder / "net.json")
+    assert_close(load_json(folder / "net.json").decision_function(X), want, 2e-6)
+
+
+@pytest.fixture(scope="module")
+def data():
+    X = np.random.default_rng(0).random((120, 6), dtype=np.float32)
+    return X, (X[:, 0] > 0.5).astype(np.int64) + (X[:, 1] > 0.7)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_torch(layer, data, tmp_path):
+    torch.manual_seed(0)
+    X, labels = (torch.from_numpy(a) for a in data)
+    net = synann_torch.SynaMLP(6, 9, 3, layer=layer)
+    optimizer = torch.optim.Adam(net.parameters(), 0.02)
+    for _ in range(20):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(X), labels).backward()
+        optimizer.step()
+    safetensors.torch.save_file(net.state_dict(), tmp_path / "net.safetensors")
+    model = syn.SynaMLP(6, 9, 3, layer=layer)
+    model.load(tmp_path / "net.safetensors")
+    with torch.no_grad():
+        want = net.eval()(X).numpy()
+    check_exports(model, data[0], want, tmp_path)
+    if layer == "synapse":
+        save_onnx(model, tmp_path / "net.onnx")
+        session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
+        assert_close(session.run(None, {"x": data[0]})[0], want, 2e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "gate"), [("synapse", "sigmoid"), ("dense", "softmax"), ("none", "sigmoid")]
+)
+def test_keras(layer, gate, data, tmp_path):
+    keras.utils.set_random_seed(0)
+    X, labels = data
+    net = syna_mlp(6, 9, 3, layer=layer, gate=gate, dropout=0.1)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    net.compile(keras.optimizers.Adam(0.02), loss)
+    net.fit(X, labels, epochs=4, batch_size=30, verbose=0)
+    model = to_core(net)
+    assert (model.layer, model.gate, model.dropout) == (layer, gate, 0.1)
+    check_exports(model, X, net.predict(X, verbose=0), tmp_path)
+    # ... and on to torch, by the core's file
+    model.save(tmp_path / "net.safetensors")
+    again = synann_torch.SynaMLP(6, 9, 3, layer=layer, gate=gate)
+    again.load_state_dict(safetensors.torch.load_file(tmp_path / "net.safetensors"), strict=False)
+    with torch.no_grad():
+        assert_close(again.eval()(torch.from_numpy(X)), net.predict(X, verbose=0), 2e-6)
+
+
+def with_epsilon():
+    net = syna_mlp(3, 4, 2)
+    net.get_layer("norm2").epsilon = 1e-3
+    return net
+
+
+def with_gains():
+    net = syna_mlp(3, 4, 2)
+    net.get_layer("synapse").has_alpha = True
+    return net
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: syna_cnn((8, 8, 1), 3, width=2, hidden=4), "layers.*conv1"),
+        (lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), "missing"),
+        (with_epsilon, "norm2 with epsilon"),
+        (with_gains, "alpha False"),
+    ],
+)
+def test_models_of_keras_that_the_core_lacks_are_refused(make, message):
+    with pytest.raises(ValueError, match=f"`model`.*{message}.*Received|Received.*{message}"):
+        to_core(make())
