@@ -23,6 +23,7 @@ from ._kernels import _cpu, _triton
 from ._lib._arguments import Array, Namespace, constant, silence
 from ._lib._autodiff import (
     attach,
+    builds_graphs,
     is_torch_namespace,
     rematerialise,
     stop_gradient,
@@ -109,7 +110,7 @@ def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     if operator is not None:
         exact, guarded = operator(*factors)
         return exact, guarded
-    if not torch_wants_gradients(xp, factors.y, factors.beta):
+    if not (builds_graphs(xp) or torch_wants_gradients(xp, factors.y, factors.beta)):
         return run_log_product(factors, xp)
 
     def rebuilt(y: Array, y_bar: Array, beta: Array, beta_bar: Array) -> Factors:
@@ -125,7 +126,8 @@ def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
         gy, gbeta = log_product_vjp(rebuilt(*arrays), grad, xp=xp)
         return gy, None, gbeta, None
 
-    exact, guarded = with_torch_gradient(forward, vjp, *factors.arrays)
+    record = xp.with_gradient if builds_graphs(xp) else with_torch_gradient
+    exact, guarded = record(forward, vjp, *factors.arrays)
     return exact, guarded
 
 

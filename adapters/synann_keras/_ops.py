@@ -1,7 +1,7 @@
 """The core's formulas on tensors of whatever backend Keras runs on, differentiable.
 
 On jax and torch these tensors are arrays that `synann_core` knows. On tensorflow its formulas run
-on `_tensorflow`, a namespace over keras.ops, with its hand-written gradients.
+on `_tensorflow`, a namespace over keras.ops, with the core's hand-written gradients.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from keras import ops
 
 import synann_core as syn
 from synann_core import tensor, transmission
+from synann_core._lib._autodiff import torch_values_known
 from synann_core.surprisal import _complement
 
 if keras.config.backend() == "tensorflow":
@@ -32,14 +33,15 @@ def log_transmission(y: Tensor, beta: Tensor) -> Tensor:
     """`synann_core.log_transmission`: y (..., n), beta (m, n) to (..., m)."""
     if keras.config.backend() != "tensorflow":
         return syn.log_transmission(y, beta)
-    return _in_batch(_run("log_transmission", _rows(y), beta), y)
+    return _in_batch(_graph(transmission._log_transmission, beta)(_rows(y), beta), y)
 
 
 def synapse_tensor(x: Tensor | float, y: Tensor, alpha: Tensor | float, beta: Tensor) -> Tensor:
     """`synann_core.synapse_tensor`; x (..., m) has the batch axes of y, or is a number."""
     if keras.config.backend() != "tensorflow":
         return syn.synapse_tensor(x, y, alpha, beta)
-    return _tensor("synapse_tensor", x, y, alpha, beta)
+    graph = _graph(tensor._synapse_tensor, beta)
+    return _in_batch(graph(_rows(x), _rows(y), alpha, beta), y)
 
 
 def surprisal_synapse_tensor(
@@ -48,7 +50,8 @@ def surprisal_synapse_tensor(
     """`synann_core.surprisal_synapse_tensor`; u (..., m) as x in `synapse_tensor`."""
     if keras.config.backend() != "tensorflow":
         return syn.surprisal_synapse_tensor(u, v, theta, gamma)
-    return _tensor("surprisal_synapse_tensor", u, v, theta, gamma)
+    graph = _graph(tensor._surprisal_synapse_tensor, gamma)
+    return _in_batch(graph(_rows(u), _rows(v), theta, gamma), v)
 
 
 def contributions(y: Tensor, beta: Tensor) -> Tensor:
@@ -65,57 +68,31 @@ def complement(w: Tensor) -> Tensor:
     return _complement(w, xp=xp)
 
 
-def _tensor(
-    name: str, first: Tensor | float, second: Tensor, third: Tensor | float, fourth: Tensor
-) -> Tensor:
-    m = fourth.shape[0]
-    rows = _rows(second)
-    # The broadcasts are Keras': the gradients come in the shapes that the formulas see.
-    first = ops.broadcast_to(
-        ops.cast(first, rows.dtype) if isinstance(first, float) else _rows(first),
-        (ops.shape(rows)[0], m),
+def _graph(formula: Callable[..., Tensor], weights: Tensor) -> Callable[..., Tensor]:
+    # Of all sizes, graphs leave that of the batch open.
+    return _graph_for(formula, tuple(weights.shape), weights.dtype)
+
+
+@functools.cache
+def _graph_for(
+    formula: Callable[..., Tensor], shape: tuple[int, int], dtype: Any
+) -> Callable[..., Tensor]:
+    """A formula of the core as a graph, whoever calls it.
+
+    Without a graph the loop over blocks would be hundreds of calls.
+    """
+    graph: Callable[..., Tensor] = tf.function(
+        functools.partial(formula, xp=xp), autograph=False, reduce_retracing=True
     )
-    third = ops.broadcast_to(ops.cast(third, rows.dtype), (m,))
-    return _in_batch(_run(name, first, rows, third, fourth), second)
+    return graph
 
 
-def _rows(a: Tensor) -> Tensor:
-    return ops.reshape(a, (-1, a.shape[-1]))
+def _rows(a: Tensor | float) -> Tensor | float:
+    return a if isinstance(a, float) else ops.reshape(a, (-1, a.shape[-1]))
 
 
 def _in_batch(value: Tensor, y: Tensor) -> Tensor:
     return ops.reshape(value, (*ops.shape(y)[:-1], value.shape[-1]))
-
-
-def _run(name: str, *arrays: Tensor) -> Tensor:
-    # Of all sizes, graphs leave that of the batch open.
-    weights = arrays[-1]
-    return _graph(name, tuple(weights.shape), weights.dtype)(*arrays)
-
-
-@functools.cache
-def _graph(name: str, shape: tuple[int, int], dtype: Any) -> Callable[..., Tensor]:
-    """A formula of the core as a graph, whoever calls it, with the core's gradient.
-
-    Without a graph the loop over blocks would be hundreds of calls.
-    """
-    module = transmission if name == "log_transmission" else tensor
-    formula, vjp = getattr(module, f"_{name}"), getattr(module, f"_{name}_vjp")
-
-    @ops.custom_gradient
-    def run(*arrays: Tensor) -> tuple[Tensor, Callable[..., Any]]:
-        def grad(*args: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
-            gradients = vjp(*arrays, args[0] if upstream is None else upstream, xp=xp)
-            # α and θ, (m,), have a gradient for every row.
-            return tuple(
-                ops.sum(g, axis=0) if len(g.shape) > len(a.shape) else g
-                for g, a in zip(gradients, arrays, strict=True)
-            )
-
-        return formula(*arrays, xp=xp), grad
-
-    graph: Callable[..., Tensor] = tf.function(run, autograph=False, reduce_retracing=True)
-    return graph
 
 
 def readable(value: Tensor) -> bool:
@@ -126,7 +103,4 @@ def readable(value: Tensor) -> bool:
         import jax
 
         return not isinstance(value, jax.core.Tracer)
-    import torch
-
-    traced = torch.compiler.is_compiling() or value.is_meta
-    return not (traced or torch._C._functorch.is_functorch_wrapped_tensor(value))
+    return torch_values_known(value)

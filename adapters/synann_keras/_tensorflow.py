@@ -6,6 +6,7 @@ the graph does not know, of the batch, are None in a shape.
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,9 @@ import tensorflow as tf
 from keras import ops
 
 Array = Any
+
+# Whether tensorflow may differentiate what runs now.
+_RECORDS = contextvars.ContextVar("_RECORDS", default=True)
 
 float32, float64 = tf.float32, tf.float64
 permute_dims = ops.transpose
@@ -50,6 +54,47 @@ def finfo(dtype: Any) -> Any:
     return np.finfo(tf.as_dtype(dtype).as_numpy_dtype)
 
 
+def attach(value: Array, carrier: Callable[[], Array]) -> Array:
+    """`value` with the derivatives of `carrier()`, where tensorflow may differentiate."""
+    return _attached(value, carrier()) if _RECORDS.get() else value
+
+
+@tf.custom_gradient
+def _attached(value: Array, smooth: Array) -> tuple[Array, Callable[..., Any]]:
+    # XLA computes the second argument only where its derivatives are wanted.
+    return tf.identity(value), lambda upstream: (None, upstream)
+
+
+def with_gradient(
+    function: Callable[..., Any], vjp: Callable[..., Any], *arrays: Array | None
+) -> Any:
+    """``function(*arrays)`` whose gradients for upstream ones are ``vjp(*arrays, *upstream)``.
+
+    Nothing but the arrays is kept for the backward pass. The vjp is made of operations that
+    tensorflow can differentiate, so that second derivatives follow from it.
+    """
+    there = [k for k, a in enumerate(arrays) if a is not None]
+    count = len(arrays)
+
+    def filled(tensors: tuple[Array, ...]) -> list[Array | None]:
+        given = dict(zip(there, tensors, strict=True))
+        return [given.get(k) for k in range(count)]
+
+    @tf.custom_gradient
+    def run(*tensors: Array) -> tuple[Any, Callable[..., Any]]:
+        def grad(*upstream: Array) -> list[Array | None]:
+            gradients = vjp(*filled(tensors), *upstream)
+            return [gradients[k] for k in there]
+
+        token = _RECORDS.set(False)
+        try:
+            return function(*filled(tensors)), grad
+        finally:
+            _RECORDS.reset(token)
+
+    return run(*(arrays[k] for k in there))
+
+
 def scan_blocks(
     step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, parts: tuple[Array, ...]
 ) -> tuple[Any, Any]:
@@ -75,6 +120,10 @@ def scan_blocks(
         return i + 1, carry or (), stacks
 
     _, carry, stacks = tf.while_loop(
-        lambda i, *_: i < count, body, (1, carry or (), stacks), parallel_iterations=1
+        lambda i, *_: i < count,
+        body,
+        (1, carry or (), stacks),
+        parallel_iterations=1,
+        maximum_iterations=count - 1,
     )
     return carry or None, tuple(s.stack() for s in stacks) or None

@@ -36,7 +36,7 @@ def attach(value: Array, carrier: Callable[[], Array], xp: Namespace) -> Array:
         if not (smooth.requires_grad or _torch_transform_active()):
             return value
         return stop_gradient(value, xp) + (smooth - stop_gradient(smooth, xp))
-    return value
+    return xp.attach(value, carrier) if builds_graphs(xp) else value
 
 
 @functools.cache
@@ -64,7 +64,15 @@ def stop_gradient(value: Array, xp: Namespace) -> Array:
         from jax import lax
 
         return lax.stop_gradient(value)
-    return value
+    return xp.stop_gradient(value) if builds_graphs(xp) else value
+
+
+def builds_graphs(xp: Namespace) -> bool:
+    """Whether the namespace makes graphs that serve any number of rows, with loops and gradients.
+
+    There the size of the batch axis is None. `synann_keras` has one for tensorflow.
+    """
+    return hasattr(xp, "scan_blocks")
 
 
 def rematerialise(function: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:

@@ -16,7 +16,7 @@ import numpy as np
 from array_api_compat import device, is_jax_namespace, is_numpy_namespace
 
 from ._arguments import Array, Namespace
-from ._autodiff import exports_to_onnx, rematerialise
+from ._autodiff import builds_graphs, exports_to_onnx, rematerialise
 from ._threads import side_by_side, thread_count
 
 # Factors j handled together. Where XLA compiles (on JAX, and in a graph), more than one were two
@@ -58,14 +58,6 @@ def _jitted(function: Callable[..., Any]) -> Callable[..., Any]:
     options = inspect.getfullargspec(function).kwonlyargs
     compiled: Callable[..., Any] = jax.jit(function, static_argnames=options)
     return compiled
-
-
-def builds_graphs(xp: Namespace) -> bool:
-    """Whether the namespace has a loop of its own, for graphs that serve any number of rows.
-
-    There the size of the batch axis is None. `synann_keras` has one for tensorflow.
-    """
-    return hasattr(xp, "scan_blocks")
 
 
 def block_size(n: int, group: int, xp: Namespace) -> int:
