@@ -250,7 +250,7 @@ class LIF:
         ValueError
             If there is no step, or if the shapes do not fit.
         """
-        call, initial = self._call(currents, state, steps)
+        call, initial = self.checked(currents, state, steps)
         rule, params = self.rule, _params(call)
         with silence(call.xp):
             spikes, potential, final = _lif.run(
@@ -330,7 +330,7 @@ class LIF:
         theta, alpha, recurrent = (values.get(name) for name in _PARAMETERS[1:])
         return Gradients(values["currents"], values["decay"], theta, alpha, recurrent, before)
 
-    def _call(
+    def checked(
         self, currents: Array, state: State | None, steps: int | None
     ) -> tuple[Call, _lif.Carry]:
         """Checked arguments, and a state in which all that the neuron has is there."""

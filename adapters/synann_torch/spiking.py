@@ -1,0 +1,188 @@
+"""Spiking neurons as a module, called like snnTorch's; compiled loops serve whole sequences."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import torch
+from array_api_compat import torch as xp
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from synann_core._lib._arguments import sum_to_shape
+from synann_core._lib._autodiff import torch_wants_gradients
+from synann_core._lib._checks import check_int, check_option
+from synann_core.spiking import LIF, State, _lif
+
+__all__ = ["Spiking"]
+
+_LEARNED = ("decay", "threshold", "synaptic_decay", "recurrent")
+
+
+class Spiking(nn.Module):
+    """LIF neurons, of any kind that `synann_core.spiking.LIF` describes.
+
+    Parameters
+    ----------
+    neuron : LIF
+        Its numbers and arrays become float32 buffers, which follow the module's device and dtype.
+    learn : tuple of {"decay", "threshold", "synaptic_decay", "recurrent"}
+        Those that are parameters instead. A decay is used clamped to [0, 1], as in snnTorch.
+    units : int, optional
+        Neurons, for what is learned and given as a number: one a neuron; one for all if not given.
+
+    Raises
+    ------
+    TypeError
+        If `neuron` is no LIF.
+    ValueError
+        If `learn` names what the neuron does not have.
+
+    Notes
+    -----
+    ``spikes, state = module(current, state)`` for one step, beside snnTorch's layers; a snnTorch
+    membrane may be given for the state. ``spikes, membranes, state = module.sequence(currents)``
+    for all steps, which is faster: gradients are then the library's hand-written ones (of first
+    order), which compiled loops serve on the CPU, and only the membranes are kept for them. Under
+    torch.func and torch.compile, torch differentiates the operations.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from synann_core.spiking import LIF
+    >>> from synann_torch.spiking import Spiking
+    >>> layer = Spiking(LIF(decay=0.9), learn=("decay",))
+    >>> spikes, state = layer(torch.ones(4, 3))
+    >>> spikes, state = layer(torch.ones(4, 3), state)
+    >>> int(spikes.sum())
+    12
+    >>> spikes, membranes, state = layer.sequence(torch.ones(25, 4, 3))
+    >>> membranes.sum().backward()
+    >>> layer.decay.grad.shape
+    torch.Size([])
+    """
+
+    def __init__(
+        self, neuron: LIF, *, learn: tuple[str, ...] = (), units: int | None = None
+    ) -> None:
+        super().__init__()
+        if not isinstance(neuron, LIF):
+            raise TypeError(f"`neuron` must be a LIF. Received: {neuron!r}")
+        self._options = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
+        for name in learn:
+            check_option("learn", name, _LEARNED)
+            if getattr(neuron, name) is None:
+                raise ValueError(f"`learn` must name what the neuron has. Received: {name!r}")
+        for name in _LEARNED:
+            value = self._options.pop(name)
+            if value is None:
+                self.register_buffer(name, None)
+                continue
+            tensor = torch.as_tensor(value, dtype=torch.get_default_dtype()).clone()
+            if name not in learn:
+                self.register_buffer(name, tensor)
+                continue
+            if units is not None and tensor.ndim == 0:
+                tensor = tensor.repeat(check_int("units", units, 1))
+            self.register_parameter(name, nn.Parameter(tensor))
+
+    def forward(self, current: Tensor, state: State | Tensor | None = None) -> tuple[Tensor, State]:
+        """One step: spikes (..., N), and the state for the next.
+
+        Parameters
+        ----------
+        current : Tensor, shape (..., N)
+        state : State, or Tensor of the current's shape, optional
+            What the step before returned, or a membrane; at rest if not given.
+        """
+        state = State(state) if isinstance(state, Tensor) else state
+        spikes, after = self._neuron(current).step(current, state)
+        return spikes, after
+
+    def sequence(
+        self, currents: Tensor, state: State | Tensor | None = None
+    ) -> tuple[Tensor, Tensor, State]:
+        """All steps: spikes and membranes (T, ..., N), and the last state.
+
+        Parameters
+        ----------
+        currents : Tensor, shape (T, ..., N)
+        state : State, or Tensor, optional
+            As for `forward`.
+        """
+        state = State(state) if isinstance(state, Tensor) else state
+        neuron = self._neuron(currents)
+        given = [a for a in (currents, *self.parameters(), *(state or ())) if a is not None]
+        if not torch_wants_gradients(xp, *given):
+            spikes, record = neuron.run(currents, state)
+            return spikes, record.membrane, record.state
+        call, initial = neuron.checked(currents, state, None)
+        names = tuple(name for name in _LEARNED if name in call.arrays)
+        present = tuple(a is not None for a in initial)
+        arrays = [
+            call["currents"],
+            *(call[n] for n in names),
+            *(a for a in initial if a is not None),
+        ]
+        spikes, membranes, *last = _Sequence.apply(neuron.rule, names, present, *arrays)
+        state = State(
+            *_spread((a.to(call.dtype) for a in last), (True, present[1], True, present[3]))
+        )
+        return spikes.to(call.dtype), membranes.to(call.dtype), state
+
+    def extra_repr(self) -> str:
+        """Order, reset and surrogate, and what is learned."""
+        learned = [name for name, _ in self.named_parameters()]
+        text = f"order={self._options['order']!r}, reset={self._options['reset']!r}, "
+        return text + f"surrogate={self._options['surrogate']}, learn={learned}"
+
+    def _neuron(self, like: Tensor) -> LIF:
+        values: dict[str, Any] = {name: self._value(name, like) for name in _LEARNED}
+        return LIF(**self._options, **values)
+
+    def _value(self, name: str, like: Tensor) -> Tensor | None:
+        value: Tensor | None = getattr(self, name)
+        if value is None:
+            return None
+        return value.clamp(0.0, 1.0) if name in ("decay", "synaptic_decay") else value
+
+
+class _Sequence(torch.autograd.Function):
+    """A run and its hand-written backward pass; keeps the inputs and the membranes."""
+
+    @staticmethod
+    def forward(ctx: Any, rule: Any, names: Any, present: Any, *arrays: Tensor) -> Any:
+        currents, params, state = _unpack(names, present, arrays)
+        spikes, potential, final = _lif.run(params, state, currents, rule=rule, steps=None, xp=xp)
+        membranes = _lif.membrane(potential, spikes, params, rule, xp)
+        ctx.rule, ctx.names, ctx.present = rule, names, present
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*arrays, potential)
+        return spikes, membranes, *(a for a in final if a is not None)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gspikes: Any, gmembranes: Any, *last: Any) -> Any:
+        *arrays, potential = ctx.saved_tensors
+        currents, params, state = _unpack(ctx.names, ctx.present, arrays)
+        after = (True, ctx.present[1], True, ctx.present[3])
+        grads = (gspikes, gmembranes, _spread(last, after))
+        gcurrents, gparams, gstate = _lif.vjp(
+            params, state, currents, potential, grads, rule=ctx.rule, steps=None, xp=xp
+        )
+        summed = (sum_to_shape(gparams[n], tuple(params[n].shape), xp) for n in ctx.names)
+        before = (g for g, there in zip(gstate, ctx.present, strict=True) if there)
+        return None, None, None, gcurrents, *summed, *before
+
+
+def _unpack(names: Any, present: Any, arrays: Any) -> tuple[Tensor, dict[str, Tensor], Any]:
+    currents, *rest = arrays
+    params = dict(zip(names, rest, strict=False))
+    return currents, params, _spread(rest[len(names) :], present)
+
+
+def _spread(values: Any, present: Any) -> tuple[Any, ...]:
+    """The values in the places that are there, None in the others."""
+    remaining = iter(values)
+    return tuple(next(remaining) if there else None for there in present)

@@ -1,0 +1,175 @@
+"""The LIF module: beside snnTorch's layers, by steps and by sequences."""
+
+import copy
+
+import numpy as np
+import pytest
+import snntorch
+import torch
+from synann_torch.spiking import Spiking
+
+from synann_core.spiking import (
+    LIF,
+    State,
+    fast_sigmoid,
+    leaky_integrator,
+    norse_lif,
+    snntorch_leaky,
+)
+
+STEPS, BATCH, N = 12, 4, 5
+NEURONS = {
+    "snntorch": LIF(0.9, surrogate=fast_sigmoid(0.5)),
+    "article": LIF(0.9, synaptic_decay=0.5, order="article", reset="zero"),
+    "norse": norse_lif(v_reset=0.2),
+    "recurrent": LIF(0.9, recurrent=np.random.default_rng(0).normal(0, 0.3, (N, N))),
+    "adaptive": LIF(0.9, adaptation=0.2, adaptation_decay=0.9, detach_reset=False),
+    "integrator": leaky_integrator(0.9),
+}
+
+
+def currents(dtype=torch.float64, scale=0.6):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(STEPS, BATCH, N, generator=generator, dtype=torch.float64) * scale + 0.2
+    return x.to(dtype).requires_grad_()
+
+
+def learned(neuron):
+    names = ("decay", "threshold", "synaptic_decay", "recurrent")
+    return tuple(name for name in names if getattr(neuron, name) is not None)
+
+
+@pytest.mark.parametrize("kind", NEURONS)
+def test_a_sequence_is_its_steps_and_has_autograds_gradients(kind):
+    neuron = NEURONS[kind]
+    module = Spiking(neuron, learn=learned(neuron), units=N).double()
+    x = currents(scale=2.0 if kind == "norse" else 0.6)
+    start = torch.full((BATCH, N), 0.3, dtype=torch.float64, requires_grad=True)
+    spikes, membranes, last = module.sequence(x, start)
+    state, each = start, []
+    for current in x:
+        now, state = module(current, state)
+        each.append((now, state.membrane))
+    want_spikes, want_membranes = (torch.stack(values) for values in zip(*each, strict=True))
+    assert torch.equal(spikes, want_spikes)
+    assert torch.equal(membranes, want_membranes)
+    weights = torch.randn(2, *x.shape, dtype=torch.float64)
+    wanted = (x, start, *module.parameters())
+
+    def gradients(spikes, membranes, last):
+        loss = (weights[0] * spikes).sum() + (weights[1] * membranes).sum()
+        for value in last:  # the state goes on, somewhere else
+            loss = loss if value is None else loss + (value * weights[0, 0]).sum()
+        return torch.autograd.grad(loss, wanted, allow_unused=True)
+
+    got = gradients(spikes, membranes, last)
+    want = gradients(want_spikes, want_membranes, state)
+    assert len(got) == 2 + len(learned(neuron))
+    for one, other in zip(got, want, strict=True):
+        other = torch.zeros_like(one) if other is None else other
+        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-12)
+
+
+def test_it_stands_where_snntorchs_leaky_stood():
+    """Beside snnTorch's own layers, with its membrane as the state, and trained with them."""
+    torch.manual_seed(0)
+    first, second = torch.nn.Linear(6, 20), torch.nn.Linear(20, 3)
+    peer, other = snntorch.Leaky(beta=0.9), snntorch.Leaky(beta=0.8)
+    ours = Spiking(snntorch_leaky(0.9))
+    x, losses, grads = torch.rand(5, 6) * 3, [], []
+    for neuron in (peer, ours):
+        hidden, out, loss = torch.zeros(5, 20), torch.zeros(5, 3), 0.0
+        for _ in range(STEPS):
+            spikes, hidden = neuron(first(x), hidden)
+            _, out = other(second(spikes), out)
+            loss = loss + out.square().sum()
+        losses.append(loss.item())
+        grads.append(torch.autograd.grad(loss, (first.weight, second.weight)))
+    assert losses[0] > 1
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    for one, two in zip(*grads, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-4 * float(one.abs().max()))
+
+
+def test_a_learned_decay_learns_and_stays_in_range():
+    module = Spiking(LIF(0.95), learn=("decay",), units=N)
+    assert module.decay.shape == (N,)
+    optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
+    module.sequence(currents(torch.float32))[1].sum().neg().backward()
+    optimizer.step()
+    with torch.no_grad():
+        module.decay.fill_(1.5)
+        membranes = module.sequence(currents(torch.float32))[1]
+        module.decay.fill_(1.0)
+        assert torch.equal(membranes, module.sequence(currents(torch.float32))[1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_dtypes(dtype):
+    module = Spiking(LIF(0.875, synaptic_decay=0.5), learn=("decay",)).to(dtype)
+    x = currents(dtype)
+    spikes, membranes, state = module.sequence(x)
+    assert spikes.dtype == membranes.dtype == state.current.dtype == dtype
+    membranes.sum().backward()
+    assert x.grad.dtype == module.decay.grad.dtype == dtype
+    step, after = module(x[0].detach())
+    assert step.dtype == after.membrane.dtype == dtype
+    assert torch.equal(step, spikes[0])
+
+
+def test_transforms_see_the_operations():
+    module = Spiking(LIF(0.9, surrogate=fast_sigmoid(0.5)))
+    x = currents(torch.float32).detach()
+
+    def loss(x):
+        return module.sequence(x)[0].sum()
+
+    want = torch.autograd.grad(loss(xg := x.clone().requires_grad_()), xg)[0]
+    torch.testing.assert_close(torch.func.grad(loss)(x), want)
+    each = torch.func.vmap(loss, in_dims=1)(x)
+    assert float(each.sum()) == float(loss(x))
+
+
+def test_state_dict_copies_and_what_it_shows():
+    module = Spiking(LIF(0.9, synaptic_decay=0.5), learn=("decay",))
+    assert set(module.state_dict()) == {"decay", "threshold", "synaptic_decay"}
+    assert [name for name, _ in module.named_parameters()] == ["decay"]
+    other = copy.deepcopy(module)
+    other.load_state_dict(module.state_dict())
+    assert "learn=['decay']" in repr(other)
+    x = currents(torch.float32)
+    assert torch.equal(other.sequence(x)[1], module.sequence(x)[1])
+
+
+def test_only_the_membranes_are_kept():
+    """Beside the inputs, the graph holds one array of the size of the sequence."""
+    module, kept = Spiking(LIF(0.9)), []
+    x = currents(torch.float32)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        module.sequence(x)
+    large = {t.data_ptr() for t in kept if t.numel() == x.numel()}
+    assert len(large - {x.data_ptr()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: Spiking(0.9), TypeError, "`neuron` must be a LIF"),
+        (lambda: Spiking(LIF(), learn=("tau",)), ValueError, "`learn` must be one of"),
+        (lambda: Spiking(LIF(), learn=("synaptic_decay",)), ValueError, "`learn` must name what"),
+        (lambda: Spiking(LIF(), learn=("decay",), units=0), ValueError, "`units` must be at least"),
+        (
+            lambda: Spiking(LIF(np.ones(3)), learn=("decay",)).sequence(torch.ones(2, 4)),
+            ValueError,
+            "`decay` must be a number or have shape",
+        ),
+        (
+            lambda: Spiking(LIF())(torch.ones(4), State(torch.ones(3))),
+            ValueError,
+            "`state.membrane` must have shape",
+        ),
+    ],
+)
+def test_errors(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
