@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +42,7 @@ def test_window_and_steps_equal_the_reference(xp, dtype, kappa):
     assert_close(xp.to_numpy(total), want, 100 * EPS[dtype])
 
 
-def layer_by_autograd(torch, x, weights, beta, theta, width, reset):
+def layer_by_autograd(x, weights, beta, theta, width, reset):
     """Membranes, spikes, and a tape to differentiate them: one layer of LIF neurons in torch."""
 
     class Spike(torch.autograd.Function):
@@ -74,13 +75,12 @@ def layer_by_autograd(torch, x, weights, beta, theta, width, reset):
 
 @pytest.mark.parametrize("reset", ["delayed", "immediate"])
 def test_eprop_is_backpropagation_through_time_in_one_feed_forward_layer(reset):
-    torch = pytest.importorskip("torch")
     rng = np.random.default_rng(1)
     steps, batch, n, m = 50, 4, 6, 5
     x = torch.asarray((rng.random((steps, batch, n)) < 0.4).astype(float))
     weights = torch.asarray(rng.normal(0.2, 0.4, (m, n))).requires_grad_(True)
     beta, theta, width = 0.9, 1.0, 0.5
-    membranes, spikes = layer_by_autograd(torch, x, weights, beta, theta, width, reset)
+    membranes, spikes = layer_by_autograd(x, weights, beta, theta, width, reset)
     assert 0.05 < float(spikes.detach().mean()) < 0.8
     # A loss of the spikes that is not linear in them, so that ∂L/∂s depends on the spikes.
     readout = torch.asarray(rng.normal(size=(3, m)))

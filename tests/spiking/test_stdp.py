@@ -1,9 +1,11 @@
 """STDP: pairs, traces and whole-window products are one rule."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,10 @@ import reference.plasticity as slow
 from synann_core.spiking._trace import decayed_sums
 from synann_core.spiking.stdp import STDP, RewardSTDP
 from tests.helpers import EPS, assert_close
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Norse's, of its own imports
+    from norse.torch.functional import stdp as norse
 
 CONVENTIONS = ("both", "potentiation", "depression", "none")
 WINDOW = (0.3, 0.2, 3.0, 5.0)
@@ -151,7 +157,6 @@ def test_nothing_happens_without_steps_samples_or_spikes(xp):
 
 
 def test_half_precision_is_computed_in_float32():
-    torch = pytest.importorskip("torch")
     pre, post = (torch.asarray(a, dtype=torch.float16) for a in spikes(np.random.default_rng(0)))
     weights = torch.full((3, 4), 0.5, dtype=torch.float16)
     end, state = STDP().online(weights, pre, post)
@@ -201,6 +206,48 @@ def test_a_neuron_learns_the_action_that_is_rewarded_later():
             reward = (2.0 * fires[0] - 1.0) * (t == 6)
             weights, state = rule.step(weights, pre, post, float(reward), state)
     assert weights[0, 0] > weights[1, 0] + 0.2
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("additive", {"dependence": "additive"}),
+        ("additive_step", {"dependence": "hard"}),
+        ("multiplicative_pow", {"dependence": "power", "mu_plus": 0.4, "mu_minus": 0.4}),
+        ("multiplicative_relu", {"dependence": "linear"}),
+    ],
+)
+def test_norse_with_its_decay_and_amplitudes_translated(theirs, ours):
+    # Norse's traces decay by 1 − dt/τ, not e^(−dt/τ), and a spike adds dt/τ, not 1.
+    rng = np.random.default_rng(7)
+    pre, post = spikes(rng, steps=30)
+    start = rng.uniform(0.3, 0.7, (3, 4))
+    dt, tau_plus, tau_minus, eta_plus, eta_minus = 1e-3, 5e-3, 8e-3, 0.3, 0.2
+    settings = norse.STDPParameters(
+        tau_pre_inv=torch.asarray(1.0 / tau_plus, dtype=torch.float64),
+        tau_post_inv=torch.asarray(1.0 / tau_minus, dtype=torch.float64),
+        eta_plus=eta_plus,
+        eta_minus=eta_minus,
+        stdp_algorithm=theirs,
+        mu=0.4,
+        hardbound=theirs != "additive",
+    )
+    state = norse.STDPState(torch.zeros(2, 4).double(), torch.zeros(2, 3).double())
+    want = torch.asarray(start)
+    for now in zip(torch.asarray(pre), torch.asarray(post), strict=True):
+        want, state = norse.stdp_step_linear(*now, want, state, settings, dt)
+    rule = STDP(
+        eta_plus * dt / tau_plus,
+        eta_minus * dt / tau_minus,
+        -1.0 / np.log1p(-dt / tau_plus),
+        -1.0 / np.log1p(-dt / tau_minus),
+        **ours,
+    )
+    got, _ = rule.online(start, pre, post)
+    assert np.abs(got - start).max() > 0.05
+    # Its exponent is a float32.
+    limit = 1e-6 if theirs == "multiplicative_pow" else 1e-12
+    assert_close(got, want.numpy(), limit, scale=1.0)
 
 
 @pytest.mark.parametrize("steps", [1, 63, 64, 65, 200])
