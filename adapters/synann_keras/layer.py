@@ -217,6 +217,7 @@ class Synapse(keras.layers.Layer):
     @property
     def alpha(self) -> Any:
         """Gains α = e^−θ, (units,)."""
+        self._check_built()
         if self.theta is None:
             return ops.ones((self.units,), dtype=self._work_dtype)
         return ops.exp(-ops.cast(self.theta, self._work_dtype))
@@ -224,6 +225,7 @@ class Synapse(keras.layers.Layer):
     @property
     def beta(self) -> Any:
         """Strengths of the inhibition, (input_dim, units), at most 1 − eps."""
+        self._check_built()
         beta = ops.sigmoid(ops.cast(self.beta_logit, self._work_dtype))
         beta = ops.minimum(beta, 1.0 - self._eps)
         return beta if self.mask is None else beta * ops.cast(self.mask, beta.dtype)
@@ -231,6 +233,7 @@ class Synapse(keras.layers.Layer):
     @property
     def gamma(self) -> Any:
         """Their surprisals γ = −log β, of the same shape; inf where there is no synapse."""
+        self._check_built()
         gamma = ops.softplus(-ops.cast(self.beta_logit, self._work_dtype))
         gamma = ops.maximum(gamma, self._eps)
         return gamma if self.mask is None else ops.where(self.mask, gamma, math.inf)
@@ -245,10 +248,18 @@ class Synapse(keras.layers.Layer):
         Returns
         -------
         tensor, shape (..., units, input_dim)
-            In nats, ≥ 0. The surprisal output is θ + (excitatory surprisal) + their sum over the
-            last axis.
+            In nats, ≥ 0, in the dtype that the layer computes in. The surprisal output is θ +
+            (excitatory surprisal) + their sum over the last axis.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for a call; also if the layer is not built.
         """
-        y = ops.cast(ops.convert_to_tensor(y), self._work_dtype)
+        self._check_built()
+        y = ops.convert_to_tensor(y)
+        check_features("y", y, self.beta_logit.shape[0])
+        y = ops.cast(y, self._work_dtype)
         if self.space == "probability":
             return _ops.contributions(y, ops.transpose(self.beta))
         return _ops.complement(ops.transpose(self.gamma) + y[..., None, :])
@@ -288,9 +299,15 @@ class Synapse(keras.layers.Layer):
         if not surprisal:
             return ops.matmul(y, weights)
         # Relative to the least surprising input nothing underflows that matters.
-        largest = float(np.finfo(self._work_dtype).max)
-        least = ops.stop_gradient(ops.minimum(ops.min(y, axis=-1, keepdims=True), largest))
-        return least - ops.log(ops.matmul(ops.exp(least - y), weights))
+        limits = np.finfo(self._work_dtype)
+        least = ops.min(y, axis=-1, keepdims=True, initial=float(limits.max))
+        least = ops.stop_gradient(least)
+        mixed = ops.matmul(ops.exp(least - y), weights)
+        return least - ops.log(ops.maximum(mixed, float(limits.tiny)))
+
+    def _check_built(self) -> None:
+        if self.beta_logit is None:
+            raise ValueError("the layer has no weights yet: call it, or `build(input_shape)`")
 
     def _check(self, y: Any, x: Any) -> None:
         check_features("y", y, self.beta_logit.shape[0])
@@ -319,7 +336,9 @@ class Synapse(keras.layers.Layer):
 
 
 def check_features(name: str, value: Any, size: int) -> None:
-    """Refuse what is not (..., size) of floating-point numbers."""
+    """Refuse what is not a tensor (..., size) of floating-point numbers."""
+    if not hasattr(value, "dtype"):
+        raise TypeError(f"`{name}` must be a tensor. Received: {type(value).__qualname__}")
     dtype = keras.backend.standardize_dtype(value.dtype)
     if not keras.backend.is_float_dtype(dtype):
         raise TypeError(f"`{name}` must have a real floating-point dtype. Received: {dtype}")

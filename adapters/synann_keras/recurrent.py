@@ -103,6 +103,10 @@ class SynaRNNCell(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs of the shape (batch, input_dim)."""
+        if not input_shape[-1]:
+            raise ValueError(
+                f"`inputs` must have a last axis of known size, ≥ 1. Received: shape {input_shape}"
+            )
         shapes = {
             "kernel": (input_shape[-1], 2 * self.units),
             "recurrent": (self.units, self.units),
@@ -123,9 +127,24 @@ class SynaRNNCell(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any, states: Any, training: bool | None = None) -> Any:
-        """State (batch, units) after the input (batch, input_dim), and once more as next state."""
-        check_features("inputs", inputs, self.kernel.shape[0])
+        """One step: the state after an input, as `keras.layers.RNN` calls it.
+
+        Parameters
+        ----------
+        inputs : tensor, shape (batch, input_dim)
+        states : tensor, shape (batch, units), or a list or tuple of one
+            The previous state, in [0, 1].
+        training : bool, optional
+            Without effect.
+
+        Returns
+        -------
+        tensor, shape (batch, units), and the same once more, as `states` was given
+            The output and the new state.
+        """
         h = states[0] if isinstance(states, list | tuple) else states
+        check_features("inputs", inputs, self.kernel.shape[0])
+        check_features("states", h, self.units)
         projected = ops.matmul(inputs, self.kernel) + self.bias
         excitation, update = ops.split(projected, 2, axis=-1)
         z = ops.sigmoid(update + ops.matmul(h, self.recurrent_kernel))

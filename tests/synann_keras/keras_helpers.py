@@ -22,8 +22,11 @@ def randomise(layer, seed=0, spread=1.0):
         weight.assign(to_numpy(weight.value) + noise)
 
 
-def gradients(layer, *inputs, upstream):
-    """Of Σ upstream · layer(*inputs): for each input, then for each trainable weight."""
+def gradients(layer, *inputs, upstream, jit=True):
+    """Of Σ upstream · layer(*inputs): for each input, then for each trainable weight.
+
+    Without `jit`, jax does not compile the whole, which takes it seconds.
+    """
     inputs = [ops.convert_to_tensor(a, dtype="float32") for a in inputs]
     upstream = ops.convert_to_tensor(upstream, dtype="float32")
     if BACKEND == "tensorflow":
@@ -42,7 +45,8 @@ def gradients(layer, *inputs, upstream):
             return ops.sum(ops.cast(result, "float32") * upstream)
 
         weights = [w.value for w in layer.trainable_weights]
-        of_inputs, of_weights = jax.jit(jax.grad(loss, argnums=(0, 1)))(inputs, weights)
+        gradient = jax.grad(loss, argnums=(0, 1))
+        of_inputs, of_weights = (jax.jit(gradient) if jit else gradient)(inputs, weights)
         return to_numpy([*of_inputs, *of_weights])
     import torch
 
@@ -50,3 +54,27 @@ def gradients(layer, *inputs, upstream):
     loss = ops.sum(ops.cast(layer(*inputs), "float32") * upstream)
     weights = [w.value for w in layer.trainable_weights]
     return to_numpy(list(torch.autograd.grad(loss, [*inputs, *weights])))
+
+
+def hessian_vector(function, y, direction):
+    """Derivative along `direction` of the gradient of a scalar `function` at y."""
+    y, direction = (ops.convert_to_tensor(a, dtype="float32") for a in (y, direction))
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as outer:
+            outer.watch(y)
+            with tf.GradientTape() as inner:
+                inner.watch(y)
+                value = function(y)
+            slope = ops.sum(inner.gradient(value, y) * direction)
+        return to_numpy(outer.gradient(slope, y))
+    if BACKEND == "jax":
+        import jax
+
+        return to_numpy(jax.grad(lambda a: ops.sum(jax.grad(function)(a) * direction))(y))
+    import torch
+
+    y.requires_grad_()
+    (gradient,) = torch.autograd.grad(function(y), y, create_graph=True)
+    return to_numpy(torch.autograd.grad(ops.sum(gradient * direction), y)[0])

@@ -3,6 +3,7 @@
 Each task prints one line of JSON.
 """
 
+import itertools
 import json
 import sys
 
@@ -93,6 +94,70 @@ def torch_losses():
     return losses
 
 
+def combinations():
+    """Every combination of options, with inputs, upstream gradient and weights by torch's names."""
+    choices = {
+        "excitation": ("input", "mixture", "none"),
+        "alpha": (True, False),
+        "space": ("probability", "surprisal"),
+        "output": ("probability", "surprisal"),
+        "masked": (False, True),
+    }
+    rng, n = np.random.default_rng(2), 6
+    for combination in itertools.product(*choices.values()):
+        options = dict(zip(choices, combination, strict=True))
+        y = rng.random((3, n))
+        if options["space"] == "surprisal":
+            y = -np.log(y)
+        options["mask"] = rng.random((n, n)) < 0.7 if options.pop("masked") else None
+        shapes = {"beta_logit": (n, n), "theta": (n,), "mixing_logit": (n, n)}
+        weights = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+        upstream = rng.normal(size=(3, n))
+        yield options, *(np.float32(a) for a in (y, upstream)), weights
+
+
+def keras_combinations():
+    """Output and gradients of each: of y, then of the weights by name, in torch's shapes."""
+    from synann_keras import Synapse
+
+    from tests.synann_keras.keras_helpers import gradients, to_numpy
+
+    results = []
+    for options, y, upstream, weights in combinations():
+        mask = options.pop("mask")
+        layer = Synapse(upstream.shape[1], mask=None if mask is None else mask.T, **options)
+        layer.build(y.shape)
+        for weight in layer.weights:
+            weight.assign(weights[weight.name].T)
+        names = ["y", *(weight.name for weight in layer.trainable_weights)]
+        of = dict(zip(names, gradients(layer, y, upstream=upstream, jit=False), strict=True))
+        of |= {name: value.T for name, value in of.items() if name != "y"}
+        results.append({"output": to_numpy(layer(y)), **of})
+    return [{name: a.tolist() for name, a in result.items()} for result in results]
+
+
+def torch_combinations():
+    """As `keras_combinations`."""
+    import torch
+    from synann_torch import Synapse
+
+    results = []
+    for options, y, upstream, weights in combinations():
+        mask = options.pop("mask")
+        mask = None if mask is None else torch.from_numpy(mask)
+        layer = Synapse(y.shape[1], upstream.shape[1], mask=mask, **options)
+        parameters = dict(layer.named_parameters())
+        layer.load_state_dict(
+            {name: torch.from_numpy(weights[name]) for name in parameters}, strict=False
+        )
+        inputs = {"y": torch.from_numpy(y).requires_grad_(), **parameters}
+        output = layer(inputs["y"])
+        grads = torch.autograd.grad(output, list(inputs.values()), torch.from_numpy(upstream))
+        of = dict(zip(inputs, grads, strict=True))
+        results.append({name: a.tolist() for name, a in {"output": output, **of}.items()})
+    return results
+
+
 def distributed_losses():
     """Of one device, and of a batch spread over all of jax's."""
     import jax
@@ -133,10 +198,14 @@ def memory():
     return {"growth": growth, "whole": peak_memory() - before, "array": 4 * batch * size**2}
 
 
-def memory_and_losses():
-    return {"memory": memory(), "losses": keras_losses()}
+def of_keras():
+    return {"memory": memory(), "losses": keras_losses(), "combinations": keras_combinations()}
+
+
+def of_torch():
+    return {"losses": torch_losses(), "combinations": torch_combinations()}
 
 
 if __name__ == "__main__":
-    tasks = (torch_losses, distributed_losses, memory_and_losses)
+    tasks = (of_torch, of_keras, distributed_losses)
     print(json.dumps({task.__name__: task for task in tasks}[sys.argv[1]]()))

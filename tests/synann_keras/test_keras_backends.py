@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 BACKENDS = ("jax", "tensorflow", "torch")  # slowest first
+FLOAT32 = 2.0**-23
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
 
@@ -67,10 +68,22 @@ def test_suite(backend, suites):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_training_is_that_of_synann_torch(backend):
     """From the same weights and batches 20 steps give the same losses."""
-    want, got = task("torch_losses", "torch"), task("memory_and_losses", backend)["losses"]
+    want, got = task("of_torch", "torch")["losses"], task("of_keras", backend)["losses"]
     assert len(want) == 20
     assert want[-1] < 0.8 * want[0]
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_combination_of_options_is_that_of_synann_torch(backend):
+    """Outputs, and gradients of the inputs and of each weight."""
+    wanted, given = task("of_torch", "torch")["combinations"], task("of_keras", backend)
+    assert len(wanted) == len(given["combinations"]) == 48
+    for want, got in zip(wanted, given["combinations"], strict=True):
+        assert set(want) == set(got)
+        for name, value in want.items():
+            scale = np.max(np.abs(value))
+            np.testing.assert_allclose(got[name], value, rtol=0, atol=100 * FLOAT32 * scale)
 
 
 def test_data_parallel_training_is_that_of_one_device():
@@ -83,7 +96,7 @@ def test_data_parallel_training_is_that_of_one_device():
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_memory_of_a_training_step(backend):
-    result = task("memory_and_losses", backend)["memory"]
+    result = task("of_keras", backend)["memory"]
     assert result["whole"] > 0.9 * result["array"]
     assert max(result["growth"]) < 0.25 * result["array"], result
 

@@ -7,12 +7,19 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from synann_keras import InitialBetaLogit, InitialMixingLogit, Synapse, _ops
+from synann_keras import InitialBetaLogit, InitialMixingLogit, Synapse, SynaRNNCell, _ops
 
 import synann_core as syn
 from reference import tensor as reference
 from tests.helpers import assert_close
-from tests.synann_keras.keras_helpers import BACKEND, FLOAT32, gradients, randomise, to_numpy
+from tests.synann_keras.keras_helpers import (
+    BACKEND,
+    FLOAT32,
+    gradients,
+    hessian_vector,
+    randomise,
+    to_numpy,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -95,6 +102,7 @@ def test_auto_and_names_of_weights():
     }
     registered = keras.saving.get_registered_name
     assert registered(Synapse) == "synann>Synapse"
+    assert registered(SynaRNNCell) == "synann>SynaRNNCell"
     assert registered(InitialBetaLogit) == "synann>InitialBetaLogit"
     assert registered(InitialMixingLogit) == "synann>InitialMixingLogit"
 
@@ -163,6 +171,42 @@ def test_gradients_at_closed_factors():
     assert abs(want[1][0, 0]) > 1e-3
     for value, wanted in zip(got, want, strict=True):
         assert_close(value, wanted, 300 * FLOAT32)
+
+
+def test_second_derivatives_are_the_references():
+    """For a gradient penalty, say."""
+    rng = np.random.default_rng(0)
+    x, y, direction = (np.float64(np.float32(rng.random((2, 3)))) for _ in range(3))
+    beta, grad = 0.9 * np.float64(np.float32(rng.random((3, 3)))), rng.normal(size=(2, 3))
+    tensors = [ops.convert_to_tensor(a, dtype="float32") for a in (x, beta, grad)]
+
+    def value(y):
+        return ops.sum(tensors[2] * _ops.synapse_tensor(tensors[0], y, 1.0, tensors[1]))
+
+    def gradient(y):
+        return reference.synapse_tensor_vjp(x, y, np.ones(3), beta, grad)[1]
+
+    step = 1e-5 * direction
+    want = (gradient(y + step) - gradient(y - step)) / 2e-5
+    # Differences of float64 numbers are as exact as float32.
+    assert_close(hessian_vector(value, y, direction), want, 300 * FLOAT32, scale=np.max(abs(want)))
+
+
+def test_mixtures_that_underflow():
+    """Weights so small that they are 0, or no input at all: finite, as far as θ and y are."""
+    layer = Synapse(1, space="surprisal", alpha=False, mask=np.zeros((2, 1)))
+    layer.build((None, 2))
+    layer.mixing_logit.assign([[0.0], [200.0]])
+    tiny = float(np.finfo(np.float32).tiny)
+    assert to_numpy(layer(np.float32([[0.0, 500.0]]))) == pytest.approx(-math.log(tiny), rel=1e-6)
+    for gradient in gradients(layer, [[0.0, 500.0]], upstream=[[1.0]], jit=False):
+        assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_no_rows(space):
+    empty = np.zeros((0, 6), np.float32)
+    assert tuple(Synapse(4, space=space)(empty).shape) == (0, 4)
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -322,8 +366,24 @@ def test_bad_inputs(y, error, message, symbolic):
         layer(good, x=y)
     with pytest.raises(ValueError, match="`x` must have the batch axes of `y`"):
         layer(good, x=good[:1])
+    with pytest.raises(TypeError, match="`x` must be a tensor"):
+        layer(good, x=0.5)
+    if not symbolic:
+        for space in SPACES:
+            layer.space = space
+            with pytest.raises(error, match=message):
+                layer.contributions(y)
     with pytest.raises(ValueError, match="`y` must have a last axis of known size"):
         Synapse(3)(keras.KerasTensor((2, None)))
+
+
+def test_without_weights():
+    layer = Synapse(3)
+    for ask in ("alpha", "beta", "gamma"):
+        with pytest.raises(ValueError, match="the layer has no weights yet: call it"):
+            getattr(layer, ask)
+    with pytest.raises(ValueError, match="the layer has no weights yet"):
+        layer.contributions(np.ones((2, 3), "float32"))
 
 
 @pytest.mark.parametrize("bad", [math.nan, -0.1, 1.5])

@@ -174,9 +174,17 @@ def test_saved_model(tmp_path):
     for shape in ((3, 2), (1, 5)):
         y = np.random.default_rng(0).random((*shape, 6)).astype(np.float32)
         assert_close(to_numpy(exported.serve(y)), model.predict(y, verbose=0), 32 * FLOAT32)
+    # Where β y is small, 1 − β y is 1: log1p must stay what it is.
+    layer = Synapse(4, excitation="none", output="surprisal", alpha=False)
+    model = keras.Sequential([keras.Input((6,)), layer])
+    model.export(tmp_path / "small", format="tf_saved_model", verbose=False)
+    y = np.float32(1e-9 * np.random.default_rng(0).random((3, 6)))
+    exported = tf.saved_model.load(tmp_path / "small")
+    got = to_numpy(exported.serve(y))
+    assert_close(got, np.float64(y) @ to_numpy(layer.beta), 32 * FLOAT32)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="jax always does, torch never")
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="jax always does; torch has its own compiler")
 def test_xla():
     """The same losses whether XLA compiles a step or not."""
     rng = np.random.default_rng(0)
@@ -204,7 +212,7 @@ def test_torch_compile():
 
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("gate", ["sigmoid", "softmax"])
-def test_mlp_is_the_cores(layer, gate):
+def test_mlp_is_the_cores(layer, gate, tmp_path):
     """The weights of `synann_core.SynaMLP` under the same names give the same logits."""
     model = syna_mlp(6, 5, 3, layer=layer, gate=gate, dropout=0.5)
     rng = np.random.default_rng(0)
@@ -221,7 +229,12 @@ def test_mlp_is_the_cores(layer, gate):
             kinds |= {"weight": "kernel"}
         weights[kinds.get(kind, kind)].assign(np.asarray(value).T)
     want = core.decision_function(X)
-    assert_close(model.predict(X, verbose=0), want, 1000 * FLOAT32)
+    got = model.predict(X, verbose=0)
+    assert_close(got, want, 1000 * FLOAT32)
+    if layer == "synapse":
+        model.save(tmp_path / "model.keras")
+        again = keras.models.load_model(tmp_path / "model.keras")
+        np.testing.assert_array_equal(again.predict(X, verbose=0), got)
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -293,6 +306,27 @@ def test_cell_formula():
     assert_close(to_numpy(last), h, 100 * FLOAT32)
     with pytest.raises(ValueError, match=r"`inputs` must have shape \(..., 6\)"):
         rnn(y[..., :5])
+    with pytest.raises(TypeError, match="`inputs` must have a real floating-point dtype"):
+        cell(np.ones((3, 6), "int32"), [h])
+    with pytest.raises(ValueError, match=r"`states` must have shape \(..., 4\)"):
+        cell(y[:, 0], [h[:, :3]])
+    with pytest.raises(ValueError, match="`inputs` must have a last axis of known size"):
+        SynaRNNCell(4).build((None, None))
+
+
+def test_cell_in_keras_layers():
+    """Unrolled, stacked, in both directions: all as a plain loop."""
+    y = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+    cell = SynaRNNCell(3)
+    want = to_numpy(keras.layers.RNN(cell)(y))
+    assert_close(to_numpy(keras.layers.RNN(cell, unroll=True)(y)), want, 16 * FLOAT32)
+    both = keras.layers.Bidirectional(keras.layers.RNN(SynaRNNCell(3)))
+    both(y)
+    both.backward_layer.set_weights(both.forward_layer.get_weights())
+    assert_close(to_numpy(both(y))[:, 3:], to_numpy(both(y[:, ::-1]))[:, :3], 16 * FLOAT32)
+    stacked = keras.layers.RNN([cell, SynaRNNCell(2)], return_state=True)(y)
+    assert_close(to_numpy(stacked[1][0]), want, 16 * FLOAT32)
+    assert tuple(stacked[0].shape) == (2, 2)
 
 
 def test_cell_gradients_are_finite_differences():
