@@ -13,6 +13,7 @@ from typing import NamedTuple
 from array_api_compat import device
 
 from .._lib._arguments import Array, Call, Namespace, namespace_of
+from .._lib._autodiff import stop_gradient
 from .._lib._blocks import runner, scan
 from .._lib._checks import check_int
 from ._codes import check_fits, check_number, check_time_axis
@@ -60,7 +61,8 @@ def event_camera(
     Returns
     -------
     array, shape (T, ...), promoted dtype
-        Whole numbers p·n: events between a frame and the one before, none in the first.
+        Whole numbers p·n: events between a frame and the one before, none in the first. No
+        gradient passes them.
 
     Raises
     ------
@@ -227,7 +229,9 @@ def events_to_counts(
 
 
 def _event_counts(frames: Array, threshold: Array, *, epsilon: float, xp: Namespace) -> Array:
-    log = xp.log(frames + epsilon)
+    # Gradients of floor are 0: without this, torch would keep the whole loop for them.
+    log = xp.log(stop_gradient(frames, xp) + epsilon)
+    threshold = stop_gradient(threshold, xp)
     start = log[0, ...]
 
     # The reference as the decoder has it, a multiple of the threshold: its error does not add up.

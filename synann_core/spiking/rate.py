@@ -10,6 +10,7 @@ from functools import partial
 from array_api_compat import device
 
 from .._lib._arguments import Array, Call, Namespace
+from .._lib._autodiff import stop_gradient
 from .._lib._checks import check_int
 from ._codes import check_number, check_time_axis, steps_like
 from .random import uniform
@@ -150,7 +151,7 @@ def _bernoulli(x: Array, numbers: Array, *, scale: float, xp: Namespace) -> Arra
 
 
 def _regular(x: Array, *, steps: int, scale: float, xp: Namespace) -> Array:
-    p = xp.clip(scale * x, 0.0, 1.0)
+    p = xp.clip(scale * stop_gradient(x, xp), 0.0, 1.0)
     count = xp.floor(steps_like(steps + 1, p, xp) * p)
     return count[1:, ...] - count[:-1, ...]
 

@@ -176,6 +176,13 @@ def test_latency_decode(xp, dtype, options):
     assert_close(back[inside], np.arange(STEPS)[inside], 1000 * EPS[dtype])
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+def test_torch_records_nothing(name):
+    torch = pytest.importorskip("torch")
+    encode, _ = ENCODERS[name]
+    assert not encode(torch.asarray(X).requires_grad_()).requires_grad
+
+
 def test_one_silent_population_is_nan():
     spikes = np.zeros((4, 2, 3))
     spikes[0, 0, 1] = 1.0

@@ -86,9 +86,9 @@ def test_reference_does_not_drift():
 
 
 def test_counts_to_events(xp):
-    if xp.name == "strict-minimal":
-        with pytest.raises(RuntimeError, match="data"):
-            counts_to_events(xp.asarray(random_counts(0)))
+    if xp.name in ("strict-minimal", "jax-jit"):  # arrays whose size the data says
+        with pytest.raises((RuntimeError, TypeError), match=r"data|concrete"):
+            xp.call(counts_to_events, xp.asarray(random_counts(0)))
         return
     counts = random_counts(0)
     events = counts_to_events(xp.asarray(counts))
