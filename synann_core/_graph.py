@@ -8,26 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import device, is_numpy_namespace
 
-from . import _graph_formulas as formulas
-from ._contraction import row_count, variant
-from ._graph_plan import Plan, make_plan
+from ._contraction import row_count
+from ._graph_branches import Branches, GraphParameters, branch
 from ._graph_wiring import Ints, Rows, Structure, Wiring, entries
-from ._kernels import _graph as kernels
-from ._lib._arguments import Array, Call, Namespace, silence
-from ._lib._autodiff import torch_wants_gradients, with_torch_gradient
+from ._lib._arguments import Array, Call, Namespace, namespace_of, silence
 from ._lib._checks import check_option
 
+__all__ = ["CompiledGraph", "GraphParameters", "Inhibition"]
+
 _SPACES = ("probability", "surprisal")
-
-
-class GraphParameters(NamedTuple):
-    """The distinct parameters of a graph as two flat arrays, or gradients of them.
-
-    In surprisal space they hold θ = −log α and γ = −log β.
-    """
-
-    alpha: Array
-    beta: Array
 
 
 class Inhibition(NamedTuple):
@@ -74,12 +63,8 @@ class CompiledGraph:
         self.neurons = wiring.names[wiring.inputs :]
         self.output_nodes = wiring.outputs
         self.parameters = dict(wiring.parameters)
-        # torch warns of arrays that are read-only.
-        self._probabilities = GraphParameters(wiring.alpha, wiring.beta)
-        self.params = GraphParameters(*map(_read_only, self._probabilities))
-        self._plans: dict[bool, Plan] = {}
-        self._converted: dict[tuple[bool, str], GraphParameters] = {}
-        self._kept: dict[tuple[bool, str], kernels.Strengths] = {}
+        self.params = GraphParameters(*map(_read_only, (wiring.alpha, wiring.beta)))
+        self._branches = Branches(self._structure, GraphParameters(wiring.alpha, wiring.beta))
 
     @property
     def outputs(self) -> tuple[Any, ...]:
@@ -212,7 +197,7 @@ class CompiledGraph:
         xp, (own, alpha, beta) = call.xp, call.arrays.values()
         rows, grad = (xp.reshape(a, (row_count(a), a.shape[-1])) for a in (own, grad))
         with silence(xp):
-            gradients = self._vjp(rows, alpha, beta, grad, surprisals, False, xp)
+            gradients = self._branches.vjp(rows, alpha, beta, grad, surprisals, False, xp)
         # (`call.gradients` would copy them: a third of the time of a large graph.)
         like = (x, *((alpha, beta) if params is None else params))
         gx, galpha, gbeta = (
@@ -258,10 +243,14 @@ class CompiledGraph:
             rows = (row_count(x), x.shape[-1])
             primals = (xp.reshape(x, rows), alpha, beta)
             tangents = (xp.reshape(dx, rows), dalpha, dbeta)
-            out = self._jvp(primals, tangents, surprisals, xp)
+            out = self._branches.jvp(primals, tangents, surprisals, xp)
             return xp.reshape(out, (*x.shape[:-1], out.shape[-1]))
 
         return call.value(formula, *call.arrays.values(), *moved)
+
+    def variant(self, x: Array) -> str:
+        """Name of the branch that would serve x: ``"numba"`` or ``"array-api"``."""
+        return branch(namespace_of(x=x), x)
 
     def _call(self, x: Array, params: Any, space: str) -> tuple[Call, bool]:
         """The checked arguments, and whether they are surprisals."""
@@ -270,9 +259,9 @@ class CompiledGraph:
             call = Call(x=x)
             dtype, xp = call.dtype, call.xp
             where = {"dtype": call.work_dtype, "device": device(call["x"])}
-            own = self._own(surprisals, "float64")
+            own = self._branches.own(surprisals, "float64")
             if is_numpy_namespace(xp):
-                own = self._own(surprisals, np.dtype(call.work_dtype).name)
+                own = self._branches.own(surprisals, np.dtype(call.work_dtype).name)
             alpha, beta = (xp.asarray(a, **where) for a in own)
             call = Call(**{"x": call["x"], "params.alpha": alpha, "params.beta": beta})
             call.dtype = dtype
@@ -284,94 +273,15 @@ class CompiledGraph:
         call.expect(**{"x": (..., len(self.inputs)), "params.alpha": alphas, "params.beta": betas})
         return call, surprisals
 
-    def _own(self, surprisals: bool, dtype: str) -> GraphParameters:
-        """The graph's own parameters for NumPy, made once."""
-        if (surprisals, dtype) not in self._converted:
-            arrays: Any = self._probabilities
-            if surprisals:
-                with np.errstate(divide="ignore"):
-                    arrays = [0.0 - np.log(a) for a in arrays]
-            own = GraphParameters(*(a.astype(dtype, copy=False) for a in arrays))
-            self._converted[surprisals, dtype] = own
-        return self._converted[surprisals, dtype]
-
     def _evaluate(self, x: Array, params: Any, space: str, *, every: bool) -> Array:
         call, surprisals = self._call(x, params, space)
 
         def formula(x: Array, alpha: Array, beta: Array, *, xp: Namespace) -> Array:
             rows = xp.reshape(x, (row_count(x), x.shape[-1]))
-            out = self._forward(rows, alpha, beta, surprisals, every, xp)
+            out = self._branches.forward(rows, alpha, beta, surprisals, every, xp)
             return xp.reshape(out, (*x.shape[:-1], out.shape[-1]))
 
         return call.value(formula)
-
-    def _forward(
-        self, x: Array, alpha: Array, beta: Array, surprisals: bool, every: bool, xp: Namespace
-    ) -> Array:
-        if torch_wants_gradients(xp, x, alpha, beta):
-
-            def forward(x: Array, alpha: Array, beta: Array) -> Array:
-                return self._forward(x, alpha, beta, surprisals, every, xp)
-
-            def vjp(x: Array, alpha: Array, beta: Array, grad: Array) -> tuple[Array, ...]:
-                return self._vjp(x, alpha, beta, grad, surprisals, every, xp)
-
-            # Nothing is recorded inside, so that the compiled kernels may serve.
-            return with_torch_gradient(forward, vjp, x, alpha, beta)
-        if variant(xp, x, alpha, beta) == "numba":
-            strengths = self._strengths(alpha, beta, surprisals)
-            return kernels.forward(self._structure, x, strengths, self._chosen(every))
-        plan = self._plan(every)
-        return formulas.forward(x, alpha, beta, plan=plan, surprisals=surprisals, xp=xp)
-
-    def _vjp(
-        self,
-        x: Array,
-        alpha: Array,
-        beta: Array,
-        grad: Array,
-        surprisals: bool,
-        every: bool,
-        xp: Namespace,
-    ) -> tuple[Array, Array, Array]:
-        if variant(xp, x, alpha, beta, grad) == "numba":
-            strengths, outputs = self._strengths(alpha, beta, surprisals), self._chosen(every)
-            sizes = (alpha.shape[0], beta.shape[0])
-            return kernels.vjp(self._structure, x, strengths, grad, outputs, sizes)
-        plan = self._plan(every)
-        return formulas.vjp(x, alpha, beta, grad, plan=plan, surprisals=surprisals, xp=xp)
-
-    def _jvp(self, primals: Any, tangents: Any, surprisals: bool, xp: Namespace) -> Array:
-        if variant(xp, *primals, *tangents) == "numba":
-            x, alpha, beta = primals
-            strengths, outputs = self._strengths(alpha, beta, surprisals), self._chosen(False)
-            return kernels.jvp(self._structure, x, strengths, tangents, outputs)
-        plan = self._plan(False)
-        return formulas.jvp(*primals, *tangents, plan=plan, surprisals=surprisals, xp=xp)
-
-    def _strengths(self, alpha: Array, beta: Array, surprisals: bool) -> kernels.Strengths:
-        """Parameters as the compiled loops take them; the graph's own are kept, once."""
-        for key, own in self._converted.items():
-            if alpha is own.alpha and beta is own.beta:
-                if key not in self._kept:
-                    self._kept[key] = kernels.strengths(self._structure, *own, surprisals)
-                return self._kept[key]
-        return kernels.strengths(self._structure, alpha, beta, surprisals)
-
-    def _chosen(self, every: bool) -> Ints:
-        """Numbers of the outputs in topological order."""
-        place, inputs = self._structure.place, len(self.inputs)
-        if not every:
-            return self._structure.outputs
-        nodes = np.arange(len(self.nodes))
-        return nodes if place is None else np.concatenate([nodes[:inputs], inputs + place])
-
-    def _plan(self, every: bool) -> Plan:
-        """How array operations go through the graph, made when first needed."""
-        if every not in self._plans:
-            sizes = (self.params.alpha.size, self.params.beta.size)
-            self._plans[every] = make_plan(self._structure, every, sizes)
-        return self._plans[every]
 
     def _declared(self, rows: Rows) -> tuple[Rows, Ints]:
         """Rows by declared neurons and nodes, and where each entry stood in `rows`."""

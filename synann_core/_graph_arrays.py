@@ -124,7 +124,7 @@ def _values(name: str, given: Any, size: int | None) -> Floats:
 
 def write_networkx(wiring: Wiring) -> Any:
     """The graph as `SynapseGraph.to_networkx` describes it."""
-    import networkx as nx  # type: ignore[import-untyped]
+    import networkx as nx
 
     edges = [
         (kind, *pair)

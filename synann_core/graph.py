@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ._graph import CompiledGraph, GraphParameters
+from ._graph import CompiledGraph
 from ._graph_arrays import read_networkx, wiring_from_arrays, write_networkx
+from ._graph_branches import GraphParameters
 from ._graph_names import (
     Name,
     Neuron,
