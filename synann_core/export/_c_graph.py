@@ -47,6 +47,8 @@ def graph_source(
         for node, b in pairs:
             terms.append(inhibited.format(name, literal(beta[b], dtype), value(node)))
             used = True
+        if terms and alpha[compiled.alpha_index[i]] == (0.0 if surprisals else 1.0):
+            start = terms.pop(0)
         constant = "" if terms else "const "
         lines.append(f"    {constant}$real n{i} = {start};{comment}")
         lines += [f"    n{i} {operation} {term};" for term in terms]

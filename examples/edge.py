@@ -1,0 +1,143 @@
+"""Take the digits network out of Python: a C file for a small device, ONNX and JSON.
+
+    python examples/edge.py        after examples/digits.py; trains a small network if there is none
+
+It compiles the C file, runs it on the test images and reports bytes, agreement and time. Then a
+layer of 640 synapses learns the digits in C, by the local surprisal rule. Needs gcc and ndonnx.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from tabulate import tabulate
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
+
+import synann_core as syn
+from examples.datasets import Dataset, load_digits
+from synann_core.export import save_c, save_c_learner, save_json, save_onnx
+
+KINDS = (".c", ".o", ".onnx", ".json")
+FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
+# Of the layer that learns; chosen on a fifth of the training part.
+RATE, GAMMA_MIN, START, PASSES, DARKEST = 0.05, 0.1, 0.3, 5, 0.01
+
+
+def load_model(path: Path, data: Dataset) -> syn.SynaMLP:
+    """The trained network, or a smaller one trained now."""
+    if path.exists():
+        return syn.SynaMLP.from_file(path)
+    print(f"{path} is not there: training a network with 32 hidden neurons")
+    model = syn.SynaMLP(data.train_x.shape[1], 32, data.classes)
+    model.fit(data.train_x, data.train_y, epochs=30, batch_size=64)
+    return model
+
+
+def compile_c(source: Path) -> tuple[ctypes.CDLL, int, int]:
+    """The file as a library; bytes of code and constants, and of variables, as an object (-Os)."""
+    gcc = shutil.which("gcc")
+    if gcc is None:
+        raise SystemExit("examples/edge.py needs gcc")
+    library, made = source.with_suffix(".so"), source.with_suffix(".o")
+    for options in (["-O2", "-shared", "-fPIC", "-o", library], ["-Os", "-c", "-o", made]):
+        subprocess.run([gcc, *FLAGS, *options, source, "-lm"], check=True)
+    report = subprocess.run(["size", made], check=True, capture_output=True, text=True).stdout
+    text, variables, zeros, *_ = (int(field, 0) for field in report.splitlines()[1].split()[:3])
+    return ctypes.CDLL(str(library.resolve())), text, variables + zeros
+
+
+def pointer(a: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(a.ctypes.data)
+
+
+def run_network(model: syn.SynaMLP, data: Dataset, folder: Path) -> None:
+    """The network as C beside Python's, and the sizes of all its files."""
+    source = folder / "digits.c"
+    save_c(model, source, name="digits")
+    save_onnx(model, folder / "digits.onnx")
+    save_json(model, folder / "digits.json")
+    library, text, _ = compile_c(source)
+    logits = np.empty((len(data.test_x), data.classes), np.float32)
+    x = np.ascontiguousarray(data.test_x, np.float32)
+    library.digits_logits(pointer(x[0]), pointer(logits[0]))
+    start = time.perf_counter()
+    for image, out in zip(x, logits, strict=True):
+        library.digits_logits(pointer(image), pointer(out))
+    seconds = time.perf_counter() - start
+    want = model.decision_function(x.astype(np.float64))
+    same = np.mean(logits.argmax(axis=1) == want.argmax(axis=1))
+    hidden, inputs = model.hidden, model.in_features
+    constants = 4 * (hidden * (inputs + 1) + data.classes * (hidden + 1))
+    constants += 4 * hidden * hidden if model.layer == "synapse" else 0
+    rows = [
+        ("constants, float32", constants),
+        ("code (gcc -Os, without math.h's functions)", text - constants),
+        ("stack of a call, about", 4 * (2 * hidden + data.classes)),
+        *((f"digits{kind}", (folder / f"digits{kind}").stat().st_size) for kind in KINDS),
+    ]
+    print(tabulate(rows, (f"digits network {inputs}-{hidden}-{data.classes}", "bytes")))
+    print(
+        f"C and Python agree on {100 * same:.2f} % of {len(x)} test images; logits differ by at "
+        f"most {np.abs(logits - want).max() / np.abs(want).max():.1e} of the largest\n"
+        f"accuracy of the C file there: {100 * np.mean(logits.argmax(axis=1) == data.test_y):.2f} %; "
+        f"{1e6 * seconds / len(x):.0f} µs an image here, called from Python"
+    )
+
+
+def learn_on_the_device(data: Dataset, folder: Path) -> None:
+    """One layer from the pixels to the classes, which C teaches, image by image."""
+    pixels = data.train_x.shape[1]
+    gamma = np.full((data.classes, pixels), -np.log(START))
+    source = folder / "learner.c"
+    save_c_learner(0.0, gamma, source, name="learner", gamma_min=GAMMA_MIN)
+    library, text, variables = compile_c(source)
+    train, test = (-np.log(np.maximum(x, np.float32(DARKEST))) for x in (data.train_x, data.test_x))
+    u, z = np.zeros(data.classes, np.float32), np.empty((len(test), data.classes), np.float32)
+    targets, rng = np.eye(data.classes, dtype=np.float32), np.random.default_rng(0)
+
+    def accuracy() -> float:
+        for v, out in zip(test, z, strict=True):
+            library.learner_forward(pointer(u), pointer(v), pointer(out))
+        return 100 * float(np.mean(z.argmin(axis=1) == data.test_y))  # the least surprising class
+
+    scores = [accuracy()]
+    for _ in range(PASSES):
+        for i in rng.permutation(len(train)):
+            target = targets[data.train_y[i]]
+            library.learner_learn(
+                pointer(u), pointer(train[i]), pointer(target), ctypes.c_float(RATE)
+            )
+        scores.append(accuracy())
+    print(
+        f"\na layer of {gamma.size} synapses learns in C ({text} bytes of code and constants, "
+        f"{variables} of variables):\ntest accuracy % before and after each pass: "
+        + " ".join(f"{score:.1f}" for score in scores)
+    )
+    logistic = LogisticRegression(max_iter=1000).fit(data.train_x, data.train_y)
+    print(f"(logistic regression, in Python: {100 * logistic.score(data.test_x, data.test_y):.1f})")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, default=Path("outputs/digits-synapse.safetensors"))
+    parser.add_argument("--output", type=Path, default=Path("outputs"))
+    options = parser.parse_args(arguments)
+    data = load_digits()
+    options.output.mkdir(parents=True, exist_ok=True)
+    run_network(load_model(options.model, data), data, options.output)
+    learn_on_the_device(data, options.output)
+
+
+if __name__ == "__main__":
+    main()
