@@ -84,11 +84,12 @@ def run_network(model: syn.SynaMLP, data: Dataset, folder: Path) -> None:
         ("stack of a call, about", 4 * (2 * hidden + data.classes)),
         *((f"digits{kind}", (folder / f"digits{kind}").stat().st_size) for kind in KINDS),
     ]
+    correct = np.mean(logits.argmax(axis=1) == data.test_y)
     print(tabulate(rows, (f"digits network {inputs}-{hidden}-{data.classes}", "bytes")))
     print(
         f"C and Python agree on {100 * same:.2f} % of {len(x)} test images; logits differ by at "
         f"most {np.abs(logits - want).max() / np.abs(want).max():.1e} of the largest\n"
-        f"accuracy of the C file there: {100 * np.mean(logits.argmax(axis=1) == data.test_y):.2f} %; "
+        f"accuracy of the C file there: {100 * correct:.2f} %; "
         f"{1e6 * seconds / len(x):.0f} µs an image here, called from Python"
     )
 
