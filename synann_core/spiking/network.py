@@ -209,7 +209,7 @@ class SpikingNetwork:
         xp = self._check_inputs(X)
         target = like(np.eye(self.classes)[self._labels(X, y)], X, xp)
         with silence(xp):
-            loss, _, _, gradients = _value_and_gradients(
+            loss, _, _, gradients = runner(_value_and_gradients, xp)(
                 self._weights_like(X), X, target, **self._options(xp)
             )
         return loss, gradients
@@ -311,8 +311,9 @@ class SpikingNetwork:
         check_option("readout", readout, _losses.READOUTS)
         xp = self._check_inputs(X)
         chunks = []
-        for start in range(0, X.shape[-2], _CHUNK):
-            part = X[..., start : start + _CHUNK, :]
+        samples = X.shape[-2]
+        for start in range(0, samples, _CHUNK):
+            part = X[..., start : min(start + _CHUNK, samples), :]
             with silence(xp):
                 trace = self._forward(part, xp)[-1]
                 spikes, membrane = _layers.output(trace, self.layers[-1], xp)
