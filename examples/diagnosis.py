@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed, parallel_config
 from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
@@ -32,7 +33,16 @@ from examples.noisy_or import SPARSER_PRIOR, Network, fit, posterior, random_net
 LAYER, SPARSER, LASSO, RIDGE, MLP = "layer", "layer, sparser", "logistic L1", "logistic L2", "MLP"
 MIDDLE = 1000  # samples where one size must do
 FOUND = 0.1  # a link is said to be found from this strength on
+Scores = dict[tuple, tuple[float, ...]]
 Table = dict[tuple, list[tuple[float, ...]]]
+
+
+def draw(
+    rng: np.random.Generator, options: argparse.Namespace, *, protecting: float = 0.0
+) -> Network:
+    return random_network(
+        rng, diseases=options.diseases, symptoms=options.symptoms, protecting=protecting
+    )
 
 
 def excess(network: Network, y: np.ndarray, predict: Callable) -> float:
@@ -57,71 +67,80 @@ def link_scores(network: Network, links: np.ndarray) -> tuple[float, float, floa
     return error, (found & ~real).sum() / max(found.sum(), 1), (real & ~found).sum() / real.sum()
 
 
-def compare(draw: Callable, options: argparse.Namespace) -> tuple[Table, dict[str, np.ndarray]]:
-    """Excess and link scores by (size, model); and the links of the last seed, for the picture."""
-    scores: Table = {}
-    links: dict[str, np.ndarray] = {}
-    for seed in range(options.seeds):
-        rng = np.random.default_rng(seed)
-        network = draw(rng)
-        held_out = network.draw_diseases(options.held_out, rng)
-        y = network.draw_diseases(max(options.sizes), rng)
-        s = network.draw_symptoms(y, rng)
-        for size in options.sizes:
-            for name, model in fitted_models(y[:size], s[:size], seed).items():
-                strengths = implied_links(model.predict, y.shape[1])
-                row = excess(network, held_out, model.predict), *link_scores(network, strengths)
-                scores.setdefault((size, name), []).append(row)
-                if size == min(options.sizes, key=lambda n: abs(n - MIDDLE)):
-                    links["truth"], links[name] = network.causes.beta, strengths
-    return scores, links
+def compare(seed: int, options: argparse.Namespace, *, protecting: float = 0.0) -> Scores:
+    """Excess and link scores by (size, model), and the links themselves, for the picture."""
+    rng = np.random.default_rng(seed)
+    network = draw(rng, options, protecting=protecting)
+    held_out = network.draw_diseases(options.held_out, rng)
+    y = network.draw_diseases(max(options.sizes), rng)
+    s = network.draw_symptoms(y, rng)
+    scores: Scores = {}
+    for size in options.sizes:
+        models = fitted_models(y[:size], s[:size], seed, everything=protecting == 0)
+        for name, model in models.items():
+            links = implied_links(model.predict, y.shape[1])
+            row = excess(network, held_out, model.predict), *link_scores(network, links)
+            scores[size, name] = row
+    return scores
 
 
-def fitted_models(y: np.ndarray, s: np.ndarray, seed: int) -> dict:
-    return {
+def fitted_models(y: np.ndarray, s: np.ndarray, seed: int, *, everything: bool) -> dict:
+    """Models by name; the slow ones with `everything`, a sparser prior where data are few."""
+    models: dict = {LAYER: fit(y, s)}
+    if everything and len(y) <= MIDDLE:
+        models[SPARSER] = fit(y, s, prior=SPARSER_PRIOR)
+    models[LASSO] = fit_logistic(y, s, lasso=True)
+    models[RIDGE] = fit_logistic(y, s, lasso=False)
+    if everything:
+        models[MLP] = fit_network(y, s, seed=seed)
+    return models
+
+
+def links_for_picture(options: argparse.Namespace) -> dict[str, np.ndarray]:
+    """True and learned strengths of all links, in one network."""
+    rng = np.random.default_rng(0)
+    network = draw(rng, options)
+    y = network.draw_diseases(MIDDLE, rng)
+    s = network.draw_symptoms(y, rng)
+    models = {
         LAYER: fit(y, s),
         SPARSER: fit(y, s, prior=SPARSER_PRIOR),
         LASSO: fit_logistic(y, s, lasso=True),
-        RIDGE: fit_logistic(y, s, lasso=False),
-        MLP: fit_network(y, s, seed=seed),
     }
+    learned = {name: implied_links(model.predict, y.shape[1]) for name, model in models.items()}
+    return {"truth": network.causes.beta, **learned}
 
 
-def uncertain(draw: Callable, options: argparse.Namespace) -> Table:
+def uncertain(seed: int, options: argparse.Namespace) -> Scores:
     """Excess and microseconds a patient where findings are probabilities, by (fitted to, method).
 
     Every disease was tested: its log-odds are those of its prevalence plus the test's, normal with
     mean ±2 and variance 4, which is calibrated by Bayes' rule.
     """
-    scores: Table = {}
-    for seed in range(options.seeds):
-        rng = np.random.default_rng(1000 + seed)
-        network = draw(rng)
-        y, q = _tested(network, MIDDLE, rng)
-        s = network.draw_symptoms(y, rng)
-        _, patients = _tested(network, options.held_out // 10, rng)
+    rng = np.random.default_rng(1000 + seed)
+    network = draw(rng, options)
+    y, q = _tested(network, MIDDLE, rng)
+    s = network.draw_symptoms(y, rng)
+    _, patients = _tested(network, options.held_out // 10, rng)
+    scores: Scores = {}
 
-        def add(row: tuple[str, str], predict: Callable, network=network, patients=patients):
-            start = time.perf_counter()
-            predict(patients)
-            seconds = time.perf_counter() - start
-            row_scores = excess(network, patients, predict), 1e6 * seconds / len(patients)
-            scores.setdefault(row, []).append(row_scores)
+    def add(fitted_to: str, method: str, predict: Callable) -> None:
+        start = time.perf_counter()
+        predict(patients)
+        seconds = time.perf_counter() - start
+        row = excess(network, patients, predict), 1e6 * seconds / len(patients)
+        scores[fitted_to, method] = row
 
-        layer = fit(y, s)
-        logistic = min(
-            (fit_logistic(y, s, lasso=lasso) for lasso in (True, False)),
-            key=lambda model: excess(network, network.draw_diseases(5000, rng), model.predict),
-        )
-        add(("known findings", "layer, closed form"), layer.predict)
-        add(("known findings", "logistic, probabilities as inputs"), logistic.predict)
-        for draws in options.draws:
-            mean = functools.partial(averaged, logistic.predict, draws=draws, rng=rng)
-            add(("known findings", f"logistic, mean of {draws} draws"), mean)
-        add(("uncertain findings", "layer, closed form"), fit(q, s).predict)
-        for name, lasso in ((LASSO, True), (RIDGE, False)):
-            model = fit_logistic(q, s, lasso=lasso)
-            add(("uncertain findings", f"{name}, probabilities as inputs"), model.predict)
+    add("known findings", "layer, closed form", fit(y, s).predict)
+    logistic = fit_logistic(y, s, lasso=True)
+    add("known findings", f"{LASSO}, probabilities as inputs", logistic.predict)
+    for draws in options.draws:
+        mean = functools.partial(averaged, logistic.predict, draws=draws, rng=rng)
+        add("known findings", f"{LASSO}, mean of {draws} draws", mean)
+    add("uncertain findings", "layer, closed form", fit(q, s).predict)
+    for name, lasso in ((LASSO, True), (RIDGE, False)):
+        model = fit_logistic(q, s, lasso=lasso)
+        add("uncertain findings", f"{name}, probabilities as inputs", model.predict)
     return scores
 
 
@@ -139,40 +158,47 @@ def averaged(predict: Callable, q: np.ndarray, *, draws: int, rng: np.random.Gen
     return sum(predict((rng.random(q.shape) < q).astype(float)) for _ in range(draws)) / draws
 
 
-def diagnose(draw: Callable, options: argparse.Namespace) -> Table:
-    """Log-loss a disease of P(disease | all symptoms), by (method,)."""
-    scores: Table = {}
-    for seed in range(options.seeds):
-        rng = np.random.default_rng(2000 + seed)
-        network = draw(rng)
-        y = network.draw_diseases(MIDDLE, rng)
-        s = network.draw_symptoms(y, rng)
-        patients = network.draw_diseases(options.patients, rng)
-        symptoms = network.draw_symptoms(patients, rng)
-        prevalence = (y.sum(axis=0) + 1.0) / (len(y) + 2.0)
-        predictions = {
-            "true network and Bayes": posterior(network.causes, network.prevalence, symptoms),
-            "layer and Bayes": posterior(fit(y, s), prevalence, symptoms),
-            f"direct {LASSO}": fit_logistic(s, y, lasso=True).predict(symptoms),
-            f"direct {RIDGE}": fit_logistic(s, y, lasso=False).predict(symptoms),
-            f"direct {MLP}": fit_network(s, y, seed=seed).predict(symptoms),
-            "prevalence alone": np.broadcast_to(prevalence, patients.shape),
-        }
-        for name, p in predictions.items():
-            brier = np.mean((p - patients) ** 2)
-            scores.setdefault((name,), []).append((cross_entropies(patients, p).mean(), brier))
-    return scores
+def diagnose(seed: int, options: argparse.Namespace) -> Scores:
+    """Log-loss and Brier score a disease of P(disease | all symptoms), by (method,)."""
+    rng = np.random.default_rng(2000 + seed)
+    network = draw(rng, options)
+    y = network.draw_diseases(MIDDLE, rng)
+    s = network.draw_symptoms(y, rng)
+    patients = network.draw_diseases(options.patients, rng)
+    symptoms = network.draw_symptoms(patients, rng)
+    prevalence = (y.sum(axis=0) + 1.0) / (len(y) + 2.0)
+    predictions = {
+        "true network and Bayes": posterior(network.causes, network.prevalence, symptoms),
+        "layer and Bayes": posterior(fit(y, s), prevalence, symptoms),
+        f"direct {LASSO}": fit_logistic(s, y, lasso=True).predict(symptoms),
+        f"direct {RIDGE}": fit_logistic(s, y, lasso=False).predict(symptoms),
+        f"direct {MLP}": fit_network(s, y, seed=seed).predict(symptoms),
+        "prevalence alone": np.broadcast_to(prevalence, patients.shape),
+    }
+    return {
+        (name,): (cross_entropies(patients, p).mean(), np.mean((p - patients) ** 2))
+        for name, p in predictions.items()
+    }
 
 
-def show(scores: Table, keys: tuple[str, ...], columns: tuple[str, ...], formats: tuple) -> None:
-    """Print the mean ± standard deviation over seeds of every column."""
+def over_seeds(one: Callable, options: argparse.Namespace, **more) -> Table:
+    """Rows of scores over seeds, which run side by side, on a thread each: the arrays are small."""
+    with parallel_config("loky", n_jobs=-1, inner_max_num_threads=1):
+        results = Parallel()(delayed(one)(seed, options, **more) for seed in range(options.seeds))
+    return {key: [scores[key] for scores in results] for key in results[0]}
+
+
+def show(
+    scores: Table, keys: tuple[str, ...], columns: tuple[str, ...], formats: tuple[str, ...]
+) -> None:
+    """Print the mean ± standard deviation over seeds of the first columns."""
     rows = []
     for key, values in scores.items():
         mean = np.mean(values, axis=0)
         spread = np.std(values, axis=0, ddof=1) if len(values) > 1 else np.zeros_like(mean)
-        cells = (f"{m:{f}} ± {d:{f}}" for m, d, f in zip(mean, spread, formats, strict=True))
+        cells = (f"{m:{f}} ± {d:{f}}" for m, d, f in zip(mean, spread, formats, strict=False))
         rows.append((*key, *cells))
-    print(tabulate(rows, (*keys, *columns), disable_numparse=True))
+    print(tabulate(rows, (*keys, *columns), disable_numparse=True), flush=True)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -201,10 +227,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         raise SystemExit(f"--output: {error}") from None
     start = time.perf_counter()
-    draw = functools.partial(random_network, diseases=options.diseases, symptoms=options.symptoms)
-
     print(f"Learning: excess log-loss in thousandths of a nat, {options.seeds} seeds")
-    scores, links = compare(draw, options)
+    scores = over_seeds(compare, options)
     columns = ("excess", "link error", "false links", "missed links")
     show(scores, ("samples", "model"), columns, (".2f", ".3f", ".3f", ".3f"))
     means = {key: np.mean(values, axis=0)[0] for key, values in scores.items()}
@@ -212,28 +236,24 @@ def main(arguments: list[str] | None = None) -> None:
         best = min(means[size, LASSO], means[size, RIDGE])
         print(f"layer / best logistic model at {size} samples: {means[size, LAYER] / best:.2f}")
 
-    print(f"\nUncertain findings, {MIDDLE} samples: excess, and microseconds a patient")
-    show(uncertain(draw, options), ("fitted to", "method"), ("excess", "µs"), (".2f", ".1f"))
-
     print(f"\nDiagnosis, {MIDDLE} samples: log-loss and Brier score a disease")
-    diagnoses = diagnose(draw, options)
+    diagnoses = over_seeds(diagnose, options)
     show(diagnoses, ("method",), ("log-loss", "Brier score"), (".4f", ".4f"))
 
+    print(f"\nUncertain findings, {MIDDLE} samples: excess, and microseconds a patient")
+    columns = ("excess", "µs")
+    show(over_seeds(uncertain, options), ("fitted to", "method"), columns, (".2f", ".1f"))
+
     print("\nThe limit: 3 of 10 links protect, which no noisy-OR can say")
-    limit, _ = compare(functools.partial(draw, protecting=0.3), options)
-    show(
-        {k: [v[:1] for v in row] for k, row in limit.items()},
-        ("samples", "model"),
-        ("excess",),
-        (".2f",),
-    )
+    limit = over_seeds(compare, options, protecting=0.3)
+    show(limit, ("samples", "model"), ("excess",), (".2f",))
 
     pictures = [options.output / f"diagnosis-{name}.png" for name in ("learning", "links")]
-    curves = {"noisy-OR": scores, "3 of 10 links protect": limit}
-    diagnosis_plots.learning(curves, diagnoses, pictures[0])
-    diagnosis_plots.links(links, (LAYER, SPARSER, LASSO), pictures[1])
+    panels = {"noisy-OR": scores, "3 of 10 links protect": limit}
+    diagnosis_plots.learning(panels, diagnoses, pictures[0])
+    diagnosis_plots.links(links_for_picture(options), (LAYER, SPARSER, LASSO), pictures[1])
     print(f"\npictures: {', '.join(map(str, pictures))}")
-    print(f"{time.perf_counter() - start:.0f} s, of processor time {time.process_time():.0f} s")
+    print(f"{time.perf_counter() - start:.0f} seconds")
 
 
 if __name__ == "__main__":

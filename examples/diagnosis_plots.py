@@ -30,14 +30,18 @@ def learning(
     """
     figure = Figure(figsize=(13, 4.4), dpi=120, layout="constrained")
     *curves, bars = figure.subplots(1, len(panels) + 1)
+    models = dict.fromkeys(m for scores in panels.values() for _, m in scores)
+    colours = dict(zip(models, _COLOURS, strict=False))
     for axes, (title, scores) in zip(curves, panels.items(), strict=True):
         sizes = sorted({size for size, _ in scores})
-        for colour, model in zip(_COLOURS, dict.fromkeys(m for _, m in scores), strict=False):
-            values = np.array([[row[0] for row in scores[size, model]] for size in sizes])
-            axes.plot(sizes, values.mean(axis=1), "o-", color=colour, label=model, markersize=5)
+        for model in dict.fromkeys(m for _, m in scores):
+            colour = colours[model]
+            has = [size for size in sizes if (size, model) in scores]
+            values = np.array([[row[0] for row in scores[size, model]] for size in has])
+            axes.plot(has, values.mean(axis=1), "o-", color=colour, label=model, markersize=5)
             if values.shape[1] > 1:
                 axes.fill_between(
-                    sizes, values.min(axis=1), values.max(axis=1), color=colour, alpha=0.15
+                    has, values.min(axis=1), values.max(axis=1), color=colour, alpha=0.15
                 )
         axes.set(xscale="log", yscale="log", title=title, xlabel="samples")
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])

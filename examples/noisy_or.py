@@ -211,7 +211,7 @@ def _fit_symptom(
 
     size = findings.shape[1]
     bounds = np.c_[np.r_[np.zeros(size - 1), SMALLEST_LEAK], np.full(size, STRONGEST)]
-    options = {"maxiter": iterations, "maxcor": 20, "ftol": 1e-11, "gtol": 1e-7}
+    options = {"maxiter": iterations, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-6}
     c, slope = np.full(size, 0.1), np.r_[np.full(size - 1, prior[1] - 1.0), 0.0]
     for lasso in range(1 if prior[0] == 1 else LASSOS):
         if lasso:
