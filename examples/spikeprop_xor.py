@@ -59,7 +59,7 @@ class Run(NamedTuple):
     converged: bool
 
 
-def learn_xor(seed: int, epochs: int) -> Run:
+def learn_xor(seed: int, epochs: int, rate: float = XOR_RATE) -> Run:
     """Plain gradient descent; each hidden unit keeps its sign, as its synapses all share it."""
     rng = np.random.default_rng(seed)
     layers = [
@@ -74,7 +74,7 @@ def learn_xor(seed: int, epochs: int) -> Run:
             return Run(errors, layers, True)
         if epoch < epochs:
             hidden, output = (
-                raise_silent(w - XOR_RATE * g, times, RAISE)
+                raise_silent(w - rate * g, times, RAISE)
                 for w, g, times in zip(layers, gradients, fired, strict=True)
             )
             signed = HIDDEN_SIGN * np.maximum(HIDDEN_SIGN * output, 0.0)
@@ -179,6 +179,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--seeds", type=number(int, 1), default=20)
     parser.add_argument("--epochs", type=number(int, 1), default=1000, help="for XOR, at most")
+    parser.add_argument("--rate", type=number(float, 0), default=XOR_RATE, help="for XOR")
     parser.add_argument("--iris-seeds", type=number(int, 1), default=5)
     parser.add_argument("--iris-epochs", type=number(int, 1), default=300)
     parser.add_argument("--output", type=Path, default=Path("outputs"))
@@ -189,7 +190,9 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(f"--output: {error}") from None
 
     seeds = range(FIRST_SEED, FIRST_SEED + options.seeds)
-    runs = [learn_xor(seed, options.epochs) for seed in tqdm(seeds, desc="XOR", ncols=100)]
+    runs = [
+        learn_xor(seed, options.epochs, options.rate) for seed in tqdm(seeds, desc="XOR", ncols=100)
+    ]
     done = [len(run.errors) - 1 for run in runs if run.converged]
     print(f"XOR: {len(done)} of {len(runs)} seeds converge", end="")
     if done:

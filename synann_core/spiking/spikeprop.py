@@ -413,21 +413,38 @@ def _vjp(
     floor: float,
     xp: Namespace,
 ) -> tuple[Array, Array]:
-    def chunk(times: Array, fired: Array, grad: Array) -> tuple[tuple[Array], tuple[Array]]:
-        s = fired[:, :, None, None] - times[:, None, :, None] - delays
-        # inf − inf, where a neuron or its input is silent
-        s = xp.where(xp.isinf(fired)[:, :, None, None], -xp.ones_like(s), s)
-        pushes = weights * _response_slope(s, tau, xp)
-        slope = xp.maximum(xp.sum(pushes, axis=(2, 3)), constant(floor, times, xp))
-        delta = xp.where(xp.isinf(fired), xp.zeros_like(grad), grad / slope)[:, :, None, None]
-        gweights = -xp.sum(delta * _response(s, tau, xp), axis=0)
-        return (xp.sum(delta * pushes, axis=(1, 3)),), (gweights,)
+    def chunk(*rows: Array) -> tuple[tuple[Array], tuple[Array]]:
+        gtimes, gweights = runner(_chunk_vjp, xp)(
+            *rows, weights, delays, tau=tau, floor=floor, xp=xp
+        )
+        return (gtimes,), (gweights,)
 
     # A row that is not there has an input that never comes, and a neuron that never fires.
     rows = ((times, math.inf), (fired, math.inf), (grad, 0.0))
     elements = weights.shape[0] * weights.shape[1] * weights.shape[2]
     (gtimes,), (gweights,) = over_rows(chunk, rows, elements, xp)
     return gtimes, gweights
+
+
+def _chunk_vjp(
+    times: Array,
+    fired: Array,
+    grad: Array,
+    weights: Array,
+    delays: Array,
+    *,
+    tau: float,
+    floor: float,
+    xp: Namespace,
+) -> tuple[Array, Array]:
+    s = fired[:, :, None, None] - times[:, None, :, None] - delays
+    # inf − inf, where a neuron or its input is silent
+    s = xp.where(xp.isinf(fired)[:, :, None, None], -xp.ones_like(s), s)
+    pushes = weights * _response_slope(s, tau, xp)
+    slope = xp.maximum(xp.sum(pushes, axis=(2, 3)), constant(floor, times, xp))
+    delta = xp.where(xp.isinf(fired), xp.zeros_like(grad), grad / slope)[:, :, None, None]
+    gweights = -xp.sum(delta * _response(s, tau, xp), axis=0)
+    return xp.sum(delta * pushes, axis=(1, 3)), gweights
 
 
 def _raise_silent(weights: Array, fired: Array, amount: Array, *, xp: Namespace) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 from array_api_compat import device
 
 from .._lib._arguments import Array, Call, Namespace
-from .._lib._blocks import scan
+from .._lib._blocks import runner, scan
 from .._lib._checks import check_int, check_option
 from ..optim import _check
 from ._trace import decayed_sums
@@ -214,15 +214,8 @@ class STDP:
         state = self.init(weights, call.shape("pre")[1]) if state is None else state
         call = Call(weights=weights, pre=pre, post=post, **_named(state, "pre", "post"))
         call.expect(**{**_STEP, **_WINDOW})
-        xp = call.xp
-        weights, pre, post, x, y = call.arrays.values()
-        if pre.shape[0]:
-
-            def step(carry: Any, spikes: Any) -> tuple[Any, None]:
-                return self._step(carry[0], *spikes, *carry[1:], xp=xp), None
-
-            (weights, x, y), _ = scan(step, (weights, x, y), (pre, post), xp)
-        weights, x, y = (xp.astype(a, call.dtype, copy=False) for a in (weights, x, y))
+        results = runner(_online, call.xp)(*call.arrays.values(), rule=self, xp=call.xp)
+        weights, x, y = (call.xp.astype(a, call.dtype, copy=False) for a in results)
         return weights, {"pre": x, "post": y}
 
     def offline(self, weights: Array, pre: Array, post: Array) -> Array:
@@ -246,7 +239,8 @@ class STDP:
         TypeError, ValueError
             As for `step`.
         """
-        return _window_call(weights, pre, post).value(self._offline)
+        call = _window_call(weights, pre, post)
+        return call.value(lambda *a, xp: runner(_offline, xp)(*a, rule=self, xp=xp))
 
     def _window(self, delay: Array, *, xp: Namespace) -> Array:
         before = self.a_plus * xp.exp(-xp.abs(delay) / self.tau_plus)
@@ -305,17 +299,6 @@ class STDP:
             return trace, (met,)
 
         return scan(step, xp.zeros_like(spikes[0, ...]), (spikes,), xp)[1][0]
-
-    def _offline(self, weights: Array, pre: Array, post: Array, *, xp: Namespace) -> Array:
-        if pre.shape[0] == 0:
-            return weights
-        met_x = self._whole(pre, self.tau_plus, "potentiation", xp)
-        met_y = self._whole(post, self.tau_minus, "depression", xp)
-        pre, post, met_x, met_y = (_rows(a, xp) for a in (pre, post, met_x, met_y))
-        grow, fade = self._factors(weights, xp)
-        change = grow * (xp.matrix_transpose(post) @ met_x)
-        change = change - fade * (xp.matrix_transpose(met_y) @ pre)
-        return self._bounded(weights + change, xp)
 
 
 @dataclass(frozen=True)
@@ -433,6 +416,31 @@ _STEP: dict[str, Any] = {
     "state_pre": ("B", "n"),
     "state_post": ("B", "m"),
 }
+
+
+def _online(
+    weights: Array, pre: Array, post: Array, x: Array, y: Array, *, rule: STDP, xp: Namespace
+) -> tuple[Array, ...]:
+    if pre.shape[0] == 0:
+        return weights, x, y
+
+    def step(carry: Any, spikes: Any) -> tuple[Any, None]:
+        return rule._step(carry[0], *spikes, *carry[1:], xp=xp), None
+
+    result: tuple[Array, ...] = scan(step, (weights, x, y), (pre, post), xp)[0]
+    return result
+
+
+def _offline(weights: Array, pre: Array, post: Array, *, rule: STDP, xp: Namespace) -> Array:
+    if pre.shape[0] == 0:
+        return weights
+    met_x = rule._whole(pre, rule.tau_plus, "potentiation", xp)
+    met_y = rule._whole(post, rule.tau_minus, "depression", xp)
+    pre, post, met_x, met_y = (_rows(a, xp) for a in (pre, post, met_x, met_y))
+    grow, fade = rule._factors(weights, xp)
+    change = grow * (xp.matrix_transpose(post) @ met_x)
+    change = change - fade * (xp.matrix_transpose(met_y) @ pre)
+    return rule._bounded(weights + change, xp)
 
 
 def _window_call(weights: Array, pre: Array, post: Array) -> Call:

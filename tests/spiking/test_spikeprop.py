@@ -169,6 +169,7 @@ def test_a_floor_keeps_the_gradient_where_the_potential_barely_reaches_the_thres
         assert gweights[0, 0, 0] == pytest.approx(-1.0 / floor, rel=1e-6)
 
 
+@pytest.mark.jax_alternates
 def test_silent_neurons_have_no_gradient_and_are_raised_until_they_fire(xp):
     times, delays = np.zeros((2, 2)), np.array([1.0, 3.0])
     times[1] = np.inf  # a sample without any spike
@@ -217,6 +218,7 @@ def check_many_rows(xp):
     assert_close(xp.to_numpy(gweights), sum(p[1] for p in parts), 1e-11)
 
 
+@pytest.mark.jax_alternates
 def test_no_samples_inputs_or_neurons(xp):
     # JAX compiles every operation for every shape.
     for batch, n, m in ((0, 2, 3), (2, 0, 3), (2, 3, 0))[: 1 if xp.is_jax else 3]:
