@@ -1,0 +1,146 @@
+"""A training step of the article's spiking network, beside snnTorch and Norse.
+
+Batch 128, 784–1000–10, every image shown for 25 steps, the cross-entropy of the output's membrane
+at every step: forward, backward and Adam.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from synann_core.optim import Adam
+from synann_core.spiking import LIF, Layer, SpikingNetwork, arctan
+from synann_core.spiking.network import _train
+
+from .common import SMOKE, Call, Prepared, require, without_kernels
+
+BATCH, HIDDEN, STEPS = (4, 8, 3) if SMOKE else (128, 1000, 25)
+FEATURES, CLASSES, DECAY, RATE = 784, 10, 0.95, 5e-4
+
+
+def problem(batch: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
+    """Images about as dark as MNIST's, and labels."""
+    rng = np.random.default_rng(0)
+    lit = rng.random((batch, FEATURES)) < 0.19
+    x = np.where(lit, rng.random((batch, FEATURES)), 0.0).astype(np.float32)
+    return x, rng.integers(0, CLASSES, batch)
+
+
+def ours(batch: int = BATCH, hidden: int = HIDDEN) -> Call:
+    """The library on NumPy arrays."""
+    from array_api_compat import array_namespace
+
+    x, labels = problem(batch)
+    neuron = LIF(DECAY, surrogate=arctan())
+    network = SpikingNetwork(FEATURES, [Layer(hidden, neuron), Layer(CLASSES, neuron)], steps=STEPS)
+    weights = {name: w.astype(np.float32) for name, w in network.weights.items()}
+    rule = Adam(RATE)
+    state, target = rule.init(weights), np.eye(CLASSES, dtype=np.float32)[labels]
+    options = {"layers": network.layers, "steps": STEPS, "loss": "membrane"}
+    options |= {"optimizer": rule, "xp": array_namespace(x)}
+
+    def call() -> Any:
+        nonlocal weights, state
+        value, _, weights, state = _train(weights, state, x, target, RATE, **options)
+        return value
+
+    return call
+
+
+def without_numba(batch: int = BATCH, hidden: int = HIDDEN) -> Call:
+    """The library on NumPy arrays, without compiled loops."""
+    call = ours(batch, hidden)
+    return lambda: without_kernels(call)
+
+
+def snntorch(batch: int = BATCH, hidden: int = HIDDEN, *, hoisted: bool = False) -> Call:
+    """What snnTorch's tutorial does; or with the product of the constant input done once."""
+    torch, snn = require("torch"), require("snntorch")
+    first, second = torch.nn.Linear(FEATURES, hidden), torch.nn.Linear(hidden, CLASSES)
+    lif1, lif2 = snn.Leaky(beta=DECAY), snn.Leaky(beta=DECAY)
+
+    def forward(x: Any) -> Any:
+        mem1, mem2, membranes = lif1.reset_mem(), lif2.reset_mem(), []
+        constant = first(x) if hoisted else None
+        for _ in range(STEPS):
+            spikes, mem1 = lif1(first(x) if constant is None else constant, mem1)
+            _, mem2 = lif2(second(spikes), mem2)
+            membranes.append(mem2)
+        return torch.stack(membranes)
+
+    return _torch_step(forward, (first, second), batch)
+
+
+def norse(batch: int = BATCH, hidden: int = HIDDEN) -> Call:
+    """Norse's cells in the place of snnTorch's layers, as printed."""
+    torch = require("torch")
+    cells = require("norse.torch")
+    first, second = torch.nn.Linear(FEATURES, hidden), torch.nn.Linear(hidden, CLASSES)
+    lif1, lif2 = cells.LIFCell(), cells.LIFCell()
+
+    def forward(x: Any) -> Any:
+        state1, state2, membranes = None, None, []
+        for _ in range(STEPS):
+            spikes, state1 = lif1(first(x), state1)
+            _, state2 = lif2(second(spikes), state2)
+            membranes.append(state2.v)
+        return torch.stack(membranes)
+
+    return _torch_step(forward, (first, second), batch)
+
+
+def _torch_step(forward: Any, layers: tuple[Any, ...], batch: int) -> Call:
+    torch = require("torch")
+    x, labels = map(torch.from_numpy, problem(batch))
+    optimizer = torch.optim.Adam([p for layer in layers for p in layer.parameters()], lr=RATE)
+    criterion = torch.nn.CrossEntropyLoss()
+
+    def call() -> Any:
+        loss = torch.zeros(1)
+        for membrane in forward(x):
+            loss += criterion(membrane, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return call
+
+
+CONTENDERS = {
+    "synann, NumPy": ours,
+    "synann, NumPy, no kernels": without_numba,
+    "snnTorch as printed": snntorch,
+    "snnTorch, first layer hoisted": functools.partial(snntorch, hoisted=True),
+    "Norse as printed": norse,
+}
+
+
+@functools.lru_cache(maxsize=1)
+def prepare(name: str) -> Call:
+    """Make a step and run it once, for it may have to compile."""
+    call = CONTENDERS[name]()
+    call()
+    return call
+
+
+class SpikingStep(Prepared):
+    """Forward, backward and optimizer."""
+
+    param_names = ("contender",)
+    params = (tuple(CONTENDERS),)
+
+    def setup(self, name: str) -> None:
+        """Prepare the step."""
+        self.call = prepare(name)
+
+    def time_step(self, name: str) -> None:
+        """Time one step."""
+        self.call()
+
+    def peakmem_step(self, name: str) -> None:
+        """Peak memory of the process."""
+        self.call()
