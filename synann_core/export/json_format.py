@@ -28,6 +28,7 @@ __all__ = ["load_json", "save_json"]
 _HEAD = {"format": "synann", "version": 1}
 _DTYPES = ("float16", "float32", "float64")
 _MOST_INPUTS = 1 << 24  # a number in a small file that asks for memory
+_LARGEST = 1 << 63
 _SHOWN = 300  # characters of a reason
 
 Object = dict[str, Any]
@@ -166,6 +167,7 @@ def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> Obje
             **{key: None if a is None else a.tolist() for key, a in indices.items()},
         }
     names = [name if isinstance(name, str) else int(name) for name in compiled.nodes]
+    _names(names, "`model`: nodes")
     shared: dict[str, dict[int, str]] = {"alpha": {}, "beta": {}}
     for parameter, (kind, place) in compiled.parameters.items():
         shared[kind][place] = parameter
@@ -242,6 +244,7 @@ def _tensor(value: Any, place: str) -> np.ndarray[Any, Any]:
     _keys(value, place, "dtype", "shape", "values")
     dtype, shape = value["dtype"], _list(value["shape"], f"{place}.shape")
     _expect(isinstance(dtype, str) and dtype in _DTYPES, f"{place}.dtype", f"{_DTYPES}", dtype)
+    _expect(len(shape) <= 2, f"{place}.shape", "at most two sizes", shape)
     for i, size in enumerate(shape):
         _integer(size, f"{place}.shape[{i}]")
     values = _numbers(value["values"], f"{place}.values")
@@ -257,7 +260,7 @@ def _tensor(value: Any, place: str) -> np.ndarray[Any, Any]:
 def _named_graph(document: Object, path: FilePath) -> SynapseGraph:
     _keys(document, "the file", *_HEAD, "kind", "inputs", "parameters", "neurons", "outputs")
     graph = SynapseGraph()
-    graph.input(*_list(document["inputs"], "inputs"))
+    graph.input(*_names(document["inputs"], "inputs"))
     shared = document["parameters"]
     _expect(isinstance(shared, dict), "parameters", "an object", shared)
     handles = {name: graph.parameter(name, value) for name, value in shared.items()}
@@ -275,16 +278,17 @@ def _named_graph(document: Object, path: FilePath) -> SynapseGraph:
         for k, pair in enumerate(pairs):
             fits = isinstance(pair, list) and len(pair) == 2
             _expect(fits, f"{place}.inhibitory[{k}]", "a pair [name, beta]", pair)
+            _names(pair[:1], f"{place}.inhibitory[{k}]")
         graph.synapse(
-            neuron["name"],
-            excitatory=_list(neuron["excitatory"], f"{place}.excitatory"),
+            _names([neuron["name"]], f"{place}.name")[0],
+            excitatory=_names(neuron["excitatory"], f"{place}.excitatory"),
             inhibitory=[
-                (name, strength(beta, f"{place}.inhibitory[{k}][1]"))
-                for k, (name, beta) in enumerate(pairs)
+                (source, strength(beta, f"{place}.inhibitory[{k}][1]"))
+                for k, (source, beta) in enumerate(pairs)
             ],
             alpha=strength(neuron["alpha"], f"{place}.alpha"),
         )
-    graph.output(*_list(document["outputs"], "outputs"))
+    graph.output(*_names(document["outputs"], "outputs"))
     graph.compile()  # finds unknown names and cycles
     return graph
 
@@ -341,6 +345,15 @@ def _keys(value: Any, place: str, *keys: str) -> Object:
 def _list(value: Any, place: str) -> list[Any]:
     _expect(isinstance(value, list), place, "a list", value)
     return list(value)
+
+
+def _names(value: Any, place: str) -> list[Any]:
+    """Strings, and integers of 64 bits: larger ones could be made to share their hash."""
+    names = _list(value, place)
+    for i, name in enumerate(names):
+        fits = isinstance(name, str) or (type(name) is int and -_LARGEST <= name < _LARGEST)
+        _expect(fits, f"{place}[{i}]", "a name", name)
+    return names
 
 
 def _integer(value: Any, place: str) -> int:
