@@ -19,7 +19,7 @@ from .._lib._checks import check_int, check_option
 from ..optim import _check
 from ._trace import decayed_sums
 
-__all__ = ["STDP", "RewardSTDP"]
+__all__ = ["STDP"]
 
 State = dict[str, Array]
 
@@ -181,8 +181,8 @@ class STDP:
             If an argument is not a real floating-point array, libraries differ, or shapes do not
             fit.
         """
-        call = Call(weights=weights, pre=pre, post=post, **_named(state, "pre", "post"))
-        call.expect(**_STEP)
+        call = Call(weights=weights, pre=pre, post=post, **named_state(state, "pre", "post"))
+        call.expect(**STEP_SHAPES)
         results = self._step(*call.arrays.values(), xp=call.xp)
         weights, *traces = (call.xp.astype(a, call.dtype, copy=False) for a in results)
         return weights, dict(zip(("pre", "post"), traces, strict=True))
@@ -212,8 +212,8 @@ class STDP:
         """
         call = _window_call(weights, pre, post)
         state = self.init(weights, call.shape("pre")[1]) if state is None else state
-        call = Call(weights=weights, pre=pre, post=post, **_named(state, "pre", "post"))
-        call.expect(**{**_STEP, **_WINDOW})
+        call = Call(weights=weights, pre=pre, post=post, **named_state(state, "pre", "post"))
+        call.expect(**{**STEP_SHAPES, **_WINDOW_SHAPES})
         results = runner(_online, call.xp)(*call.arrays.values(), rule=self, xp=call.xp)
         weights, x, y = (call.xp.astype(a, call.dtype, copy=False) for a in results)
         return weights, {"pre": x, "post": y}
@@ -301,115 +301,12 @@ class STDP:
         return scan(step, xp.zeros_like(spikes[0, ...]), (spikes,), xp)[1][0]
 
 
-@dataclass(frozen=True)
-class RewardSTDP:
-    """STDP that waits for a reward: pairs leave an eligibility, which a reward turns into change.
-
-    ``E ← E e^(−1/tau) + Δ/tau`` with Δ the change that the rule would make in this step,
-    ``w ← w + R E``.
-
-    Parameters
-    ----------
-    rule : STDP
-    tau : float
-        Time constant of the eligibility in steps, ≥ 0.001.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `rule` is no STDP or `tau` is out of its range.
-
-    Notes
-    -----
-    A reward belongs to a sample, so the eligibility has shape (B, m, n). Source: Izhikevich,
-    "Solving the distal reward problem through linkage of STDP and dopamine signaling" (2007).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from synann_core.spiking.stdp import STDP, RewardSTDP
-    >>> rule = RewardSTDP(STDP(a_plus=0.1, a_minus=0.0, tau_plus=1.0), tau=2.0)
-    >>> weights, spike, none = np.array([[0.5]]), np.array([[1.0]]), np.array([[0.0]])
-    >>> state = rule.init(weights, 1)
-    >>> weights, state = rule.step(weights, spike, spike, 0.0, state)
-    >>> weights, state = rule.step(weights, none, none, 1.0, state)  # 0.05 e^(−1/2) is left
-    >>> weights.round(4)
-    array([[0.5303]])
-    """
-
-    rule: STDP
-    tau: float = 100.0
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.rule, STDP):
-            raise TypeError(f"`rule` must be an STDP. Received: {self.rule!r}")
-        _check(self, tau=(1e-3, math.inf))
-
-    def init(self, weights: Array, batch: int) -> State:
-        """Traces and eligibility of neurons that have been silent; arguments of `STDP.init`."""
-        state = self.rule.init(weights, batch)
-        shape = (state["pre"].shape[0], *weights.shape)
-        call = Call(weights=weights)
-        zeros = call.xp.zeros(shape, dtype=call.dtype, device=device(weights))
-        return {**state, "eligibility": zeros}
-
-    def step(
-        self, weights: Array, pre: Array, post: Array, reward: Array, state: State
-    ) -> tuple[Array, State]:
-        """Weights and state after one step.
-
-        Parameters
-        ----------
-        weights : array, shape (m, n)
-        pre : array, shape (B, n)
-        post : array, shape (B, m)
-        reward : array, shape (B,), or number
-            Reward (or punishment, < 0) of each sample in this step.
-        state : dict
-
-        Returns
-        -------
-        weights : array, shape (m, n)
-        state : dict
-
-        Raises
-        ------
-        TypeError, ValueError
-            As for `STDP.step`; also if `reward` does not fit.
-        """
-        names = ("pre", "post", "eligibility")
-        call = Call(weights=weights, pre=pre, post=post, **_named(state, *names))
-        call.expect(**_STEP, state_eligibility=("B", "m", "n"))
-        reward = call.shaped(reward, call.shape("pre")[:1], "reward")
-        results = self._step(*call.arrays.values(), reward=reward, xp=call.xp)
-        weights, *rest = (call.xp.astype(a, call.dtype, copy=False) for a in results)
-        return weights, dict(zip(names, rest, strict=True))
-
-    def _step(
-        self,
-        weights: Array,
-        pre: Array,
-        post: Array,
-        x: Array,
-        y: Array,
-        eligibility: Array,
-        *,
-        reward: Array,
-        xp: Namespace,
-    ) -> tuple[Array, ...]:
-        rule = self.rule
-        x, met_x = rule._next(x, pre, rule.tau_plus, "potentiation")
-        y, met_y = rule._next(y, post, rule.tau_minus, "depression")
-        grow, fade = rule._factors(weights, xp)
-        change = grow * (post[:, :, None] * met_x[:, None, :])
-        change = change - fade * (met_y[:, :, None] * pre[:, None, :])
-        eligibility = math.exp(-1.0 / self.tau) * eligibility + change / self.tau
-        moved = weights + xp.sum(reward[:, None, None] * eligibility, axis=0)
-        return rule._bounded(moved, xp), x, y, eligibility
-
-
-_WINDOW: dict[str, Any] = {"weights": ("m", "n"), "pre": ("T", "B", "n"), "post": ("T", "B", "m")}
-_STEP: dict[str, Any] = {
+_WINDOW_SHAPES: dict[str, Any] = {
+    "weights": ("m", "n"),
+    "pre": ("T", "B", "n"),
+    "post": ("T", "B", "m"),
+}
+STEP_SHAPES: dict[str, Any] = {
     "weights": ("m", "n"),
     "pre": ("B", "n"),
     "post": ("B", "m"),
@@ -445,11 +342,11 @@ def _offline(weights: Array, pre: Array, post: Array, *, rule: STDP, xp: Namespa
 
 def _window_call(weights: Array, pre: Array, post: Array) -> Call:
     call = Call(weights=weights, pre=pre, post=post)
-    call.expect(**_WINDOW)
+    call.expect(**_WINDOW_SHAPES)
     return call
 
 
-def _named(state: object, *names: str) -> State:
+def named_state(state: object, *names: str) -> State:
     """The arrays of a state under the names that errors use."""
     if not isinstance(state, dict) or set(state) != set(names):
         received = sorted(map(str, state)) if isinstance(state, dict) else type(state).__qualname__

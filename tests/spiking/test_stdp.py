@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import reference.plasticity as slow
 from synann_core.spiking._trace import decayed_sums
-from synann_core.spiking.stdp import STDP, RewardSTDP
+from synann_core.spiking.reward import RewardSTDP
+from synann_core.spiking.stdp import STDP
 from tests.helpers import EPS, assert_close
 
 with warnings.catch_warnings():
