@@ -200,6 +200,26 @@ def test_jax_hessian_of_log_transmission():
     assert_close(hessian, want, 1e-12)
 
 
+@pytest.mark.parametrize("modes", ["reverse, reverse", "forward, reverse", "reverse, forward"])
+def test_jax_second_derivatives_of_a_product(modes):
+    """Of s = ∏_j f_j, f_j = 1 − β_j y_j: s β_jβ_k/(f_j f_k), 0 for j = k; two blocks of j."""
+    import jax
+
+    (y, beta), _ = arguments("log_transmission", (), 1, 35)
+    kinds = {"forward": jax.jacfwd, "reverse": jax.jacrev}
+    outer, inner = (kinds[mode] for mode in modes.split(", "))
+    with make_backend("jax") as xp:
+        weights = xp.asarray(beta)
+        for product in (
+            lambda y: syn.synapse_tensor(1.0, y, 1.0, weights)[0],
+            lambda y: jax.numpy.exp(syn.log_transmission(y, weights)[0]),
+        ):
+            hessian = outer(inner(product))(xp.asarray(y))
+            ratio = beta[0] / (1 - y * beta[0])
+            want = np.exp(np.log1p(-y * beta[0]).sum()) * np.outer(ratio, ratio)
+            assert_close(hessian, want - np.diag(np.diag(want)), 1e-12)
+
+
 MEMORY = """
 import sys
 import numpy as np

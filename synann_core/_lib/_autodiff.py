@@ -43,6 +43,7 @@ def attach(value: Array, carrier: Callable[[], Array], xp: Namespace) -> Array:
 def _jax_attach() -> Any:
     # As a sum of differences the carrier would be computed also where nothing is differentiated.
     import jax
+    from jax import lax
 
     @jax.custom_jvp  # type: ignore[untyped-decorator]
     def attached(value: Array, smooth: Array) -> Array:
@@ -51,7 +52,9 @@ def _jax_attach() -> Any:
     @attached.defjvp  # type: ignore[untyped-decorator]
     def _rule(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
         value, smooth = primals
-        return attached(value, smooth), tangents[1]
+        # Not `attached` again: inside a scan JAX drops its rule when it separates what is known
+        # from what is linear, and second derivatives would be those of `value`.
+        return lax.stop_gradient(value) + (smooth - lax.stop_gradient(smooth)), tangents[1]
 
     return attached
 

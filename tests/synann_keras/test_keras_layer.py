@@ -173,7 +173,6 @@ def test_gradients_at_closed_factors():
         assert_close(value, wanted, 300 * FLOAT32)
 
 
-@pytest.mark.xfail(BACKEND == "jax", reason="wrong values: a fault of the core on jax", strict=True)
 def test_second_derivatives_are_the_references():
     """For a gradient penalty, say."""
     rng = np.random.default_rng(0)
