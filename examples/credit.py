@@ -39,8 +39,8 @@ def read(path: Path, event: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
     try:
         rows, meta = arff.loadarff(path)
         *features, outcome = meta.names()
-    except (OSError, ValueError, NotImplementedError, arff.ArffError) as error:
-        raise SystemExit(f"--data {path}: {error}") from None
+    except (OSError, ValueError, NotImplementedError, StopIteration, arff.ArffError) as error:
+        raise SystemExit(f"--data {path}: {error or 'no table in it'}") from None
     if meta[outcome][0] != "nominal" or event not in meta[outcome][1]:
         raise SystemExit(f"--event {event}: no value of the last column, {outcome} {meta[outcome]}")
     columns: dict[str, np.ndarray] = {}

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, cpu_count, delayed, parallel_config
 from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
@@ -183,7 +183,8 @@ def diagnose(seed: int, options: argparse.Namespace) -> Scores:
 
 def over_seeds(one: Callable, options: argparse.Namespace, **more) -> Table:
     """Rows of scores over seeds, which run side by side, on a thread each: the arrays are small."""
-    with parallel_config("loky", n_jobs=-1, inner_max_num_threads=1):
+    jobs = min(options.seeds, cpu_count())
+    with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
         results = Parallel()(delayed(one)(seed, options, **more) for seed in range(options.seeds))
     return {key: [scores[key] for scores in results] for key in results[0]}
 
@@ -210,13 +211,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--held-out", type=number(int, 100), default=10000)
     parser.add_argument("--patients", type=number(int, 10), default=200, help="to be diagnosed")
     parser.add_argument("--draws", type=number(int, 1), nargs="+", default=[10, 100, 1000])
-    parser.add_argument("--quick", action="store_true", help="1 seed, 6 diseases, 8 symptoms")
+    parser.add_argument("--quick", action="store_true", help="1 seed, 5 diseases, 6 symptoms")
     parser.add_argument("--output", type=Path, default=Path("outputs"))
     options = parser.parse_args(arguments)
     options.diseases, options.symptoms = 20, 60
     if options.quick:
         options.seeds, options.sizes, options.held_out, options.draws = 1, [300], 1000, [10]
-        options.diseases, options.symptoms, options.patients = 6, 8, 50
+        options.diseases, options.symptoms, options.patients = 5, 6, 50
     return options
 
 
