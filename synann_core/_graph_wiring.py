@@ -60,6 +60,7 @@ class Structure:
     excitatory, inhibitory : `Rows` of the neurons in order, with the nodes numbered in order
     alpha_index : the parameter of each neuron; None if they are the same
     beta_index : the parameter of each entry of `inhibitory`; None likewise
+    own_betas : whether every edge has a parameter of its own
     outputs : node numbers in order
     """
 
@@ -80,6 +81,7 @@ class Structure:
         self.inhibitory, moved = self._rows(wiring.inhibitory, number)
         self.alpha_index = _composed(wiring.alpha_index, self.order)
         self.beta_index = _composed(wiring.beta_index, moved)
+        self.own_betas = wiring.beta_index is None
         self.outputs = wiring.outputs if number is None else number[wiring.outputs]
 
     def _rows(self, edges: tuple[Ints, Ints], number: Ints | None) -> tuple[Rows, Ints | None]:

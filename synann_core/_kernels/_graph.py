@@ -68,7 +68,7 @@ def vjp(
     alpha, beta, beta_bar = parameters
     gx = np.empty_like(rows)
     galpha, gbeta = np.zeros(alpha.size, rows.dtype), np.zeros(beta.size, rows.dtype)
-    graph = _graph(structure)
+    graph, places = _graph(structure), _places(structure)
     for part in _parts(rows):
         now = rows[part]
         s, y, y_bar = _values(structure, now, parameters)
@@ -76,13 +76,14 @@ def vjp(
         _by_nodes(g, now)[outputs] = upstream[part].T
         count = np.uint64(now.shape[0])
         if beta_bar is None:
-            _graph_loops.backward(s, g, count, alpha, beta, graph, galpha, gbeta)
+            _graph_loops.backward(s, g, count, alpha, beta, graph, galpha, gbeta, places)
         else:
-            sums = (galpha, gbeta)
+            sums = (galpha, gbeta, places)
             _graph_surprisal.backward(y, y_bar, g, count, beta, beta_bar, graph, _floor(s), *sums)
         gx[part] = _by_nodes(g, now)[: structure.inputs].T
     galpha = _collected(galpha, structure.alpha_index, sizes[0])
-    gbeta = _collected(gbeta, structure.beta_index, sizes[1])
+    if places is None:
+        gbeta = _collected(gbeta, structure.beta_index, sizes[1])
     return _wrap(gx, x), _wrap(galpha, x), _wrap(gbeta, x)
 
 
@@ -140,8 +141,20 @@ def _by_nodes(flat: Array, rows: Array) -> Array:
 
 def _graph(structure: Any) -> tuple[Array, ...]:
     """The structure as unsigned integers."""
-    arrays = (*structure.excitatory, *structure.inhibitory)
-    return tuple(_read_only(a.view(f"u{a.dtype.itemsize}")) for a in arrays)
+    return tuple(map(_unsigned, (*structure.excitatory, *structure.inhibitory)))
+
+
+def _places(structure: Any) -> Array | None:
+    """Where the gradient of each edge's β belongs, if no two edges share one but they were moved.
+
+    (Shared ones are added up afterwards, in float64.)
+    """
+    index = structure.beta_index
+    return _unsigned(index) if structure.own_betas and index is not None else None
+
+
+def _unsigned(index: Array) -> Array:
+    return _read_only(index.view(f"u{index.dtype.itemsize}"))
 
 
 def _parts(rows: Array) -> list[slice]:
@@ -156,4 +169,5 @@ def _collected(gradients: Array, index: Array | None, size: int) -> Array:
     """Gradients of the distinct parameters."""
     if index is None:
         return gradients
-    return np.bincount(index, weights=gradients, minlength=size).astype(gradients.dtype)
+    sums = np.bincount(index, weights=gradients, minlength=size)
+    return sums.astype(gradients.dtype, copy=False)

@@ -95,6 +95,7 @@ def backward(
     graph: Any,
     galpha: Array,
     gbeta: Array,
+    places: Any,
 ) -> None:
     """Turn the gradients g of all nodes' values, by outputs alone, into those of the inputs.
 
@@ -105,6 +106,7 @@ def backward(
     rows, alpha, beta, graph
         As for `forward`.
     galpha, gbeta : arrays, one entry a neuron and an inhibitory edge, to which is added
+    places : None, or where in gbeta each inhibitory edge has its entry
     """
     strong, sources, weak, readings = graph
     one = s.dtype.type(1)
@@ -132,13 +134,13 @@ def backward(
                     y = s[node]
                     ratio = up * (value / fma(-b, y, one))
                     g[node] -= ratio * b
-                    gbeta[k] -= ratio * y
+                    gbeta[k if places is None else places[k]] -= ratio * y
             else:
                 if e1 - e0 + k1 - k0 > factors.size:
                     factors = np.empty(e1 - e0 + k1 - k0, s.dtype)
                     before = np.empty(e1 - e0 + k1 - k0, s.dtype)
                 galpha[i] += up * _products(s, rows, r, beta, graph, i, factors, before)
-                _pass_on(s, g, rows, r, beta, graph, i, up * a, factors, before, gbeta)
+                _pass_on(s, g, rows, r, beta, graph, i, up * a, factors, before, gbeta, places)
 
 
 @njit
@@ -173,6 +175,7 @@ def _pass_on(
     factors: Array,
     before: Array,
     gbeta: Array,
+    places: Any,
 ) -> None:
     """Add to the gradients of a neuron's inputs; `after` begins as its own times α."""
     strong, sources, weak, readings = graph
@@ -185,7 +188,7 @@ def _pass_on(
         others = after * before[n]
         y = s[node]
         g[node] -= others * b
-        gbeta[k] -= others * y
+        gbeta[k if places is None else places[k]] -= others * y
         after *= factors[n]
     for step in range(e1 - e0):
         n -= ONE
