@@ -5,8 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import reference.graph as slow
+import synann_core._graph_formulas as formulas
 from reference.differentiate import complex_step
-from synann_core.graph import GraphParameters
+from synann_core.graph import GraphParameters, SynapseGraph
 from tests.graphs import cases
 from tests.helpers import EPS, assert_close, assert_relative
 
@@ -160,3 +161,65 @@ def test_batch(branch, case):
 def _flat(gradients):
     gx, gparams = gradients
     return gx, *gparams
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_unsorted_edges_with_parameters_of_their_own(dtype, monkeypatch):
+    """Both branches agree, and parameters stand in the order given, wherever edges go."""
+    rng, inputs, neurons, edges = np.random.default_rng(5), 5, 60, 300
+    nodes = inputs + neurons
+    place = np.concatenate([np.arange(inputs), inputs + rng.permutation(neurons)])
+    targets = rng.integers(inputs, nodes, edges)
+    sources = (rng.random(edges) * targets).astype(int)
+    strong = np.arange(inputs, nodes), rng.integers(0, inputs, neurons)
+    beta, alpha = rng.random(edges), rng.uniform(0.5, 1, neurons)
+    compiled = SynapseGraph.from_arrays(
+        inputs,
+        neurons,
+        excitatory=tuple(place[a] for a in strong),
+        inhibitory=(place[targets], place[sources]),
+        beta=beta,
+        alpha=alpha,
+    ).compile()
+    np.testing.assert_array_equal(compiled.params.beta, beta)
+    x, grad = rng.random((11, inputs)).astype(dtype), rng.normal(size=(11, 1)).astype(dtype)
+    grad = np.broadcast_to(grad, (11, len(compiled.outputs)))
+
+    def everything():
+        results = []
+        for space in ("probability", "surprisal"):
+            results += [compiled(x, space=space), compiled.jvp(x, x, space=space)]
+            results += _flat(compiled.vjp(x, grad, space=space))
+        return results
+
+    monkeypatch.delenv("SYNANN_KERNELS", raising=False)
+    assert compiled.variant(x) == "numba"
+    got = everything()
+    monkeypatch.setenv("SYNANN_KERNELS", "off")
+    assert compiled.variant(x) == "array-api"
+    for a, b in zip(got, everything(), strict=True):
+        assert a.dtype == dtype
+        assert_close(a, b, 200 * EPS[dtype])
+    # One of them by central differences.
+    wide, step = x.astype(np.float64), 1e-6 * (np.arange(edges) == 3)
+    above, below = (
+        np.sum(grad * compiled(wide, GraphParameters(alpha, beta + way))) for way in (step, -step)
+    )
+    gbeta = got[4]
+    assert_close(gbeta[3], (above - below) / 2e-6, 1e-4, scale=np.abs(gbeta).max())
+
+
+def test_a_gradient_wrong_by_a_little_is_caught(monkeypatch):
+    monkeypatch.setenv("SYNANN_KERNELS", "off")
+    others = formulas._others
+    monkeypatch.setattr(formulas, "_others", lambda *given: 1.0005 * others(*given))
+    graph = SynapseGraph.from_arrays(
+        2, 1, excitatory=([2], [0]), inhibitory=([2, 2], [0, 1]), beta=[0.5, 0.25]
+    ).compile()
+    neurons = [([0], [(0, 0), (1, 1)], 0)]
+    x, grad = np.array([0.5, 0.75]), np.array([0.0, 0.0, 1.0])
+    want, _, _ = slow.vjp(neurons, x, *graph.params, grad)
+    with pytest.raises(AssertionError, match="entry"):
+        assert_close(graph.vjp(x, 1.0)[0], want, 1e-10)
+    monkeypatch.undo()
+    assert_close(graph.vjp(x, 1.0)[0], want, 1e-10)
