@@ -193,9 +193,10 @@ def show_update(y: np.ndarray, event: np.ndarray, names: list[str], sample: int)
     order = np.argsort(-np.abs(parts))
     rows = [("prior", "", prior)]
     rows += [(names[j], f"{y[sample, j]:.2f}", parts[j]) for j in order[:5]]
-    rows.append((f"all {len(names) - 5} others", "", parts[order[5:]].sum()))
+    rows.append(("all others", "", parts[order[5:]].sum()))
     rows.append(("posterior log-odds", "", total))
-    print(tabulate(rows, ("what", "finding", "log-odds"), floatfmt="+.3f"))
+    rows = [(what, finding, f"{value:+.3f}") for what, finding, value in rows]
+    print(tabulate(rows, ("what", "finding", "log-odds"), disable_numparse=True))
     print(f"the parts add up: error {abs(prior + parts.sum() - total):.1e}")
 
 
