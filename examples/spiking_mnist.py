@@ -31,6 +31,7 @@ from synann_core.optim import Adam
 from synann_core.spiking import LIF, Layer, SpikingNetwork, arctan
 
 DECAY, STEPS, HIDDEN = 0.95, 25, 1000
+SHOWN = 100  # hidden neurons in the raster
 MEAN_PIXEL = 0.13  # of the training images
 READOUTS = {"spike count": "count", "summed membrane": "membrane"}
 
@@ -87,14 +88,14 @@ def draw(network: SpikingNetwork, image: np.ndarray, truth: int, path: Path) -> 
     shown.imshow(image.reshape(side, side), cmap="gray_r")
     shown.set(xticks=[], yticks=[], title=f"a {truth}, shown for {STEPS} steps")
     raster = figure.add_subplot(grid[0, 1])
-    step, neuron = np.nonzero(hidden[0][:, 0])
-    raster.plot(step + 1, neuron, "|", color="#333333", markersize=2)
+    step, neuron = np.nonzero(hidden[0][:, 0, :SHOWN])
+    raster.plot(step + 1, neuron, "o", color="#333333", markersize=2)
     rate = 100 * hidden[0].mean()
     raster.set(
         ylabel="hidden neuron",
-        title=f"hidden spikes ({rate:.0f} % of neurons a step)",
+        title=f"spikes of {SHOWN} hidden neurons ({rate:.0f} % of all fire in a step)",
         xlim=(0.5, STEPS + 0.5),
-        ylim=(-1, hidden[0].shape[-1]),
+        ylim=(-1, SHOWN),
     )
     membranes = figure.add_subplot(grid[1, 1], sharex=raster)
     steps = np.arange(1, STEPS + 1)

@@ -57,8 +57,9 @@ def vjp(
     grads: tuple[Array | None, Array | None, tuple[Any, ...]],
     rule: Any,
     steps: int | None,
+    learned: bool,
 ) -> tuple[Array, dict[str, Array], tuple[Any, ...]]:
-    """`spiking._lif.vjp` for a complete state; parameters' gradients are (N,)."""
+    """`spiking._lif.vjp` for a complete state; parameters' gradients, if `learned`, are (N,)."""
     from ._lif_loops import backward
 
     keep_freed_memory()
@@ -75,7 +76,7 @@ def vjp(
     sums = np.zeros((-(-rows // _ROWS), 3, n), job.dtype)
     attached = not rule.detach_reset
     h = job.flat(potential, (job.steps, rows, n))
-    arguments = (*map(_read_only, job.arrays), *job.options, *surrogate, attached)
+    arguments = (*map(_read_only, job.arrays), *job.options, *surrogate, attached, learned)
     arguments += (*map(_read_only, (h, *stacked, *last)), gcurrents, gm, gs, gy, sums)
     job.over_rows(backward, arguments)
     names = ("decay", "threshold", "synaptic_decay")

@@ -62,18 +62,24 @@ def backward(
     currents: Array, m0: Array, s0: Array, y0: Array, decay: Array, threshold: Array,
     synaptic: Array, one: Any, gain: Any, rest: Any, reset_to: Any, subtract: Any, to_value: Any,
     subtract_now: Any, to_value_now: Any, at_least: Any, delayed: Any,
-    kind: int, width: Any, height: Any, attached: Any,
+    kind: int, width: Any, height: Any, attached: Any, learned: Any,
     potential: Array, gspikes: Array, gmembrane: Array, gm_last: Array, gy_last: Array,
     gs_last: Array, gcurrents: Array, gm_out: Array, gs_out: Array, gy_out: Array, sums: Array,
     b0: int, b1: int, part: int,
 ) -> None:  # fmt: skip
-    """Gradients; any of those given may be empty, and those of the current's state are if y0 is."""
+    """Gradients; any of those given may be empty, and those of the current's state are if y0 is.
+
+    Of the parameters only if they are `learned`. Many short loops: LLVM vectorises those over few
+    arrays, of which it can check at run time that they do not overlap.
+    """
     steps, _, n = potential.shape
     constant, synapse = gcurrents.shape[0] == 1, y0.size > 0
     zero = one - one
-    live = one if attached else zero
-    slope, m, r, s = np.empty((4, n), potential.dtype)
-    flow = np.empty((steps if synapse else 0, n), potential.dtype)
+    at_once = (subtract_now > zero) | (to_value_now > zero)
+    keeps = to_value == zero  # the membrane goes on through a reset
+    before = learned | at_once | (not keeps)  # whether spikes and membrane before a step count
+    gu, gh, m, r, s = np.empty((5, n), potential.dtype)
+    flow = np.empty((steps if synapse and learned else 0, n), potential.dtype)
     gdecay, gthreshold, gsynaptic = sums[part, 0], sums[part, 1], sums[part, 2]
     for b in range(b0, b1):
         gm, gs = gm_out[b], gs_out[b]
@@ -87,7 +93,7 @@ def backward(
             gy_out[b][:] = zero
             if gy_last.size > 0:
                 gy_out[b][:] = gy_last[b]
-            for t in range(steps):  # flow[t] is the current before step t
+            for t in range(flow.shape[0]):  # flow[t] is the current before step t
                 for i in range(n):
                     flow[t, i] = (
                         y0[b, i]
@@ -96,57 +102,80 @@ def backward(
                     )
         if constant:
             gcurrents[0, b][:] = zero
-        _fired(potential[steps - 1, b], threshold, at_least, one, s)
+        if before:
+            _fired(potential[steps - 1, b], threshold, at_least, one, s)
         for t in range(steps - 1, -1, -1):
             h = potential[t, b]
-            if t > 0:
-                _fired(potential[t - 1, b], threshold, at_least, one, r)
-                for i in range(n):
-                    now = to_value_now * r[i]
-                    m[i] = (
-                        (one - now) * potential[t - 1, b, i]
-                        - r[i] * (subtract_now * threshold[i])
-                        + reset_to * now
-                    )
-            else:
-                r[:], m[:] = s0[b], m0[b]
-            _slope(h, threshold, kind, width, height, one, slope)
+            if before:
+                if t > 0:
+                    past = potential[t - 1, b]
+                    _fired(past, threshold, at_least, one, r)
+                    for i in range(n):
+                        now = to_value_now * r[i]
+                        m[i] = (one - now) * past[i] - r[i] * (subtract_now * threshold[i])
+                        m[i] += reset_to * now
+                else:
+                    r[:], m[:] = s0[b], m0[b]
+            _slope(h, threshold, kind, one / width, height, one, gu)
             if gmembrane.size > 0:
-                for i in range(n):
-                    gm[i] += gmembrane[t, b, i]
+                _add(gm, gmembrane[t, b])
             if gspikes.size > 0 and not delayed:
-                for i in range(n):
-                    gs[i] += gspikes[t, b, i]
+                _add(gs, gspikes[t, b])
             elif gspikes.size > 0 and t + 1 < steps:
+                _add(gs, gspikes[t + 1, b])
+            if at_once:
+                if attached:
+                    for i in range(n):
+                        through = to_value_now * (reset_to - h[i]) - subtract_now * threshold[i]
+                        gs[i] += gm[i] * through
+                if learned:
+                    for i in range(n):
+                        gthreshold[i] -= subtract_now * gm[i] * s[i]
                 for i in range(n):
-                    gs[i] += gspikes[t + 1, b, i]
+                    gm[i] *= one - to_value_now * s[i]
             for i in range(n):
-                th, now = threshold[i], to_value_now * s[i]
-                through = to_value_now * (reset_to - h[i]) - subtract_now * th
-                gu = (gs[i] + live * (gm[i] * through)) * slope[i]
-                gh = gm[i] * (one - now) + gu
-                base = (one - to_value * r[i]) * m[i] + reset_to * (to_value * r[i])
-                gdecay[i] += gh * (base - rest)
-                gthreshold[i] -= gu + subtract_now * gm[i] * s[i] + subtract * gh * r[i]
-                later = decay[i] * gh
-                gs[i] = live * (later * (to_value * (reset_to - m[i])) - gh * (subtract * th))
-                gm[i] = (one - to_value * r[i]) * later
-                slope[i] = gain * gh  # from here on the gradient of the current
+                gu[i] *= gs[i]
+                gh[i] = gm[i] + gu[i]
+                gm[i] = decay[i] * gh[i]
+            if learned:
+                for i in range(n):
+                    gthreshold[i] -= gu[i] + subtract * gh[i] * r[i]
+                for i in range(n):
+                    base = (one - to_value * r[i]) * m[i] + reset_to * (to_value * r[i])
+                    gdecay[i] += gh[i] * (base - rest)
+            gs[:] = zero
+            if attached:
+                for i in range(n):
+                    gs[i] = gm[i] * (to_value * (reset_to - m[i])) if not keeps else zero
+                for i in range(n):
+                    gs[i] -= gh[i] * (subtract * threshold[i])
+            if not keeps:
+                for i in range(n):
+                    gm[i] *= one - to_value * r[i]
+            for i in range(n):
+                gh[i] *= gain  # from here on the gradient of the current
             if synapse:
                 gy = gy_out[b]
+                _add(gh, gy)
+                if learned:
+                    for i in range(n):
+                        gsynaptic[i] += gh[i] * flow[t, i]
                 for i in range(n):
-                    slope[i] += gy[i]
-                    gsynaptic[i] += slope[i] * flow[t, i]
-                    gy[i] = synaptic[i] * slope[i]
+                    gy[i] = synaptic[i] * gh[i]
             if constant:
-                for i in range(n):
-                    gcurrents[0, b, i] += slope[i]
+                _add(gcurrents[0, b], gh)
             else:
-                gcurrents[t, b][:] = slope
-            s[:] = r
+                gcurrents[t, b][:] = gh
+            if before:
+                s[:] = r
         if gspikes.size > 0 and delayed:
-            for i in range(n):
-                gs[i] += gspikes[0, b, i]
+            _add(gs, gspikes[0, b])
+
+
+@njit
+def _add(total: Array, a: Array) -> None:
+    for i in range(total.shape[0]):
+        total[i] += a[i]
 
 
 @njit
@@ -159,33 +188,33 @@ def _fired(h: Array, threshold: Array, at_least: Any, one: Any, out: Array) -> N
 
 @njit
 def _slope(
-    h: Array, threshold: Array, kind: int, width: Any, height: Any, one: Any, out: Array
+    h: Array, threshold: Array, kind: int, narrow: Any, height: Any, one: Any, out: Array
 ) -> None:
-    """The surrogate, as `spiking.surrogates` has it."""
+    """The surrogate, as `spiking.surrogates` has it; `narrow` is 1/width."""
     n, zero = h.shape[0], one - one
     two = one + one
     if kind == 0:
         for i in range(n):
-            root = one + abs((h[i] - threshold[i]) / width)
+            root = one + abs((h[i] - threshold[i]) * narrow)
             out[i] = height / (root * root)
     elif kind == 1:
         for i in range(n):
-            z = (h[i] - threshold[i]) / width
+            z = (h[i] - threshold[i]) * narrow
             out[i] = height / (one + z * z)
     elif kind == 2:
         for i in range(n):
-            e = np.exp(-abs((h[i] - threshold[i]) / width))
+            e = np.exp(-abs((h[i] - threshold[i]) * narrow))
             root = one + e
             out[i] = (two * two * height) * e / (root * root)
     elif kind == 3:
         for i in range(n):
-            out[i] = height * max(one - abs((h[i] - threshold[i]) / width), zero)
+            out[i] = height * max(one - abs((h[i] - threshold[i]) * narrow), zero)
     elif kind == 4:
         for i in range(n):
-            out[i] = height if abs((h[i] - threshold[i]) / width) <= one else zero
+            out[i] = height if abs((h[i] - threshold[i]) * narrow) <= one else zero
     elif kind == 5:
         for i in range(n):
-            z = (h[i] - threshold[i]) / width
+            z = (h[i] - threshold[i]) * narrow
             out[i] = height * np.exp(-(z * z) / two)
     else:
         for i in range(n):

@@ -27,7 +27,7 @@ LEARNED = ("decay", "threshold", "synaptic_decay")
 
 
 def initial_weights(in_features: int, layers: tuple[Any, ...], seed: int) -> dict[str, Any]:
-    """Linear layers as in torch, β from `initial_beta`, what neurons learn as the neurons have it."""
+    """Linear layers as in torch, β from `initial_beta`, the neurons' own numbers."""
     rng = np.random.default_rng(seed)
     weights: dict[str, Any] = {}
     for k, layer in enumerate(layers):
@@ -99,10 +99,12 @@ def backward(
         layer = layers[k]
         x, params, state, currents, potential, _, times, transmission = traces.pop()
         grads = (gspikes, gmembrane, (None,) * 4)
+        learned = (*layer.learn, *(("recurrent",) if layer.recurrent else ()))
+        options = {"rule": layer.neuron.rule, "steps": times, "xp": xp}
         gcurrents, gparams, _ = _lif.vjp(
-            params, state, currents, potential, grads, rule=layer.neuron.rule, steps=times, xp=xp
+            params, state, currents, potential, grads, **options, learned=bool(learned)
         )
-        for name in (*layer.learn, *(("recurrent",) if layer.recurrent else ())):
+        for name in learned:
             g = gparams[name]
             extra = tuple(range(g.ndim - weights[f"{k}.{name}"].ndim))
             gradients[f"{k}.{name}"] = xp.sum(g, axis=extra) if extra else g

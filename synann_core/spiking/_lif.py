@@ -69,12 +69,13 @@ def vjp(
     rule: Rule,
     steps: int | None,
     xp: Namespace,
+    learned: bool = True,
 ) -> tuple[Array, dict[str, Array], Carry]:
     """Gradients of the currents, the parameters and the initial state.
 
     `grads` are those of spikes, membranes and the last state; None stands for 0. Without α only the
     shape of `currents` counts. Parameters' gradients have the shape of the state or, from compiled
-    code, are summed to one a neuron.
+    code, are summed to one a neuron; unless they are `learned`, they need not be right.
     """
     from . import _lif_adjoint  # which builds on this module
 
@@ -83,7 +84,9 @@ def vjp(
         from .._kernels import _lif
 
         full = complete(params, state, rule, xp)
-        gcurrents, gparams, gstate = _lif.vjp(params, full, currents, potential, grads, rule, steps)
+        gcurrents, gparams, gstate = _lif.vjp(
+            params, full, currents, potential, grads, rule, steps, learned
+        )
     else:
         gcurrents, gparams, gstate = runner(_lif_adjoint.backward, xp)(
             params, state, currents, potential, grads, rule=rule, steps=steps, xp=xp
