@@ -11,7 +11,7 @@ import synann_core as syn
 from synann_core.export import save_c, save_c_learner
 from synann_core.graph import GraphParameters, SynapseGraph
 from tests.export_models import call, compiled, fitted, random_graph, rows
-from tests.helpers import assert_close, spread
+from tests.helpers import assert_close, assert_relative, spread
 
 
 @pytest.mark.parametrize("layer", ["synapse", "dense", "none"])
@@ -30,17 +30,32 @@ def test_networks(layer, gate, dtype, tmp_path):
     np.testing.assert_array_equal(np.array(chosen)[clear], want.argmax(axis=1)[clear])
 
 
-def test_many_equal_inputs_do_not_drift(tmp_path):
-    """784 equal inputs of the synapse, each of which is rounded the same way."""
-    model = syn.SynaMLP(2, 784, 2, seed=1)
-    model.weights["hidden.weight"][:] = 0.0
-    model.weights["hidden.bias"][:] = 0.3
-    model.weights["synapse.beta_logit"][:] = -3.7
-    model.weights["norm2.running_mean"][:] = -20.0
-    save_c(model, tmp_path / "wide.c", name="wide")
+def test_every_strength_keeps_its_accuracy(tmp_path):
+    """Logits that are the sums of 200 equal log(1 − βy), for β from 1e-9 to close to 1."""
+    n = 200
+    model = syn.SynaMLP(2, n, n)
+    model.weights["hidden.bias"][:] = 40.0  # y = 1, whose logarithm is 0
+    beta = np.concatenate([np.geomspace(1e-9, 0.5, n // 2), 1.0 - np.geomspace(1e-6, 0.5, n // 2)])
+    model.weights["synapse.beta_logit"][:] = syn.logit(beta)[:, None]
+    model.weights["output.weight"] = np.eye(n)
+    model.weights["output.bias"][:] = 0.0
+    model.weights = {name: weight.astype(np.float32) for name, weight in model.weights.items()}
+    save_c(model, tmp_path / "net.c", name="net")
     x = np.zeros((1, 2), np.float32)
+    got = rows(compiled(tmp_path / "net.c").net_logits, x, n)
+    # β itself is rounded to float32, which near 1 is all that is lost.
+    strengths = syn.expit(model.weights["synapse.beta_logit"][:, 0]).astype(np.float64)
+    assert_relative(got[0], n * np.log1p(-strengths) / 1.00001**0.5, 5e-7)
+
+
+def test_many_equal_terms_do_not_drift(tmp_path):
+    """2000 equal inputs, whose products are each rounded the same way."""
+    model = syn.SynaMLP(2000, 3, 2, layer="none")
+    model.weights["hidden.weight"][:] = np.array([[1e-3], [1.1e-3], [1.7e-3]])
+    save_c(model, tmp_path / "wide.c", name="wide")
+    x = np.full((1, 2000), 0.7, np.float32)
     got = rows(compiled(tmp_path / "wide.c").wide_logits, x, 2)
-    assert_close(got, model.decision_function(x.astype(float)), 1e-6)
+    assert_close(got, model.decision_function(x.astype(float)), 3e-7)
 
 
 def test_a_file_has_no_heap_and_no_library(tmp_path):
@@ -163,7 +178,7 @@ def test_a_name_that_c_lacks_is_refused(name, tmp_path):
 
 
 def large():
-    edges = np.full(100_001, 1), np.zeros(100_001, int)
+    edges = np.full(20_001, 1), np.zeros(20_001, int)
     return SynapseGraph.from_arrays(1, 1, inhibitory=edges)
 
 
@@ -180,7 +195,7 @@ def broken(key, value):
         (lambda p: save_c(fitted(hidden=3)[0], p, space="surprisal"), ValueError, "`space`"),
         (lambda p: save_c(SynapseGraph(), p, space="log"), ValueError, "`space`"),
         (lambda p: save_c(SynapseGraph(), p, params=([], [1.0])), ValueError, "`beta`"),
-        (lambda p: save_c(large(), p), ValueError, "`model`.*100000 synapses"),
+        (lambda p: save_c(large(), p), ValueError, "`model`.*20000 synapses"),
         (lambda p: save_c({}, p), TypeError, "`model`"),
         (lambda p: save_c(broken("output.bias", np.nan), p), ValueError, "`model`.*finite"),
         (lambda p: save_c(broken("output.bias", 1e39), p), ValueError, "`model`.*float32"),

@@ -10,7 +10,7 @@ from ..graph import CompiledGraph
 from ._c_text import literal, source
 from ._checks import parameters
 
-_MOST_SYNAPSES = 100_000  # of a function that a compiler takes some seconds for
+_MOST_SYNAPSES = 20_000  # gcc took half a minute for 80,000 of them in one function
 
 
 def graph_source(

@@ -67,7 +67,7 @@ def save_c(
         If `model` is neither, or if a SynaMLP comes with `params`.
     ValueError
         If an option is unknown, a SynaMLP asked for in surprisal space (its inputs are features), a
-        weight not finite in `dtype`, or a graph has more than 100,000 synapses.
+        weight not finite in `dtype`, or a graph has more than 20,000 synapses.
 
     Examples
     --------
