@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._lib import _threads
 from .._lib._blocks import keep_freed_memory
 from ..surprisal import surprisal_floor
 from ._cpu import _contiguous, _read_only, _wrap
@@ -16,6 +17,7 @@ from ._cpu import _contiguous, _read_only, _wrap
 Array = Any
 
 _ROWS = 8  # to a pass: of float64, a cache line for each node
+_PART = 1 << 18  # parameters that a thread moves at a time
 
 
 class Strengths(NamedTuple):
@@ -68,7 +70,7 @@ def vjp(
     alpha, beta, beta_bar = parameters
     gx = np.empty_like(rows)
     galpha, gbeta = np.zeros(alpha.size, rows.dtype), np.zeros(beta.size, rows.dtype)
-    graph, places = _graph(structure), _places(structure)
+    graph = _graph(structure)
     for part in _parts(rows):
         now = rows[part]
         s, y, y_bar = _values(structure, now, parameters)
@@ -76,13 +78,15 @@ def vjp(
         _by_nodes(g, now)[outputs] = upstream[part].T
         count = np.uint64(now.shape[0])
         if beta_bar is None:
-            _graph_loops.backward(s, g, count, alpha, beta, graph, galpha, gbeta, places)
+            _graph_loops.backward(s, g, count, alpha, beta, graph, galpha, gbeta)
         else:
-            sums = (galpha, gbeta, places)
+            sums = (galpha, gbeta)
             _graph_surprisal.backward(y, y_bar, g, count, beta, beta_bar, graph, _floor(s), *sums)
         gx[part] = _by_nodes(g, now)[: structure.inputs].T
     galpha = _collected(galpha, structure.alpha_index, sizes[0])
-    if places is None:
+    if structure.own_betas and structure.beta_index is not None:
+        gbeta = _moved(gbeta, structure.beta_index)
+    else:
         gbeta = _collected(gbeta, structure.beta_index, sizes[1])
     return _wrap(gx, x), _wrap(galpha, x), _wrap(gbeta, x)
 
@@ -144,13 +148,19 @@ def _graph(structure: Any) -> tuple[Array, ...]:
     return tuple(map(_unsigned, (*structure.excitatory, *structure.inhibitory)))
 
 
-def _places(structure: Any) -> Array | None:
-    """Where the gradient of each edge's β belongs, if no two edges share one but they were moved.
+def _moved(values: Array, index: Array) -> Array:
+    """Each value where its parameter stands; none is shared.
 
-    (Shared ones are added up afterwards, in float64.)
+    A pass of its own: random writes between the random reads of the loops took twice as long.
     """
-    index = structure.beta_index
-    return _unsigned(index) if structure.own_betas and index is not None else None
+    from ._graph_loops import move
+
+    out = np.empty_like(values)
+    parts = range(0, values.size, _PART)
+    arguments = (_read_only(values), _unsigned(index), out)
+    ranges = [(np.uint64(k), np.uint64(min(k + _PART, values.size))) for k in parts]
+    _threads.run(move, [(*arguments, *part) for part in ranges], _threads.thread_count())
+    return out
 
 
 def _unsigned(index: Array) -> Array:

@@ -95,7 +95,6 @@ def backward(
     graph: Any,
     galpha: Array,
     gbeta: Array,
-    places: Any,
 ) -> None:
     """Turn the gradients g of all nodes' values, by outputs alone, into those of the inputs.
 
@@ -106,7 +105,6 @@ def backward(
     rows, alpha, beta, graph
         As for `forward`.
     galpha, gbeta : arrays, one entry a neuron and an inhibitory edge, to which is added
-    places : None, or where in gbeta each inhibitory edge has its entry
     """
     strong, sources, weak, readings = graph
     one = s.dtype.type(1)
@@ -134,13 +132,13 @@ def backward(
                     y = s[node]
                     ratio = up * (value / fma(-b, y, one))
                     g[node] -= ratio * b
-                    gbeta[k if places is None else places[k]] -= ratio * y
+                    gbeta[k] -= ratio * y
             else:
                 if e1 - e0 + k1 - k0 > factors.size:
                     factors = np.empty(e1 - e0 + k1 - k0, s.dtype)
                     before = np.empty(e1 - e0 + k1 - k0, s.dtype)
                 galpha[i] += up * _products(s, rows, r, beta, graph, i, factors, before)
-                _pass_on(s, g, rows, r, beta, graph, i, up * a, factors, before, gbeta, places)
+                _pass_on(s, g, rows, r, beta, graph, i, up * a, factors, before, gbeta)
 
 
 @njit
@@ -175,7 +173,6 @@ def _pass_on(
     factors: Array,
     before: Array,
     gbeta: Array,
-    places: Any,
 ) -> None:
     """Add to the gradients of a neuron's inputs; `after` begins as its own times α."""
     strong, sources, weak, readings = graph
@@ -188,7 +185,7 @@ def _pass_on(
         others = after * before[n]
         y = s[node]
         g[node] -= others * b
-        gbeta[k if places is None else places[k]] -= others * y
+        gbeta[k] -= others * y
         after *= factors[n]
     for step in range(e1 - e0):
         n -= ONE
@@ -242,3 +239,10 @@ def tangents(
                 slope = fma(slope, p, product * d)
                 product *= p
             ds[first + i * rows + r] = alpha[i] * slope + dalpha[i] * product
+
+
+@njit
+def move(values: Array, places: Array, out: Array, start: Any, stop: Any) -> None:
+    """Write ``values[k]`` to ``out[places[k]]`` for start ≤ k < stop; no place twice."""
+    for k in range(start, stop):
+        out[places[k]] = values[k]

@@ -87,7 +87,6 @@ def backward(
     floor: Any,
     gtheta: Array,
     ggamma: Array,
-    places: Any,
 ) -> None:
     """Turn the gradients h of all nodes' surprisals into those of the inputs; see `_graph_loops`.
 
@@ -108,7 +107,7 @@ def backward(
                 f = floor if f < floor else f
                 through = up * (y[node] * beta[k] / f)
                 h[node] -= through
-                ggamma[k if places is None else places[k]] -= through
+                ggamma[k] -= through
 
 
 @njit
