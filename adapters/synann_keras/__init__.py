@@ -12,6 +12,7 @@ except ImportError as error:
         'pip install "synann[keras,jax]"'
     ) from error
 
+from .convert import to_core
 from .initializers import InitialBetaLogit, InitialMixingLogit
 from .layer import Synapse
 from .models import syna_cnn, syna_mlp
@@ -26,4 +27,5 @@ __all__ = [
     "Synapse",
     "syna_cnn",
     "syna_mlp",
+    "to_core",
 ]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+
+from ._write import write_whole
 
 FilePath = str | os.PathLike[str]
 Tensors = dict[str, np.ndarray[Any, Any]]
@@ -20,17 +20,7 @@ Tensors = dict[str, np.ndarray[Any, Any]]
 def write_tensors(path: FilePath, tensors: Tensors, metadata: dict[str, str]) -> None:
     """Write a safetensors file; `path` holds either its old content or the whole new one."""
     data = save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata=metadata)
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # or a crash soon after could leave the new name empty
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(path, data)
 
 
 def read_tensors(path: FilePath) -> tuple[Tensors, dict[str, str]]:
