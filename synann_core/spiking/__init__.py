@@ -1,17 +1,34 @@
 """Spiking systems on any array library: neurons, surrogate gradients, networks, codes, plasticity.
 
-Arrays are time-first: (steps, batch, neurons).
+Arrays are time-first: (steps, batch, neurons). The modules `eprop`, `random` and `spikeprop` keep
+their functions to themselves.
 """
 
+from . import eprop, random, spikeprop
+from .contrast import (
+    contrast_decode,
+    delta_encode,
+    moving_window_encode,
+    step_forward_encode,
+    temporal_contrast_encode,
+)
+from .deconvolution import bsa_encode, convolution_decode, hsa_encode
+from .events import Events, counts_to_events, event_camera, event_camera_decode, events_to_counts
+from .latency import first_spike_times, latency_decode, latency_encode, latency_times
 from .network import Layer, SpikingNetwork
 from .neurons import LIF, Gradients, Record, State
-from .presets import (
-    decay_factor,
-    leaky_integrator,
-    norse_lif,
-    snntorch_leaky,
-    snntorch_synaptic,
+from .populations import (
+    population_decode,
+    population_encode,
+    population_response,
+    rank_order_activation,
+    rank_order_decode,
+    rank_order_encode,
 )
+from .presets import decay_factor, leaky_integrator, norse_lif, snntorch_leaky, snntorch_synaptic
+from .rate import deterministic_rate_encode, rate_decode, rate_encode
+from .reward import RewardSTDP
+from .stdp import STDP
 from .surrogates import (
     Surrogate,
     arctan,
@@ -26,23 +43,54 @@ from .surrogates import (
 
 __all__ = [
     "LIF",
+    "STDP",
+    "Events",
     "Gradients",
     "Layer",
     "Record",
+    "RewardSTDP",
     "SpikingNetwork",
     "State",
     "Surrogate",
     "arctan",
     "boxcar",
+    "bsa_encode",
+    "contrast_decode",
+    "convolution_decode",
+    "counts_to_events",
     "decay_factor",
+    "delta_encode",
+    "deterministic_rate_encode",
+    "eprop",
+    "event_camera",
+    "event_camera_decode",
+    "events_to_counts",
     "fast_sigmoid",
+    "first_spike_times",
     "gaussian",
+    "hsa_encode",
+    "latency_decode",
+    "latency_encode",
+    "latency_times",
     "leaky_integrator",
+    "moving_window_encode",
     "norse_lif",
+    "population_decode",
+    "population_encode",
+    "population_response",
+    "random",
+    "rank_order_activation",
+    "rank_order_decode",
+    "rank_order_encode",
+    "rate_decode",
+    "rate_encode",
     "sigmoid",
     "snntorch_leaky",
     "snntorch_synaptic",
+    "spikeprop",
+    "step_forward_encode",
     "straight_through",
     "superspike",
+    "temporal_contrast_encode",
     "triangle",
 ]
