@@ -25,7 +25,10 @@ from synann_core.spiking import (
 from tests.helpers import assert_close
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # Norse still uses torch.jit.script
+    # Norse uses torch.jit.script, and registers its tuples with torch's trees a second time: with
+    # the compiled ones once those are imported, which is then here and not in another test.
+    warnings.simplefilter("ignore")
+    import torch.utils._cxx_pytree
     from norse.torch.functional import lif as norse
     from norse.torch.functional.leaky_integrator import LIParameters, LIState, li_feed_forward_step
 
