@@ -13,7 +13,7 @@ import numpy as np
 
 from synann_core.optim import Adam
 from synann_core.spiking import LIF, Layer, SpikingNetwork, arctan
-from synann_core.spiking.network import _train
+from synann_core.spiking._layers import train
 
 from .common import SMOKE, Call, Prepared, require, without_kernels
 
@@ -44,7 +44,7 @@ def ours(batch: int = BATCH, hidden: int = HIDDEN) -> Call:
 
     def call() -> Any:
         nonlocal weights, state
-        value, _, weights, state = _train(weights, state, x, target, RATE, **options)
+        value, _, weights, state = train(weights, state, x, target, RATE, **options)
         return value
 
     return call

@@ -16,7 +16,7 @@ from .deconvolution import bsa_encode, convolution_decode, hsa_encode
 from .events import Events, counts_to_events, event_camera, event_camera_decode, events_to_counts
 from .latency import first_spike_times, latency_decode, latency_encode, latency_times
 from .network import Layer, SpikingNetwork
-from .neurons import LIF, Gradients, Record, State
+from .neurons import LIF
 from .populations import (
     population_decode,
     population_encode,
@@ -27,6 +27,7 @@ from .populations import (
 )
 from .presets import decay_factor, leaky_integrator, norse_lif, snntorch_leaky, snntorch_synaptic
 from .rate import deterministic_rate_encode, rate_decode, rate_encode
+from .records import Gradients, Record, State
 from .reward import RewardSTDP
 from .stdp import STDP
 from .surrogates import (

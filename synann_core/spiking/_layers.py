@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from array_api_compat import device
 
+from .. import optim
 from .._lib._arguments import Array, Namespace
 from .._network import _beta
 from .._training import like
 from ..learning import initial_beta
 from ..odds import logit
 from ..transmission import _log_transmission, _log_transmission_vjp
-from . import _lif
+from . import _lif, _losses
 
 Arrays = dict[str, Array]
 Trace = tuple[Any, ...]  # inputs, parameters and state of the neurons, currents, potentials, spikes
@@ -113,6 +114,46 @@ def backward(
         gx = _currents_vjp(weights, k, layer, inputs, transmission, rows, gradients, xp)
         gspikes, gmembrane = (None if gx is None else xp.reshape(gx, x.shape)), None
     return gradients
+
+
+def value_and_gradients(
+    weights: Arrays,
+    x: Array,
+    target: Array,
+    *,
+    layers: tuple[Any, ...],
+    steps: int,
+    loss: str,
+    xp: Namespace,
+) -> tuple[Array, Array, Array, Arrays]:
+    """Mean loss, last spikes and membranes, gradients."""
+    traces = forward(weights, x, layers=layers, steps=steps, xp=xp)
+    spikes, membrane = output(traces[-1], layers[-1], xp)
+    value, gspikes, gmembrane = _losses.loss(loss, spikes, membrane, target, xp)
+    gradients = backward(weights, traces, gspikes, gmembrane, layers=layers, xp=xp)
+    return value, spikes, membrane, gradients
+
+
+def train(
+    weights: Arrays,
+    state: dict[str, Any],
+    x: Array,
+    target: Array,
+    rate: Any,
+    *,
+    optimizer: optim.SGD | optim.Adam,
+    layers: tuple[Any, ...],
+    steps: int,
+    loss: str,
+    xp: Namespace,
+) -> tuple[Array, Array, Arrays, dict[str, Any]]:
+    """One step: loss, scores, new weights, new optimizer state."""
+    value, spikes, membrane, gradients = value_and_gradients(
+        weights, x, target, layers=layers, steps=steps, loss=loss, xp=xp
+    )
+    new, state = optimizer.update(weights, gradients, state, rate)
+    scores = _losses.scores("membrane", spikes, membrane, xp)
+    return value, scores, kept_in_range(new, xp), state
 
 
 def kept_in_range(weights: Arrays, xp: Namespace) -> Arrays:

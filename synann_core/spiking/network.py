@@ -209,7 +209,7 @@ class SpikingNetwork:
         xp = self._check_inputs(X)
         target = like(np.eye(self.classes)[self._labels(X, y)], X, xp)
         with silence(xp):
-            loss, _, _, gradients = runner(_value_and_gradients, xp)(
+            loss, _, _, gradients = runner(_layers.value_and_gradients, xp)(
                 self._weights_like(X), X, target, **self._options(xp)
             )
         return loss, gradients
@@ -269,7 +269,7 @@ class SpikingNetwork:
         rng = as_generator(rng)
         weights = self._weights_like(X)
         state = optimizer.init(weights)
-        step = runner(_train, xp)
+        step = runner(_layers.train, xp)
         one_hot, samples, axis = np.eye(self.classes), labels.size, X.ndim - 2
         history: History = {}
         for _ in range(epochs):
@@ -361,43 +361,3 @@ class SpikingNetwork:
 
 
 _CHUNK = 512  # samples at a time where nothing is learned
-
-
-def _value_and_gradients(
-    weights: dict[str, Array],
-    x: Array,
-    target: Array,
-    *,
-    layers: tuple[Layer, ...],
-    steps: int,
-    loss: str,
-    xp: Namespace,
-) -> tuple[Array, Array, Array, dict[str, Array]]:
-    """Mean loss, last spikes and membranes, gradients."""
-    traces = _layers.forward(weights, x, layers=layers, steps=steps, xp=xp)
-    spikes, membrane = _layers.output(traces[-1], layers[-1], xp)
-    value, gspikes, gmembrane = _losses.loss(loss, spikes, membrane, target, xp)
-    gradients = _layers.backward(weights, traces, gspikes, gmembrane, layers=layers, xp=xp)
-    return value, spikes, membrane, gradients
-
-
-def _train(
-    weights: dict[str, Array],
-    state: dict[str, Any],
-    x: Array,
-    target: Array,
-    rate: Any,
-    *,
-    optimizer: optim.SGD | optim.Adam,
-    layers: tuple[Layer, ...],
-    steps: int,
-    loss: str,
-    xp: Namespace,
-) -> tuple[Array, Array, dict[str, Array], dict[str, Any]]:
-    """One step: loss, scores, new weights, new optimizer state."""
-    value, spikes, membrane, gradients = _value_and_gradients(
-        weights, x, target, layers=layers, steps=steps, loss=loss, xp=xp
-    )
-    new, state = optimizer.update(weights, gradients, state, rate)
-    scores = _losses.scores("membrane", spikes, membrane, xp)
-    return value, scores, _layers.kept_in_range(new, xp), state

@@ -5,82 +5,19 @@ from __future__ import annotations
 import math
 import numbers
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from .._lib._arguments import Array, Call, Namespace, Shape, is_number, silence, sum_to_shape
+from .._lib._arguments import Array, Call, Shape, is_number, silence, sum_to_shape
 from .._lib._checks import check_int, check_option
 from . import _lif
+from .records import PARAMETERS, Gradients, Record, State, as_dtype, params_of
 from .surrogates import Surrogate, fast_sigmoid
 
-__all__ = ["LIF", "Gradients", "Record", "State"]
+__all__ = ["LIF"]
 
 ORDERS = ("article", "snntorch", "immediate")
 RESETS = ("subtract", "zero", "none")
 TESTS = (">", ">=")
-_PARAMETERS = ("decay", "threshold", "synaptic_decay", "recurrent")
-
-
-class State(NamedTuple):
-    """What a neuron remembers between two steps; None where it has no such state.
-
-    Attributes
-    ----------
-    membrane : array, shape (..., N)
-    current : array or None
-        Synaptic current y, of neurons with a `synaptic_decay`.
-    spikes : array or None
-        Last spikes; None stands for those that the membrane tells (delayed orders) or for none
-        ("immediate"). With an adaptive threshold the membrane does not tell them: pass them on.
-    adaptation : array or None
-        What raises the threshold, of neurons with an `adaptation`.
-    """
-
-    membrane: Array
-    current: Array | None = None
-    spikes: Array | None = None
-    adaptation: Array | None = None
-
-
-class Gradients(NamedTuple):
-    """What `LIF.vjp` returns, each in the shape and dtype of what it is the gradient of."""
-
-    currents: Array
-    decay: Array
-    threshold: Array | None
-    synaptic_decay: Array | None
-    recurrent: Array | None
-    state: State
-
-
-@dataclass(frozen=True, eq=False)
-class Record:
-    """What a run keeps for its backward pass: one array of potentials, (T, ..., N).
-
-    Attributes
-    ----------
-    membrane : array, shape (T, ..., N)
-        After each step. In the delayed orders it is the array that is kept, with no copy.
-    state : State
-        After the last step: give it to the next `run`, or gradients to `vjp`.
-    """
-
-    state: State
-    _potential: Array = field(repr=False)
-    _spikes: Array | None = field(repr=False)  # what `run` returned, where the membrane needs it
-    _initial: State = field(repr=False)
-    _currents: Array = field(repr=False)
-    _steps: int | None = field(repr=False)
-    _call: Call = field(repr=False)
-    _rule: _lif.Rule = field(repr=False)
-
-    @property
-    def membrane(self) -> Array:
-        """Membranes after each step."""
-        call, result = self._call, self._potential
-        if self._spikes is not None:
-            params = _params(call)
-            result = _lif.membrane(result, self._spikes, params, self._rule, call.xp)
-        return _as(result, call.dtype, call.xp)
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,17 +188,17 @@ class LIF:
             If there is no step, or if the shapes do not fit.
         """
         call, initial = self.checked(currents, state, steps)
-        rule, params = self.rule, _params(call)
+        rule, params = self.rule, params_of(call)
         with silence(call.xp):
             spikes, potential, final = _lif.run(
                 params, initial, call["currents"], rule=rule, steps=steps, xp=call.xp
             )
-        after = State(*(None if a is None else _as(a, call.dtype, call.xp) for a in final))
+        after = State(*(None if a is None else as_dtype(a, call.dtype, call.xp) for a in final))
         # With a synaptic current, the inputs tell it again; else only their shape counts.
         kept = spikes if rule.immediate else None
         start = State(*initial)
         record = Record(after, potential, kept, start, call["currents"], steps, call, rule)
-        return _as(spikes, call.dtype, call.xp), record
+        return as_dtype(spikes, call.dtype, call.xp), record
 
     def vjp(
         self,
@@ -312,7 +249,7 @@ class LIF:
         gfinal = _upstream_state(call, state, record.state)
         with silence(call.xp):
             gcurrents, gparams, gstate = _lif.vjp(
-                _params(call),
+                params_of(call),
                 tuple(record._initial),
                 record._currents,
                 record._potential,
@@ -323,18 +260,18 @@ class LIF:
             )
         results = {"currents": gcurrents, **gparams}
         values = {
-            name: _as(sum_to_shape(g, call.shape(name), call.xp), call._dtypes[name], call.xp)
+            name: as_dtype(sum_to_shape(g, call.shape(name), call.xp), call._dtypes[name], call.xp)
             for name, g in results.items()
         }
-        before = State(*(None if g is None else _as(g, call.dtype, call.xp) for g in gstate))
-        theta, alpha, recurrent = (values.get(name) for name in _PARAMETERS[1:])
+        before = State(*(None if g is None else as_dtype(g, call.dtype, call.xp) for g in gstate))
+        theta, alpha, recurrent = (values.get(name) for name in PARAMETERS[1:])
         return Gradients(values["currents"], values["decay"], theta, alpha, recurrent, before)
 
     def checked(
         self, currents: Array, state: State | None, steps: int | None
     ) -> tuple[Call, _lif.Carry]:
         """Checked arguments, and a state in which all that the neuron has is there."""
-        given = {n: getattr(self, n) for n in _PARAMETERS if getattr(self, n) is not None}
+        given = {n: getattr(self, n) for n in PARAMETERS if getattr(self, n) is not None}
         if is_number(currents):
             raise TypeError(f"`currents` must be an array. Received: {currents!r}")
         if state is not None and not isinstance(state, State):
@@ -378,14 +315,6 @@ def finite(name: str, value: Any) -> float:
     if not math.isfinite(value):
         raise ValueError(f"`{name}` must be finite. Received: {value!r}")
     return float(value)
-
-
-def _as(value: Array, dtype: Any, xp: Namespace) -> Array:
-    return value if value.dtype == dtype else xp.astype(value, dtype)
-
-
-def _params(call: Call) -> _lif.Params:
-    return {name: call[name] for name in _PARAMETERS if name in call.arrays}
 
 
 def _check_shapes(call: Call, shape: Shape) -> None:
