@@ -3,13 +3,14 @@
     python asv_benchmarks/graph_report.py [--most 1e7] [--repeat 9] [--picture FILE]
 
 Prints nanoseconds per synapse, the ratio to the control, the time to build and the memory of the
-largest graph. The calls of one size take turns in one process; the smallest time of each counts.
+largest graph. The calls of one size take turns in one process; medians.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,15 +46,14 @@ def memory(wiring: Wiring) -> float:
 
 
 def measure(calls: dict[str, Call], repeat: int) -> dict[str, float]:
-    """Smallest time of each call in seconds, with turns taken."""
-    times: dict[str, float] = {}
+    """Median time of each call in seconds, with turns taken."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeat + 1):  # the first one may compile
         for name, call in calls.items():
             start = time.perf_counter()
             call()
-            took = time.perf_counter() - start
-            times[name] = min(times.get(name, took), took)
-    return times
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(taken[1:]) for name, taken in times.items()}
 
 
 def draw(sizes: Sequence[int], times: Sequence[dict[str, float]], path: Path) -> None:

@@ -1,9 +1,11 @@
 """Synaptic neural networks on any array library.
 
 x excites and y inhibits, everywhere; the last axis is the synapse's, leading axes are batch axes.
-The optimizers and schedules for `SynaMLP.fit` are in `synann_core.optim`.
+The optimizers and schedules for `SynaMLP.fit` are in `synann_core.optim`; circuits, explanations,
+exports, pictures and spiking neurons in modules of their own.
 """
 
+from .graph import CompiledGraph, GraphParameters, Parameter, SynapseGraph
 from .learning import cross_entropy, cross_entropy_vjp, initial_beta, surprisal_rule
 from .models import SynaMLP
 from .odds import expit, logit, odds, odds_ratio, swap_ratio
@@ -24,7 +26,11 @@ from .transmission import (
 )
 
 __all__ = [
+    "CompiledGraph",
+    "GraphParameters",
+    "Parameter",
     "SynaMLP",
+    "SynapseGraph",
     "bose_einstein",
     "complement",
     "contributions",
