@@ -8,7 +8,7 @@ exports, pictures and spiking neurons in modules of their own.
 from .graph import CompiledGraph, GraphParameters, Parameter, SynapseGraph
 from .learning import cross_entropy, cross_entropy_vjp, initial_beta, surprisal_rule
 from .models import SynaMLP
-from .odds import expit, logit, odds, odds_ratio, swap_ratio
+from .odds import bayes_graph, expit, logit, odds, odds_ratio, swap_ratio
 from .surprisal import bose_einstein, complement, probability, surprisal
 from .synapse import surprisal_synapse, surprisal_synapse_vjp, synapse, synapse_vjp
 from .tensor import (
@@ -31,6 +31,7 @@ __all__ = [
     "Parameter",
     "SynaMLP",
     "SynapseGraph",
+    "bayes_graph",
     "bose_einstein",
     "complement",
     "contributions",

@@ -12,7 +12,7 @@ import synann_core
 
 MODULES = {
     "surprisal": {"surprisal", "probability", "complement", "bose_einstein"},
-    "odds": {"odds", "logit", "expit", "odds_ratio", "swap_ratio"},
+    "odds": {"bayes_graph", "odds", "logit", "expit", "odds_ratio", "swap_ratio"},
     "synapse": {"synapse", "synapse_vjp", "surprisal_synapse", "surprisal_synapse_vjp"},
     "tensor": {
         "synapse_tensor",
