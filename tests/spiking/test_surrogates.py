@@ -25,7 +25,8 @@ POINTS = np.array([0.0, 1e-6, 0.01, 0.04, 0.3, 0.5, 0.7, 1.0, 3.0, 25.0])
 
 @pytest.mark.jax_alternates
 @pytest.mark.parametrize("shape", SHAPES)
-def test_formulas(xp, dtype, shape, size=(0.25, 3.0)):
+def test_formulas(xp, dtype, shape):
+    size = (0.25, 3.0)
     u = np.concatenate([-POINTS, POINTS])
     result = xp.call(Surrogate(shape, *size), xp.asarray(u, dtype))
     xp.check(result, dtype, u.shape)
