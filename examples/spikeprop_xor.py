@@ -33,7 +33,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples
 
 from examples import plots
 from examples.digits import number
-from synann_core.spiking.spikeprop import firing_times, raise_silent, spike_response, spikeprop
+from synann_core.spiking.spikeprop import (
+    firing_times,
+    raise_silent,
+    spike_response,
+    spikeprop_gradients,
+)
 
 TAU, THETA = 7.0, 1.0  # ms, and the unit of potential
 DELAYS = np.arange(1.0, 17.0)
@@ -68,7 +73,9 @@ def learn_xor(seed: int, epochs: int, rate: float = XOR_RATE) -> Run:
     ]
     errors = []
     for epoch in range(epochs + 1):
-        loss, gradients, fired = spikeprop(PATTERNS, layers, DELAYS, TARGETS, tau=TAU, theta=THETA)
+        loss, gradients, fired = spikeprop_gradients(
+            PATTERNS, layers, DELAYS, TARGETS, tau=TAU, theta=THETA
+        )
         errors.append(2.0 * float(loss.sum()))
         if errors[-1] < CONVERGED:
             return Run(errors, layers, True)
@@ -114,7 +121,7 @@ def learn_irises(seed: int, epochs: int) -> tuple[tuple[float, float, float], np
     weights = np.random.default_rng(seed).uniform(0.0, IRIS_WEIGHT, shape)
     target = IRIS_TARGETS[train_y][:, None]
     for _ in range(epochs):
-        _, (gradient,), (fired,) = spikeprop(train_x, [weights], DELAYS, target, tau=TAU)
+        _, (gradient,), (fired,) = spikeprop_gradients(train_x, [weights], DELAYS, target, tau=TAU)
         weights = raise_silent(weights - IRIS_RATE / len(train_x) * gradient, fired, RAISE)
     scores, times = [], np.empty(0)
     for inputs, labels in ((train_x, train_y), (test_x, test_y)):

@@ -7,7 +7,6 @@ and new state, so that a whole training step can be jit-compiled.
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,21 +14,12 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from ._lib._arguments import Array
+from ._lib._checks import check_fields
 
 __all__ = ["SGD", "Adam", "constant", "cosine", "one_cycle"]
 
 Arrays = dict[str, Array]
 Schedule = Callable[[float], float]
-
-
-def _check(rule: Any, **ranges: tuple[float, float]) -> None:
-    for name, (low, high) in ranges.items():
-        value = getattr(rule, name)
-        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if not (number and low <= value < high):
-            raise ValueError(f"`{name}` must be in [{low}, {high}). Received: {value!r}")
-        # A plain float takes the dtype of the weights; a NumPy number would impose its own.
-        object.__setattr__(rule, name, float(value))
 
 
 @dataclass(frozen=True)
@@ -54,7 +44,7 @@ class SGD:
     ValueError
         If a number is out of its range.
     TypeError
-        If `nesterov` is no bool.
+        If a parameter is no number, or `nesterov` no bool.
 
     Notes
     -----
@@ -77,7 +67,7 @@ class SGD:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(
+        check_fields(
             self, learning_rate=(0.0, math.inf), momentum=(0.0, 1.0), weight_decay=(0.0, math.inf)
         )
         if not isinstance(self.nesterov, bool):
@@ -120,8 +110,8 @@ class Adam:
 
     Raises
     ------
-    ValueError
-        If a number is out of its range.
+    TypeError, ValueError
+        If a parameter is no number, or out of its range.
 
     Notes
     -----
@@ -144,7 +134,7 @@ class Adam:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(
+        check_fields(
             self,
             learning_rate=(0.0, math.inf),
             beta1=(0.0, 1.0),

@@ -25,24 +25,30 @@ BACKENDS = os.environ.get("SYNANN_TEST_BACKENDS", ",".join(DEFAULT_BACKENDS)).sp
 def pytest_configure(config):
     config.addinivalue_line(
         "markers",
-        "jax_alternates: of JAX eager and jitted, float32 and float64, half the combinations run",
+        "jax_alternates(share=2): of JAX eager and jitted, float32 and float64, "
+        "half the combinations run, or one of all four",
     )
 
 
 def pytest_collection_modifyitems(config, items):
     """Halve JAX's compilations, a second each: eager-float32 and jitted-float64, or the other two.
 
-    Which two depends on the test and its other parameters, so that all four meet each file. With
+    Which two depends on the test and its other parameters, so that all four meet each file. A test
+    with many parameters, and a dtype, can have one of the four: `jax_alternates(4)`. With
     SYNANN_TEST_BACKENDS set, everything runs.
     """
     if "SYNANN_TEST_BACKENDS" in os.environ:
         return
-    skipped = [item for item in items if item.get_closest_marker("jax_alternates") and _odd(item)]
+    skipped = [
+        item
+        for item in items
+        if (marker := item.get_closest_marker("jax_alternates")) and _odd(item, *marker.args)
+    ]
     config.hook.pytest_deselected(items=skipped)
     items[:] = [item for item in items if item not in set(skipped)]
 
 
-def _odd(item):
+def _odd(item, share=2):
     values = item.callspec.params if hasattr(item, "callspec") else {}
     library = values.get("xp", values.get("ad"))
     if library not in ("jax", "jax-jit"):
@@ -50,8 +56,8 @@ def _odd(item):
     case = item.nodeid
     for word in ("jax-jit", "jax", "float64", "float32"):
         case = case.replace(word, "")
-    turn = (library == "jax") + (values.get("dtype") == "float32")
-    return (zlib.crc32(case.encode()) + turn) % 2 == 1
+    turn = ((0, 3), (1, 2))[library == "jax"][values.get("dtype") == "float32"]
+    return (zlib.crc32(case.encode()) + turn) % share != 0
 
 
 @pytest.fixture(params=BACKENDS)

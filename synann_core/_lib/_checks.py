@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,32 @@ def check_int(name: str, value: Any, least: int) -> int:
     if value < least:
         raise ValueError(f"`{name}` must be at least {least}. Received: {value}")
     return int(value)
+
+
+def check_number(
+    name: str, value: Any, low: float = -math.inf, high: float = math.inf, ends: str = "[]"
+) -> float:
+    """`value` as a finite float between `low` and `high`; `ends` says whether they belong to it.
+
+    A plain float takes the dtype of the arrays beside it; a NumPy number would impose its own.
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be a number. Received: {value!r}")
+    number = float(value)
+    above = low <= number if ends[0] == "[" else low < number
+    below = number <= high if ends[1] == "]" else number < high
+    if not (above and below and math.isfinite(number)):
+        left = ends[0] if math.isfinite(low) else "("
+        right = ends[1] if math.isfinite(high) else ")"
+        raise ValueError(f"`{name}` must be in {left}{low:g}, {high:g}{right}. Received: {value}")
+    return number
+
+
+def check_fields(rule: Any, **ranges: tuple[float, float]) -> None:
+    """Make the named fields of a frozen dataclass floats in [low, high)."""
+    for name, (low, high) in ranges.items():
+        value = check_number(name, getattr(rule, name), low, high, ends="[)")
+        object.__setattr__(rule, name, value)
 
 
 def check_option(name: str, value: Any, options: tuple[str, ...]) -> str:

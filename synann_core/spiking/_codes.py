@@ -1,28 +1,10 @@
-"""What encoders and decoders share: checks of their numbers, spikes at times, times of spikes."""
+"""What encoders and decoders share: checks of shapes, spikes at times, times of spikes."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-import numpy as np
 from array_api_compat import device
 
 from .._lib._arguments import Array, Call, Namespace, Shape
-
-
-def check_number(
-    name: str, value: Any, low: float = -math.inf, high: float = math.inf, *, closed: bool = True
-) -> float:
-    """`value` as a finite float in [low, high], or (low, high) if not `closed`."""
-    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be a number. Received: {value!r}")
-    inside = low <= value <= high if closed else low < value < high
-    if not (inside and math.isfinite(value)):
-        left = "[" if closed and math.isfinite(low) else "("
-        right = "]" if closed and math.isfinite(high) else ")"
-        raise ValueError(f"`{name}` must be in {left}{low:g}, {high:g}{right}. Received: {value}")
-    return float(value)
 
 
 def check_time_axis(call: Call, name: str, *others: str) -> Shape:

@@ -1,4 +1,4 @@
-"""Decaying sums of a whole signal, a few matrix products instead of a step for each time."""
+"""Traces: decaying sums of a whole signal, and the state that carries them between steps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,22 @@ from .._lib._arguments import Array, Namespace
 _BLOCK = 64
 
 
+State = dict[str, Array]
+
+
+def named_state(state: object, *names: str) -> State:
+    """The arrays of a state under the names that errors use."""
+    if not isinstance(state, dict) or set(state) != set(names):
+        received = sorted(map(str, state)) if isinstance(state, dict) else type(state).__qualname__
+        raise ValueError(f"`state` must be a dict of {names}. Received: {received}")
+    return {f"state_{name}": state[name] for name in names}
+
+
 def decayed_sums(signal: Array, decay: float | Array, *, xp: Namespace) -> Array:
-    """``y[t] = decay · y[t − 1] + signal[t]`` along the first axis, from y[−1] = 0."""
+    """``y[t] = decay · y[t − 1] + signal[t]`` along the first axis, from y[−1] = 0.
+
+    A few matrix products, instead of a step for each time.
+    """
     steps = signal.shape[0]
     if steps == 0:
         return signal

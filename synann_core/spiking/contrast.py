@@ -10,8 +10,8 @@ from functools import partial
 
 from .._lib._arguments import Array, Call, Namespace
 from .._lib._blocks import runner, scan
-from .._lib._checks import check_int, check_option
-from ._codes import check_fits, check_number, check_time_axis, steps_like
+from .._lib._checks import check_int, check_number, check_option
+from ._codes import check_fits, check_time_axis, steps_like
 
 __all__ = [
     "contrast_decode",

@@ -15,8 +15,8 @@ from array_api_compat import device
 
 from .._lib._arguments import Array, Call, Namespace
 from .._lib._blocks import runner, scan
-from .._lib._checks import check_option
-from ._codes import check_number, check_time_axis
+from .._lib._checks import check_number, check_option
+from ._codes import check_time_axis
 
 __all__ = ["bsa_encode", "convolution_decode", "hsa_encode"]
 

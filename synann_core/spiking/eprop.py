@@ -10,15 +10,15 @@ from __future__ import annotations
 from array_api_compat import device
 
 from .._lib._arguments import Array, Call, Namespace
-from .._lib._checks import check_int
-from ._trace import decayed_sums
+from .._lib._checks import check_int, check_number
+from ._trace import State, decayed_sums, named_state
 
-__all__ = ["eprop", "eprop_init", "eprop_step"]
-
-State = dict[str, Array]
+__all__ = ["eprop_gradient", "eprop_init", "eprop_step"]
 
 
-def eprop(x: Array, slope: Array, signal: Array, /, beta: Array, *, kappa: float = 0.0) -> Array:
+def eprop_gradient(
+    x: Array, slope: Array, signal: Array, /, beta: Array, *, kappa: float = 0.0
+) -> Array:
     """Gradient of a layer's weights over a whole window, by one matrix product.
 
     ``Σ_t Σ_b L_i[t] ē_ij[t]`` with ``ε_j[t] = β ε_j[t−1] + x_j[t]`` and
@@ -42,7 +42,7 @@ def eprop(x: Array, slope: Array, signal: Array, /, beta: Array, *, kappa: float
     Returns
     -------
     array, shape (m, n)
-        Step against it: ``weights − rate · eprop(…)``.
+        Step against it: ``weights − rate · eprop_gradient(…)``.
 
     Raises
     ------
@@ -60,14 +60,14 @@ def eprop(x: Array, slope: Array, signal: Array, /, beta: Array, *, kappa: float
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.eprop import eprop
+    >>> from synann_core.spiking.eprop import eprop_gradient
     >>> x = np.array([1.0, 0.0, 0.0])[:, None, None]  # 3 steps, 1 sample, 1 input
-    >>> eprop(x, np.ones_like(x), np.ones_like(x), 0.5)  # 1 + 0.5 + 0.25
+    >>> eprop_gradient(x, np.ones_like(x), np.ones_like(x), 0.5)  # 1 + 0.5 + 0.25
     array([[1.75]])
     """
     call = Call(x=x, slope=slope, signal=signal, beta=beta)
     call.expect(x=("T", "B", "n"), slope=("T", "B", "m"), signal=("T", "B", "m"), beta=())
-    kappa = _fraction("kappa", kappa)
+    kappa = check_number("kappa", kappa, 0.0, 1.0, ends="[)")
     return call.value(lambda *a, xp: _eprop(*a, kappa=kappa, xp=xp))
 
 
@@ -121,7 +121,7 @@ def eprop_step(
         Of `eprop_init`, or of the step before.
     beta : array, 0-d, or number
     kappa : float
-        As for `eprop`, whose result is the sum of the steps' parts.
+        As for `eprop_gradient`, whose result is the sum of the steps' parts.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def eprop_step(
     Raises
     ------
     TypeError, ValueError
-        As for `eprop`; also if `state` does not fit.
+        As for `eprop_gradient`; also if `state` does not fit.
 
     Examples
     --------
@@ -144,40 +144,23 @@ def eprop_step(
     >>> gradient
     array([[0.5]])
     """
-    if not isinstance(state, dict) or set(state) != {"trace", "eligibility"}:
-        received = sorted(map(str, state)) if isinstance(state, dict) else type(state).__qualname__
-        raise ValueError(
-            f"`state` must be a dict of ('trace', 'eligibility'). Received: {received}"
-        )
-    call = Call(
-        x=x,
-        slope=slope,
-        signal=signal,
-        beta=beta,
-        trace=state["trace"],
-        eligibility=state["eligibility"],
-    )
+    named = named_state(state, "trace", "eligibility")
+    call = Call(x=x, slope=slope, signal=signal, beta=beta, **named)
     call.expect(
         x=("B", "n"),
         slope=("B", "m"),
         signal=("B", "m"),
         beta=(),
-        trace=("B", "n"),
-        eligibility=("B", "m", "n"),
+        state_trace=("B", "n"),
+        state_eligibility=("B", "m", "n"),
     )
-    kappa, xp = _fraction("kappa", kappa), call.xp
-    trace = call["beta"] * call["trace"] + call["x"]
-    eligibility = kappa * call["eligibility"] + call["slope"][:, :, None] * trace[:, None, :]
+    kappa, xp = check_number("kappa", kappa, 0.0, 1.0, ends="[)"), call.xp
+    trace = call["beta"] * call["state_trace"] + call["x"]
+    eligibility = kappa * call["state_eligibility"] + call["slope"][:, :, None] * trace[:, None, :]
     gradient = xp.sum(call["signal"][:, :, None] * eligibility, axis=0)
     results = (gradient, trace, eligibility)
     gradient, trace, eligibility = (xp.astype(a, call.dtype, copy=False) for a in results)
     return gradient, {"trace": trace, "eligibility": eligibility}
-
-
-def _fraction(name: str, value: float) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0.0 <= value < 1.0:
-        raise ValueError(f"`{name}` must be a number in [0, 1). Received: {value!r}")
-    return float(value)
 
 
 def _eprop(

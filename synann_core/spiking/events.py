@@ -15,8 +15,8 @@ from array_api_compat import device
 from .._lib._arguments import Array, Call, Namespace, namespace_of
 from .._lib._autodiff import stop_gradient
 from .._lib._blocks import runner, scan
-from .._lib._checks import check_int
-from ._codes import check_fits, check_number, check_time_axis
+from .._lib._checks import check_int, check_number
+from ._codes import check_fits, check_time_axis
 from .contrast import _decode
 
 __all__ = ["Events", "counts_to_events", "event_camera", "event_camera_decode", "events_to_counts"]
@@ -84,7 +84,7 @@ def event_camera(
     """
     call = Call(frames=frames, threshold=threshold)
     check_fits(call, "threshold", check_time_axis(call, "frames")[1:])
-    epsilon = check_number("epsilon", epsilon, 0.0, closed=False)
+    epsilon = check_number("epsilon", epsilon, 0.0, ends="()")
     return call.value(partial(runner(_event_counts, call.xp), epsilon=epsilon))
 
 
@@ -126,7 +126,7 @@ def event_camera_decode(
     shape = check_time_axis(call, "counts")[1:]
     check_fits(call, "threshold", shape)
     check_fits(call, "first", shape)
-    epsilon = check_number("epsilon", epsilon, 0.0, closed=False)
+    epsilon = check_number("epsilon", epsilon, 0.0, ends="()")
     return call.value(partial(_frames, epsilon=epsilon))
 
 
@@ -146,7 +146,8 @@ def counts_to_events(counts: Array, /) -> Events:
     Raises
     ------
     TypeError, ValueError
-        If `counts` is no real floating-point array of three axes.
+        If `counts` is no real floating-point array of three axes, or holds other than whole numbers
+        between −2³¹ and 2³¹.
 
     Notes
     -----
@@ -164,9 +165,15 @@ def counts_to_events(counts: Array, /) -> Events:
     check_time_axis(call, "counts", "height", "width")
     xp, counts = call.xp, call["counts"]
     where = xp.nonzero(counts)
-    signed = xp.astype(counts[where], xp.int32)
-    columns = [xp.repeat(xp.astype(c, xp.int32), xp.abs(signed)) for c in (*where, xp.sign(signed))]
-    t, y, x, p = columns
+    values = counts[where]
+    whole = (xp.round(values) == values) & (xp.abs(values) < 2.0**31)
+    if not xp.all(whole):
+        wrong = float(values[~whole][0])
+        raise ValueError(f"`counts` must hold whole numbers. Received: {wrong}")
+    signed = xp.astype(values, xp.int32)
+    place = xp.repeat(xp.arange(signed.shape[0], device=device(signed)), xp.abs(signed))
+    columns = (xp.astype(c, xp.int32) for c in (*where, xp.sign(signed)))
+    t, y, x, p = (xp.take(c, place) for c in columns)
     return Events(t, x, y, p)
 
 
@@ -221,6 +228,8 @@ def events_to_counts(
     if 2 * math.prod(shape) >= 2**31:
         raise ValueError(f"`shape` must hold fewer than 2**30 pixels. Received: {shape}")
     duration = check_int("duration", duration, 1)
+    if duration > (most := max(xp.iinfo(events.t.dtype).max, 2**31 - 1)):
+        raise ValueError(f"`duration` must be at most {most}. Received: {duration}")
     dtype = xp.empty(0).dtype if dtype is None else dtype
     counts = _histogram(events, frames, height, width, duration, xp)
     if not separate:
@@ -281,11 +290,12 @@ def _histogram(
 
     Sorted, then found by bisection: no library-independent operation adds in place.
     """
+    # Columns are as short as cameras write them: not every size and frame is a number of theirs.
+    t, x, y, p = (xp.astype(a, xp.int32) if xp.iinfo(a.dtype).bits < 32 else a for a in events)
     # int32 would overflow in the cells of events far outside, which the test below leaves out.
-    t = events.t // duration
-    inside = (t >= 0) & (t < frames) & (events.x >= 0) & (events.x < width)
-    inside = inside & (events.y >= 0) & (events.y < height) & (events.p != 0)
-    t, x, y, p = (xp.astype(xp.where(inside, a, 0), xp.int32) for a in (t, *events[1:]))
+    t = t // duration
+    inside = (t >= 0) & (t < frames) & (x >= 0) & (x < width) & (y >= 0) & (y < height) & (p != 0)
+    t, x, y, p = (xp.astype(xp.where(inside, a, 0), xp.int32) for a in (t, x, y, p))
     size = frames * 2 * height * width
     cell = ((2 * t + xp.astype(p > 0, xp.int32)) * height + y) * width + x
     cell = xp.sort(xp.where(inside, cell, size))

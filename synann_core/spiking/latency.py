@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from .._lib._arguments import Array, Call, Namespace, constant
-from .._lib._checks import check_int
-from ._codes import check_number, check_time_axis, first_spikes, spikes_at
+from .._lib._checks import check_int, check_number
+from ._codes import check_time_axis, first_spikes, spikes_at
 
 __all__ = ["first_spike_times", "latency_decode", "latency_encode", "latency_times"]
 
@@ -146,8 +146,8 @@ def latency_decode(
 ) -> Array:
     """Value whose latency code has its first spike where `spikes` have it; 0 where they are silent.
 
-    ``x = threshold / (1 − e^(−(t − first_spike)/τ))``, at most 1, or, if `linear`,
-    ``x = 1 − (t − first_spike)/τ``.
+    ``x = threshold / (1 − e^(−(t − first_spike)/τ))`` or, if `linear`,
+    ``x = 1 − (t − first_spike)/τ``, in [0, 1]; 1 at `first_spike` and before.
 
     Parameters
     ----------
@@ -225,14 +225,14 @@ def _checked(
         steps = check_int("steps", steps, 1)
     return _Code(
         last=None if steps is None else steps - 1,
-        tau=check_number("tau", tau, 0.0, closed=False),
-        threshold=check_number("threshold", threshold, 0.0, 1.0, closed=False),
+        tau=check_number("tau", tau, 0.0, ends="()"),
+        threshold=check_number("threshold", threshold, 0.0, 1.0, ends="()"),
         first=check_number(
             "first_spike", first_spike, 0.0, math.inf if steps is None else steps - 1
         ),
         linear=bool(linear),
         normalise=bool(normalise),
-        epsilon=check_number("epsilon", epsilon, 0.0, closed=False),
+        epsilon=check_number("epsilon", epsilon, 0.0, ends="()"),
     )
 
 
@@ -262,9 +262,11 @@ class _Code:
 
     def value(self, spikes: Array, *, xp: Namespace) -> Array:
         times = first_spikes(spikes, xp=xp)
-        age = (times - self.first) / self._tau(times, xp)
-        log = xp.clip(self.threshold / -xp.expm1(-age), 0.0, 1.0)
-        value = 1.0 - age if self.linear else log
+        late = times - self.first
+        # A time can be rounded to before the first, and τ be 0 in the last of the steps.
+        age = xp.where(late > 0.0, late / self._tau(times, xp), 0.0)
+        value = 1.0 - age if self.linear else self.threshold / xp.abs(xp.expm1(-age))
+        value = xp.clip(value, 0.0, 1.0)
         return xp.where(times < spikes.shape[0], value, 0.0)
 
     def _tau(self, like: Array, xp: Namespace) -> Array:

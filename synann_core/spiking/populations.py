@@ -11,8 +11,8 @@ from typing import Any
 from array_api_compat import device
 
 from .._lib._arguments import Array, Call, Namespace
-from .._lib._checks import check_int
-from ._codes import check_number, check_time_axis, first_spikes, spikes_at
+from .._lib._checks import check_int, check_number
+from ._codes import check_time_axis, first_spikes, spikes_at
 
 __all__ = [
     "population_decode",
@@ -93,7 +93,7 @@ def rank_order_decode(spikes: Array, /, *, modulation: float = 0.9) -> Array:
     """
     call = Call(spikes=spikes)
     check_time_axis(call, "spikes")
-    modulation = check_number("modulation", modulation, 0.0, 1.0, closed=False)
+    modulation = check_number("modulation", modulation, 0.0, 1.0, ends="()")
     return call.value(partial(_faded, modulation=modulation))
 
 
@@ -134,7 +134,7 @@ def rank_order_activation(spikes: Array, weights: Array, /, *, modulation: float
     call = Call(spikes=spikes, weights=weights)
     call.expect(weights=("m", "n"), spikes=(..., "n"))
     _check_neurons(call, 1)
-    modulation = check_number("modulation", modulation, 0.0, 1.0, closed=False)
+    modulation = check_number("modulation", modulation, 0.0, 1.0, ends="()")
     return call.value(partial(_activation, modulation=modulation))
 
 
@@ -330,7 +330,7 @@ def _check_neurons(call: Call, least: int) -> None:
 
 def _range(low: float, high: float) -> tuple[float, float]:
     low = check_number("low", low)
-    return low, check_number("high", high, low, closed=False)
+    return low, check_number("high", high, low, ends="()")
 
 
 def _fields(neurons: int, low: float, high: float, width: float) -> dict[str, Any]:
@@ -340,5 +340,5 @@ def _fields(neurons: int, low: float, high: float, width: float) -> dict[str, An
         "neurons": check_int("neurons", neurons, 3),
         "low": low,
         "high": high,
-        "width": check_number("width", width, 0.0, closed=False),
+        "width": check_number("width", width, 0.0, ends="()"),
     }

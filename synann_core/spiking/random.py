@@ -53,7 +53,7 @@ def random_key(seed: int, *, xp: Namespace = np, device: Any = None) -> Array:
     >>> random_key(7)
     array([0, 7], dtype=int32)
     """
-    return xp.asarray([_signed(w) for w in _halves("seed", seed)], dtype=xp.int32, device=device)
+    return _words("seed", seed, xp, device)
 
 
 def fold_in(key: int | Array, data: int) -> int | Array:
@@ -83,10 +83,10 @@ def fold_in(key: int | Array, data: int) -> int | Array:
     True
     """
     xp, key_words = _key_words(key, None, None)
-    counter = random_key(data, xp=xp, device=device(key_words[0]))
+    counter = _words("data", data, xp, device(key_words[0]))
     with silence(xp):
         words = xp.concat(_threefry(*key_words, counter[0:1], counter[1:2]))
-    if isinstance(key, int | np.integer):
+    if _is_int(key):
         upper, lower = (int(w) % 2**32 for w in words)
         return upper << 32 | lower
     return words
@@ -197,10 +197,10 @@ def _key_words(
     key: Any, xp: Namespace | None, device: Any
 ) -> tuple[Namespace, tuple[Array, Array]]:
     """Namespace, and the two words of the key, each of shape (1,): NumPy's scalars would warn."""
-    if isinstance(key, int | np.integer):
+    if _is_int(key):
         # Users pass numpy or torch, which lack names that their wrappers have.
         xp = array_namespace((np if xp is None else xp).empty(0))
-        words = random_key(int(key), xp=xp, device=device)
+        words = _words("key", key, xp, device)
     else:
         words = _key_array(key)
         xp = array_namespace(words)
@@ -221,13 +221,14 @@ def _key_array(key: Any) -> Array:
     return xp.astype(key, xp.int32)
 
 
-def _halves(name: str, value: int) -> tuple[int, int]:
-    """Upper and lower 32 bits."""
+def _is_int(key: Any) -> bool:
+    return isinstance(key, int | np.integer)
+
+
+def _words(name: str, value: Any, xp: Namespace, device: Any) -> Array:
+    """Upper and lower 32 bits of a number, as an int32 array."""
     value = check_int(name, value, 0)
     if value >= 2**64:
         raise ValueError(f"`{name}` must be below 2**64. Received: {value}")
-    return value >> 32, value % 2**32
-
-
-def _signed(word: int) -> int:
-    return word - 2**32 if word >= 2**31 else word
+    signed = [w - 2**32 if w >= 2**31 else w for w in (value >> 32, value % 2**32)]
+    return xp.asarray(signed, dtype=xp.int32, device=device)

@@ -11,8 +11,8 @@ from array_api_compat import device
 
 from .._lib._arguments import Array, Call, Namespace
 from .._lib._autodiff import stop_gradient
-from .._lib._checks import check_int
-from ._codes import check_number, check_time_axis, steps_like
+from .._lib._checks import check_int, check_number
+from ._codes import check_time_axis, steps_like
 from .random import uniform
 
 __all__ = ["deterministic_rate_encode", "rate_decode", "rate_encode"]
@@ -93,7 +93,7 @@ def deterministic_rate_encode(
     Returns
     -------
     array, shape (T, ...), dtype and device of x
-        Zeros and ones, ⌊T p⌋ ones in all, the first as late as t = ⌈1/p⌉ − 1.
+        Zeros and ones, ⌊T p⌋ ones in all, the first as late as t = ⌈1/p⌉ − 1; NaN gives no spike.
 
     Raises
     ------
@@ -152,6 +152,7 @@ def _bernoulli(x: Array, numbers: Array, *, scale: float, xp: Namespace) -> Arra
 
 def _regular(x: Array, *, steps: int, scale: float, xp: Namespace) -> Array:
     p = xp.clip(scale * stop_gradient(x, xp), 0.0, 1.0)
+    p = xp.where(xp.isnan(p), 0.0, p)
     count = xp.floor(steps_like(steps + 1, p, xp) * p)
     return count[1:, ...] - count[:-1, ...]
 
@@ -161,6 +162,6 @@ def _mean(spikes: Array, *, scale: float, xp: Namespace) -> Array:
 
 
 def _per_step(max_rate: float, dt: float) -> float:
-    return check_number("max_rate", max_rate, 0.0, closed=False) * check_number(
-        "dt", dt, 0.0, closed=False
+    return check_number("max_rate", max_rate, 0.0, ends="()") * check_number(
+        "dt", dt, 0.0, ends="()"
     )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from array_api_compat import device
 
 from .._lib._arguments import Array, Call, Namespace
-from ..optim import _check
-from .stdp import STDP, STEP_SHAPES, State, named_state
+from .._lib._checks import check_fields
+from ._trace import State, named_state
+from .stdp import STDP, STEP_SHAPES
 
 __all__ = ["RewardSTDP"]
 
@@ -57,7 +58,7 @@ class RewardSTDP:
     def __post_init__(self) -> None:
         if not isinstance(self.rule, STDP):
             raise TypeError(f"`rule` must be an STDP. Received: {self.rule!r}")
-        _check(self, tau=(1e-3, math.inf))
+        check_fields(self, tau=(1e-3, math.inf))
 
     def init(self, weights: Array, batch: int) -> State:
         """Traces and eligibility of neurons that have been silent; arguments of `STDP.init`."""

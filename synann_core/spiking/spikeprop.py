@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from .._lib._arguments import Array, Call, Namespace, constant
+from .._lib._checks import check_number
 from ._firing import first_crossings, first_crossings_vjp, response, response_slope
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "raise_silent",
     "spike_response",
     "spike_response_derivative",
-    "spikeprop",
+    "spikeprop_gradients",
 ]
 
 # ∂t/∂w has the potential's slope at the crossing for its denominator, which is 0 where the
@@ -52,7 +52,7 @@ def spike_response(s: Array, /, tau: float) -> Array:
     >>> spike_response(np.array([-1.0, 0.0, 7.0, 14.0]), 7.0).round(4)
     array([0.    , 0.    , 1.    , 0.7358])
     """
-    return Call(s=s).value(lambda s, xp: response(s, _positive("tau", tau), xp))
+    return Call(s=s).value(lambda s, xp: response(s, check_number("tau", tau, 0.0, ends="()"), xp))
 
 
 def spike_response_derivative(s: Array, /, tau: float) -> Array:
@@ -64,7 +64,9 @@ def spike_response_derivative(s: Array, /, tau: float) -> Array:
     >>> float(spike_response_derivative(7.0, 7.0))
     0.0
     """
-    return Call(s=s).value(lambda s, xp: response_slope(s, _positive("tau", tau), xp))
+    return Call(s=s).value(
+        lambda s, xp: response_slope(s, check_number("tau", tau, 0.0, ends="()"), xp)
+    )
 
 
 def firing_times(
@@ -117,7 +119,10 @@ def firing_times(
            [   inf]])
     """
     call = _call(times, weights, delays)
-    options = {"tau": _positive("tau", tau), "theta": _positive("theta", theta)}
+    options = {
+        "tau": check_number("tau", tau, 0.0, ends="()"),
+        "theta": check_number("theta", theta, 0.0, ends="()"),
+    }
     return call.value(lambda *a, xp: first_crossings(*a, **options, xp=xp))
 
 
@@ -179,8 +184,8 @@ def firing_times_vjp(
     call = _call(times, weights, delays)
     shape = (call.shape("times")[0], call.shape("weights")[0])
     fired, grad = call.shaped(fired, shape, "fired"), call.shaped(grad, shape)
-    floor = _positive("slope_floor", slope_floor)
-    tau = _positive("tau", tau)
+    floor = check_number("slope_floor", slope_floor, 0.0, ends="()")
+    tau = check_number("tau", tau, 0.0, ends="()")
 
     def vjp(times: Array, weights: Array, delays: Array, upstream: Array, *, xp: Namespace) -> Any:
         gradients = first_crossings_vjp(
@@ -192,7 +197,7 @@ def firing_times_vjp(
     return gtimes, gweights
 
 
-def spikeprop(
+def spikeprop_gradients(
     times: Array,
     layers: Sequence[Array],
     delays: Array,
@@ -236,11 +241,11 @@ def spikeprop(
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.spikeprop import spikeprop
+    >>> from synann_core.spiking.spikeprop import spikeprop_gradients
     >>> times, delays = np.array([[0.0, 6.0]]), np.array([1.0, 2.0])
     >>> weights, target = np.full((1, 2, 2), 0.4), np.array([[7.0]])
     >>> for _ in range(20):
-    ...     loss, (gradient,), _ = spikeprop(times, [weights], delays, target, tau=7.0)
+    ...     loss, (gradient,), _ = spikeprop_gradients(times, [weights], delays, target, tau=7.0)
     ...     weights = weights - 0.01 * gradient
     >>> bool(loss[0] < 1e-4)
     True
@@ -301,12 +306,6 @@ def _call(times: Array, weights: Array, delays: Array) -> Call:
     call = Call(times=times, weights=weights, delays=delays)
     call.expect(weights=("m", "n", "K"), times=("B", "n"), delays=("K",))
     return call
-
-
-def _positive(name: str, value: float) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0.0 < value < math.inf:
-        raise ValueError(f"`{name}` must be a finite number > 0. Received: {value!r}")
-    return float(value)
 
 
 def _raise_silent(weights: Array, fired: Array, amount: Array, *, xp: Namespace) -> Array:

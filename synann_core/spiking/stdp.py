@@ -15,13 +15,10 @@ from array_api_compat import device
 
 from .._lib._arguments import Array, Call, Namespace
 from .._lib._blocks import runner, scan
-from .._lib._checks import check_int, check_option
-from ..optim import _check
-from ._trace import decayed_sums
+from .._lib._checks import check_fields, check_int, check_option
+from ._trace import State, decayed_sums, named_state
 
 __all__ = ["STDP"]
-
-State = dict[str, Array]
 
 _COINCIDENT = ("both", "potentiation", "depression", "none")
 _PAIRING = ("all", "nearest")
@@ -94,7 +91,7 @@ class STDP:
 
     def __post_init__(self) -> None:
         anything = (-math.inf, math.inf)
-        _check(
+        check_fields(
             self,
             a_plus=anything,
             a_minus=anything,
@@ -344,14 +341,6 @@ def _window_call(weights: Array, pre: Array, post: Array) -> Call:
     call = Call(weights=weights, pre=pre, post=post)
     call.expect(**_WINDOW_SHAPES)
     return call
-
-
-def named_state(state: object, *names: str) -> State:
-    """The arrays of a state under the names that errors use."""
-    if not isinstance(state, dict) or set(state) != set(names):
-        received = sorted(map(str, state)) if isinstance(state, dict) else type(state).__qualname__
-        raise ValueError(f"`state` must be a dict of {names}. Received: {received}")
-    return {f"state_{name}": state[name] for name in names}
 
 
 def _rows(a: Array, xp: Namespace) -> Array:

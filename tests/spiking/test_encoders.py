@@ -86,7 +86,7 @@ ENCODERS = {
 }
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 @pytest.mark.parametrize("name", ENCODERS)
 def test_encoders(xp, dtype, name):
     encode, slowly = ENCODERS[name]
@@ -158,7 +158,7 @@ def test_decoders(xp, dtype):
     assert_close(xp.to_numpy(got), mean, 16 * EPS[dtype])
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 @pytest.mark.parametrize("options", LATENCY)
 def test_latency_decode(xp, dtype, options):
     options = {k: v for k, v in options.items() if k != "clip"}
@@ -167,6 +167,11 @@ def test_latency_decode(xp, dtype, options):
     xp.check(got, dtype, (STEPS + 1,))
     got = xp.to_numpy(got)
     assert got[-1] == 0
+    # The first to fire, and what fires before, is the largest.
+    first = int(options.get("first_spike", 0))
+    np.testing.assert_array_equal(got[: first + 1], 1)
+    assert got.min() >= 0
+    assert (np.diff(got) <= 0).all()
     # Encoding is a function of the value with the decoder as its inverse, where x is in the domain.
     back = latency_times(got[:-1], STEPS, **options)
     threshold = options.get("threshold", 0.01)
@@ -189,6 +194,20 @@ def test_one_silent_population_is_nan():
     np.testing.assert_array_equal(population_decode(spikes), [0.5, np.nan])
 
 
+@pytest.mark.parametrize("linear", [True, False])
+def test_latency_decode_where_times_meet(linear):
+    """Times rounded to before the first spike, and steps that have no room for two times."""
+    options = {"first_spike": 2.4, "linear": linear}
+    code = latency_encode(np.array([1.0]), 12, **options)
+    assert first_spike_times(code) == 2
+    assert latency_decode(code, **options) == 1
+    last = {"linear": linear, "normalise": True}
+    np.testing.assert_array_equal(latency_decode(np.array([[1.0, 0.0]]), **last), [1, 0])
+    code = latency_encode(np.array([0.3, 1.0]), 5, first_spike=4, **last)
+    np.testing.assert_array_equal(first_spike_times(code), [4, 4])
+    np.testing.assert_array_equal(latency_decode(code, first_spike=4, **last), [1, 1])
+
+
 def test_half_to_even():
     """1/8 of T − 1 = 4 steps is half a step."""
     spikes = latency_encode(np.arange(9) / 8, 5, linear=True, normalise=True, threshold=1e-9)
@@ -204,10 +223,10 @@ def test_ties():
     assert rate_encode(np.nextafter(number, 1.0), 1, key=0).all()
 
 
-@pytest.mark.parametrize("x", [np.nan, -1.0, 0.0])
-def test_no_spike(x):
-    assert not rate_encode(np.array([x]), 100, key=0).any()
-    assert rate_encode(np.array([1.0, 2.0]), 1000, key=0).all()
+@pytest.mark.parametrize("encode", [partial(rate_encode, key=0), deterministic_rate_encode])
+def test_no_spike_and_always(encode):
+    assert not encode(np.array([np.nan, -1.0, 0.0, -np.inf]), 100).any()
+    assert encode(np.array([1.0, 2.0, np.inf]), 1000).all()
 
 
 @pytest.mark.parametrize("p", [0.001, 0.3, 0.5, 0.97])

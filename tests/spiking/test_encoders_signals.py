@@ -53,7 +53,7 @@ CONTRAST = {
 }
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 @pytest.mark.parametrize("name", CONTRAST)
 def test_contrast(xp, dtype, name):
     encode, slowly = CONTRAST[name]
@@ -68,7 +68,7 @@ def test_contrast(xp, dtype, name):
     assert (want == -1).any() or "repeat" in name
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 @pytest.mark.parametrize("of", ["signed", "absolute"])
 @pytest.mark.parametrize("correction", [0.0, 1.0])
 def test_temporal_contrast(xp, dtype, of, correction):
@@ -122,7 +122,7 @@ FILTERS = {
 }
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 @pytest.mark.parametrize(
     ("name", "steps"),
     # 3 steps are fewer than the kernel has.
@@ -148,7 +148,7 @@ def test_the_rules_and_the_ends_differ():
     assert all((a != b).any() for i, a in enumerate(codes) for b in codes[:i])
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 @pytest.mark.parametrize("steps", [40, 3])
 def test_convolution(xp, dtype, steps):
     spikes = np.abs(np.sign(walks((steps, 2, 3), seed=4)))

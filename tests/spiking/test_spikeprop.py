@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 
 import reference.plasticity as slow
 from reference.differentiate import central_difference
+from synann_core._lib import _blocks
 from synann_core.spiking import spikeprop as sp
 from tests.helpers import EPS, assert_close, make_backend
 
 TAU = 7.0
 
 
-def case(rng, batch=4, n=3, m=5, count=6, scale=0.5):
+def case(rng, batch=4, n=3, m=3, count=6, scale=0.5):
     """Inputs, weights of both signs and delays; some neurons fire and some do not."""
     times = rng.uniform(0.0, 8.0, (batch, n))
     weights = scale * rng.normal(0.25, 0.5, (m, n, count))
@@ -24,7 +25,7 @@ def firing_times(times, weights, delays, tau=TAU, theta=1.0):
     return sp.firing_times(times, weights, delays, tau=tau, theta=theta)
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 def test_response_and_its_derivative(xp, dtype):
     s = np.array([-np.inf, -2.0, 0.0, 1e-3, 3.0, 7.0, 30.0, 1e4, np.inf], dtype)
     got = xp.call(sp.spike_response, xp.asarray(s, dtype), TAU)
@@ -38,12 +39,12 @@ def test_response_and_its_derivative(xp, dtype):
     assert slope[0] == slope[-1] == 0.0
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 def test_firing_times_equal_the_reference(xp, dtype):
     times, weights, delays = (a.astype(dtype) for a in case(np.random.default_rng(0)))
     times[1, 2] = np.inf
     got = xp.call(firing_times, *(xp.asarray(a, dtype) for a in (times, weights, delays)), TAU)
-    xp.check(got, dtype, (4, 5))
+    xp.check(got, dtype, (4, 3))
     want = slow.firing_times(*(a.astype(float) for a in (times, weights, delays)), TAU, 1.0, 60.0)
     assert np.isinf(want).any()
     assert np.isfinite(want).sum() > 5
@@ -127,22 +128,24 @@ def test_gradients_of_the_firing_times_equal_finite_differences(xp):
         assert_close(1.0005 * xp.to_numpy(gweights), want, 1e-7)
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 def test_gradients_of_a_network_equal_finite_differences(xp, dtype):
     rng = np.random.default_rng(2)
-    times, hidden, delays = case(rng, m=4, scale=1.0)
-    layers = [np.abs(hidden).astype(dtype), rng.uniform(0.1, 0.4, (2, 4, 6)).astype(dtype)]
-    layers[1][:, 3] *= -0.3  # an inhibitory unit
-    target = rng.uniform(5.0, 15.0, (4, 2)).astype(dtype)
+    times, hidden, delays = case(rng, scale=1.0)
+    layers = [np.abs(hidden).astype(dtype), rng.uniform(0.1, 0.4, (3, 3, 6)).astype(dtype)]
+    layers[1][:, 2] *= -0.3  # an inhibitory unit
+    target = rng.uniform(5.0, 15.0, (4, 3)).astype(dtype)
     times, delays = times.astype(dtype), delays.astype(dtype)
 
     def network(times, first, second, delays, target):
-        return sp.spikeprop(times, [first, second], delays, target, tau=TAU, slope_floor=1e-9)
+        return sp.spikeprop_gradients(
+            times, [first, second], delays, target, tau=TAU, slope_floor=1e-9
+        )
 
     arrays = [xp.asarray(a, dtype) for a in (times, *layers, delays, target)]
     loss, gradients, fired = xp.call(network, *arrays)
     xp.check(loss, dtype, (4,))
-    xp.check(fired[1], dtype, (4, 2))
+    xp.check(fired[1], dtype, (4, 3))
     assert np.isfinite(xp.to_numpy(fired[1])).all()
     wide = [a.astype(np.float64) for a in (times, *layers, delays, target)]
 
@@ -180,7 +183,9 @@ def test_silent_neurons_have_no_gradient_and_are_raised_until_they_fire(xp):
     silent = np.isinf(xp.to_numpy(fired))
     assert silent.tolist() == [[True, False], [True, True]]
     target = xp.asarray(np.full((2, 2), 6.0))
-    loss, (gradient,), _ = sp.spikeprop(arrays[0], [arrays[1]], arrays[2], target, tau=TAU)
+    loss, (gradient,), _ = sp.spikeprop_gradients(
+        arrays[0], [arrays[1]], arrays[2], target, tau=TAU
+    )
     assert np.isinf(xp.to_numpy(loss)).all()
     assert np.array_equal(xp.to_numpy(gradient)[0], np.zeros((2, 2)))
     assert (xp.to_numpy(gradient)[1] != 0).all()
@@ -196,17 +201,19 @@ def test_silent_neurons_have_no_gradient_and_are_raised_until_they_fire(xp):
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax-jit"])
-def test_a_rows_times_do_not_depend_on_the_block_it_falls_into(library):
+def test_a_rows_times_do_not_depend_on_the_block_it_falls_into(library, monkeypatch):
+    for name in ("_CHUNK", "_JAX_CHUNK"):
+        monkeypatch.setattr(_blocks, name, 9 * 48)  # nine rows of these shapes
     with make_backend(library) as xp:
         check_many_rows(xp)
 
 
 def check_many_rows(xp):
     rng = np.random.default_rng(3)
-    times, weights, delays = case(rng, batch=2100, n=8, m=4, count=64, scale=0.1)
+    times, weights, delays = case(rng, batch=31, n=4, m=2, scale=0.5)
     arrays = [xp.asarray(a) for a in (times, weights, delays)]
     fired = xp.call(firing_times, *arrays, TAU)
-    few = slice(2090, 2100)
+    few = slice(25, 31)  # of the third block and the last, which is padded on JAX
     assert_close(xp.to_numpy(fired)[few], firing_times(times[few], weights, delays), 1e-12)
 
     def vjp(*a):
@@ -246,18 +253,20 @@ def test_bad_arguments_are_named():
         firing_times(times, weights, delays[:2])
     with pytest.raises(TypeError, match="`times` must have a real floating-point dtype"):
         firing_times(times.astype(int), weights, delays)
-    for wrong in (0.0, np.inf, "7"):
-        with pytest.raises(ValueError, match="`tau` must be a finite number > 0"):
+    for wrong in (0.0, np.inf, np.nan):
+        with pytest.raises(ValueError, match=r"`tau` must be in \(0, inf\)"):
             firing_times(times, weights, delays, wrong)
-    with pytest.raises(ValueError, match="`theta` must be a finite number > 0"):
+    with pytest.raises(TypeError, match="`tau` must be a number"):
+        firing_times(times, weights, delays, "7")
+    with pytest.raises(ValueError, match=r"`theta` must be in \(0, inf\)"):
         firing_times(times, weights, delays, theta=-1.0)
     with pytest.raises(ValueError, match=r"`fired` must have shape \(2, 4\)"):
         sp.firing_times_vjp(times, weights, delays, np.zeros((2, 3)), 1.0, tau=TAU)
     with pytest.raises(ValueError, match="`slope_floor` must be"):
         sp.firing_times_vjp(times, weights, delays, np.zeros((2, 4)), 1.0, tau=TAU, slope_floor=0.0)
     with pytest.raises(ValueError, match="`layers` must be a list of one or more"):
-        sp.spikeprop(times, [], delays, np.zeros((2, 4)), tau=TAU)
+        sp.spikeprop_gradients(times, [], delays, np.zeros((2, 4)), tau=TAU)
     with pytest.raises(ValueError, match=r"`target` must have shape \(2, 4\)"):
-        sp.spikeprop(times, [weights], delays, np.zeros((2, 3)), tau=TAU)
+        sp.spikeprop_gradients(times, [weights], delays, np.zeros((2, 3)), tau=TAU)
     with pytest.raises(ValueError, match=r"`fired` must have shape"):
         sp.raise_silent(weights, np.zeros((2, 3)), 0.1)

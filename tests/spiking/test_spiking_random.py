@@ -116,8 +116,9 @@ def test_default_dtype(xp):
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        ((-1, (2,)), {}, ValueError, "`seed` must be at least 0. Received: -1"),
-        ((2**64, (2,)), {}, ValueError, r"`seed` must be below 2\*\*64"),
+        ((-1, (2,)), {}, ValueError, "`key` must be at least 0. Received: -1"),
+        ((2**64, (2,)), {}, ValueError, r"`key` must be below 2\*\*64"),
+        ((True, (2,)), {}, TypeError, "`key` must be an int. Received: True"),
         ((0.5, (2,)), {}, TypeError, "`key` must be an int or an integer array. Received: float"),
         ((np.zeros(2), (2,)), {}, TypeError, "`key` .* int32 or uint32. Received: float64"),
         ((np.zeros(3, np.int32), (2,)), {}, ValueError, r"`key` must have shape \(2,\)"),
@@ -130,6 +131,13 @@ def test_default_dtype(xp):
 def test_refuses(arguments, options, error, message):
     with pytest.raises(error, match=message):
         uniform(*arguments, **options)
+
+
+def test_the_number_that_is_wrong_is_named():
+    with pytest.raises(ValueError, match=r"`data` must be at least 0. Received: -1"):
+        fold_in(0, -1)
+    with pytest.raises(TypeError, match=r"`seed` must be an int. Received: 0.5"):
+        random_key(0.5)
 
 
 def test_numpy_integers_are_seeds():
