@@ -1,6 +1,7 @@
 # Everything sets itself up in .venv; only Python 3.11+ with pip and venv, and make, are needed.
 #   make demo    train on handwritten digits, with pictures in outputs/
 #   make test    all tests, on NumPy, array-api-strict, torch, JAX and Keras
+#   make examples    every example that needs no files of MNIST, about a minute; pictures in outputs/
 #   make dashboard   all benchmarks, and a site of their results
 PYTHON ?= python3
 VENV := .venv
@@ -9,13 +10,19 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?= -c requirements/tested.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS)
 
-.PHONY: demo digits-seeds test lint wheel bench dashboard golden clean
+.PHONY: demo digits-seeds examples test lint wheel bench dashboard golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
 
 digits-seeds: $(VENV)/.demo
 	$(BIN)/python examples/digits.py --seeds 5
+
+# The whole diagnosis example takes minutes: python examples/diagnosis.py
+EXAMPLES := circuits explain odds credit edge encoders stdp spikeprop_xor membrane initial_values
+examples: $(VENV)/.test
+	set -e; for name in $(EXAMPLES); do echo "== $$name"; $(BIN)/python examples/$$name.py; done
+	$(BIN)/python examples/diagnosis.py --quick
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
