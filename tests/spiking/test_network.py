@@ -167,6 +167,18 @@ def test_training_is_the_same_on_every_library(xp, kind):
         assert np.abs(xp.to_numpy(weight) - start[name]).max() > 1e-3
 
 
+def test_sequences_train_like_the_constant_input_they_repeat():
+    weights = []
+    for sequence in (False, True):
+        network, x, labels = make("article's")
+        x = np.broadcast_to(x, (STEPS, *x.shape)) if sequence else x
+        network.fit(x, labels, epochs=3, batch_size=4, optimizer=Adam(0.01))
+        assert network.score(x, labels) >= 0.5
+        weights.append(network.weights)
+    for name, weight in weights[0].items():
+        assert_close(weights[1][name], weight, 1e-9)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("kind", ["linear", "synapse"])
 def test_each_loss_learns(loss, kind):
