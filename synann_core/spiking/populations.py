@@ -255,7 +255,7 @@ def population_decode(spikes: Array, /, *, low: float = 0.0, high: float = 1.0) 
     Returns
     -------
     array, shape (...), dtype and device of spikes
-        For `width` 1.5, `least` 0.1 and T ≥ 20, met to 0.08 of the spacing of the centres. NaN
+        For `width` 1.5, `least` 0.1 and T ≥ 20, met to 0.09 of the spacing of the centres. NaN
         where all neurons are silent.
 
     Raises

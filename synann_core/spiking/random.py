@@ -214,7 +214,7 @@ def _key_array(key: Any) -> Array:
         raise TypeError(
             f"`key` must be an int or an integer array. Received: {type(key).__qualname__}"
         ) from None
-    if not xp.isdtype(key.dtype, (xp.int32, xp.uint32)):
+    if key.dtype not in (xp.int32, xp.uint32):
         raise TypeError(f"`key` must be an int or of int32 or uint32. Received: {key.dtype}")
     if tuple(key.shape) != (2,):
         raise ValueError(f"`key` must have shape (2,). Received: shape {tuple(key.shape)}")

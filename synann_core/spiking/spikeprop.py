@@ -93,13 +93,15 @@ def firing_times(
     -------
     array, shape (B, m)
         inf for a neuron that stays silent; NaN where a sum is not a number. The root is bisected
-        to the dtype: the error is that of the potential, some 50·eps·Σ|w|, over its slope at the
-        crossing. A potential that only touches the threshold may count as either.
+        to the dtype: the error is that of the potential, some (20 + 3·span)·eps·Σ|w| with the span
+        from a sample's first arrival to its crossing in units of τ, over its slope there. A
+        potential that only touches the threshold may count as either.
 
     Raises
     ------
     TypeError
-        If an argument is not a real floating-point array, or if the libraries differ.
+        If an argument is not a real floating-point array, if the libraries differ, or if `tau` or
+        `theta` is no number.
     ValueError
         If the shapes do not fit, or `tau` or `theta` is not finite and positive.
 

@@ -307,7 +307,23 @@ def test_population_is_met_to_a_part_of_the_spacing(x, steps, neurons, low, exte
     high = low + extent
     spikes = population_encode(np.array(low + x * extent), steps, neurons, low=low, high=high)
     got = float(population_decode(spikes, low=low, high=high))
-    assert abs(got - (low + x * extent)) <= 0.08 * extent / (neurons - 2)
+    assert abs(got - (low + x * extent)) <= 0.09 * extent / (neurons - 2)
+
+
+@pytest.mark.parametrize("neurons", [3, 5, 12])
+def test_population_bound_is_met_everywhere(neurons):
+    x = np.linspace(0.0, 1.0, 2001)
+    worst = 0.0
+    for steps in range(20, 60):
+        error = population_decode(population_encode(x, steps, neurons)) - x
+        worst = max(worst, np.abs(error).max() * (neurons - 2))
+    assert 0.08 < worst <= 0.09
+
+
+def test_a_response_of_the_least_is_a_spike():
+    """Three fields have their centres at −2, 0, 2; in the middle one x = 0 has the response 1."""
+    at = population_encode(np.array([0.0, 1e-3]), 5, 3, low=-1.0, high=1.0, least=1.0)
+    np.testing.assert_array_equal(at.sum(axis=0), [[0, 1, 0], [0, 0, 0]])
 
 
 @pytest.mark.parametrize("name", [n for n in ENCODERS if not n.startswith("rate")])

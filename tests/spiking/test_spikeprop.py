@@ -82,6 +82,25 @@ def test_only_differences_of_times_matter(seed, shift):
         assert_close(again, fired, 1e-9)
 
 
+@pytest.mark.parametrize("span", [0.0, 10.0, 40.0, 70.0])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_potential_is_met_as_well_as_is_said(dtype, span):
+    """Exponentials of the time since the first arrival, which for `span` τ is the only one."""
+    rng, fired = np.random.default_rng(5), 0
+    for _ in range(10):
+        times, weights, delays = (a.astype(dtype) for a in case(rng, batch=1, m=1, scale=0.8))
+        times[0, 1:] += span * TAU
+        at = firing_times(times, weights, delays)[0, 0]
+        if np.isfinite(at):
+            wide = (a.astype(np.float64) for a in (times[0], weights[0], delays))
+            error = abs(slow.potential(float(at), *wide, TAU) - 1.0)
+            first = times.min() + delays[0]
+            allowed = 2.0 * (20.0 + 3.0 * (at - first) / TAU) * EPS[dtype] * np.abs(weights).sum()
+            assert error <= allowed
+            fired += at > span * TAU
+    assert fired > 2
+
+
 def test_a_crossing_that_lasts_a_moment_is_not_missed():
     # Excitation at 0, and just as the potential reaches the threshold a strong inhibition.
     weights = np.array([[[1.0 + 1e-9], [-50.0]]])

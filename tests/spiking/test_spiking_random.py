@@ -136,6 +136,8 @@ def test_refuses(arguments, options, error, message):
 def test_the_number_that_is_wrong_is_named():
     with pytest.raises(ValueError, match=r"`data` must be at least 0. Received: -1"):
         fold_in(0, -1)
+    with pytest.raises(TypeError, match=r"`key` must be an int or of int32 or uint32. .* key<fry>"):
+        uniform(jax.random.key(0), (2,))
     with pytest.raises(TypeError, match=r"`seed` must be an int. Received: 0.5"):
         random_key(0.5)
 
