@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     for point in motifs.latch().fixed_points(drive=np.zeros(2)):
         q, p = point.state
         kind = "stable" if point.stable else "unstable"
-        print(f"  q = {q:.3f}, p = {p:.3f}: spectral radius {point.radius:.2f}, {kind}")
+        print(f"  q = {q:.3f}, p = {p:.3f}: spectral radius {point.spectral_radius:.2f}, {kind}")
     draw_circuits(output / "circuits.png")
     draw_bifurcation(output / "bifurcation.png")
     growth.report(output / "growth.png")

@@ -6,41 +6,18 @@ What a graph cannot do, a circuit can: settle, remember, oscillate.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from array_api_compat import device
 
+from ._fixed_points import FixedPoint, find
 from ._graph import CompiledGraph, GraphParameters
-from ._lib._arguments import Array, Call, Namespace, broadcast_shape, sum_to_shape
-from ._lib._checks import check_int, to_numpy
+from ._lib._arguments import Array, Call, Namespace, broadcast_shape, namespace_of, sum_to_shape
+from ._lib._checks import check_int
 from .graph import SynapseGraph
 
 __all__ = ["Circuit", "FixedPoint"]
-
-_ROUNDS = 100  # of Newton's method from one start; it takes about ten
-
-
-class FixedPoint(NamedTuple):
-    """A state that the circuit leaves as it is.
-
-    Attributes
-    ----------
-    state : ndarray, shape (states,)
-    radius : float
-        Largest magnitude of an eigenvalue of the step's Jacobian there.
-    stable : bool
-        ``radius < 1``: the circuit comes back after a small push. At exactly 1 the linear part
-        does not decide (the comparator, say, comes back slowly from one side).
-    """
-
-    state: np.ndarray[Any, Any]
-    radius: float
-
-    @property
-    def stable(self) -> bool:
-        """Whether a small push dies away."""
-        return self.radius < 1.0
 
 
 class Circuit:
@@ -54,7 +31,8 @@ class Circuit:
         The graph's inputs that hold the state, in the state's order, and the outputs that they are
         one step later. The graph's other inputs are driven from outside.
     clip : bool
-        Bound every state to [0, 1], as gains α > 1 need. Gradients pass where nothing is cut off.
+        Bound every state to [0, 1], as gains α > 1 need. Gradients pass where nothing is cut off,
+        at just 0 and 1 too.
 
     Attributes
     ----------
@@ -168,7 +146,8 @@ class Circuit:
         steps : int
             ≥ 0.
         drive : array, shape (steps, ..., drives) or (..., drives), optional
-            For each step, or the same for all.
+            For each step, then with one axis more than `state`; or the same for all. Leading axes
+            repeat to those of `state`.
         params : GraphParameters, optional
             α and β other than the graph's own.
 
@@ -209,8 +188,8 @@ class Circuit:
 
         Returns
         -------
-        gstate : array, shape of state
-        gdrive : array, shape of drive, or None
+        gstate : array, shape and dtype of state
+        gdrive : array, shape and dtype of drive, or None
         gparams : GraphParameters
             Summed over steps and batch.
 
@@ -219,10 +198,13 @@ class Circuit:
         TypeError, ValueError
             As `iterate`; also if `grad` does not fit.
         """
+        namespace_of(grad=grad)
         shape = tuple(getattr(grad, "shape", ()))
-        if len(shape) != len(state.shape) + 1 or shape[0] < 1:
-            raise ValueError(f"`grad` must have shape (steps + 1, ..., states). Received: {shape}")
-        steps = shape[0] - 1
+        if not shape or shape[0] < 1:
+            raise ValueError(
+                f"`grad` must have shape (steps + 1, ..., states). Received: shape {shape}"
+            )
+        steps, given, given_drive = shape[0] - 1, state, drive
         xp, state, drive = self._checked(state, drive, steps)
         grad = Call(state=state).shaped(grad, (steps + 1, *state.shape))
         states = self.iterate(state, steps, drive=drive, params=params)
@@ -235,20 +217,22 @@ class Circuit:
         g, gdrives = grad[steps, ...], []
         for t in reversed(range(steps)):
             before, now = states[t, ...], _at(drive, t, state)
-            g = self._unbounded(g, self._next(before, now, params, xp), xp)
+            g = self._unbounded(g, before, now, params, xp)
             gx, step = self._graph.vjp(self._inputs(before, now, xp), self._outward(g, xp), params)
             gx = _take(gx, self._out_of, xp)
             g = grad[t, ...] + gx[..., : len(self.states)]
             gdrives.append(gx[..., len(self.states) :])
             gparams = GraphParameters(*(a + b for a, b in zip(gparams, step, strict=True)))
-        if drive is None:
+        g = xp.astype(g, given.dtype)
+        if drive is None or given_drive is None:
             return g, None, gparams
         if not gdrives:
-            return g, xp.zeros_like(drive), gparams
+            return g, xp.zeros_like(given_drive), gparams
         by_step = xp.stack(gdrives[::-1])
         whole = _steps_first(drive, state)
         by_step = by_step if whole else xp.sum(by_step, axis=0)
-        return g, sum_to_shape(by_step, drive.shape, xp), gparams
+        gdrive = sum_to_shape(by_step, drive.shape, xp)
+        return g, xp.astype(gdrive, given_drive.dtype), gparams
 
     def jacobian(
         self, state: Array, drive: Array | None = None, params: GraphParameters | None = None
@@ -275,7 +259,7 @@ class Circuit:
         rest = held if held is None else xp.zeros_like(held)
         x, dx = self._inputs(rows, held, xp), self._inputs(eye, rest, xp)
         columns = _take(self._graph.jvp(x, dx, params), self._from, xp)
-        columns = self._unbounded(columns, self._next(rows, held, params, xp), xp)
+        columns = self._unbounded(columns, rows, held, params, xp)
         return xp.matrix_transpose(columns)
 
     def fixed_points(
@@ -312,52 +296,27 @@ class Circuit:
         Raises
         ------
         TypeError, ValueError
-            As `step`; also if an option is out of range.
+            As `step`; also if an option is out of range, or if the drive or the parameters make
+            the Jacobian infinite or NaN.
         """
         check_int("starts", starts, 0)
-        if not tolerance > 0.0:
-            raise ValueError(f"`tolerance` must be above 0. Received: {tolerance!r}")
-        held = None if drive is None else to_numpy(drive).astype(np.float64)
-        points = self._newton(self._starts(starts, np.random.default_rng(rng)), held, params)
-        found: list[np.ndarray[Any, Any]] = []
-        for point in points:
-            if all(np.abs(point - p).max() > tolerance for p in found):
-                found.append(point)
-        found.sort(key=lambda point: np.round(point, 9).tolist())
-        return [FixedPoint(point, self._radius(point, held, params)) for point in found]
-
-    def _newton(self, state: Any, drive: Any, params: Any) -> Any:
-        """The fixed points in [0, 1] to which Newton's method comes from any of the states."""
-        for _ in range(_ROUNDS):
-            change = self.step(state, drive, params) - state
-            slope = np.eye(state.shape[-1]) - self.jacobian(state, drive, params)
-            # Its pseudoinverse: it may be singular, as where fixed points meet.
-            move = (np.linalg.pinv(slope, rcond=1e-12) @ change[..., None])[..., 0]
-            state = np.clip(state + move, 0.0, 1.0)
-            if np.abs(move).max() < 1e-13:
-                break
-        error = np.abs(self.step(state, drive, params) - state).max(axis=-1)
-        return state[error < 1e-12]
-
-    def _radius(self, state: Any, drive: Any, params: Any) -> float:
-        return float(np.abs(np.linalg.eigvals(self.jacobian(state, drive, params))).max())
-
-    def _starts(self, count: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
-        size = len(self.states)
-        corners = np.indices((2,) * size).reshape(size, -1).T if size <= 8 else np.empty((0, size))
-        return np.concatenate([corners, np.full((1, size), 0.5), rng.random((count, size))])
+        if not (isinstance(tolerance, int | float | np.floating) and tolerance > 0.0):
+            raise ValueError(f"`tolerance` must be a number above 0. Received: {tolerance!r}")
+        return find(self, drive, params, starts, tolerance, np.random.default_rng(rng))
 
     def _checked(
         self, state: Array, drive: Array | None, steps: int | None = None
     ) -> tuple[Namespace, Array, Array | None]:
-        """The namespace, and the arrays once they fit."""
+        """The namespace, and the arrays in their common dtype once they fit."""
         if (drive is None) != (not self.drives):
             wanted = f"given for {self.drives}" if self.drives else "left out: there are no drives"
             raise ValueError(f"`drive` must be {wanted}. Received: {drive!r}")
         call = Call(state=state) if drive is None else Call(state=state, drive=drive)
         call.expect(state=(..., len(self.states)))
+        xp = call.xp
+        fitting = xp.astype(call["state"], call.dtype)
         if drive is None:
-            return call.xp, call["state"], None
+            return xp, fitting, None
         call.expect(drive=(..., len(self.drives)))
         shape = call.shape("drive")
         if steps is not None and _steps_first(drive, state):
@@ -369,7 +328,7 @@ class Circuit:
             raise ValueError(
                 f"`drive` must have leading axes that repeat to {batch}. Received: shape {shape}"
             )
-        return call.xp, call["state"], call["drive"]
+        return xp, fitting, xp.astype(call["drive"], call.dtype)
 
     def _next(self, state: Array, drive: Array | None, params: Any, xp: Namespace) -> Array:
         """The next state before it is bounded."""
@@ -388,13 +347,20 @@ class Circuit:
         return _take(padded, self._back, xp)
 
     def _bounded(self, state: Array, xp: Namespace) -> Array:
-        return xp.clip(state, 0.0, 1.0) if self.clip else state
+        if not self.clip:
+            return state
+        # Not `clip`, of which JAX takes half the derivative where a state is just 0 or 1.
+        state = xp.where(state > 1.0, xp.ones_like(state), state)
+        return xp.where(state < 0.0, xp.zeros_like(state), state)
 
-    def _unbounded(self, grad: Array, raw: Array, xp: Namespace) -> Array:
-        """The gradient before `_bounded`: nothing of it where the state was cut off."""
+    def _unbounded(
+        self, grad: Array, state: Array, drive: Array | None, params: Any, xp: Namespace
+    ) -> Array:
+        """The gradient before `_bounded`: nothing of it where the next state was cut off."""
         if not self.clip:
             return grad
-        return xp.where((raw >= 0.0) & (raw <= 1.0), grad, xp.zeros_like(grad))
+        raw = self._next(state, drive, params, xp)
+        return xp.where((raw < 0.0) | (raw > 1.0), xp.zeros_like(grad), grad)
 
 
 def _steps_first(drive: Array, state: Array) -> bool:
@@ -408,4 +374,5 @@ def _at(drive: Array | None, t: int, state: Array) -> Array | None:
 
 def _take(a: Array, places: list[int], xp: Namespace) -> Array:
     """Columns of a in another order."""
-    return xp.take(a, xp.asarray(places, dtype=xp.int64, device=device(a)), axis=-1)
+    # (int32: JAX has no int64 unless told.)
+    return xp.take(a, xp.asarray(places, dtype=xp.int32, device=device(a)), axis=-1)

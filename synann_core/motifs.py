@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._graph_names import check_number
 from ._lib._checks import check_int, check_option
 from .circuit import Circuit
 from .graph import SynapseGraph
@@ -38,8 +39,9 @@ def logic_gate(name: str) -> SynapseGraph:
 
     Notes
     -----
-    Source: THEORY of the paper, Boolean limit: ``NOT y = S(1, y)``, ``AND = S(x, S(1, y))``,
-    ``NOR = S(S(1, x), y)``, ``OR = S(1, NOR)``, ``XOR = S(OR, AND)``.
+    Source: the synapse's Boolean limit (α = β = 1, inputs 0 and 1), ``S(x, y) = x and not y``:
+    ``NOT y = S(1, y)``, ``AND = S(x, S(1, y))``, ``NOR = S(S(1, x), y)``, ``OR = S(1, NOR)``,
+    ``XOR = S(OR, AND)``.
 
     Examples
     --------
@@ -111,6 +113,11 @@ def flip(
     -------
     Circuit
 
+    Raises
+    ------
+    TypeError, ValueError
+        If α or β is no number or out of range, or `second` no pair.
+
     Examples
     --------
     >>> import numpy as np
@@ -123,7 +130,10 @@ def flip(
     graph = SynapseGraph()
     graph.input("x", "y")
     graph.synapse("next x", excitatory="x", inhibitory={"y": beta}, alpha=alpha)
-    alpha, beta = (alpha, beta) if second is None else second
+    if second is not None:
+        if not (isinstance(second, tuple | list) and len(second) == 2):
+            raise TypeError(f"`second` must be a pair (alpha, beta). Received: {second!r}")
+        alpha, beta = second
     excites, inhibits = ("y", "x") if crossed else ("x", "y")
     graph.synapse("next y", excitatory=excites, inhibitory={inhibits: beta}, alpha=alpha)
     return Circuit(graph, {"x": "next x", "y": "next y"})
@@ -133,8 +143,9 @@ def latch(alpha: float = 2.0, beta: float = 0.8) -> Circuit:
     """Remember one bit: neurons q and p hold each other down; drives "set" and "reset".
 
     With the drives at 0, ``q' = α q (1 − β p)`` and ``p' = α p (1 − β q)``, bounded to [0, 1]:
-    (1, 0) and (0, 1) are stable for α > 1 and α(1 − β) < 1, and (q, p) goes to the one where it
-    leans. A drive at 1 excites its own neuron, ``q or set``, and closes the other.
+    (1, 0) and (0, 1) are stable for α > 1 and α(1 − β) < 1, and for α ≤ 4β (q, p) goes to the one
+    where it leans. (With more gain both can reach 1 at once, and stay equal.) A drive at 1 excites
+    its own neuron, ``q or set``, and closes the other; both at once empty the latch.
 
     Parameters
     ----------
@@ -150,8 +161,8 @@ def latch(alpha: float = 2.0, beta: float = 0.8) -> Circuit:
 
     Raises
     ------
-    ValueError
-        If the circuit would not be bistable.
+    TypeError, ValueError
+        If α or β is no number or out of range, or if the circuit would not be bistable.
 
     Examples
     --------
@@ -162,6 +173,7 @@ def latch(alpha: float = 2.0, beta: float = 0.8) -> Circuit:
     >>> latch().iterate(off, 4, drive=drive)[:, 0]
     array([0. , 0.4, 1. , 1. , 1. ])
     """
+    alpha, beta = (check_number(k, v, "a latch") for k, v in (("alpha", alpha), ("beta", beta)))
     if not (alpha > 1.0 and alpha * (1.0 - beta) < 1.0):
         raise ValueError(
             "`alpha` must be above 1 and alpha·(1 − beta) below 1, or the circuit has one state. "
@@ -198,7 +210,7 @@ def oscillator(neurons: int = 3, alpha: float = 2.0) -> Circuit:
     Raises
     ------
     TypeError, ValueError
-        If `neurons` is not an odd int of 3 or more, or `alpha` not above 1.
+        If `neurons` is not an odd int of 3 or more, or `alpha` no number above 1.
 
     Examples
     --------
@@ -210,7 +222,7 @@ def oscillator(neurons: int = 3, alpha: float = 2.0) -> Circuit:
     """
     if check_int("neurons", neurons, 3) % 2 == 0:
         raise ValueError(f"`neurons` must be odd. Received: {neurons}")
-    if not alpha > 1.0:
+    if not check_number("alpha", alpha, "an oscillator") > 1.0:
         raise ValueError(f"`alpha` must be above 1. Received: {alpha!r}")
     graph = SynapseGraph()
     graph.input(*range(neurons))

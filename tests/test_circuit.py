@@ -49,7 +49,7 @@ def test_iterate_is_the_loop(xp, dtype, clip):
     circuit = driven(clip, alpha=2.5)
     alpha, beta = circuit.params
     for batch in ((), (2, 3)):
-        state, drive = rng.random((*batch, 2)), rng.random((2, *batch, 1))
+        state, drive = rng.random((*batch, 2)), 5.0 * rng.random((2, *batch, 1))
         got = xp.call(
             lambda s, d: circuit.iterate(s, 2, drive=d),
             xp.asarray(state, dtype),
@@ -65,7 +65,10 @@ def test_gradients_through_time(xp, clip):
     rng = np.random.default_rng(1)
     circuit = driven(clip, alpha=1.9)
     alpha, beta = circuit.params
-    state, drive = rng.random((3, 2)), rng.random((2, 3, 1))
+    state, drive = rng.random((3, 2)), 5.0 * rng.random((2, 3, 1))
+    after = by_hand(state, drive, alpha, beta, False)[1]
+    assert np.any(after > 1.0)  # where they are bounded, something is cut off at either end
+    assert np.any(after < 0.0)
     weights = rng.normal(size=(3, 3, 2))
     got = xp.call(
         lambda s, d, w: circuit.iterate_vjp(s, w, drive=d),
@@ -96,13 +99,38 @@ def test_a_drive_that_is_held_gets_the_sum_of_its_gradients():
 
 def test_autodiff_agrees(ad):
     rng = np.random.default_rng(3)
-    circuit = driven()
+    circuit = driven(True, 2.0)
     state, drive, weights = rng.random((3, 2)), rng.random((2, 3, 1)), rng.normal(size=(3, 3, 2))
+    # One that is just 0 and just 1 after a step: nothing is cut off, all of the gradient passes.
+    state[0], drive[:, 0] = (0.5, 0.0), 1.0
+    np.testing.assert_array_equal(driven(False, 2.0).step(state, drive[0])[0], [0.7, 1.0])
+    state[1] = (0.0, 0.5)
     arrays = [ad.asarray(a) for a in (state, drive)]
     got = ad.gradients(lambda s, d: circuit.iterate(s, 2, drive=d), ad.asarray(weights), *arrays)
     want = circuit.iterate_vjp(state, weights, drive=drive)
     for g, w in zip(got, want, strict=False):
         assert_close(ad.to_numpy(g), w, 1e-12)
+
+
+def test_dtypes():
+    """Results in the dtype of the arguments, gradients in each one's own."""
+    circuit, half = comparator(), np.full((2, 2), 0.5, np.float16)
+    assert circuit.step(half).dtype == np.float16
+    assert circuit.iterate(half, 2).dtype == np.float16
+    assert circuit.jacobian(half).dtype == np.float16
+    assert circuit.iterate_vjp(half, np.ones((3, 2, 2), np.float16))[0].dtype == np.float16
+    state, drive = np.full(2, 0.5, np.float32), np.full(1, 0.5)
+    assert driven().iterate(state, 2, drive=drive).dtype == np.float64
+    gstate, gdrive, _ = driven().iterate_vjp(state, np.ones((3, 2)), drive=drive)
+    assert (gstate.dtype, gdrive.dtype) == (np.float32, np.float64)
+
+
+def test_jax_without_float64():
+    import jax
+
+    with jax.enable_x64(False):
+        state = comparator().step(jax.numpy.asarray([0.5, 0.25]))  # a warning would be an error
+    np.testing.assert_array_equal(state, np.asarray([0.375, 0.125], np.float32))
 
 
 def test_no_steps():
@@ -125,6 +153,8 @@ def test_parameters_can_be_given():
     )
     want = [0.9 * 0.5 * (1 - 0.7 * 0.4), 0.8 * 0.4 * (1 - 0.6 * 0.5)]
     np.testing.assert_allclose(circuit.step(state, params=params), want, rtol=1e-15)
+    slopes = [[0.9 * (1 - 0.7 * 0.4), -0.9 * 0.7 * 0.5], [-0.8 * 0.6 * 0.4, 0.8 * (1 - 0.6 * 0.5)]]
+    np.testing.assert_allclose(circuit.jacobian(state, params=params), slopes, rtol=1e-15)
     gparams = circuit.iterate_vjp(state, np.ones((2, 2)), params=params)[2]
     np.testing.assert_allclose(gparams.alpha, np.divide(want, [0.9, 0.8]), rtol=1e-15)
 
@@ -174,8 +204,8 @@ def test_fixed_points_of_the_logistic_map(alpha, points):
     for got, (state, radius) in zip(found, points, strict=True):
         accuracy = 1e-5 if alpha == 1.0 else 1e-12
         np.testing.assert_allclose(got.state, [state], atol=accuracy)
-        np.testing.assert_allclose(got.radius, radius, atol=10 * accuracy)
-        assert got.stable == (radius < 1.0 - 10 * accuracy or got.radius < 1.0)
+        np.testing.assert_allclose(got.spectral_radius, radius, atol=10 * accuracy)
+        assert got.stable == (radius < 1.0 - 10 * accuracy or got.spectral_radius < 1.0)
 
 
 def test_fixed_points_of_the_latch():
@@ -220,8 +250,19 @@ def test_circuits_that_cannot_be(make, error, message):
         (
             lambda c: c.iterate_vjp(np.zeros(2), np.zeros(2), drive=np.zeros(1)),
             ValueError,
-            "`grad`",
+            r"`grad` must have shape \(2, 2\)",
         ),
+        (lambda c: c.iterate_vjp(np.zeros(2), 1.0), ValueError, r"`grad` must have shape \(steps"),
+        (lambda c: c.iterate_vjp([0.0], np.zeros((2, 1))), ValueError, "`drive` must be given"),
+        (
+            lambda c: c.iterate_vjp([0.0, 0.0], np.zeros((2, 2)), drive=np.zeros(1)),
+            TypeError,
+            "`state` must be an array",
+        ),
+        (lambda c: c.fixed_points(drive=[0.5]), TypeError, "`drive` must be an array"),
+        (lambda c: c.fixed_points(drive=np.zeros((3, 1))), ValueError, r"`drive` must have shape"),
+        (lambda c: c.fixed_points(drive=np.full(1, np.nan)), ValueError, "a finite Jacobian"),
+        (lambda c: c.fixed_points(drive=np.zeros(1), tolerance="1"), ValueError, "`tolerance`"),
         (lambda c: c.fixed_points(drive=np.zeros(1), starts=-1), ValueError, "`starts` must be"),
         (lambda c: c.fixed_points(drive=np.zeros(1), tolerance=0), ValueError, "`tolerance` must"),
     ],

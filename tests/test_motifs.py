@@ -72,16 +72,21 @@ def test_flip_with_a_second_synapse_that_passes_x_on():
         states[2:, 0], 2.1 * states[1:-1, 0] * (1 - states[:-2, 0]), rtol=1e-15
     )
     # The ring appears at α = 2, where the fixed point 1 − 1/α loses its stability.
-    radius = {a: flip(a, second=(1.0, 0.0)).fixed_points()[-1].radius for a in (1.95, 2.0, 2.05)}
+    radius = {
+        a: flip(a, second=(1.0, 0.0)).fixed_points()[-1].spectral_radius for a in (1.95, 2.0, 2.05)
+    }
     assert radius[1.95] < 1.0 < radius[2.05]
     np.testing.assert_allclose(radius[2.0], 1.0, atol=1e-9)
     assert np.ptp(states[-100:, 0]) > 0.1
 
 
-def test_latch_goes_where_it_leans():
+@pytest.mark.parametrize(("alpha", "beta"), [(2.0, 0.8), (3.2, 0.8)])
+def test_latch_goes_where_it_leans(alpha, beta):
     q, p = np.random.default_rng(0).uniform(0.05, 1.0, (2, 1000))
-    last = latch().iterate(np.stack([q, p], axis=1), 300, drive=np.zeros(2))[-1]
-    np.testing.assert_array_equal(last, np.where((q > p)[:, None], [1.0, 0.0], [0.0, 1.0]))
+    last = latch(alpha, beta).iterate(np.stack([q, p], axis=1), 300, drive=np.zeros(2))[-1]
+    # (Near 0 "or" rounds to multiples of eps/2.)
+    leans = np.where((q > p)[:, None], [1.0, 0.0], [0.0, 1.0])
+    np.testing.assert_allclose(last, leans, atol=2e-16)
 
 
 @pytest.mark.parametrize("alpha", [1.5, 2.0, 4.0])
@@ -122,6 +127,10 @@ def test_logistic_map_doubles_its_period():
         (lambda: logic_gate("maybe"), ValueError, "`name` must be one of"),
         (lambda: latch(1.0, 0.8), ValueError, "`alpha` must be above 1"),
         (lambda: latch(2.0, 0.4), ValueError, "the circuit has one state"),
+        (lambda: latch("2"), TypeError, "`alpha` of a latch must be a number"),
+        (lambda: latch(2.0, 1.5), ValueError, r"`beta` of a latch must be in \[0, 1\]"),
+        (lambda: flip(second=0.5), TypeError, r"`second` must be a pair \(alpha, beta\)"),
+        (lambda: oscillator(3, None), TypeError, "`alpha` of an oscillator must be a number"),
         (lambda: oscillator(4), ValueError, "`neurons` must be odd. Received: 4"),
         (lambda: oscillator(1), ValueError, "`neurons` must be at least 3"),
         (lambda: oscillator(3.0), TypeError, "`neurons` must be an int"),
