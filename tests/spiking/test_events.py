@@ -162,7 +162,7 @@ def test_pixels_do_not_mix():
     np.testing.assert_array_equal(event_camera(values[:, 1:2, 2:3], 0.2), whole[:, 1:2, 2:3])
 
 
-@pytest.mark.parametrize("library", ["numpy", "strict", "torch", "jax"])
+@pytest.mark.parametrize("library", ["numpy", "strict", "torch"])
 def test_columns_as_short_as_files_have_them(library):
     """A size and a duration that the columns' own dtypes cannot hold."""
     with make_backend(library) as xp:

@@ -118,8 +118,12 @@ def test_bounded_weights_stay_within_their_bounds(seed, dependence):
     rng = np.random.default_rng(seed)
     pre, post = spikes(rng)
     rule = STDP(a_plus=3.0, a_minus=2.5, dependence=dependence, low=-1.0, high=2.0, mu_plus=0.5)
-    start = rng.uniform(-1.0, 2.0, (3, 4))
-    for end in (rule.online(start, pre, post)[0], rule.offline(start, pre, post)):
+    start = rewarded = rng.uniform(-1.0, 2.0, (3, 4))
+    waiting = RewardSTDP(rule, tau=2.0)
+    state = waiting.init(start, 2)
+    for now in zip(pre, post, strict=True):
+        rewarded, state = waiting.step(rewarded, *now, 9.0, state)
+    for end in (rule.online(start, pre, post)[0], rule.offline(start, pre, post), rewarded):
         assert end.min() >= -1.0
         assert end.max() <= 2.0
 
