@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._graph import CompiledGraph, GraphParameters
-from ._lib._arguments import Array
+from ._lib._arguments import Array, namespace_of
 from ._lib._checks import to_numpy
 from .surprisal import surprisal
 from .transmission import contributions
@@ -73,13 +73,17 @@ def explain(
     excitatory fever    0.000
     inhibitory vaccine  0.916
     """
-    if len(x.shape) != 1:
-        raise ValueError(f"`x` must have shape (inputs,). Received: shape {tuple(x.shape)}")
+    if not isinstance(compiled, CompiledGraph):
+        raise TypeError(f"`compiled` must be a CompiledGraph. Received: {type(compiled).__name__}")
+    namespace_of(x=x)
+    shape = tuple(getattr(x, "shape", ()))
+    if len(shape) != 1:
+        raise ValueError(f"`x` must have shape (inputs,). Received: shape {shape}")
     names = list(compiled.neurons)
     if neuron not in names:
         raise ValueError(f"`neuron` must be a neuron of the graph. Received: {neuron!r}")
-    alpha, beta = (to_numpy(a) for a in (compiled.params if params is None else params))
     values = to_numpy(compiled.values(x, params)).astype(np.float64)
+    alpha, beta = (to_numpy(a) for a in (compiled.params if params is None else params))
     k = names.index(neuron)
     indptr, excitatory = compiled.excitatory
     excitatory = excitatory[indptr[k] : indptr[k + 1]]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ._lib._arguments import Array
+from ._lib._arguments import Array, is_number, namespace_of
 from ._lib._checks import check_int, check_option, to_numpy
 from .graph import SynapseGraph
 from .surprisal import surprisal
@@ -20,6 +20,9 @@ from .synapse import synapse
 __all__ = ["graph", "pixels", "surface", "trajectory"]
 
 Axes = Any
+
+_REAL = int | float | np.integer | np.floating
+_BENDS = (0.12, 0.3, 0.48, 0.66)  # of synapses that join the same two nodes
 
 # Of the colours of Okabe and Ito, which colour-blind readers can tell apart.
 EXCITATORY, INHIBITORY = "#0072B2", "#D55E00"
@@ -52,7 +55,7 @@ def surface(
     Raises
     ------
     TypeError, ValueError
-        If `points` is no int of 2 or more, or `space` unknown.
+        If `ax` is not three-dimensional, `points` no int of 2 or more, or `space` unknown.
 
     Examples
     --------
@@ -61,6 +64,8 @@ def surface(
     'S(x, y)'
     """
     check_option("space", space, ("probability", "surprisal"))
+    if not (ax is None or hasattr(ax, "plot_surface")):
+        raise TypeError(f"`ax` must be three-dimensional. Received: {type(ax).__name__}")
     # In surprisal space the borders, where it is infinite, are left out.
     low, high = (0.0, 1.0) if space == "probability" else (0.02, 0.98)
     side = np.linspace(low, high, check_int("points", points, 2))
@@ -97,6 +102,8 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
     ------
     ImportError
         If networkx is missing.
+    TypeError
+        If `graph` is no SynapseGraph, or `values` no array.
     ValueError
         If the values are not as many as the nodes, or if the graph does not compile.
 
@@ -111,12 +118,16 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
         import networkx
     except ImportError:
         raise ImportError('pictures of graphs need networkx: pip install "synann[plot]"') from None
+    if not isinstance(graph, SynapseGraph):
+        raise TypeError(f"`graph` must be a SynapseGraph. Received: {type(graph).__name__}")
     compiled = graph.compile()
     names = {node: str(node) for node in compiled.nodes}
     if values is not None:
-        numbers = to_numpy(values)
+        numbers = _numbers("values", values)
         if numbers.shape != (len(names),):
-            raise ValueError(f"`values` must have shape ({len(names)},). Received: {numbers.shape}")
+            raise ValueError(
+                f"`values` must have shape ({len(names)},). Received: shape {numbers.shape}"
+            )
         names = {node: f"{node}\n{v:.3g}" for node, v in zip(names, numbers, strict=True)}
     drawn = networkx.MultiDiGraph(graph.to_networkx())
     levels = [0] * len(compiled.inputs) + compiled.levels.tolist()
@@ -138,10 +149,12 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
         node_size=1700,
     )
     networkx.draw_networkx_labels(drawn, places, names, ax=ax, font_size=8)
-    for kind, colour, tip in (
-        ("excitatory", EXCITATORY, "-|>"),
-        ("inhibitory", INHIBITORY, "-["),
+    # Bent to either side: a pair of nodes may have synapses of both kinds.
+    for kind, colour, tip, side in (
+        ("excitatory", EXCITATORY, "-|>", -1.0),
+        ("inhibitory", INHIBITORY, "-[", 1.0),
     ):
+        bends = [f"arc3,rad={side * bend}" for bend in _BENDS]
         edges = [e for e in drawn.edges(keys=True, data=True) if e[3]["kind"] == kind]
         networkx.draw_networkx_edges(
             drawn,
@@ -151,18 +164,18 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
             edge_color=colour,
             arrowstyle=tip,
             node_size=1700,
-            connectionstyle=["arc3,rad=0.12", "arc3,rad=-0.12", "arc3,rad=0.3"],
+            connectionstyle=bends,
         )
         if kind == "inhibitory":
-            strengths = {e[:2]: f"{e[3]['beta']:.3g}" for e in edges}
+            strengths = {e[:3]: f"{e[3]['beta']:.3g}" for e in edges}
             networkx.draw_networkx_edge_labels(
-                networkx.DiGraph(drawn),
+                drawn,
                 places,
                 strengths,
                 ax=ax,
                 font_size=7,
                 font_color=colour,
-                connectionstyle="arc3,rad=0.12",
+                connectionstyle=bends,
             )
     ax.margins(0.12)
     ax.set_axis_off()
@@ -188,8 +201,8 @@ def trajectory(
 
     Raises
     ------
-    ValueError
-        If `states` is no matrix, or the names are not as many as its columns.
+    TypeError, ValueError
+        If `states` is no array or no matrix, or if `names` is no sequence of one for each column.
 
     Examples
     --------
@@ -199,17 +212,22 @@ def trajectory(
     >>> [line.get_label() for line in axes.lines]
     ['x', 'y']
     """
-    values = to_numpy(states)
+    values = _numbers("states", states)
     if values.ndim != 2:
-        raise ValueError(f"`states` must have shape (steps, neurons). Received: {values.shape}")
-    names = [str(k) for k in range(values.shape[1])] if names is None else list(names)
+        raise ValueError(
+            f"`states` must have shape (steps, neurons). Received: shape {values.shape}"
+        )
+    names = [str(k) for k in range(values.shape[1])] if names is None else names
+    if not isinstance(names, Sequence):
+        raise TypeError(f"`names` must be a sequence. Received: {type(names).__name__}")
     if len(names) != values.shape[1]:
         raise ValueError(f"`names` must hold {values.shape[1]} names. Received: {len(names)}")
     ax = _new_axes() if ax is None else ax
     for name, column in zip(names, values.T, strict=True):
         ax.plot(column, label=name, marker="." if len(values) <= 60 else None)
     ax.set(xlabel="step", ylabel="open probability")
-    ax.legend(frameon=False)
+    if len(names):
+        ax.legend(frameon=False)
     return ax
 
 
@@ -226,12 +244,13 @@ def pixels(
     Parameters
     ----------
     parts : array, shape (h·w,)
-        In nats; blue below zero, orange above, white where a pixel added nothing.
+        In nats; blue below zero, orange above, white where a pixel added nothing. Infinite ones,
+        of closed synapses, have the deepest colour.
     image_shape : tuple of int
         (h, w).
     ax : Axes of matplotlib, optional
     limit : float, optional
-        Nats of the deepest colour; the largest part if not given.
+        Nats of the deepest colour; the largest finite part if not given.
 
     Returns
     -------
@@ -239,8 +258,9 @@ def pixels(
 
     Raises
     ------
-    ValueError
-        If the parts are not as many as the pixels.
+    TypeError, ValueError
+        If `parts` is no array, `image_shape` not two ints of 1 or more, or if the parts are not as
+        many as the pixels, or `limit` is no finite number ≥ 0.
 
     Examples
     --------
@@ -250,18 +270,31 @@ def pixels(
     >>> axes.images[0].get_clim()
     (-0.3, 0.3)
     """
-    values, size = to_numpy(parts), image_shape[0] * image_shape[1]
+    if not (isinstance(image_shape, tuple | list) and len(image_shape) == 2):
+        raise TypeError(f"`image_shape` must be a pair of ints. Received: {image_shape!r}")
+    rows, columns = (check_int("image_shape", side, 1) for side in image_shape)
+    values, size = _numbers("parts", parts), rows * columns
     if values.shape != (size,):
-        raise ValueError(f"`parts` must have shape ({size},). Received: {values.shape}")
+        raise ValueError(f"`parts` must have shape ({size},). Received: shape {values.shape}")
+    if limit is not None and not (isinstance(limit, _REAL) and 0.0 <= limit < np.inf):
+        raise ValueError(f"`limit` must be a finite number, at least 0. Received: {limit!r}")
+    ax = _new_axes() if ax is None else ax
     from matplotlib.colors import LinearSegmentedColormap
 
-    ax = _new_axes() if ax is None else ax
-    limit = float(np.abs(values).max()) if limit is None else float(limit)
+    if limit is None:
+        limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    limit = limit or 1.0
     colours = LinearSegmentedColormap.from_list("parts", (EXCITATORY, "white", INHIBITORY))
-    image = values.reshape(image_shape)
-    ax.imshow(image, cmap=colours, vmin=-(limit or 1.0), vmax=limit or 1.0)
+    image = np.clip(values, -limit, limit).reshape(rows, columns)  # infinity would be left blank
+    ax.imshow(image, cmap=colours, vmin=-limit, vmax=limit)
     ax.set(xticks=[], yticks=[])
     return ax
+
+
+def _numbers(name: str, value: Any) -> np.ndarray[Any, Any]:
+    """An array of any library as one of NumPy."""
+    namespace_of(**{name: value})
+    return np.asarray(value) if is_number(value) else to_numpy(value)
 
 
 def _new_axes(**options: Any) -> Axes:

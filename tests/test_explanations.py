@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import synann_core as syn
@@ -26,6 +26,7 @@ def shapley(value, n):
     return phi
 
 
+@settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1))
 def test_contributions_are_shapley_values_against_baseline_zero(seed):
     n = 8
@@ -90,6 +91,23 @@ def test_parts_of_a_graphs_neurons_add_up(seed):
         )
 
 
+def test_parts_name_their_sources():
+    graph = SynapseGraph()
+    graph.input("a", "b", "c")
+    graph.synapse("n", inhibitory={"c": 0.5})
+    graph.synapse("z", excitatory=("b", "n"), inhibitory={"c": 0.25, "a": 0.5}, alpha=0.5)
+    parts = explain(graph.compile(), np.array([0.5, 0.25, 1.0]), "z")
+    assert [(part.kind[0], part.source) for part in parts] == [
+        ("g", None),
+        ("e", "b"),
+        ("e", "n"),
+        ("i", "c"),
+        ("i", "a"),
+    ]
+    got = [part.surprisal for part in parts]
+    np.testing.assert_allclose(got, -np.log([0.5, 0.25, 0.5, 0.75, 0.75]), rtol=1e-15)
+
+
 def test_other_parameters_and_other_libraries():
     import torch
 
@@ -111,3 +129,9 @@ def test_what_cannot_be_explained():
         explain(compiled, np.ones(2), "x")
     with pytest.raises(ValueError, match=r"`x` must have shape \(inputs,\)"):
         explain(compiled, np.ones((3, 2)), "z")
+    with pytest.raises(TypeError, match="`x` must be an array"):
+        explain(compiled, [1.0, 1.0], "z")
+    with pytest.raises(TypeError, match="`compiled` must be a CompiledGraph"):
+        explain(graph, np.ones(2), "z")
+    with pytest.raises(TypeError, match=r"`params` must be a pair \(alpha, beta\)"):
+        explain(compiled, np.ones(2), "z", (1, 2, 3))

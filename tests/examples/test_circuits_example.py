@@ -55,3 +55,5 @@ def test_main(tmp_path, capsys, monkeypatch):
     printed = capsys.readouterr().out
     assert printed.count(", stable") == 2
     assert "day 7 by straight line: 550 ± " in printed
+    _, fitted = growth.logistic_growth(growth.COUNTS)
+    assert f"settles at {logistic([400], *fitted)[-1]:.0f}\n" in printed

@@ -24,6 +24,42 @@ def test_parts_add_up_to_the_surprisals(fitted):
     assert model.parts(x).min() >= 0.0
 
 
+def test_a_part_is_its_features_own():
+    rng = np.random.default_rng(0)
+    model, x = explain.Explained(rng.random(2), rng.random((2, 6))), rng.random(3)
+    want = -np.log((1 - model.beta[:, :3] * x) * (1 - model.beta[:, 3:] * (1 - x)))
+    assert_relative(model.parts(x), want, 20 * EPS["float64"])
+
+
+def test_a_fitted_model_is_stationary():
+    rng = np.random.default_rng(1)
+    x = rng.random((60, 2))
+    labels = (x[:, 0] + rng.normal(0, 0.5, 60) > 0.7).astype(int)
+    model = explain.fit(x, labels)
+
+    def loss(theta):
+        logits = -explain.Explained(theta, model.beta).surprisal(x)
+        return float(np.mean(syn.cross_entropy(logits, np.eye(2)[labels])))
+
+    step = np.array([1e-4, 0.0])
+    assert abs(loss(model.theta + step) - loss(model.theta - step)) / 2e-4 < 1e-3
+
+
+def test_the_sums_under_a_picture_are_those_of_its_pixels(fitted, monkeypatch):
+    data, model = fitted
+    figures = []
+    monkeypatch.setattr(explain.plots, "save", lambda figure, path: figures.append(figure))
+    explain.draw(model, data.test_x[:2], data.test_y[:2], data.image_shape, None)
+    for k, axes in enumerate(figures[0].axes):
+        if k % 4:
+            label = axes.get_xlabel().replace("−", "-").removesuffix(" nats")
+            constant, sign, shown, equals, whole = label.split()
+            added = float(f"{sign}{shown}")
+            assert equals == "="
+            assert abs(float(constant) + added - float(whole)) < 0.0151
+            assert abs(axes.images[0].get_array().sum() - added) < 0.0051
+
+
 def test_a_class_is_as_probable_as_its_synapse_is_open(fitted):
     data, model = fitted
     x = data.test_x[:50]
@@ -48,6 +84,7 @@ def test_main_writes_its_picture_and_its_table(tmp_path, capsys):
     numbers = [row.split()[-3:] for row in rows if row[0].isalnum() and row.split()[-1][0] in "+-"]
     values = np.array([[float(n) for n in row] for row in numbers])
     np.testing.assert_allclose(values[:-1].sum(axis=0), values[-1], atol=0.0005 * len(values))
+    assert abs(values[-1, 2]) < 0.2  # the narrowest margin
 
 
 def test_steps_must_be_positive(capsys):
