@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._lib._arguments import Array, Call, Namespace, constant
+from .._lib._arguments import Array, Call, Namespace
 from .._lib._checks import check_number
 from ._firing import first_crossings, first_crossings_vjp, response, response_slope
 
@@ -258,10 +258,8 @@ def spikeprop_gradients(
     for weights in layers:
         fired.append(firing_times(fired[-1], weights, delays, tau=tau, theta=theta))
     call = Call(fired=fired[-1])
-    xp, out = call.xp, call["fired"]
-    error = out - call.shaped(target, call.shape("fired"), "target")
-    loss = xp.astype(0.5 * xp.sum(error * error, axis=-1), call.dtype, copy=False)
-    grad = xp.where(xp.isinf(out), constant(0.0, out, xp), error)
+    grad = call["fired"] - call.shaped(target, call.shape("fired"), "target")
+    loss = call.value(lambda error, xp: 0.5 * xp.sum(error * error, axis=-1), grad)
     gradients: list[Array] = []
     for weights, before, after in reversed(list(zip(layers, fired[:-1], fired[1:], strict=True))):
         grad, gradient = firing_times_vjp(

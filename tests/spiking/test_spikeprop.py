@@ -279,6 +279,8 @@ def test_no_samples_inputs_or_neurons(xp):
 def test_what_is_not_a_number_is_told():
     times, weights, delays = np.array([[0.0, np.nan], [0.0, 1.0]]), np.ones((1, 2, 1)), np.ones(1)
     assert np.isnan(firing_times(times, weights, delays)).tolist() == [[True], [False]]
+    assert np.isnan(sp.spike_response(np.nan, TAU))
+    assert np.isnan(sp.spike_response_derivative(np.nan, TAU))
     far = np.array([[0.0, 6000.0]])
     assert np.isnan(firing_times(far, 0.4 * weights, delays)).all()  # 857 τ: stated
 
