@@ -107,7 +107,7 @@ def test_half_precision(half, name):
     np.testing.assert_array_equal(got.float().numpy(), slowly(X))
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 def test_values(xp, dtype):
     """What is not rounded to steps."""
     x = xp.asarray(X, dtype)
@@ -125,7 +125,7 @@ def test_values(xp, dtype):
     assert_close(xp.to_numpy(got), slow.population(X, 6, -0.5, 1.25, 1.5), 64 * EPS[dtype])
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 def test_decoders(xp, dtype):
     spikes = np.concatenate([slow.train(slow.ranks(X), 5), np.zeros((1, 3, 5))])
     spikes[:, 1, 2] = 0.0

@@ -96,7 +96,7 @@ def test_a_falling_signal_and_the_signed_mean():
     np.testing.assert_array_equal(spikes, [0, 0, -1, 0, 0])
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 def test_contrast_decode(xp, dtype):
     spikes = np.sign(walks(seed=3))
     start = SIGNALS[0]

@@ -53,7 +53,7 @@ def test_event_camera(xp, dtype, threshold):
     assert not want[2:4].any()
 
 
-@pytest.mark.jax_alternates
+@pytest.mark.jax_alternates(4)
 def test_event_camera_decode(xp, dtype):
     values = frames()
     counts = slow.each_signal(partial(slow.event_camera, epsilon=0.01), values, THRESHOLDS)
@@ -131,6 +131,7 @@ def test_events_to_counts(xp, dtype, separate, duration):
     assert np.abs(want).max() > 1
 
 
+@pytest.mark.jax_alternates
 def test_no_events(xp):
     events = as_events(xp, np.zeros((0, 4)))
     got = xp.to_numpy(events_to_counts(events, (2, 3, 4)))
