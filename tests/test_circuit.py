@@ -60,6 +60,7 @@ def test_iterate_is_the_loop(xp, dtype, clip):
         assert_close(xp.to_numpy(got), want, 100 * EPS[dtype])
 
 
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("clip", [False, True])
 def test_gradients_through_time(xp, clip):
     rng = np.random.default_rng(1)
@@ -174,6 +175,7 @@ def test_jacobian_is_the_derivative_of_a_step(seed, clip):
             np.testing.assert_allclose(got[:, j], slope, atol=1e-9)
 
 
+@pytest.mark.jax_alternates
 def test_jacobian_of_a_batch(xp):
     rng = np.random.default_rng(4)
     circuit, state, drive = driven(True, 2.5), rng.random((4, 3, 2)), rng.random((3, 1))
