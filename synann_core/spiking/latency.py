@@ -224,7 +224,7 @@ def _checked(
     if steps is not None:
         steps = check_int("steps", steps, 1)
     return _Code(
-        last=None if steps is None else steps - 1,
+        last=0 if steps is None else steps - 1,
         tau=check_number("tau", tau, 0.0, ends="()"),
         threshold=check_number("threshold", threshold, 0.0, 1.0, ends="()"),
         first=check_number(
@@ -240,7 +240,7 @@ def _checked(
 class _Code:
     """The checked options of a latency code, and its formulas."""
 
-    last: int | None
+    last: int  # step; 0 where the number of steps is neither given nor needed
     tau: float
     threshold: float
     first: float
@@ -256,7 +256,6 @@ class _Code:
         return tau * self._charging(x, xp) + self.first
 
     def spikes(self, x: Array, *, clip: bool, xp: Namespace) -> Array:
-        assert self.last is not None  # checked
         once = spikes_at(xp.round(self.times(x, xp=xp)), self.last + 1, xp)
         return xp.where(x < self.threshold, 0.0, once) if clip else once
 
@@ -272,7 +271,6 @@ class _Code:
     def _tau(self, like: Array, xp: Namespace) -> Array:
         if not self.normalise:
             return constant(self.tau, like, xp)
-        assert self.last is not None  # checked
         span = constant(self.last - self.first, like, xp)
         return span if self.linear else span / self._charging(constant(0.0, like, xp), xp)
 
