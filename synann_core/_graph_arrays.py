@@ -88,7 +88,10 @@ def _pair(name: str, pair: Any) -> None:
 
 def _indices(name: str, given: Any, low: int, high: int, what: str) -> Ints:
     """Integers in [low, high), as int32."""
-    index = np.asarray(given)
+    try:
+        index = np.asarray(given)
+    except ValueError:  # rows of several lengths
+        raise ValueError(f"`{name}` must have one axis. Received: {given!r}") from None
     if index.size == 0:
         index = index.astype(np.int32)
     if index.dtype.kind not in "iu":
@@ -180,6 +183,8 @@ def read_networkx(graph: Any, g: Any) -> None:
         value, name = attributes.get(kind, 1.0), attributes.get("parameter")
         if name is None:
             return value
+        if not isinstance(name, str):
+            raise TypeError(f"`parameter` must be a string. Received: {name!r}")
         if name not in shared:
             shared[name] = graph.parameter(name, value)
         if shared[name].value != value:
@@ -204,5 +209,9 @@ def read_networkx(graph: Any, g: Any) -> None:
         if kind == "neuron":
             alpha = strength(g.nodes[name], "alpha")
             graph.synapse(name, excitatory=strong, inhibitory=weak, alpha=alpha)
-    placed = [(a["output"], name) for name, a in g.nodes(data=True) if "output" in a]
+    placed = [
+        (check_int(f"output of node {name!r}", a["output"], 0), name)
+        for name, a in g.nodes(data=True)
+        if "output" in a
+    ]
     graph.output(*(name for _, name in sorted(placed, key=lambda pair: pair[0])))

@@ -49,6 +49,10 @@ class Branches:
         self._plans: dict[bool, Plan] = {}
         self._jitted: dict[tuple[str, bool, bool], Callable[..., Any]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what JAX compiled, which cannot be pickled or copied."""
+        return {**self.__dict__, "_jitted": {}}
+
     def own(self, surprisals: bool, dtype: str) -> GraphParameters:
         """The graph's own parameters for NumPy, made once."""
         if (surprisals, dtype) not in self._converted:

@@ -164,7 +164,8 @@ def _values_and_slopes(
     value = gain + _added(x, xp) + _added(_logs(f, q, xp), xp)
     # The Bose-Einstein occupation, capped, as of G(γ + u).
     floor = constant(surprisal_floor(f.dtype, xp), f, xp)
-    occupation = -q / xp.maximum(f, floor)
+    # y β, not q: its derivative counts for second derivatives.
+    occupation = -(y * beta) / xp.maximum(f, floor)
     return value, _Slopes(xp.ones_like(value), xp.ones_like(x), occupation, occupation)
 
 
@@ -216,7 +217,10 @@ def _products(p: Array, q: Array, xp: Namespace) -> tuple[list[Array], Array]:
     if p.shape[1] == 0:
         shape = (p.shape[0], p.shape[2])
         return [p], xp.ones(shape, dtype=p.dtype, device=device(p))
-    products, q = [p], stop_gradient(q, xp)
+    # Outside [0, 1], as gains α > 1 make it, the complement would cancel: NaN rules it out.
+    unit = (q >= 0.0) & (q <= 1.0)
+    q = xp.where(unit, stop_gradient(q, xp), constant(float("nan"), q, xp))
+    products = [p]
     while p.shape[1] > 1:
         half = p.shape[1] // 2
         first, second = p[:, :half, :], p[:, half:, :]

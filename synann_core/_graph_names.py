@@ -109,10 +109,13 @@ def check_name(what: str, name: Any) -> None:
 
 def check_number(kind: str, value: Any, where: str) -> float:
     """A number that may be an α or, in [0, 1], a β."""
-    most = 1.0 if kind == "beta" else np.finfo(np.float64).max
+    largest = float(np.finfo(np.float64).max)
+    most = 1.0 if kind == "beta" else largest
     wanted = "in [0, 1]" if kind == "beta" else "a finite number, at least 0"
     if not (is_number(value) or isinstance(value, np.number)) or isinstance(value, bool):
         raise TypeError(f"`{kind}` of {where} must be a number. Received: {value!r}")
     if not 0.0 <= value <= most:  # false for NaN
-        raise ValueError(f"`{kind}` of {where} must be {wanted}. Received: {float(value)}")
+        huge = isinstance(value, int) and abs(value) > largest
+        shown = "an int beyond float64" if huge else float(value)
+        raise ValueError(f"`{kind}` of {where} must be {wanted}. Received: {shown}")
     return float(value)

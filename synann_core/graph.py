@@ -61,7 +61,7 @@ class SynapseGraph:
     def __init__(self) -> None:
         self._inputs: list[Name] = []
         self._neurons: dict[Name, Neuron] = {}
-        self._outputs: list[Name] = []
+        self._outputs: dict[Name, None] = {}  # in order
         self._known: set[Name] = set()
         self._parameters: dict[str, Parameter] = {}
         self._wiring: Wiring | None = None  # of a graph from arrays
@@ -154,7 +154,7 @@ class SynapseGraph:
             check_name("names", name)
             if name in self._outputs:
                 raise ValueError(f"`names` must be new outputs. Received: {name!r} twice")
-            self._outputs.append(name)
+            self._outputs[name] = None
 
     def parameter(self, name: str, value: float) -> Parameter:
         """Make a parameter that may stand for the β of several synapses, or the α of neurons.
@@ -308,7 +308,7 @@ class SynapseGraph:
     def _wired(self) -> Wiring:
         if self._wiring is not None:
             return self._wiring
-        return wiring_from_names(self._inputs, self._neurons, self._outputs)
+        return wiring_from_names(self._inputs, self._neurons, list(self._outputs))
 
     def _declare(self, what: str, name: Name) -> None:
         self._check_open()

@@ -39,6 +39,7 @@ def forward(s: Array, rows: Any, alpha: Array, beta: Array, graph: Any) -> None:
     """
     strong, sources, weak, readings = graph
     half, one, zero = s.dtype.type(0.5), s.dtype.type(1), s.dtype.type(0)
+    nan = s.dtype.type(np.nan)
     first = np.uint64(s.size) - np.uint64(alpha.size) * rows
     for j in range(alpha.size):
         i = np.uint64(j)
@@ -49,11 +50,11 @@ def forward(s: Array, rows: Any, alpha: Array, beta: Array, graph: Any) -> None:
                 p, c = one, zero
                 for e in range(e0, e1):
                     f = s[sources[e] * rows + r]
-                    c = fma(one - f, p, c)
+                    c = fma(_complement(one - f, nan), p, c)
                     p *= f
                 for k in range(k0, k1):
                     y, b = s[readings[k] * rows + r], beta[k]
-                    c = fma(b * y, p, c)
+                    c = fma(_complement(b * y, nan), p, c)
                     p *= fma(-b, y, one)
             else:
                 p, c = _by_blocks(s, rows, r, beta, graph, i)
@@ -61,16 +62,26 @@ def forward(s: Array, rows: Any, alpha: Array, beta: Array, graph: Any) -> None:
 
 
 @njit
+def _complement(q: Any, nan: Any) -> Any:
+    """Of a factor f = 1 − q, or NaN, which rules it out, where gains made f leave [0, 1].
+
+    The complement of a product of such factors would cancel.
+    """
+    return q if (q >= type(q)(0)) & (q <= type(q)(1)) else nan
+
+
+@njit
 def _by_blocks(s: Array, rows: Any, r: Any, beta: Array, graph: Any, i: Any) -> Any:
     """Product of a neuron's factors and its complement."""
     strong, sources, weak, readings = graph
     half, one, zero = s.dtype.type(0.5), s.dtype.type(1), s.dtype.type(0)
+    nan = s.dtype.type(np.nan)
     product, rest = one, zero
     for start in range(strong[i], strong[i + ONE], BLOCK):
         p, c = one, zero
         for e in range(start, min(start + BLOCK, strong[i + ONE])):
             f = s[sources[e] * rows + r]
-            c = fma(one - f, p, c)
+            c = fma(_complement(one - f, nan), p, c)
             p *= f
         rest = fma(c, product, rest)
         product *= one - c if c < half else p
@@ -78,7 +89,7 @@ def _by_blocks(s: Array, rows: Any, r: Any, beta: Array, graph: Any, i: Any) -> 
         p, c = one, zero
         for k in range(start, min(start + BLOCK, weak[i + ONE])):
             y, b = s[readings[k] * rows + r], beta[k]
-            c = fma(b * y, p, c)
+            c = fma(_complement(b * y, nan), p, c)
             p *= fma(-b, y, one)
         rest = fma(c, product, rest)
         product *= one - c if c < half else p
@@ -210,6 +221,7 @@ def tangents(
     """
     strong, sources, weak, readings = graph
     half, one, zero = s.dtype.type(0.5), s.dtype.type(1), s.dtype.type(0)
+    nan = s.dtype.type(np.nan)
     first = np.uint64(s.size) - np.uint64(alpha.size) * rows
     for j in range(alpha.size):
         i = np.uint64(j)
@@ -221,7 +233,7 @@ def tangents(
                     node = sources[e] * rows + r
                     f = s[node]
                     d = fma(d, f, p * ds[node])
-                    c = fma(one - f, p, c)
+                    c = fma(_complement(one - f, nan), p, c)
                     p *= f
                 p = one - c if c < half else p
                 slope = fma(slope, p, product * d)
@@ -233,7 +245,7 @@ def tangents(
                     y = s[node]
                     f = fma(-b, y, one)
                     d = fma(d, f, -p * (b * ds[node] + dbeta[k] * y))
-                    c = fma(b * y, p, c)
+                    c = fma(_complement(b * y, nan), p, c)
                     p *= f
                 p = one - c if c < half else p
                 slope = fma(slope, p, product * d)
