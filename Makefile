@@ -19,7 +19,7 @@ digits-seeds: $(VENV)/.demo
 	$(BIN)/python examples/digits.py --seeds 5
 
 # The whole diagnosis example takes minutes: python examples/diagnosis.py
-EXAMPLES := circuits explain odds credit edge encoders stdp spikeprop_xor membrane initial_values
+EXAMPLES := circuits pictures explain odds credit edge encoders stdp spikeprop_xor membrane initial_values
 examples: $(VENV)/.test
 	set -e; for name in $(EXAMPLES); do echo "== $$name"; $(BIN)/python examples/$$name.py; done
 	$(BIN)/python examples/diagnosis.py --quick

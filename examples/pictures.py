@@ -1,0 +1,57 @@
+"""The pictures of docs/graphs.md: two graphs, and one synapse as a surface.
+
+    python examples/pictures.py                 into outputs/
+
+Needs: pip install "synann[examples]"
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
+
+from examples import plots
+from synann_core import SynapseGraph, plot
+from synann_core.motifs import logic_gate
+
+
+def lungs() -> SynapseGraph:
+    """Cough and scar, as docs/graphs.md has them."""
+    graph = SynapseGraph()
+    graph.input("smoking", "asbestos", "age")
+    graph.synapse("no cough", inhibitory={"smoking": 0.6, "age": 0.1}, alpha=0.95)
+    graph.synapse("cough", inhibitory="no cough")
+    graph.synapse("no scar", inhibitory={"asbestos": 0.7}, alpha=0.99)
+    graph.synapse("scar", excitatory="age", inhibitory="no scar")
+    graph.output("cough", "scar")
+    return graph
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", type=Path, default=Path("outputs"), help="folder of pictures")
+    output = parser.parse_args(arguments).output
+    figure = Figure(figsize=(11, 4.2), dpi=110, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    gate = logic_gate("xor")
+    plot.graph(gate, left, values=gate.compile().values(np.array([0.9, 0.8])))
+    plot.graph(lungs(), right)
+    plots.save(figure, output / "graph.png")
+    figure = Figure(figsize=(9, 4.2), dpi=110, layout="constrained")
+    left, right = figure.subplots(1, 2, subplot_kw={"projection": "3d"})
+    plot.surface(left, beta=0.9)
+    plot.surface(right, beta=0.9, space="surprisal")
+    plots.save(figure, output / "synapse-surface.png")
+    print(f"pictures: graph.png, synapse-surface.png in {output}")
+
+
+if __name__ == "__main__":
+    main()
