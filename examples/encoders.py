@@ -1,7 +1,6 @@
 """One signal, one set of values and one film through every spike code, and back.
 
-    python examples/encoders.py                    prints a table of what the decoders give back
-    python examples/encoders.py --picture FILE     also draws the codes
+    python examples/encoders.py       what the decoders give back, and a picture in outputs/
 
 Each code of the signal has the threshold that suits it, and HSA and BSA a Hamming window of 8 taps.
 """
@@ -9,11 +8,16 @@ Each code of the signal has the threshold that suits it, and HSA and BSA a Hammi
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
+
+from examples import plots
 from synann_core.spiking.contrast import (
     contrast_decode,
     delta_encode,
@@ -93,10 +97,12 @@ def code_signal(x: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return results
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--picture", help="file to draw the codes into")
-    options = parser.parse_args()
+    parser.add_argument(
+        "--output", type=Path, default=Path("outputs"), help="folder of the picture"
+    )
+    path = parser.parse_args(arguments).output / "encoders.png"
 
     values, x, frames = np.linspace(0.0, 1.0, 21), signal(), film()
     of_values, of_signal = code_values(values), code_signal(x)
@@ -112,9 +118,8 @@ def main() -> None:
         ("event camera", int(np.abs(counts).sum()), np.sqrt(np.mean((decoded - frames) ** 2)))
     )
     print(tabulate(rows, ("code", "spikes", "rms error of the decoder"), floatfmt=".3f"))
-    if options.picture:
-        draw(values, of_values, x, of_signal, frames, counts, decoded, options.picture)
-        print(f"picture: {options.picture}")
+    draw(values, of_values, x, of_signal, frames, counts, decoded, path)
+    print(f"picture: {path}")
 
 
 def draw(values, of_values, x, of_signal, frames, counts, decoded, path) -> None:
@@ -167,7 +172,7 @@ def draw(values, of_values, x, of_signal, frames, counts, decoded, path) -> None
         axes.plot(events.x[at], events.t[at], "s", color=colour, markersize=3)
     axes.set(xlabel="x", ylabel="frame", xlim=(0, frames.shape[2]))
     axes.set_title("events of the middle row", fontsize=11)
-    figure.savefig(path)
+    plots.save(figure, path)
 
 
 if __name__ == "__main__":

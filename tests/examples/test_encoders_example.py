@@ -1,7 +1,5 @@
 """The table of examples/encoders.py, and its picture."""
 
-import sys
-
 import numpy as np
 from matplotlib import image as images
 
@@ -21,10 +19,9 @@ def test_the_codes_give_back_what_they_promise():
     assert set(decoded) >= {"delta", "temporal contrast", "moving window", "BSA"}
 
 
-def test_picture(tmp_path, monkeypatch, capsys):
-    path = tmp_path / "codes.png"
-    monkeypatch.setattr(sys, "argv", ["encoders.py", "--picture", str(path)])
-    encoders.main()
+def test_picture(tmp_path, capsys):
+    encoders.main(["--output", str(tmp_path / "new")])
+    path = tmp_path / "new" / "encoders.png"
     assert images.imread(path).shape == (1000, 1300, 4)
     assert path.stat().st_size > 50_000
     rows = capsys.readouterr().out.splitlines()
