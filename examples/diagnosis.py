@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples
 import synann_core as syn
 from examples import diagnosis_plots
 from examples.diagnosis_rivals import cross_entropies, fit_logistic, fit_network
-from examples.digits import number
 from examples.noisy_or import SPARSER_PRIOR, Network, fit, posterior, random_network
+from examples.options import make_folder, number
 
 LAYER, SPARSER, LASSO, RIDGE, MLP = "layer", "layer, sparser", "logistic L1", "logistic L2", "MLP"
 MIDDLE = 1000  # samples where one size must do
@@ -223,10 +223,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
-    try:
-        options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SystemExit(f"--output: {error}") from None
+    make_folder(options.output)
     start = time.perf_counter()
     print(f"Learning: excess log-loss in thousandths of a nat, {options.seeds} seeds")
     scores = over_seeds(compare, options)

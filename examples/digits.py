@@ -36,6 +36,7 @@ from examples.datasets import (
     load_mnist,
     shift_and_noise,
 )
+from examples.options import make_folder, number
 from synann_core import optim
 
 LAYERS = ("synapse", "dense", "none")
@@ -198,10 +199,7 @@ def demonstrate(
     data: Dataset, settings: Settings, layers: list[str], seed: int, to_backend, output: Path
 ) -> None:
     """Train each layer once, save and explain the first, print the table."""
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SystemExit(f"--output: {error}") from None
+    make_folder(output)
     histories, rows = {}, []
     for layer in layers:
         model, histories[layer], seconds = train(
@@ -217,19 +215,6 @@ def demonstrate(
     print(f"pictures: {curves}, {output / f'{data.name}-decision.png'}\n")
     header = ("layer", "parameters", "test accuracy %", "seconds")
     print(tabulate(rows, header, floatfmt=("", "", ".2f", ".1f")))
-
-
-def number(kind: type, least: float):
-    """Argument type: a finite number of at least `least`, or one line that says so."""
-
-    def convert(text: str):
-        value = kind(text)
-        if not least <= value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text} is not a number of {least} or more")
-        return value
-
-    convert.__name__ = kind.__name__  # argparse shows it when `kind` refuses the text
-    return convert
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

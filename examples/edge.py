@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples
 
 import synann_core as syn
 from examples.datasets import Dataset, load_digits
+from examples.options import make_folder
 from synann_core.export import save_c, save_c_learner, save_json, save_onnx
 
 KINDS = (".c", ".o", ".onnx", ".json")
@@ -135,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=Path("outputs"))
     options = parser.parse_args(arguments)
     data = load_digits()
-    options.output.mkdir(parents=True, exist_ok=True)
+    make_folder(options.output)
     run_network(load_model(options.model, data), data, options.output)
     learn_on_the_device(data, options.output)
 

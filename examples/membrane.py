@@ -20,7 +20,7 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
 
-from examples.digits import number
+from examples.options import number
 from examples.plots import save
 from synann_core.spiking import LIF, decay_factor, leaky_integrator
 

@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples
 
 import synann_core as syn
 from examples.diagnosis_rivals import cross_entropies
-from examples.digits import number
 from examples.noisy_or import fit
+from examples.options import make_folder, number
 from examples.plots import _COLOURS, _TEXT, save
 from synann_core.graph import SynapseGraph
 from synann_core.odds import bayes_graph
@@ -235,10 +235,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--splits", type=number(int, 1), default=10)
     parser.add_argument("--output", type=Path, default=Path("outputs"))
     options = parser.parse_args(arguments)
-    try:
-        options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SystemExit(f"--output: {error}") from None
+    make_folder(options.output)
     data = load_breast_cancer()
     names, event = [str(name) for name in data.feature_names], (data.target == 0).astype(float)
     print(f"{len(event)} tumours, {event.sum():.0f} malignant; {options.splits} splits 70 : 30\n")

@@ -32,7 +32,7 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
 
 from examples import plots
-from examples.digits import number
+from examples.options import make_folder, number
 from synann_core.spiking.spikeprop import (
     firing_times,
     raise_silent,
@@ -191,10 +191,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--iris-epochs", type=number(int, 1), default=300)
     parser.add_argument("--output", type=Path, default=Path("outputs"))
     options = parser.parse_args(arguments)
-    try:
-        options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SystemExit(f"--output: {error}") from None
+    make_folder(options.output)
 
     seeds = range(FIRST_SEED, FIRST_SEED + options.seeds)
     runs = [

@@ -25,7 +25,8 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
 
 from examples.datasets import DataError, Dataset, download_mnist, load_mnist
-from examples.digits import backend_array, number
+from examples.digits import backend_array
+from examples.options import make_folder, number
 from examples.plots import save
 from synann_core.optim import Adam
 from synann_core.spiking import LIF, Layer, SpikingNetwork, arctan
@@ -137,6 +138,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> dict[str, float]:
     """Train and test; returns the test accuracy of each readout."""
     options = parse(arguments)
+    make_folder(options.output)  # before the training, not after it
     to_backend = backend_array(options.backend)
     try:
         if options.download:

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples
 
 from examples import plots
 from examples.datasets import Dataset, load_digits
-from examples.digits import number
+from examples.options import make_folder, number
 from synann_core.spiking.stdp import STDP
 
 # Chosen on a part of the training images, with seed 0 and about as many neurons.
@@ -152,10 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=number(int, 1), default=5)
     parser.add_argument("--output", type=Path, default=Path("outputs"))
     options = parser.parse_args(arguments)
-    try:
-        options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SystemExit(f"--output: {error}") from None
+    make_folder(options.output)
 
     data = load_digits()
     scores, fields = [], {}

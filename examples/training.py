@@ -21,7 +21,7 @@ from tqdm import tqdm
 from examples import plots
 from examples.checkpoints import RunError, Trainer, load_checkpoint, save_checkpoint, write_text
 from examples.datasets import SOURCES, Dataset, download_mnist, load_mnist
-from examples.digits import number
+from examples.options import number
 
 LAST, BEST, RESULTS = "last.safetensors", "best.safetensors", "results.json"
 _Recipe = TypeVar("_Recipe")
