@@ -193,6 +193,13 @@ def assert_relative(got, want, limit):
     assert_close(got, want, limit, scale=np.abs(np.asarray(want, dtype=np.float64)))
 
 
+def assert_same(first, second):
+    """The same arrays under the same names, to the bit and dtype."""
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name, strict=True)
+
+
 def peak_memory():
     """Most bytes that this process has held. (ru_maxrss would count what its parent held, too.)"""
     status = Path("/proc/self/status").read_text(encoding="ascii")

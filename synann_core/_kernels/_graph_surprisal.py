@@ -18,6 +18,18 @@ Array = Any
 
 
 @njit
+def _excitation(z: Array, rows: Any, r: Any, strong: Array, sources: Array, i: Any) -> Any:
+    """Sum over a neuron's excitatory inputs, by blocks."""
+    total = z.dtype.type(0)
+    for start in range(strong[i], strong[i + ONE], BLOCK):
+        part = z.dtype.type(0)
+        for e in range(start, min(start + BLOCK, strong[i + ONE])):
+            part += z[sources[e] * rows + r]
+        total += part
+    return total
+
+
+@njit
 def forward(
     z: Array,
     y: Array,
@@ -44,12 +56,7 @@ def forward(
     for j in range(theta.size):
         i = np.uint64(j)
         for r in range(rows):
-            total = zero
-            for start in range(strong[i], strong[i + ONE], BLOCK):
-                part = zero
-                for e in range(start, min(start + BLOCK, strong[i + ONE])):
-                    part += z[sources[e] * rows + r]
-                total += part
+            total = _excitation(z, rows, r, strong, sources, i)
             for start in range(weak[i], weak[i + ONE], BLOCK):
                 p, c, logs = one, zero, zero
                 for k in range(start, min(start + BLOCK, weak[i + ONE])):
@@ -130,12 +137,7 @@ def tangents(
     for j in range(dtheta.size):
         i = np.uint64(j)
         for r in range(rows):
-            total = zero
-            for start in range(strong[i], strong[i + ONE], BLOCK):
-                part = zero
-                for e in range(start, min(start + BLOCK, strong[i + ONE])):
-                    part += dz[sources[e] * rows + r]
-                total += part
+            total = _excitation(dz, rows, r, strong, sources, i)
             for start in range(weak[i], weak[i + ONE], BLOCK):
                 part = zero
                 for k in range(start, min(start + BLOCK, weak[i + ONE])):

@@ -17,6 +17,7 @@ from examples import mnist_keras, mnist_torch, training
 from examples.checkpoints import RunError, load_checkpoint
 from examples.mnist_keras import LAYERS, RECIPES, KerasTrainer, affine, build
 from tests.examples.test_datasets import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, idx
+from tests.helpers import assert_same
 
 # Keras asks NumPy for an array in a way that NumPy 2 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -63,12 +64,6 @@ def train(drawings, output, *options):
 
 def arrays_of(folder, name="last.safetensors"):
     return load_checkpoint(folder / name)[0]
-
-
-def assert_same(first, second):
-    assert first.keys() == second.keys()
-    for name, array in first.items():
-        np.testing.assert_array_equal(array, second[name], err_msg=name, strict=True)
 
 
 @pytest.mark.parametrize(("model", "layer"), COMBINATIONS)

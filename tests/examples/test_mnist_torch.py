@@ -20,6 +20,7 @@ from examples.mnist_torch import RECIPES, TorchTrainer, affine
 from examples.models_torch import LAYERS, PublishedSynapse, build, parameter_count
 from reference.published import published_layer
 from tests.examples.test_datasets import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, idx
+from tests.helpers import assert_same
 
 ROOT = Path(__file__).resolve().parents[2]
 COMBINATIONS = [(model, layer) for model, layers in LAYERS.items() for layer in layers]
@@ -55,12 +56,6 @@ def train(drawings, output, *options):
 
 def tensors(folder, name="last.safetensors"):
     return load_checkpoint(folder / name)[0]
-
-
-def assert_same(first, second):
-    assert first.keys() == second.keys()
-    for name, array in first.items():
-        np.testing.assert_array_equal(array, second[name], err_msg=name, strict=True)
 
 
 @pytest.mark.parametrize(("model", "layer"), COMBINATIONS)
