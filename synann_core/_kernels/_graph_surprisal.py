@@ -1,5 +1,8 @@
 """The loops of `_graph_loops` in surprisal space.
 
+The sum of the excitatory inputs stands in both loops: as a function of its own it made the forward
+loop a quarter slower.
+
 A factor f = ȳ + y β̄ of an inhibitory input is a sum of positive terms and keeps its digits where
 γ + u comes close to 0. Its logarithm is taken of the product of up to 32 of them.
 """
@@ -15,18 +18,6 @@ from ._graph_loops import BLOCK, ONE
 from ._intrinsics import fma
 
 Array = Any
-
-
-@njit
-def _excitation(z: Array, rows: Any, r: Any, strong: Array, sources: Array, i: Any) -> Any:
-    """Sum over a neuron's excitatory inputs, by blocks."""
-    total = z.dtype.type(0)
-    for start in range(strong[i], strong[i + ONE], BLOCK):
-        part = z.dtype.type(0)
-        for e in range(start, min(start + BLOCK, strong[i + ONE])):
-            part += z[sources[e] * rows + r]
-        total += part
-    return total
 
 
 @njit
@@ -56,7 +47,12 @@ def forward(
     for j in range(theta.size):
         i = np.uint64(j)
         for r in range(rows):
-            total = _excitation(z, rows, r, strong, sources, i)
+            total = zero
+            for start in range(strong[i], strong[i + ONE], BLOCK):
+                part = zero
+                for e in range(start, min(start + BLOCK, strong[i + ONE])):
+                    part += z[sources[e] * rows + r]
+                total += part
             for start in range(weak[i], weak[i + ONE], BLOCK):
                 p, c, logs = one, zero, zero
                 for k in range(start, min(start + BLOCK, weak[i + ONE])):
@@ -137,7 +133,12 @@ def tangents(
     for j in range(dtheta.size):
         i = np.uint64(j)
         for r in range(rows):
-            total = _excitation(dz, rows, r, strong, sources, i)
+            total = zero
+            for start in range(strong[i], strong[i + ONE], BLOCK):
+                part = zero
+                for e in range(start, min(start + BLOCK, strong[i + ONE])):
+                    part += dz[sources[e] * rows + r]
+                total += part
             for start in range(weak[i], weak[i + ONE], BLOCK):
                 part = zero
                 for k in range(start, min(start + BLOCK, weak[i + ONE])):
