@@ -3,12 +3,12 @@
 import collections
 import os
 
-# One process has one backend of Keras. Where none is asked for, test_keras_backends.py runs these
+# One process has one backend of Keras. Where none is asked for, test_backends.py runs these
 # files in a process for each, and the doctests have torch.
 collect_ignore = ["adapters/synann_keras/_tensorflow.py"]
 if "KERAS_BACKEND" not in os.environ:
     os.environ["KERAS_BACKEND"] = "torch"
-    collect_ignore += [f"tests/synann_keras/test_keras_{name}.py" for name in ("layer", "models")]
+    collect_ignore += [f"tests/synann_keras/test_{name}.py" for name in ("layer", "models")]
 
 _seconds: dict[str, float] = collections.defaultdict(float)
 

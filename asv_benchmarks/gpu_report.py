@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SIZES = "512x256x256,512x768x768,512x2048x2048"
 SUITES = {
     "CuPy and torch on the GPU": ("tests", "-k", "cupy or torch-cuda"),
-    "Triton kernels": ("tests/test_triton.py",),
+    "Triton kernels": ("tests/synann_core/contraction/test_triton.py",),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from synann_core._lib._files import read_config, read_tensors, write_tensors
+from synann_core._lib.files import read_config, read_tensors, write_tensors
 
 Arrays = dict[str, np.ndarray]
 

@@ -19,7 +19,8 @@ from tabulate import tabulate
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
 
 from examples import growth, plots
-from synann_core import motifs, plot
+from synann_core import plot
+from synann_core.graph import motifs
 
 GATES = ("and", "or", "nor", "nand", "xor", "implies")
 

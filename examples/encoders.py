@@ -18,23 +18,23 @@ from tabulate import tabulate
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
 
 from examples import plots
-from synann_core.spiking.contrast import (
+from synann_core.spiking.codes.contrast import (
     contrast_decode,
     delta_encode,
     moving_window_encode,
     step_forward_encode,
     temporal_contrast_encode,
 )
-from synann_core.spiking.deconvolution import bsa_encode, convolution_decode, hsa_encode
-from synann_core.spiking.events import counts_to_events, event_camera, event_camera_decode
-from synann_core.spiking.latency import latency_decode, latency_encode
-from synann_core.spiking.populations import (
+from synann_core.spiking.codes.deconvolution import bsa_encode, convolution_decode, hsa_encode
+from synann_core.spiking.codes.events import counts_to_events, event_camera, event_camera_decode
+from synann_core.spiking.codes.latency import latency_decode, latency_encode
+from synann_core.spiking.codes.populations import (
     population_decode,
     population_encode,
     rank_order_decode,
     rank_order_encode,
 )
-from synann_core.spiking.rate import deterministic_rate_encode, rate_decode, rate_encode
+from synann_core.spiking.codes.rate import deterministic_rate_encode, rate_decode, rate_encode
 
 STEPS, NEURONS = 50, 8
 UP, DOWN, SIGNAL = "#0072B2", "#D55E00", "#A0A0A0"  # of Okabe and Ito's colours

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from scipy import optimize, stats
 
 from examples import plots
-from synann_core import motifs, plot
+from synann_core import plot
+from synann_core.graph import motifs
 
 COUNTS = np.array([139.0, 224.0, 291.0, 324.0, 440.0, 473.0])  # exposures on days 1 to 6
 

@@ -5,7 +5,7 @@
 
 Every measurement of a cell nucleus becomes a finding, "larger than usual", with a probability: the
 place of the value between the classes' means of the training part. Two networks of synapses judge
-by them: Bayes' rule in log-odds (`synann_core.odds.bayes_graph`) and a noisy-OR of causes of
+by them: Bayes' rule in log-odds (`synann_core.graph.bayes_graph`) and a noisy-OR of causes of
 malignancy. Logistic regression has the same findings, and another one the measurements themselves.
 """
 
@@ -33,8 +33,7 @@ from examples.diagnosis_rivals import cross_entropies
 from examples.noisy_or import fit
 from examples.options import make_folder, number
 from examples.plots import _COLOURS, _TEXT, save
-from synann_core.graph import SynapseGraph
-from synann_core.odds import bayes_graph
+from synann_core.graph import SynapseGraph, bayes_graph
 
 BAYES, CALIBRATED, NOISY_OR = "Bayes' rule", "Bayes' rule, calibrated", "noisy-OR"
 SAME, RAW = "logistic, same findings", "logistic, measurements"

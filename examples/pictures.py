@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples
 
 from examples import plots
 from synann_core import SynapseGraph, plot
-from synann_core.motifs import logic_gate
+from synann_core.graph.motifs import logic_gate
 
 
 def lungs() -> SynapseGraph:

@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples
 
 from examples import plots
 from examples.options import make_folder, number
-from synann_core.spiking.spikeprop import (
+from synann_core.spiking.plasticity.spikeprop import (
     firing_times,
     raise_silent,
     spike_response,

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples
 from examples import plots
 from examples.datasets import Dataset, load_digits
 from examples.options import make_folder, number
-from synann_core.spiking.stdp import STDP
+from synann_core.spiking.plasticity.stdp import STDP
 
 # Chosen on a part of the training images, with seed 0 and about as many neurons.
 RULE = STDP(

@@ -5,19 +5,19 @@ The optimizers and schedules for `SynaMLP.fit` are in `synann_core.optim`; circu
 exports, pictures and spiking neurons in modules of their own.
 """
 
-from .graph import CompiledGraph, GraphParameters, Parameter, SynapseGraph
-from .learning import cross_entropy, cross_entropy_vjp, initial_beta, surprisal_rule
-from .models import SynaMLP
-from .odds import bayes_graph, expit, logit, odds, odds_ratio, swap_ratio
-from .surprisal import bose_einstein, complement, probability, surprisal
-from .synapse import surprisal_synapse, surprisal_synapse_vjp, synapse, synapse_vjp
-from .tensor import (
+from synann_core.graph import CompiledGraph, GraphParameters, Parameter, SynapseGraph, bayes_graph
+from synann_core.learning import cross_entropy, cross_entropy_vjp, initial_beta, surprisal_rule
+from synann_core.log_odds import expit, logit, odds, odds_ratio, swap_ratio
+from synann_core.models import SynaMLP
+from synann_core.surprisals import bose_einstein, complement, probability, surprisal
+from synann_core.synapses import surprisal_synapse, surprisal_synapse_vjp, synapse, synapse_vjp
+from synann_core.tensor import (
     surprisal_synapse_tensor,
     surprisal_synapse_tensor_vjp,
     synapse_tensor,
     synapse_tensor_vjp,
 )
-from .transmission import (
+from synann_core.transmission import (
     contributions,
     log_transmission,
     log_transmission_jvp,

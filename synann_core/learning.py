@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ._contraction import log_product, surprisal_factors
-from ._lib._arguments import Array, Call, Namespace
-from .tensor import _surprisal_synapse_tensor_vjp
-from .transmission import expect_shapes, with_batch
+from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core.contraction.array_api import log_product, surprisal_factors
+from synann_core.tensor import _surprisal_synapse_tensor_vjp
+from synann_core.transmission import expect_shapes, with_batch
 
 __all__ = ["cross_entropy", "cross_entropy_vjp", "initial_beta", "surprisal_rule"]
 

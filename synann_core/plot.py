@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ._lib._arguments import Array, is_number, namespace_of
-from ._lib._checks import check_int, check_option, to_numpy
-from .graph import SynapseGraph
-from .surprisal import surprisal
-from .synapse import synapse
+from synann_core._lib.arguments import Array, is_number, namespace_of
+from synann_core._lib.checks import check_int, check_option, to_numpy
+from synann_core.graph.builder import SynapseGraph
+from synann_core.surprisals import surprisal
+from synann_core.synapses import synapse
 
 __all__ = ["graph", "pixels", "surface", "trajectory"]
 
@@ -110,7 +110,7 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
     Examples
     --------
     >>> from synann_core import plot
-    >>> from synann_core.motifs import logic_gate
+    >>> from synann_core.graph.motifs import logic_gate
     >>> sorted(text.get_text() for text in plot.graph(logic_gate("or")).texts)[-3:]
     ['x nor y', 'y', 'z']
     """

@@ -5,15 +5,15 @@ In probability space (x, y, α, β) and in surprisal space (u, v, θ, γ = −lo
 
 from __future__ import annotations
 
-from ._contraction import (
+from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.autodiff import attach
+from synann_core.contraction.array_api import (
     log_product,
     log_product_vjp,
     probability_factors,
     surprisal_factors,
 )
-from ._lib._arguments import Array, Call, Namespace
-from ._lib._autodiff import attach
-from .transmission import expect_shapes, to_rows, with_batch
+from synann_core.transmission import expect_shapes, to_rows, with_batch
 
 __all__ = [
     "surprisal_synapse_tensor",

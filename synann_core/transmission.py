@@ -5,16 +5,7 @@ Everything else in the library is a cheap function of it.
 
 from __future__ import annotations
 
-from ._contraction import (
-    log_complement,
-    log_product,
-    log_product_jvp,
-    log_product_vjp,
-    probability_factors,
-    row_count,
-    variant,
-)
-from ._lib._arguments import (
+from synann_core._lib.arguments import (
     Array,
     Call,
     Namespace,
@@ -23,7 +14,16 @@ from ._lib._arguments import (
     constant,
     sum_to_shape,
 )
-from ._lib._autodiff import attach, torch_wants_gradients
+from synann_core._lib.autodiff import attach, torch_wants_gradients
+from synann_core.contraction.array_api import (
+    log_complement,
+    log_product,
+    log_product_jvp,
+    log_product_vjp,
+    probability_factors,
+    row_count,
+    variant,
+)
 
 __all__ = [
     "contributions",

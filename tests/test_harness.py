@@ -8,8 +8,9 @@ import synann_core as syn
 from reference import high_precision
 from reference.differentiate import complex_step
 from reference.tensor import synapse_tensor
-from tests import points, test_tensor
+from tests import points
 from tests.helpers import EPS, assert_close, assert_relative, make_backend
+from tests.synann_core import test_tensor
 
 
 @pytest.fixture

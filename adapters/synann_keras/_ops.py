@@ -15,8 +15,8 @@ from keras import ops
 
 import synann_core as syn
 from synann_core import tensor, transmission
-from synann_core._lib._autodiff import torch_values_known
-from synann_core.surprisal import _complement
+from synann_core._lib.autodiff import torch_values_known
+from synann_core.surprisals import _complement
 
 if keras.config.backend() == "tensorflow":
     import tensorflow as tf

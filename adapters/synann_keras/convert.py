@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from synann_core import SynaMLP
-from synann_core._lib._checks import to_numpy
-from synann_core._network import _NORM_EPS
+from synann_core._lib.checks import to_numpy
+from synann_core.models.passes import _NORM_EPS
 
 __all__ = ["to_core"]
 

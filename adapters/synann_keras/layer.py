@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from synann_core._lib._checks import check_int, check_option
+from synann_core._lib.checks import check_int, check_option
 
 from . import _ops
 from .initializers import InitialBetaLogit, InitialMixingLogit

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from synann_core._lib._checks import check_int, check_option
+from synann_core._lib.checks import check_int, check_option
 
 from .initializers import InitialBetaLogit
 from .layer import Synapse

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from synann_core._lib._checks import check_int
+from synann_core._lib.checks import check_int
 
 from .layer import Synapse, check_features
 

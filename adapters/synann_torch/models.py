@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synann_core._lib._checks import check_int, check_option
+from synann_core._lib.checks import check_int, check_option
 
 from .layer import Synapse
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synann_core._lib._checks import check_int
+from synann_core._lib.checks import check_int
 
 from .layer import Synapse
 

@@ -10,10 +10,11 @@ from array_api_compat import torch as xp
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from synann_core._lib._arguments import sum_to_shape
-from synann_core._lib._autodiff import torch_wants_gradients
-from synann_core._lib._checks import check_int, check_option
-from synann_core.spiking import LIF, State, _lif
+from synann_core._lib.arguments import sum_to_shape
+from synann_core._lib.autodiff import torch_wants_gradients
+from synann_core._lib.checks import check_int, check_option
+from synann_core.spiking import LIF, State
+from synann_core.spiking.neurons import dynamics
 
 __all__ = ["Spiking"]
 
@@ -154,8 +155,10 @@ class _Sequence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rule: Any, names: Any, present: Any, *arrays: Tensor) -> Any:
         currents, params, state = _unpack(names, present, arrays)
-        spikes, potential, final = _lif.run(params, state, currents, rule=rule, steps=None, xp=xp)
-        membranes = _lif.membrane(potential, spikes, params, rule, xp)
+        spikes, potential, final = dynamics.run(
+            params, state, currents, rule=rule, steps=None, xp=xp
+        )
+        membranes = dynamics.membrane(potential, spikes, params, rule, xp)
         ctx.rule, ctx.names, ctx.present = rule, names, present
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*arrays, potential)
@@ -168,7 +171,7 @@ class _Sequence(torch.autograd.Function):
         currents, params, state = _unpack(ctx.names, ctx.present, arrays)
         after = (True, ctx.present[1], True, ctx.present[3])
         grads = (gspikes, gmembranes, _spread(last, after))
-        gcurrents, gparams, gstate = _lif.vjp(
+        gcurrents, gparams, gstate = dynamics.vjp(
             params, state, currents, potential, grads, rule=ctx.rule, steps=None, xp=xp
         )
         summed = (sum_to_shape(gparams[n], tuple(params[n].shape), xp) for n in ctx.names)

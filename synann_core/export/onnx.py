@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import _graph_formulas, _network
-from .._graph_plan import make_plan
-from .._lib._arguments import Array, Namespace
-from .._lib._checks import check_option, to_numpy
-from .._lib._files import FilePath
-from .._lib._write import write_whole
-from ..graph import GraphParameters, SynapseGraph
-from ..models import SynaMLP
-from ._checks import expect_network, parameters
+from synann_core._lib.arguments import Array, Namespace
+from synann_core._lib.checks import check_option, to_numpy
+from synann_core._lib.files import FilePath, write_whole
+from synann_core.export.checks import expect_network, parameters
+from synann_core.graph import GraphParameters, SynapseGraph, array_api
+from synann_core.graph.plan import make_plan
+from synann_core.models import passes
+from synann_core.models.mlp import SynaMLP
 
 __all__ = ["save_onnx"]
 
@@ -94,7 +93,7 @@ def traced(
     try:
         import ndonnx as ndx
 
-        from ._onnx_namespace import OnnxNamespace
+        from synann_core.export.onnx_namespace import OnnxNamespace
     except ImportError as error:
         raise ImportError(f'{error}. Install it with: pip install "synann[onnx]"') from None
     arguments = {
@@ -112,7 +111,7 @@ def _network_formula(model: SynaMLP, dtype: str) -> Callable[..., Array]:
 
     def formula(x: Array, *, xp: Namespace) -> Array:
         constants = {name: xp.asarray(weight) for name, weight in weights.items()}
-        return _network.logits(constants, x, layer=model.layer, gate=model.gate, xp=xp)
+        return passes.logits(constants, x, layer=model.layer, gate=model.gate, xp=xp)
 
     return formula
 
@@ -126,6 +125,6 @@ def _graph_formula(
 
     def formula(x: Array, *, xp: Namespace) -> Array:
         alpha, beta = (xp.asarray(value.astype(dtype)) for value in values)
-        return _graph_formulas.forward(x, alpha, beta, plan=plan, surprisals=surprisals, xp=xp)
+        return array_api.forward(x, alpha, beta, plan=plan, surprisals=surprisals, xp=xp)
 
     return formula, len(compiled.inputs)

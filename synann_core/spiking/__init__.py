@@ -4,20 +4,29 @@ Arrays are time-first: (steps, batch, neurons). The modules `eprop`, `random` an
 their functions to themselves.
 """
 
-from . import eprop, random, spikeprop
-from .contrast import (
+from synann_core.spiking.codes import random
+from synann_core.spiking.codes.contrast import (
     contrast_decode,
     delta_encode,
     moving_window_encode,
     step_forward_encode,
     temporal_contrast_encode,
 )
-from .deconvolution import bsa_encode, convolution_decode, hsa_encode
-from .events import Events, counts_to_events, event_camera, event_camera_decode, events_to_counts
-from .latency import first_spike_times, latency_decode, latency_encode, latency_times
-from .network import Layer, SpikingNetwork
-from .neurons import LIF
-from .populations import (
+from synann_core.spiking.codes.deconvolution import bsa_encode, convolution_decode, hsa_encode
+from synann_core.spiking.codes.events import (
+    Events,
+    counts_to_events,
+    event_camera,
+    event_camera_decode,
+    events_to_counts,
+)
+from synann_core.spiking.codes.latency import (
+    first_spike_times,
+    latency_decode,
+    latency_encode,
+    latency_times,
+)
+from synann_core.spiking.codes.populations import (
     population_decode,
     population_encode,
     population_response,
@@ -25,12 +34,18 @@ from .populations import (
     rank_order_decode,
     rank_order_encode,
 )
-from .presets import decay_factor, leaky_integrator, norse_lif, snntorch_leaky, snntorch_synaptic
-from .rate import deterministic_rate_encode, rate_decode, rate_encode
-from .records import Gradients, Record, State
-from .reward import RewardSTDP
-from .stdp import STDP
-from .surrogates import (
+from synann_core.spiking.codes.rate import deterministic_rate_encode, rate_decode, rate_encode
+from synann_core.spiking.network.network import Layer, SpikingNetwork
+from synann_core.spiking.neurons.lif import LIF
+from synann_core.spiking.neurons.presets import (
+    decay_factor,
+    leaky_integrator,
+    norse_lif,
+    snntorch_leaky,
+    snntorch_synaptic,
+)
+from synann_core.spiking.neurons.state import Gradients, Record, State
+from synann_core.spiking.neurons.surrogates import (
     Surrogate,
     arctan,
     boxcar,
@@ -41,6 +56,9 @@ from .surrogates import (
     superspike,
     triangle,
 )
+from synann_core.spiking.plasticity import eprop, spikeprop
+from synann_core.spiking.plasticity.reward import RewardSTDP
+from synann_core.spiking.plasticity.stdp import STDP
 
 __all__ = [
     "LIF",

@@ -1,4 +1,4 @@
-"""What test_keras_backends.py runs in processes of their own: ``python keras_processes.py TASK``.
+"""What test_backends.py runs in processes of their own: ``python keras_processes.py TASK``.
 
 Each task prints one line of JSON.
 """

@@ -1,0 +1,206 @@
+"""The loop over blocks that the contraction is made of, for eager libraries and for JAX.
+
+Which block an input falls in depends on their number alone, and sums are fixed trees of additions:
+a row's bits do not depend on how many rows there are.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import array_api_extra as xpx
+import numpy as np
+from array_api_compat import device, is_jax_namespace, is_numpy_namespace
+
+from synann_core._lib.arguments import Array, Namespace
+from synann_core._lib.autodiff import builds_graphs, exports_to_onnx, rematerialise
+from synann_core._lib.threads import side_by_side, thread_count
+
+# Factors j handled together. Where XLA compiles (on JAX, and in a graph), more than one were two
+# times slower: it takes the sums apart.
+_BLOCK = 32
+_XLA_BLOCK = 1
+# Elements of a (rows, block, m) temporary: the eager loop's are near the second-level cache, and
+# large enough that threads do not spend their time on handing over Python's lock.
+_CHUNK = 1 << 18
+_JAX_CHUNK = 1 << 22
+
+
+@functools.cache
+def keep_freed_memory() -> None:
+    """Let glibc reuse temporaries and results of megabytes instead of returning them.
+
+    Its malloc gives freed blocks above 128 kB back to the system, and every page is then cleared
+    and mapped anew: measured, five times the cost of the arithmetic. The limit adapts to the
+    largest block freed so far (mallopt(3), M_MMAP_THRESHOLD), at most 32 MB: free one. It is never
+    touched, so it costs no memory; elsewhere than on glibc it does nothing.
+    """
+    np.empty((1 << 25) - (1 << 14), dtype=np.uint8)
+
+
+def runner(function: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:
+    """`function` as the library runs it best; its keyword-only arguments are constants to JAX."""
+    if is_jax_namespace(xp):
+        return _jitted(function)
+    keep_freed_memory()
+    return function
+
+
+@functools.cache
+def _jitted(function: Callable[..., Any]) -> Callable[..., Any]:
+    # One jitted function per kernel: an eager scan would be traced and compiled at every call.
+    import jax
+
+    # jax refuses names that the function does not have.
+    options = inspect.getfullargspec(function).kwonlyargs
+    compiled: Callable[..., Any] = jax.jit(function, static_argnames=options)
+    return compiled
+
+
+def block_size(n: int, group: int, xp: Namespace) -> int:
+    """Power of two: the whole of a small n, else the block length of the library."""
+    size = _XLA_BLOCK if is_jax_namespace(xp) or builds_graphs(xp) else _BLOCK
+    while size > group and size // 2 >= n:
+        size //= 2
+    return size
+
+
+def over_rows(
+    function: Callable[..., tuple[tuple[Array, ...], tuple[Array, ...]]],
+    arrays: tuple[tuple[Array, float], ...],
+    elements: int,
+    xp: Namespace,
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """``function(*chunks)`` on chunks of the rows, so that `elements` for every row are not much.
+
+    `arrays` come with the number that stands for a row that is not there. The function's first
+    results have a row for each row, its second ones are sums over the rows and are added up.
+    """
+    rows, chunk = arrays[0][0].shape[0], _JAX_CHUNK if is_jax_namespace(xp) else _CHUNK
+    step = max(1, chunk // max(elements, 1))
+    # In a file for any number of rows there is no loop over chunks of them.
+    if exports_to_onnx(xp) or builds_graphs(xp) or rows <= step:
+        return function(*(a for a, _ in arrays))
+    function = rematerialise(function, xp)
+
+    def add(carry: Any, sums: tuple[Array, ...]) -> Any:
+        if carry is None:
+            return tuple((value, xp.zeros_like(value)) for value in sums)
+        pairs = zip(carry, sums, strict=True)
+        return tuple(add_exactly(total, error, value) for (total, error), value in pairs)
+
+    if is_jax_namespace(xp):
+        padded = [_pad_rows(a, -rows % step, value, xp) for a, value in arrays]
+        chunks = tuple(xp.reshape(a, (-1, step, *a.shape[1:])) for a in padded)
+
+        def add_chunk(carry: Any, part: tuple[Array, ...]) -> tuple[Any, tuple[Array, ...]]:
+            results, sums = function(*part)
+            return add(carry, sums), results
+
+        _, sums = function(*(a[0] for a in chunks))
+        carry = add(None, tuple(xp.zeros_like(value) for value in sums))
+        carry, stacked = scan(add_chunk, carry, chunks, xp)
+        results = tuple(xp.reshape(a, (-1, *a.shape[2:]))[:rows, ...] for a in stacked)
+    else:
+        carry, parts = None, []
+        starts = range(0, rows, step)
+        # What is added to what does not depend on the number of threads.
+        width = thread_count() if is_numpy_namespace(xp) else 1
+        for wave in (starts[k : k + width] for k in range(0, len(starts), width)):
+            slices = [slice(start, min(start + step, rows)) for start in wave]
+            groups = [tuple(a[rows_now, ...] for a, _ in arrays) for rows_now in slices]
+            for result, sums in side_by_side(function, groups):
+                carry = add(carry, sums)
+                parts.append(result)
+        results = tuple(xp.concat(list(group), axis=0) for group in zip(*parts, strict=True))
+    return results, tuple(total + error for total, error in carry)
+
+
+def _pad_rows(a: Array, missing: int, value: float, xp: Namespace) -> Array:
+    widths = ((0, missing), *((0, 0) for _ in a.shape[1:]))
+    return xpx.pad(a, widths, constant_values=value, xp=xp) if missing else a
+
+
+def row_blocks(a: Array, size: int, pad: float, xp: Namespace) -> Array:
+    """(rows, n) as (blocks, rows, size); padded where size does not divide n."""
+    a = _pad(a, size, pad, xp)
+    return xp.permute_dims(xp.reshape(a, (a.shape[0], a.shape[1] // size, size)), (1, 0, 2))
+
+
+def columns(a: Array, size: int, pad: float, xp: Namespace) -> Array:
+    """(m, n) as (blocks, size, m) with m contiguous, which the flat array in between ensures."""
+    a = xp.matrix_transpose(_pad(a, size, pad, xp))
+    n, m = a.shape
+    return xp.reshape(xp.reshape(a, (n * m,)), (n // size, size, m))
+
+
+def _pad(a: Array, size: int, pad: float, xp: Namespace) -> Array:
+    missing = -a.shape[1] % size
+    return xpx.pad(a, ((0, 0), (0, missing)), constant_values=pad, xp=xp) if missing else a
+
+
+def unblock(a: Array, n: int, xp: Namespace) -> Array:
+    """(rows, blocks, size) back to (rows, n), without the padding."""
+    return xp.reshape(a, (a.shape[0], a.shape[1] * a.shape[2]))[:, :n]
+
+
+def zeros(rows_of: Array, m: int, xp: Namespace) -> Array:
+    """(rows, m) zeros, as many rows as an array has."""
+    rows = rows_of.shape[0]
+    rows = xp.shape(rows_of)[0] if rows is None else rows
+    return xp.zeros((rows, m), dtype=rows_of.dtype, device=device(rows_of))
+
+
+def sum_rows(a: Array, xp: Namespace) -> Array:
+    """Sum over the leading axis, which is not empty."""
+    return xp.sum(a, axis=0) if builds_graphs(xp) else tree(xp.add, a, 0)
+
+
+def add_exactly(total: Array, error: Array, value: Array) -> tuple[Array, Array]:
+    """Two-sum: many blocks add up without drift, also when every block is the same number."""
+    new = total + value
+    part = new - total
+    return new, error + ((total - (new - part)) + (value - part))
+
+
+def tree(operation: Callable[[Array, Array], Array], a: Array, axis: int) -> Array:
+    """Reduce a non-empty axis by halves: the same order for every batch size and library."""
+    before = (slice(None),) * axis
+    rest = None
+    while (size := a.shape[axis]) > 1:
+        half = size // 2
+        if size % 2:
+            odd = a[(*before, -1, ...)]
+            rest = odd if rest is None else operation(rest, odd)
+        a = operation(a[(*before, slice(0, half), ...)], a[(*before, slice(half, 2 * half), ...)])
+    a = a[(*before, 0, ...)]
+    return a if rest is None else operation(a, rest)
+
+
+def scan(
+    step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, parts: tuple[Array, ...], xp: Namespace
+) -> tuple[Any, Any]:
+    """`jax.lax.scan` over the leading axis of `parts`; elsewhere the loop it stands for."""
+    if builds_graphs(xp):
+        carry, results = xp.scan_blocks(step, carry, parts)
+        return carry, results
+    if is_jax_namespace(xp):
+        import jax
+
+        carry, results = jax.lax.scan(step, carry, parts)
+        return carry, results
+    steps = range(parts[0].shape[0])
+    outputs = []
+    if carry is None and is_numpy_namespace(xp):  # NumPy releases Python's lock
+        arguments = [(None, tuple(part[i, ...] for part in parts)) for i in steps]
+        outputs = [output for _, output in side_by_side(step, arguments)]
+    else:
+        for i in steps:
+            carry, output = step(carry, tuple(part[i, ...] for part in parts))
+            outputs.append(output)
+    if not outputs or outputs[0] is None:
+        return carry, None
+    return carry, tuple(xp.stack(list(group)) for group in zip(*outputs, strict=True))

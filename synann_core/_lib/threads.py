@@ -1,0 +1,111 @@
+"""Independent parts of a computation on several threads.
+
+The compiled functions release Python's lock, so that plain threads run them side by side. (Numba's
+own parallel loops were not an option: one of their layers kills forked children, another is not
+thread-safe.) What a part computes does not depend on which thread takes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+_forked = False
+_this_thread = threading.local()
+
+
+def thread_count() -> int:
+    """Threads to use: the processors open to this process, or fewer by the usual variables.
+
+    ``NUMBA_NUM_THREADS`` and ``OMP_NUM_THREADS`` are respected. A forked child (a worker of a
+    DataLoader, say), which has its parent's other children beside it, uses one; and so does a part
+    of a computation that is on several already.
+    """
+    if _forked or getattr(_this_thread, "works", False):
+        return 1
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
+    # OpenMP's may be a list, for nested regions.
+    limits = (os.environ.get(name, "").split(",")[0].strip() for name in names)
+    return max(1, min([count or 1, *(int(limit) for limit in limits if limit.isdecimal())]))
+
+
+def run_parts(
+    function: Callable[..., None], parts: Iterable[tuple[Any, ...]], threads: int
+) -> None:
+    """Call ``function(*part)`` for every part, on up to `threads` threads, this one included."""
+    remaining = list(parts)
+    threads = min(threads, len(remaining))
+    if threads <= 1:
+        for part in remaining:
+            function(*part)
+        return
+    shared = iter(remaining)  # its next() is atomic: every part is taken once
+    errors: list[BaseException] = []
+    state, working = threading.Condition(), 0
+
+    def work() -> None:
+        nonlocal working
+        with state:
+            working += 1
+        _this_thread.works = True
+        try:
+            for part in shared:
+                function(*part)
+        except BaseException as error:
+            errors.append(error)
+            for _ in shared:  # the rest is not worth doing
+                pass
+        finally:
+            _this_thread.works = False
+            with state:
+                working -= 1
+                state.notify_all()
+
+    # The pool has put the work in its queue when it cannot start a thread for it, because of the
+    # system's limit or of the interpreter's end: not its futures but the count says who works.
+    with contextlib.suppress(RuntimeError):
+        for _ in range(threads - 1):
+            _pool().submit(work)
+    work()
+    with state:
+        # One that starts only now finds nothing to do.
+        state.wait_for(lambda: working == 0)
+    if errors:
+        raise errors[0]
+
+
+def side_by_side(
+    function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
+) -> Iterable[Any]:
+    """``function(*a)`` for every a, on all threads, silently; the results in the same order."""
+    results: list[Any] = [None] * len(arguments)
+
+    def keep(k: int) -> None:
+        with np.errstate(all="ignore"):  # the caller's does not reach its threads
+            results[k] = function(*arguments[k])
+
+    run_parts(keep, [(k,) for k in range(len(arguments))], thread_count())
+    return results
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="synann")
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+    _pool.cache_clear()  # its threads did not come along
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,264 @@
+"""The contraction by compiled kernels, for NumPy arrays and torch tensors on the CPU.
+
+The kernels serve the domain: 0 ≤ y, 0 ≤ β, βy ≤ 1. Rows elsewhere, which give NaN or are far from
+what the library is for, go to the array-API branch; so does everything if β is not fit. Which way
+a row goes depends on β and on the row itself, never on the other rows.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from synann_core._lib.autodiff import is_torch_namespace, torch_observes
+from synann_core._lib.loops import keep_freed_memory
+from synann_core._lib.threads import run_parts, thread_count
+
+Array = Any
+Namespace = Any
+Otherwise = Callable[..., Any]  # the array-API branch, for NumPy arrays
+
+_WORK = 1 << 18  # factors below which a second thread costs more than it saves
+
+
+def serves(xp: Namespace, *arrays: Array) -> bool:
+    """Whether the compiled kernels take these arrays, float32 or float64."""
+    if not _installed():
+        return False
+    if is_torch_namespace(xp):
+        return not torch_observes(*arrays) and all(a.is_cpu for a in arrays)
+    # Numba has no long doubles.
+    return all(isinstance(a, np.ndarray) and a.dtype.itemsize <= 8 for a in arrays)
+
+
+@functools.cache
+def _installed() -> bool:
+    return importlib.util.find_spec("numba") is not None
+
+
+def log_product(factors: Any, otherwise: Otherwise) -> tuple[Array, Array]:
+    """Sum of log f over j, exact and with every f kept from 0; see `_contraction.log_product`."""
+    like, factors = factors.y, _as_numpy(factors)
+    if factors.y_bar is None and 0 < factors.y.shape[0] * factors.beta.size < _WORK:
+        exact = _log_product_open(factors)
+        if exact is not None:
+            return (_wrap(exact, like),) * 2
+    inside = _inside(factors)
+    threads = _threads_for(like, factors)
+    if inside is None:
+        guarded = exact = _log_product(factors, None, threads)
+        if exact.size == 0 or np.minimum.reduce(exact, axis=None) > -np.inf:
+            return _wrap(exact, like), _wrap(guarded, like)
+        inside = np.ones((exact.shape[0],), bool)
+    else:
+        exact = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
+        exact[inside] = _log_product(_rows(factors, inside), None, threads)
+        guarded = exact.copy()
+        exact[~inside], guarded[~inside] = otherwise(_rows(factors, ~inside))
+    closed = inside & np.any(np.isneginf(exact), axis=1)
+    if closed.any():
+        guarded = exact.copy() if guarded is exact else guarded
+        floor = factors.floor if factors.group > 1 else np.finfo(exact.dtype).smallest_normal
+        guarded[closed] = _log_product(_rows(factors, closed), exact.dtype.type(floor), threads)
+    return _wrap(exact, like), _wrap(guarded, like)
+
+
+def log_product_vjp(factors: Any, grad: Array, otherwise: Otherwise) -> tuple[Array, Array]:
+    """Gradients −Σ_i t β/f and −Σ_b t y/f."""
+    like, factors, grad = factors.y, _as_numpy(factors), _contiguous(grad)
+    inside = _inside(factors)
+    threads = _threads_for(like, factors)
+    if inside is None:
+        gy, gbeta = _gradients(factors, grad, threads)
+    else:
+        gy = np.empty_like(factors.y)
+        gy[inside], gbeta = _gradients(_rows(factors, inside), grad[inside], threads)
+        gy[~inside], rest = otherwise(_rows(factors, ~inside), grad[~inside])
+        gbeta += rest
+    return _wrap(gy, like), _wrap(gbeta, like)
+
+
+def log_product_jvp(factors: Any, dy: Array, dbeta: Array, otherwise: Otherwise) -> Array:
+    """Tangent −Σ_j (β dy + y dβ)/f."""
+    like, factors = factors.y, _as_numpy(factors)
+    dy, dbeta = _contiguous(dy), _contiguous(dbeta)
+    inside = _inside(factors)
+    threads = _threads_for(like, factors)
+    if inside is None:
+        return _wrap(_tangent(factors, dy, dbeta, threads), like)
+    tangent = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
+    tangent[inside] = _tangent(_rows(factors, inside), dy[inside], dbeta, threads)
+    tangent[~inside] = otherwise(_rows(factors, ~inside), dy[~inside], dbeta)
+    return _wrap(tangent, like)
+
+
+def _log_product_open(factors: Any) -> Array | None:
+    """What `_log_product` gives for few values, or None if one may need more attention."""
+    from synann_core.native.contraction_forward import log_product_open
+
+    out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
+    scaling = _scaling(out.dtype.type, None)
+    fine = log_product_open(_read_only(factors.y), _read_only(factors.beta), scaling, out)
+    return out if fine else None
+
+
+def _log_product(factors: Any, floor: Any, threads: int) -> Array:
+    from synann_core.native.contraction_forward import OUTPUTS, ROWS, log_product_block
+
+    arrays, careful = factors.arrays, _careful(factors)
+    scaling = _scaling(factors.y.dtype.type, careful)
+    out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
+    arguments = (*map(_read_only, arrays), floor, careful, scaling, out)
+    parts = [(*arguments, *part) for part in _grid(out.shape, (ROWS, OUTPUTS), threads)]
+    run_parts(log_product_block, parts, threads)
+    return out
+
+
+def _gradients(factors: Any, grad: Array, threads: int) -> tuple[Array, Array]:
+    from synann_core.native.contraction_backward import COLUMNS, gradient_strip
+
+    gy, gbeta = np.empty_like(factors.y), np.empty_like(factors.beta)
+    floor, careful = factors.y.dtype.type(factors.floor), _careful(factors)
+    arguments = (*map(_read_only, (*factors.arrays, grad)), floor, careful, gy, gbeta)
+    parts = [(*arguments, start) for start in range(0, gy.shape[1], COLUMNS)]
+    run_parts(gradient_strip, parts, threads)
+    return gy, gbeta
+
+
+def _tangent(factors: Any, dy: Array, dbeta: Array, threads: int) -> Array:
+    from synann_core.native.contraction_forward import OUTPUTS, ROWS
+    from synann_core.native.contraction_tangent import tangent_block
+
+    out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
+    y, y_bar, beta, beta_bar = factors.arrays
+    arguments = (
+        *map(_read_only, (y, y_bar, dy, beta, beta_bar, dbeta)),
+        out.dtype.type(factors.floor),
+        out,
+    )
+    parts = [(*arguments, *part) for part in _grid(out.shape, (ROWS, OUTPUTS), threads)]
+    run_parts(tangent_block, parts, threads)
+    return out
+
+
+def _grid(
+    shape: tuple[int, int], most: tuple[int, int], threads: int
+) -> list[tuple[int, int, int, int]]:
+    """(b0, b1, i0, i1) of parts of equal size, at least one for a thread where that is sensible."""
+    (rows, m), (height, width) = shape, most
+    while -(-rows // height) * -(-m // width) < threads and (height > 32 or width > 64):
+        height, width = (height // 2, width) if height > 32 else (height, width // 2)
+    height, width = _even(rows, height), _even(m, width)
+    return [
+        (b, min(b + height, rows), i, min(i + width, m))
+        for b in range(0, rows, height)
+        for i in range(0, m, width)
+    ]
+
+
+def _even(size: int, most: int) -> int:
+    """Size of the parts, a multiple of 32, when `size` is divided into parts of at most `most`."""
+    parts = max(1, -(-size // most))
+    return -(-max(1, -(-size // parts)) // 32) * 32
+
+
+def _inside(factors: Any) -> Array | None:
+    """Which rows the kernels are made for; None if all.
+
+    Either both y and β are at most 1, or their product is well below it: the smallest factor is
+    then 0 or at least eps/2. Comparisons with NaN are false.
+    """
+    rows, n = factors.y.shape
+    if 0 in (rows, n, *factors.beta.shape):
+        return None
+    low, high = np.minimum.reduce, np.maximum.reduce
+    weakest, strongest = low(factors.beta, axis=None), high(factors.beta, axis=None)
+    fit, bars = weakest >= 0, factors.y_bar is not None
+    if bars:
+        fit &= low(factors.beta_bar, axis=None) >= 0
+    y = factors.y
+    if fit and strongest <= 1 and high(y, axis=None) <= 1 and low(y, axis=None) >= 0 and not bars:
+        return None  # as nearly always, and found out more quickly than row by row
+    most = high(y, axis=1)
+    inside = fit & (low(y, axis=1) >= 0)
+    inside &= ((most <= 1) & (strongest <= 1)) | (most * strongest <= 0.99)
+    if bars:
+        inside &= low(factors.y_bar, axis=1) >= 0
+    return None if inside.all() else inside
+
+
+def _careful(factors: Any) -> bool | None:
+    """True if factors may be as small as the smallest normal number, else None.
+
+    As ȳ + y β̄ they are at least eps/2 if every β̄ is at least eps, whatever y is.
+    """
+    if factors.y_bar is None or factors.beta_bar.size == 0:
+        return None
+    return None if factors.beta_bar.min() >= np.finfo(factors.y.dtype).eps else True
+
+
+@functools.cache
+def _scaling(dtype: Any, careful: bool | None) -> tuple[Any, Any, Any]:
+    """Threshold of a product, factor that lifts it from there, and the factor's exponent.
+
+    Products at the threshold survive four more factors of eps/2 or, where the threshold is for
+    factors as well (`careful`), one more factor.
+    """
+    info = np.finfo(dtype)
+    shift = -info.minexp // 2 if careful else 4 * (info.nmant + 1)
+    threshold = dtype(2.0**-shift) if careful else info.smallest_normal * dtype(2.0**shift)
+    return dtype(threshold), dtype(2.0**shift), dtype(shift)
+
+
+def _threads_for(like: Array, factors: Any) -> int:
+    if factors.y.shape[0] * factors.beta.size < _WORK:
+        return 1
+    count = thread_count()
+    if not isinstance(like, np.ndarray):
+        import torch
+
+        return min(count, int(torch.get_num_threads()))
+    return count
+
+
+def _as_numpy(factors: Any) -> Any:
+    keep_freed_memory()
+    y, y_bar, beta, beta_bar = map(_contiguous, factors.arrays)
+    return factors._replace(y=y, y_bar=y_bar, beta=beta, beta_bar=beta_bar)
+
+
+def _contiguous(a: Array) -> Array:
+    """The array as NumPy's, without a copy where it is contiguous (None stays None)."""
+    if a is None:
+        return None
+    if not isinstance(a, np.ndarray):
+        a = a.numpy(force=True)  # torch's, perhaps recorded or a negated view
+    flags = a.flags
+    ready = flags.c_contiguous and flags.aligned
+    return a if ready else np.require(a, requirements=["C", "A"])
+
+
+def _rows(factors: Any, which: Array) -> Any:
+    y_bar = None if factors.y_bar is None else factors.y_bar[which]
+    return factors._replace(y=factors.y[which], y_bar=y_bar)
+
+
+def _read_only(a: Array) -> Array:
+    """A view, so that the kernels are compiled once for arrays of either kind."""
+    if a is None:
+        return None
+    a = a.view()
+    a.flags.writeable = False
+    return a
+
+
+def _wrap(a: Array, like: Array) -> Array:
+    if isinstance(like, np.ndarray):
+        return a
+    import torch
+
+    return torch.from_numpy(a)

@@ -1,0 +1,1 @@
+"""C99 sources of graphs, networks and learners."""

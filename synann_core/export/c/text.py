@@ -1,0 +1,104 @@
+"""Text of the C files: numbers, arrays, and the pieces in `templates` that they are made of."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from importlib import resources
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from synann_core._lib.checks import check_option
+
+Numbers = np.ndarray[Any, Any]
+
+# The suffix of numbers and of the functions of math.h, and the name of the type.
+_TYPES = {"float32": ("f", "float"), "float64": ("", "double")}
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}\Z")
+
+
+def check_name(name: Any) -> str:
+    """`name`, with which names in C can start."""
+    if not (isinstance(name, str) and _NAME.match(name)):
+        raise ValueError(
+            "`name` must be a letter and at most 40 more letters, digits and underscores. "
+            f"Received: {name!r}"
+        )
+    return name
+
+
+def check_dtype(dtype: Any) -> str:
+    """`dtype`, the name of one that C has."""
+    return check_option("dtype", dtype, tuple(_TYPES))
+
+
+def in_dtype(parameter: str, values: Any, dtype: str) -> Numbers:
+    """`values` in the dtype of the file, which must hold them."""
+    with np.errstate(over="ignore"):
+        result = np.asarray(values, dtype=np.float64).astype(dtype)
+    if not np.isfinite(result).all():
+        raise ValueError(
+            f"`{parameter}` must hold finite numbers, also in {dtype}. Received: "
+            f"{np.count_nonzero(~np.isfinite(result))} others"
+        )
+    return result
+
+
+def literal(value: float, dtype: str) -> str:
+    """One number in hexadecimal, which is exact."""
+    f, _ = _TYPES[dtype]
+    value = float(np.dtype(dtype).type(value))
+    if math.isinf(value):
+        return "INFINITY" if value > 0 else "-INFINITY"
+    mantissa, exponent = value.hex().split("p")
+    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}p{exponent}{f}"
+
+
+def source(
+    title: str,
+    name: str,
+    dtype: str,
+    *,
+    declarations: list[str],
+    constants: Mapping[str, Numbers],
+    variables: Mapping[str, Numbers] | None = None,
+    pieces: list[str],
+    **values: object,
+) -> str:
+    """A whole file: declarations, constants, variables and the named pieces of `templates`.
+
+    In all of them $real, ${f}, $name and the `values` are filled in.
+    """
+    f, real = _TYPES[dtype]
+    variables = variables or {}
+    definitions = [
+        _array(f"{kind}{real} {name}_{key}", numbers)
+        for kind, arrays in (("static const ", constants), ("", variables))
+        for key, numbers in arrays.items()
+    ]
+    declarations = [f"extern {real} {name}_{k}[{a.size}];" for k, a in variables.items()] + [
+        Template(line).substitute(real=real, name=name) for line in declarations
+    ]
+    values |= {
+        "f": f,
+        "real": real,
+        "name": name,
+        "title": title,
+        "guard": name.upper(),
+        "bytes": sum(numbers.nbytes for numbers in constants.values()),
+        "declarations": "\n".join(declarations),
+        "constants": "\n".join(definitions),
+    }
+    folder = resources.files(__package__).joinpath("templates")
+    texts = [folder.joinpath(f"{p}.c").read_text("ascii") for p in ("head", *pieces, "tail")]
+    return "".join(Template(text).substitute(values) for text in texts)
+
+
+def _array(declaration: str, values: Numbers) -> str:
+    numbers = [literal(value, str(values.dtype)) for value in values.ravel().tolist()]
+    lines = [", ".join(numbers[i : i + 6]) for i in range(0, len(numbers), 6)]
+    body = ",\n    ".join(lines)
+    return f"{declaration}[{values.size}] = {{\n    {body}\n}};\n"

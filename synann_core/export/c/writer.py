@@ -1,0 +1,225 @@
+"""A trained model as one file of C that depends on nothing but math.h."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from synann_core._lib.arguments import Array, is_number
+from synann_core._lib.checks import check_option, to_numpy
+from synann_core._lib.files import FilePath, write_whole
+from synann_core.export.c.graph import graph_source
+from synann_core.export.c.text import Numbers, check_dtype, check_name, in_dtype, literal, source
+from synann_core.export.checks import expect_network
+from synann_core.graph.builder import SynapseGraph
+from synann_core.graph.dispatch import GraphParameters
+from synann_core.models import passes
+from synann_core.models.mlp import SynaMLP
+from synann_core.surprisals import surprisal_floor
+
+__all__ = ["save_c", "save_c_learner"]
+
+
+def save_c(
+    model: SynaMLP | SynapseGraph,
+    path: FilePath,
+    /,
+    *,
+    name: str = "model",
+    dtype: str = "float32",
+    space: str = "probability",
+    params: GraphParameters | None = None,
+) -> None:
+    """Write a model as one C99 source file without dependencies, for use on a small device.
+
+    Scalar code: no heap, no library but math.h. Of a SynaMLP, batch norms are folded into the
+    affine maps beside them, which is exact but for rounding; of a graph, every neuron that an
+    output needs is one scalar variable.
+
+    Parameters
+    ----------
+    model : SynaMLP or SynapseGraph
+    path : str or path
+        Of the file to write, usually ending in ``.c``; written whole or not at all.
+    name : str
+        Start of every name in the file: a letter, then letters, digits and underscores.
+    dtype : {"float32", "float64"}
+        Of the constants and the arithmetic: C's float or double.
+    space : {"probability", "surprisal"}
+        Of a graph: what its inputs and outputs are.
+    params : GraphParameters, optional
+        Of a graph, in place of its own: after training, say. Probabilities in either space.
+
+    Notes
+    -----
+    The file of a SynaMLP defines ``void NAME_logits(const float *x, float *logits)``, for features
+    in [0, 1] and what `SynaMLP.decision_function` gives, and ``int NAME_predict(const float *x)``,
+    the most probable class; they need 2·hidden + classes numbers of stack. That of a graph defines
+    ``void NAME_run(const float *x, float *out)``. No function keeps a state. Constants are
+    hexadecimal literals, so that none is rounded again.
+
+    Raises
+    ------
+    TypeError
+        If `model` is neither, or if a SynaMLP comes with `params`.
+    ValueError
+        If an option is unknown, a SynaMLP asked for in surprisal space (its inputs are features), a
+        weight not finite in `dtype`, or a graph has more than 20,000 synapses.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import synann_core as syn
+    >>> from synann_core.export import save_c
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "tiny.c")
+    ...     save_c(syn.SynaMLP(4, 8, 2), path, name="tiny")
+    ...     "int tiny_predict(const float *x);" in path.read_text()
+    True
+    """
+    check_name(name)
+    check_dtype(dtype)
+    check_option("space", space, ("probability", "surprisal"))
+    if isinstance(model, SynapseGraph):
+        text = graph_source(model.compile(), params, name, dtype, space == "surprisal")
+    else:
+        expect_network(model, params, space)
+        text = _network_source(model, name, dtype)
+    write_whole(path, text.encode("ascii"))
+
+
+def save_c_learner(
+    theta: Array,
+    gamma: Array,
+    path: FilePath,
+    /,
+    *,
+    name: str = "layer",
+    dtype: str = "float32",
+    gamma_min: float = 1e-3,
+) -> None:
+    """Write a surprisal synapse layer that goes on learning on the device, as one C99 file.
+
+    Parameters
+    ----------
+    theta : array, shape (m,), or number
+        −log α, in nats.
+    gamma : array, shape (m, n)
+        −log β, in nats, ≥ 0: where learning starts.
+    path, name, dtype
+        As for `save_c`.
+    gamma_min : float
+        Least γ that a step leaves, > 0, in nats: β stays at or below e^(−gamma_min).
+
+    Notes
+    -----
+    The file defines ``void NAME_forward(const float *u, const float *v, float *z)``, which is
+    `surprisal_synapse_tensor`, and ``void NAME_learn(const float *u, const float *v, const float
+    *target, float rate)``, a step of `surprisal_rule` for one sample: ``γ ← max(gamma_min, γ − rate
+    · (τ p_i − target_i) n_ij)``; θ stays. ``float NAME_gamma[m * n]`` holds the strengths, to be
+    kept and put back by the program.
+
+    Raises
+    ------
+    ValueError
+        If a shape, a value or an option is wrong.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from synann_core.export import save_c_learner
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "layer.c")
+    ...     save_c_learner(0.0, np.full((3, 4), 0.7), path)
+    ...     "extern float layer_gamma[12];" in path.read_text()
+    True
+    """
+    check_name(name)
+    check_dtype(dtype)
+    if not is_number(gamma_min) or not 0.0 < float(np.dtype(dtype).type(gamma_min)) < math.inf:
+        raise ValueError(f"`gamma_min` must be a finite number > 0. Received: {gamma_min!r}")
+    strengths = in_dtype("gamma", to_numpy(gamma), dtype)
+    if strengths.ndim != 2 or 0 in strengths.shape:
+        raise ValueError(
+            f"`gamma` must have shape (m, n), not empty. Received: shape {strengths.shape}"
+        )
+    if strengths.min() < 0.0:
+        raise ValueError(f"`gamma` must be ≥ 0. Received: {strengths.min():g}")
+    m, n = strengths.shape
+    gains = in_dtype("theta", theta if is_number(theta) else to_numpy(theta), dtype)
+    if gains.shape not in ((), (m,)):
+        raise ValueError(f"`theta` must have shape ({m},). Received: shape {gains.shape}")
+    text = source(
+        f"{name}: a layer of {m} x {n} synapses in surprisal space, which learns.",
+        name,
+        dtype,
+        declarations=[
+            "void ${name}_forward(const $real *u, const $real *v, $real *z);",
+            "void ${name}_learn(const $real *u, const $real *v, const $real *target, $real rate);",
+        ],
+        constants={"theta": np.broadcast_to(gains, (m,))},
+        variables={"gamma": strengths},
+        pieces=["sum", "complement", "learner"],
+        m=m,
+        n=n,
+        floor=literal(surprisal_floor(np.dtype(dtype), np), dtype),
+        gamma_min=literal(gamma_min, dtype),
+    )
+    write_whole(path, text.encode("ascii"))
+
+
+def _network_source(model: SynaMLP, name: str, dtype: str) -> str:
+    given = {key: to_numpy(weight) for key, weight in model.weights.items()}
+    weights = {key: weight.astype(np.float64) for key, weight in given.items()}
+
+    def first(x: Array) -> Array:
+        return passes._normalise(weights, "norm1", passes._dense(weights, "hidden", x, np), np)
+
+    def last(z: Array) -> Array:
+        z = passes._dense(weights, "dense", z, np) if model.layer == "dense" else z
+        return passes._dense(weights, "output", passes._normalise(weights, "norm2", z, np), np)
+
+    constants: dict[str, Any] = {}
+    for part, function, inputs in (("in", first, model.in_features), ("out", last, model.hidden)):
+        constants[part], constants[f"{part}_bias"] = _affine(function, inputs)
+    pieces = ["sum", "affine", model.gate]
+    middle, encoded = "", "y"
+    if model.layer == "synapse":
+        # Kept below 1 by the eps of the arithmetic.
+        logits = {"synapse.beta_logit": weights["synapse.beta_logit"].astype(dtype)}
+        constants["beta"] = passes._beta(logits, np)
+        pieces.append("transmission")
+        middle, encoded = (
+            f"    for (int i = 0; i < {model.hidden}; i++)\n        log_y[i] += "
+            f"{name}_log_transmission({name}_beta + i * {model.hidden}, y);\n",
+            "log_y",
+        )
+    sizes: dict[str, Any] = {
+        "features": model.in_features,
+        "hidden": model.hidden,
+        "classes": model.classes,
+    }
+    return source(
+        f"{name}: a SynaMLP with {' '.join(f'{n} {k}' for k, n in sizes.items())}.",
+        name,
+        dtype,
+        declarations=[
+            "void ${name}_logits(const $real *x, $real *logits);",
+            "int ${name}_predict(const $real *x);",
+        ],
+        constants={key: in_dtype("model", values, dtype) for key, values in constants.items()},
+        pieces=[*pieces, "network"],
+        middle=middle,
+        encoded=encoded,
+        **sizes,
+    )
+
+
+def _affine(function: Callable[[Array], Array], inputs: int) -> tuple[Numbers, Numbers]:
+    """Matrix and bias of an affine map, from what it makes of the unit vectors and of 0."""
+    bias = function(np.zeros((1, inputs)))
+    return (function(np.eye(inputs)) - bias).T, bias[0]

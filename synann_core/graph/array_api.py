@@ -1,0 +1,310 @@
+"""The values of a graph and their derivatives by array operations on any namespace.
+
+Both spaces share the factor f = ȳ + y β̄ of an inhibitory input and q = yβ = 1 − f (see
+`_contraction`): in probability space a neuron's value is α ∏ x ∏ f, in surprisal space it is
+θ + Σ u − Σ log f. Products go in trees, with their complement beside them; derivatives of a product
+are products of the other factors, never quotients: they are exact where factors are 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from array_api_compat import device
+
+from synann_core._lib.arguments import Array, Namespace, constant
+from synann_core._lib.autodiff import attach, stop_gradient
+from synann_core._lib.loops import keep_freed_memory, over_rows, tree
+from synann_core.contraction.array_api import log_complement
+from synann_core.graph.plan import Back, Group, Plan, Sum
+from synann_core.surprisals import expm1, surprisal_floor
+
+
+class _Pair(NamedTuple):
+    """Values or strengths with what the factors are made of: y and ȳ, or β and β̄."""
+
+    value: Array
+    p: Array
+    bar: Array
+
+
+class _Slopes(NamedTuple):
+    """Derivatives of the neurons of one group; the inhibitory ones by y and by β."""
+
+    alpha: Array  # (size, rows)
+    excitatory: Array  # (size, e, rows)
+    y: Array  # (size, k, rows)
+    beta: Array  # (size, k, rows)
+
+
+def forward(
+    x: Array, alpha: Array, beta: Array, *, plan: Plan, surprisals: bool, xp: Namespace
+) -> Array:
+    """Values of the outputs, (rows, outputs)."""
+    keep_freed_memory()
+    strengths = _strengths(beta, surprisals, xp)
+
+    def chunk(x: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        def new(values: _Pair, group: Group) -> Array:
+            return _values(values, alpha, strengths, group, surprisals, xp)
+
+        values = _pair(_with_constants(x, surprisals, xp), surprisals, xp)
+        for level in plan.levels:
+            values = _append(values, [new(values, group) for group in level], surprisals, xp)
+        return (xp.permute_dims(_take(values.value, plan.output_rows, xp), (1, 0)),), ()
+
+    (out,), _ = over_rows(chunk, ((x, 0.0),), plan.edges, xp)
+    return out
+
+
+def vjp(
+    x: Array,
+    alpha: Array,
+    beta: Array,
+    grad: Array,
+    *,
+    plan: Plan,
+    surprisals: bool,
+    xp: Namespace,
+) -> tuple[Array, Array, Array]:
+    """Gradients of x (rows, inputs), α and β for those of the outputs."""
+    keep_freed_memory()
+    strengths = _strengths(beta, surprisals, xp)
+
+    def chunk(x: Array, grad: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        values = _pair(_with_constants(x, surprisals, xp), surprisals, xp)
+        alphas, strong, weak, betas = [], [], [], []
+        for level in plan.levels:
+            new = []
+            for group in level:
+                value, slopes = _values_and_slopes(values, alpha, strengths, group, surprisals, xp)
+                new.append(value)
+                alphas.append(slopes.alpha)
+                strong.append(_flat(slopes.excitatory, xp))
+                weak.append(_flat(slopes.y, xp))
+                betas.append(_flat(slopes.beta, xp))
+            values = _append(values, new, surprisals, xp)
+        upstream = _after_zero(xp.permute_dims(grad, (1, 0)), xp)
+        zero = upstream[:1, ...]
+        slopes = xp.concat([zero, *strong, *weak], axis=0)
+        grads = zero
+        for part in plan.back:
+            grads = xp.concat([grads, *(_back(grads, slopes, upstream, b, xp) for b in part)])
+        gx = xp.permute_dims(_take(grads, plan.input_rows, xp), (1, 0))
+        galpha = _take(grads, plan.neuron_rows, xp) * xp.concat([zero[:0, ...], *alphas])
+        gbeta = _take(grads, plan.reader_rows, xp) * xp.concat([zero[:0, ...], *betas])
+        return (gx,), (xp.sum(galpha, axis=1), xp.sum(gbeta, axis=1))
+
+    (gx,), (galpha, gbeta) = over_rows(chunk, ((x, 0.0), (grad, 0.0)), 2 * plan.edges, xp)
+    return gx, _sum(galpha, plan.alpha, xp), _sum(gbeta, plan.beta, xp)
+
+
+def jvp(
+    x: Array,
+    alpha: Array,
+    beta: Array,
+    dx: Array,
+    dalpha: Array,
+    dbeta: Array,
+    *,
+    plan: Plan,
+    surprisals: bool,
+    xp: Namespace,
+) -> Array:
+    """Tangent of the outputs, (rows, outputs)."""
+    keep_freed_memory()
+    strengths, dbeta = _strengths(beta, surprisals, xp), _after_zero(dbeta, xp)
+
+    def chunk(x: Array, dx: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        values = _pair(_with_constants(x, surprisals, xp), surprisals, xp)
+        tangents = xp.permute_dims(dx, (1, 0))
+        none = xp.zeros_like(values.value[:2, ...])
+        tangents = xp.concat([none, tangents])
+        for level in plan.levels:
+            new = []
+            moved = []
+            for group in level:
+                value, slopes = _values_and_slopes(values, alpha, strengths, group, surprisals, xp)
+                new.append(value)
+                moved.append(_tangent(tangents, slopes, dalpha, dbeta, group, xp))
+            values = _append(values, new, surprisals, xp)
+            tangents = xp.concat([tangents, *moved])
+        return (xp.permute_dims(_take(tangents, plan.output_rows, xp), (1, 0)),), ()
+
+    (out,), _ = over_rows(chunk, ((x, 0.0), (dx, 0.0)), 2 * plan.edges, xp)
+    return out
+
+
+def _values(
+    values: _Pair, alpha: Array, strengths: _Pair, group: Group, surprisals: bool, xp: Namespace
+) -> Array:
+    """Values of a group's neurons, (size, rows)."""
+    gain = _take(alpha, group.alpha, xp)[:, None]
+    x = _gather(values.value, group.excitatory, group.size, xp)
+    _, _, f, q = _factors(values, strengths, group, xp)
+    if not surprisals:
+        (_, strong), (_, weak) = _products(x, 1.0 - x, xp), _products(f, q, xp)
+        return gain * (strong * weak)
+    return gain + _added(x, xp) + _added(_logs(f, q, xp), xp)
+
+
+def _values_and_slopes(
+    values: _Pair, alpha: Array, strengths: _Pair, group: Group, surprisals: bool, xp: Namespace
+) -> tuple[Array, _Slopes]:
+    gain = _take(alpha, group.alpha, xp)[:, None]
+    x = _gather(values.value, group.excitatory, group.size, xp)
+    y, beta, f, q = _factors(values, strengths, group, xp)
+    if not surprisals:
+        (strong, all_strong), (weak, all_weak) = _products(x, 1.0 - x, xp), _products(f, q, xp)
+        by_x = _others(strong, gain * all_weak, xp)
+        others = _others(weak, gain * all_strong, xp)
+        every = all_strong * all_weak
+        return gain * every, _Slopes(every, by_x, -others * beta, -others * y)
+    value = gain + _added(x, xp) + _added(_logs(f, q, xp), xp)
+    # The Bose-Einstein occupation, capped, as of G(γ + u).
+    floor = constant(surprisal_floor(f.dtype, xp), f, xp)
+    # y β, not q: its derivative counts for second derivatives.
+    occupation = -(y * beta) / xp.maximum(f, floor)
+    return value, _Slopes(xp.ones_like(value), xp.ones_like(x), occupation, occupation)
+
+
+def _tangent(
+    tangents: Array, slopes: _Slopes, dalpha: Array, dbeta: Array, group: Group, xp: Namespace
+) -> Array:
+    dx = _gather(tangents, group.excitatory, group.size, xp)
+    dy = _gather(tangents, group.inhibitory, group.size, xp)
+    db = _gather(dbeta[:, None], group.beta, group.size, xp)
+    own = slopes.alpha * _take(dalpha, group.alpha, xp)[:, None]
+    strong = _added(slopes.excitatory * dx, xp)
+    return own + strong + _added(slopes.y * dy + slopes.beta * db, xp)
+
+
+def _back(grads: Array, slopes: Array, upstream: Array, back: Back, xp: Namespace) -> Array:
+    """Gradients of some nodes: their own as outputs, and through all that read them."""
+    own = _take(upstream, back.outputs, xp)
+    through = _gather(slopes, back.edges, back.size, xp)
+    return own + _added(through * _gather(grads, back.readers, back.size, xp), xp)
+
+
+def _factors(
+    values: _Pair, strengths: _Pair, group: Group, xp: Namespace
+) -> tuple[Array, Array, Array, Array]:
+    """y, β, f with the derivative of 1 − yβ, and q; each (size, k, rows), β (size, k, 1)."""
+    y, y_bar = (_gather(a, group.inhibitory, group.size, xp) for a in (values.p, values.bar))
+    beta, beta_bar = (
+        _gather(a[:, None], group.beta, group.size, xp) for a in (strengths.p, strengths.bar)
+    )
+    q = y * beta
+    f = stop_gradient(y_bar + y * beta_bar, xp)
+    return y, beta, attach(f, lambda: 1.0 - q, xp), stop_gradient(q, xp)
+
+
+def _logs(f: Array, q: Array, xp: Namespace) -> Array:
+    """−log f, whose derivatives see f kept from 0."""
+    plain = stop_gradient(f, xp)
+    floor = constant(surprisal_floor(f.dtype, xp), f, xp)
+    least = constant(float(xp.finfo(f.dtype).smallest_normal), f, xp)
+    smooth = attach(xp.maximum(plain, floor), lambda: f, xp)
+    logs = log_complement(xp.maximum(plain, least), q, smooth, xp)
+    outside = xp.where(plain == 0.0, constant(-float("inf"), f, xp), plain * float("nan"))
+    exact = xp.where(plain > 0.0, stop_gradient(logs, xp), outside)
+    return 0.0 - attach(exact, lambda: logs, xp)
+
+
+def _products(p: Array, q: Array, xp: Namespace) -> tuple[list[Array], Array]:
+    """Products of pairs, of pairs of pairs, … over axis 1, q being 1 − p; and that of all."""
+    if p.shape[1] == 0:
+        shape = (p.shape[0], p.shape[2])
+        return [p], xp.ones(shape, dtype=p.dtype, device=device(p))
+    # Outside [0, 1], as gains α > 1 make it, the complement would cancel: NaN rules it out.
+    unit = (q >= 0.0) & (q <= 1.0)
+    q = xp.where(unit, stop_gradient(q, xp), constant(float("nan"), q, xp))
+    products = [p]
+    while p.shape[1] > 1:
+        half = p.shape[1] // 2
+        first, second = p[:, :half, :], p[:, half:, :]
+        q = q[:, :half, :] + stop_gradient(first, xp) * q[:, half:, :]
+        p = _better(first * second, q, xp)
+        products.append(p)
+    return products, p[:, 0, :]
+
+
+def _better(p: Array, q: Array, xp: Namespace) -> Array:
+    """p, by its complement where that is more accurate."""
+    value = xp.where(q < 0.5, 1.0 - q, stop_gradient(p, xp))
+    return attach(value, lambda: p, xp)
+
+
+def _others(products: Sequence[Array], outside: Array, xp: Namespace) -> Array:
+    """For each factor the product of all others and of `outside`, down the tree of `_products`."""
+    if products[0].shape[1] == 0:
+        return products[0]
+    others = outside[:, None, :]
+    for p in reversed(products[:-1]):
+        half = p.shape[1] // 2
+        others = xp.concat([others * p[:, half:, :], others * p[:, :half, :]], axis=1)
+    return others
+
+
+def _added(terms: Array, xp: Namespace) -> Array:
+    """Sum over axis 1, in a tree; 0 where it is empty."""
+    if terms.shape[1] == 0:
+        return xp.sum(terms, axis=1)
+    return tree(xp.add, terms, 1)
+
+
+def _sum(values: Array, parts: Sum, xp: Namespace) -> Array:
+    """Sum of the values that belong to each parameter."""
+    values = _after_zero(values, xp)
+    sums = [_added(_gather(values[:, None], rows, size, xp), xp) for size, rows in parts.blocks]
+    return _take(xp.concat([values[:0], *(s[:, 0] for s in sums)]), parts.rows, xp)
+
+
+def _pair(value: Array, surprisals: bool, xp: Namespace) -> _Pair:
+    if surprisals:
+        return _Pair(value, xp.exp(-value), -expm1(-value, xp))
+    return _Pair(value, value, 1.0 - value)
+
+
+def _strengths(beta: Array, surprisals: bool, xp: Namespace) -> _Pair:
+    """The parameters after one that inhibits nothing, for padding."""
+    nothing = _row(float("inf") if surprisals else 0.0, beta, xp)
+    return _pair(xp.concat([nothing, beta]), surprisals, xp)
+
+
+def _with_constants(x: Array, surprisals: bool, xp: Namespace) -> Array:
+    """Rows of values: the two constants of a plan, and the inputs, from x (rows, inputs)."""
+    silent, open_ = (float("inf"), 0.0) if surprisals else (0.0, 1.0)
+    x = xp.permute_dims(x, (1, 0))
+    rows = [_row(value, x, xp) for value in (silent, open_)]
+    return xp.concat([*rows, x])
+
+
+def _append(values: _Pair, new: list[Array], surprisals: bool, xp: Namespace) -> _Pair:
+    added = _pair(new[0] if len(new) == 1 else xp.concat(new), surprisals, xp)
+    value = xp.concat([values.value, added.value])
+    p = xp.concat([values.p, added.p]) if surprisals else value
+    return _Pair(value, p, xp.concat([values.bar, added.bar]))
+
+
+def _after_zero(a: Array, xp: Namespace) -> Array:
+    return xp.concat([_row(0.0, a, xp), a])
+
+
+def _row(value: float, like: Array, xp: Namespace) -> Array:
+    """One more entry of the first axis, the same number throughout."""
+    return xp.full((1, *like.shape[1:]), value, dtype=like.dtype, device=device(like))
+
+
+def _flat(a: Array, xp: Namespace) -> Array:
+    return xp.reshape(a, (a.shape[0] * a.shape[1], a.shape[2]))
+
+
+def _gather(a: Array, index: Any, size: int, xp: Namespace) -> Array:
+    """Rows of a matrix as (size, rows that belong together, columns)."""
+    return xp.reshape(_take(a, index, xp), (size, index.size // size, a.shape[1]))
+
+
+def _take(a: Array, index: Any, xp: Namespace) -> Array:
+    return xp.take(a, xp.asarray(index, device=device(a)), axis=0)

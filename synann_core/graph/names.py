@@ -1,0 +1,121 @@
+"""Synapse graphs by names: the records of a builder, and their translation into arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from synann_core._lib.arguments import is_number
+from synann_core.graph.wiring import Floats, Ints, Wiring, find_outputs
+
+Name = Any  # str, or int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Parameter:
+    """A parameter that several synapses share; made by `SynapseGraph.parameter`."""
+
+    name: str
+    value: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Neuron:
+    """What a neuron reads, and its gain."""
+
+    excitatory: tuple[Name, ...]
+    inhibitory: tuple[tuple[Name, float | Parameter], ...]
+    alpha: float | Parameter
+
+
+def wiring_from_names(
+    inputs: Sequence[Name], neurons: Mapping[Name, Neuron], outputs: Sequence[Name]
+) -> Wiring:
+    """Number the nodes and parameters; unknown names are refused."""
+    names = (*inputs, *neurons)
+    number = {name: k for k, name in enumerate(names)}
+    for name, neuron in neurons.items():
+        for source in (*neuron.excitatory, *(source for source, _ in neuron.inhibitory)):
+            if source not in number:
+                raise ValueError(f"neuron {name!r} must read declared nodes. Received: {source!r}")
+    for name in outputs:
+        if name not in number:
+            raise ValueError(f"an output must be a declared node. Received: {name!r}")
+    strong = _edges(
+        [(number[n], number[s]) for n, neuron in neurons.items() for s in neuron.excitatory]
+    )
+    weak = _edges(
+        [(number[n], number[s]) for n, neuron in neurons.items() for s, _ in neuron.inhibitory]
+    )
+    shared: dict[str, tuple[str, int]] = {}
+    alpha, alpha_index = _distinct("alpha", [n.alpha for n in neurons.values()], shared)
+    betas = [beta for neuron in neurons.values() for _, beta in neuron.inhibitory]
+    beta, beta_index = _distinct("beta", betas, shared)
+    chosen = np.asarray([number[name] for name in outputs], np.int32)
+    return Wiring(
+        names=names,
+        inputs=len(inputs),
+        excitatory=strong,
+        inhibitory=weak,
+        alpha=alpha,
+        beta=beta,
+        alpha_index=alpha_index,
+        beta_index=beta_index,
+        outputs=chosen if outputs else find_outputs(len(inputs), len(names), (strong, weak)),
+        parameters=shared,
+    )
+
+
+def _edges(pairs: list[tuple[int, int]]) -> tuple[Ints, Ints]:
+    targets, sources = np.asarray(pairs, np.int32).reshape(-1, 2).T.copy()
+    return targets, sources
+
+
+def _distinct(
+    kind: str, values: Sequence[float | Parameter], shared: dict[str, tuple[str, int]]
+) -> tuple[Floats, Ints | None]:
+    """Distinct parameters, and the index of each value (None if none is shared)."""
+    numbers: list[float] = []
+    index = []
+    for value in values:
+        if isinstance(value, Parameter):
+            if shared.setdefault(value.name, (kind, len(numbers)))[0] != kind:
+                raise ValueError(
+                    f"parameter {value.name!r} must be an alpha or a beta. Received: both uses"
+                )
+            place = shared[value.name][1]
+        else:
+            place = len(numbers)
+        if place == len(numbers):
+            numbers.append(value.value if isinstance(value, Parameter) else value)
+        index.append(place)
+    own = index == list(range(len(index)))
+    return np.asarray(numbers, np.float64), None if own else np.asarray(index, np.int32)
+
+
+def is_name(value: Any) -> bool:
+    """Whether `value` may name a node."""
+    return isinstance(value, str | int | np.integer) and not isinstance(value, bool)
+
+
+def check_name(what: str, name: Any) -> None:
+    """Refuse what cannot name a node."""
+    if not is_name(name):
+        raise TypeError(f"`{what}` must be a string or an int. Received: {name!r}")
+
+
+def check_number(kind: str, value: Any, where: str) -> float:
+    """A number that may be an α or, in [0, 1], a β."""
+    largest = float(np.finfo(np.float64).max)
+    most = 1.0 if kind == "beta" else largest
+    wanted = "in [0, 1]" if kind == "beta" else "a finite number, at least 0"
+    if not (is_number(value) or isinstance(value, np.number)) or isinstance(value, bool):
+        raise TypeError(f"`{kind}` of {where} must be a number. Received: {value!r}")
+    if not 0.0 <= value <= most:  # false for NaN
+        huge = isinstance(value, int) and abs(value) > largest
+        shown = "an int beyond float64" if huge else float(value)
+        raise ValueError(f"`{kind}` of {where} must be {wanted}. Received: {shown}")
+    return float(value)

@@ -1,0 +1,5 @@
+"""Models that train themselves by hand-written backpropagation, on any array library."""
+
+from synann_core.models.mlp import SynaMLP
+
+__all__ = ["SynaMLP"]

@@ -1,0 +1,357 @@
+"""SynaMLP: a small classifier around one synapse tensor, trained by hand-written backprop."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from synann_core import optim
+from synann_core._lib.arguments import Array, silence
+from synann_core._lib.checks import (
+    Samples,
+    check_callable,
+    check_int,
+    check_option,
+    check_pair,
+    check_samples,
+    check_unit_matrix,
+    detached,
+    to_numpy,
+)
+from synann_core._lib.files import FilePath, read_config, read_tensors, write_tensors
+from synann_core.learning import _log_softmax, as_generator
+from synann_core.models import passes
+from synann_core.models.training import (
+    batch_slices,
+    check_augmented,
+    check_finite,
+    like,
+    training_step,
+)
+
+__all__ = ["SynaMLP"]
+
+History = dict[str, list[float]]
+Augment = Callable[[np.ndarray[Any, Any], np.random.Generator], np.ndarray[Any, Any]]
+_SCHEDULES = {"constant": optim.constant, "cosine": optim.cosine, "one_cycle": optim.one_cycle}
+_FORMAT = "synann.SynaMLP"
+
+
+class SynaMLP:
+    """Classifier Dense → batch norm → gate → synapse tensor (log output) → batch norm → Dense.
+
+    With ``SynaMLP(784, 280, 10)`` it is the network of the SynaNN paper. It takes and returns
+    arrays of any one namespace; the weights move to the namespace, dtype and device of the data
+    given to `fit`.
+
+    Parameters
+    ----------
+    in_features : int
+        Features of a sample.
+    hidden : int
+        Width of the square synapse tensor.
+    classes : int
+        Classes, ≥ 2.
+    layer : {"synapse", "dense", "none"}
+        What stands between the gate and the second batch norm. "dense" is a linear layer of the
+        same width and "none" nothing at all: the comparisons that show what the synapse adds.
+    gate : {"sigmoid", "softmax"}
+        Makes probabilities of the first layer's output.
+    dropout : float
+        Probability, in [0, 1), with which an input of the last layer is dropped in training.
+    seed : int
+        Seed of the initial weights.
+
+    Attributes
+    ----------
+    weights : dict of str to array
+        Trainable tensors and the running statistics of batch norm, by their names in files.
+    parameter_count : int
+        Number of trainable parameters.
+
+    Raises
+    ------
+    TypeError
+        If a size or the seed is no int.
+    ValueError
+        If a size is too small, an option unknown, or `dropout` out of range.
+
+    Notes
+    -----
+    α is left out: after the log output it would add a constant, which batch norm subtracts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import synann_core as syn
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.random((200, 4))
+    >>> y = (X[:, 0] > X[:, 1]).astype(int)
+    >>> model = syn.SynaMLP(4, 8, 2)
+    >>> history = model.fit(X, y, epochs=30, batch_size=20)
+    >>> model.score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: int,
+        classes: int,
+        *,
+        layer: str = "synapse",
+        gate: str = "sigmoid",
+        dropout: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.in_features = check_int("in_features", in_features, 1)
+        self.hidden = check_int("hidden", hidden, 1)
+        self.classes = check_int("classes", classes, 2)
+        self.layer = check_option("layer", layer, ("synapse", "dense", "none"))
+        self.gate = check_option("gate", gate, ("sigmoid", "softmax"))
+        if not (isinstance(dropout, int | float) and 0.0 <= dropout < 1.0):
+            raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
+        self.dropout = float(dropout)
+        rng = np.random.default_rng(check_int("seed", seed, 0))
+        self.weights: dict[str, Array] = passes.initial_weights(
+            self.in_features, self.hidden, self.classes, layer=self.layer, gate=self.gate, rng=rng
+        )
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trainable parameters."""
+        return sum(int(np.prod(w.shape)) for k, w in self.weights.items() if passes.trainable(k))
+
+    def fit(
+        self,
+        X: Array,
+        y: Array,
+        /,
+        *,
+        epochs: int = 20,
+        batch_size: int = 100,
+        optimizer: optim.SGD | optim.Adam | None = None,
+        schedule: str | optim.Schedule = "one_cycle",
+        validation: tuple[Array, Array] | None = None,
+        augment: Augment | None = None,
+        callback: Callable[[dict[str, float]], object] | None = None,
+        rng: int | np.random.Generator = 0,
+    ) -> History:
+        """Train on labelled samples, continuing from the present weights.
+
+        Parameters
+        ----------
+        X : array, shape (samples, in_features), float32 or float64
+            Features in [0, 1].
+        y : integer array, shape (samples,)
+            Labels 0 … classes − 1, of the library of X or NumPy.
+        epochs, batch_size : int
+            Passes over the data; samples per step, ≥ 2 for batch norm (the last batch of a pass
+            may be smaller, or larger by one).
+        optimizer : SGD or Adam
+            Adam(learning_rate=0.005) by default.
+        schedule : {"one_cycle", "cosine", "constant"} or callable
+            Factor of the learning rate as a function of progress in [0, 1].
+        validation : (X, y), optional
+            Data to score after each epoch.
+        augment : callable, optional
+            ``augment(batch, rng)`` returns a changed copy of a NumPy batch, in [0, 1].
+        callback : callable, optional
+            Called after each epoch with its entry of the history.
+        rng : int or numpy.random.Generator
+            For the order of samples, dropout and `augment`: the same on every library.
+
+        Returns
+        -------
+        dict of lists, one entry an epoch
+            "loss" (nats) and "accuracy" over the epoch's batches as they were seen in training,
+            and "val_accuracy" if there is validation data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If data or options have the wrong kind, shape or range, or hold NaN: the model is then
+            as it was. If training diverges: the model is then as after the last finite epoch.
+        """
+        X, labels = self._check_data(X, y, least=2)
+        X = detached(X)  # the gradients here are written by hand
+        if validation is not None:
+            self._check_data(*check_pair("validation", validation), prefix="validation ")
+        check_int("epochs", epochs, 0)
+        check_int("batch_size", batch_size, 2)
+        check_callable("augment", augment)
+        check_callable("callback", callback)
+        optimizer = optim.Adam(learning_rate=0.005) if optimizer is None else optimizer
+        if not isinstance(optimizer, optim.SGD | optim.Adam):
+            raise TypeError(f"`optimizer` must be an SGD or an Adam. Received: {optimizer!r}")
+        if not callable(schedule):
+            schedule = _SCHEDULES[check_option("schedule", schedule, tuple(_SCHEDULES))]
+        rng = as_generator(rng)
+        xp = array_namespace(X)
+        weights = self._weights_like(X)
+        trainable = {k: w for k, w in weights.items() if passes.trainable(k)}
+        state = optimizer.init(trainable)
+        step = training_step(xp)
+        one_hot = np.eye(self.classes)
+        host = to_numpy(X) if augment is not None else None
+        batches = batch_slices(X.shape[0], batch_size)
+        history: History = {}
+        done = 0
+        for _ in range(epochs):
+            order = rng.permutation(X.shape[0])
+            loss = correct = 0.0
+            for batch in batches:
+                rows = order[batch]
+                if host is not None and augment is not None:
+                    x = check_augmented(augment(host[rows], rng), host[rows])
+                else:
+                    x = xp.take(X, xp.asarray(rows, device=device(X)), axis=0)
+                keep = None
+                if self.dropout:
+                    kept = rng.random((rows.size, self.hidden)) >= self.dropout
+                    keep = like(kept / (1.0 - self.dropout), X, xp)
+                target = like(one_hot[labels[rows]], X, xp)
+                # float: a NumPy number would impose its dtype on the weights
+                factor = float(schedule(done / (len(batches) * epochs)))
+                with silence(xp):
+                    batch_loss, out, weights, state = step(
+                        weights,
+                        state,
+                        like(x, X, xp),
+                        target,
+                        keep,
+                        optimizer.learning_rate * factor,
+                        optimizer=optimizer,
+                        layer=self.layer,
+                        gate=self.gate,
+                        xp=xp,
+                    )
+                loss += float(batch_loss) * rows.size
+                correct += float(np.sum(to_numpy(xp.argmax(out, axis=1)) == labels[rows]))
+                done += 1
+            check_finite(weights, optimizer, xp)
+            # Once an epoch, whole: an interrupted call leaves the last finished epoch's weights.
+            self.weights = weights
+            entry = {"loss": loss / X.shape[0], "accuracy": correct / X.shape[0]}
+            if validation is not None:
+                entry["val_accuracy"] = self.score(*validation)
+            for key, value in entry.items():
+                history.setdefault(key, []).append(value)
+            if callback is not None:
+                callback(entry)
+        return history
+
+    def decision_function(self, X: Array, /) -> Array:
+        """Logits, shape (samples, classes), for features X in [0, 1]."""
+        X = check_unit_matrix("X", X, self.in_features)
+        xp = array_namespace(X)
+        weights = self._weights_like(X)
+        run = functools.partial(passes.logits, layer=self.layer, gate=self.gate, xp=xp)
+        with silence(xp):
+            chunks = [run(weights, X[rows, :]) for rows in batch_slices(X.shape[0], 1000)]
+        return xp.concat(chunks, axis=0) if chunks else run(weights, X)
+
+    def predict_proba(self, X: Array, /) -> Array:
+        """Class probabilities, shape (samples, classes), for features X in [0, 1]."""
+        logits = self.decision_function(X)
+        xp = array_namespace(X)
+        return xp.exp(_log_softmax(logits, xp=xp))
+
+    def predict(self, X: Array, /) -> Array:
+        """Most probable class of each sample, an integer array of shape (samples,)."""
+        logits = self.decision_function(X)
+        return array_namespace(X).argmax(logits, axis=1)
+
+    def score(self, X: Array, y: Array, /) -> float:
+        """Share of samples whose most probable class is the label, in [0, 1]."""
+        X, labels = self._check_data(X, y)
+        return float(np.mean(to_numpy(self.predict(X)) == labels))
+
+    def explain(self, X: Array, /) -> tuple[Array, Array]:
+        """Take every logit apart, exactly: a constant and one part for each input of the synapse.
+
+        Parameters
+        ----------
+        X : array, shape (samples, in_features)
+            Features in [0, 1].
+
+        Returns
+        -------
+        constant : array, shape (classes,)
+        parts : array, shape (samples, classes, hidden)
+            ``decision_function(X) = constant + parts.sum(-1)`` to rounding. Input j's part is its
+            excitation log y_j and what its inhibition adds to all outputs (`contributions`), scaled
+            by batch norm and output weights. Memory O(samples·hidden²).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `fit`.
+        """
+        X = check_unit_matrix("X", X, self.in_features)
+        xp = array_namespace(X)
+        with silence(xp):
+            return passes.parts(self._weights_like(X), X, layer=self.layer, gate=self.gate, xp=xp)
+
+    def save(self, path: FilePath, /) -> None:
+        """Write weights and configuration as one safetensors file, whole or not at all."""
+        config = {key: getattr(self, key) for key in _CONFIG}
+        tensors = {name: to_numpy(weight) for name, weight in self.weights.items()}
+        write_tensors(path, tensors, {"format": _FORMAT, "config": json.dumps(config)})
+
+    def load(self, path: FilePath, /) -> None:
+        """Read the weights of a safetensors file into this model.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is damaged, does not hold this model's tensors in their shapes, or says that
+            its model had another gate; the model is then as it was.
+        """
+        tensors, metadata = read_tensors(path)
+        config = {key: getattr(self, key) for key in _CONFIG}
+        weights = passes.checked_weights(path, tensors, config)
+        # The gate has no tensors that could give it away.
+        gate = read_config(path, metadata).get("gate", self.gate)
+        if gate != self.gate:
+            raise ValueError(
+                f"`path` must hold a model with gate {self.gate!r}. "
+                f"Received: {os.fspath(path)!r} with gate {gate!r}"
+            )
+        self.weights = weights
+
+    @classmethod
+    def from_file(cls, path: FilePath, /) -> SynaMLP:
+        """Make the model that `save` wrote; raises as `load` does."""
+        tensors, metadata = read_tensors(path)
+        config = read_config(path, metadata, required=_CONFIG)
+        # The tensors first: what a damaged configuration asks for may not fit into memory.
+        weights = passes.checked_weights(path, tensors, config)
+        try:
+            model = cls(**{key: config[key] for key in _CONFIG})
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "`path` must hold a model's configuration. "
+                f"Received: {os.fspath(path)!r}, where {error}"
+            ) from None
+        model.weights = weights
+        return model
+
+    def _check_data(self, X: Array, y: Array, prefix: str = "", least: int = 1) -> Samples:
+        return check_samples(X, y, self.in_features, self.classes, prefix, least)
+
+    def _weights_like(self, X: Array) -> dict[str, Array]:
+        """The weights in the namespace, dtype and device of X."""
+        xp = array_namespace(X)
+        return {name: like(weight, X, xp) for name, weight in self.weights.items()}
+
+
+_CONFIG = ("in_features", "hidden", "classes", "layer", "gate", "dropout")

@@ -1,0 +1,263 @@
+"""Forward and backward pass of SynaMLP, written by hand as pure functions of arrays.
+
+    X → Dense → batch norm → gate → synapse tensor (log output) → batch norm → dropout → Dense
+
+`weights` is a flat dictionary with the tensor names of the file format. Forward functions return
+what their backward twin needs; a backward function returns the gradient of its input and adds those
+of its weights to `gradients`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from synann_core._lib.arguments import Array, Namespace
+from synann_core._lib.files import FilePath, check_tensors
+from synann_core.learning import _cross_entropy, _cross_entropy_vjp, _log_softmax, initial_beta
+from synann_core.log_odds import _expit, logit
+from synann_core.transmission import _contributions, _log_transmission, _log_transmission_vjp
+
+Arrays = dict[str, Array]
+
+_NORM_EPS = 1e-5  # added to the variance
+_NORM_MOMENTUM = 0.1  # share of the newest batch in the running statistics
+_NORM_START = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
+
+
+def shapes(in_features: int, hidden: int, classes: int, layer: str) -> dict[str, tuple[int, ...]]:
+    """Shape of every tensor, by its name."""
+    dense = {
+        "hidden": (hidden, in_features),
+        **({"dense": (hidden, hidden)} if layer == "dense" else {}),
+        "output": (classes, hidden),
+    }
+    result: dict[str, tuple[int, ...]] = {}
+    for name, shape in dense.items():
+        result |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    if layer == "synapse":
+        result["synapse.beta_logit"] = (hidden, hidden)
+    for name in ("norm1", "norm2"):
+        result |= {f"{name}.{key}": (hidden,) for key in _NORM_START}
+    return result
+
+
+def initial_weights(
+    in_features: int,
+    hidden: int,
+    classes: int,
+    *,
+    layer: str,
+    gate: str,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Dense layers as in torch, β from `initial_beta`, batch norm as the identity; float64."""
+    sizes = shapes(in_features, hidden, classes, layer)
+    weights: dict[str, np.ndarray[Any, Any]] = {}
+    for name, shape in sizes.items():
+        module, key = name.split(".")
+        if module.startswith("norm"):
+            weights[name] = np.full(shape, _NORM_START[key])
+        elif module == "synapse":
+            mean = 0.5 if gate == "sigmoid" else 1.0 / hidden
+            beta = initial_beta(hidden, hidden, mean_input=mean, rng=rng)
+            weights[name] = logit(beta)
+        else:
+            bound = sizes[f"{module}.weight"][1] ** -0.5
+            weights[name] = rng.uniform(-bound, bound, shape)
+    return weights
+
+
+def checked_weights(
+    path: FilePath, tensors: dict[str, Any], config: dict[str, Any]
+) -> dict[str, Array]:
+    """The tensors of a file, if they are those of a model with this configuration."""
+    sizes = shapes(*(config[key] for key in ("in_features", "hidden", "classes", "layer")))
+    # torch's BatchNorm also counts its batches; nothing here needs that.
+    check_tensors(path, tensors, sizes, lambda name: name.endswith(".num_batches_tracked"))
+    for name in ("norm1.running_var", "norm2.running_var"):
+        if (tensors[name] < 0.0).any():
+            raise ValueError(
+                f"`path` must hold variances ≥ 0 in `{name}`. Received: {os.fspath(path)!r} "
+                f"with {tensors[name].min():g}"
+            )
+    return {name: tensors[name] for name in sizes}
+
+
+def trainable(name: str) -> bool:
+    """Whether training changes this tensor by its gradient: all but running statistics."""
+    return ".running_" not in name
+
+
+def logits(weights: Arrays, x: Array, *, layer: str, gate: str, xp: Namespace) -> Array:
+    """Evaluation mode: batch norm with its running statistics, no dropout; (batch, classes)."""
+    h = _normalise(weights, "norm1", _dense(weights, "hidden", x, xp), xp)
+    y, log_y = _gate(h, gate, xp)
+    z = _layer(weights, y, log_y, layer, xp)
+    return _dense(weights, "output", _normalise(weights, "norm2", z, xp), xp)
+
+
+def parts(
+    weights: Arrays, x: Array, *, layer: str, gate: str, xp: Namespace
+) -> tuple[Array, Array]:
+    """Take the logits of `logits` apart: a constant (classes,), parts (batch, classes, hidden)."""
+    h = _normalise(weights, "norm1", _dense(weights, "hidden", x, xp), xp)
+    y, log_y = _gate(h, gate, xp)
+    scale = weights["norm2.weight"] / xp.sqrt(weights["norm2.running_var"] + _NORM_EPS)
+    shift = weights["norm2.bias"] - scale * weights["norm2.running_mean"]
+    output = weights["output.weight"] * scale  # (classes, hidden)
+    if layer == "dense":
+        shift = shift + scale * weights["dense.bias"]
+        split = y[:, None, :] * xp.matmul(output, weights["dense.weight"])
+    elif layer == "none":
+        split = y[:, None, :] * output
+    else:
+        added = _contributions(y, _beta(weights, xp), xp=xp)
+        split = log_y[:, None, :] * output - xp.matmul(output, added)
+    constant = weights["output.bias"] + xp.matmul(weights["output.weight"], shift)
+    return constant, split
+
+
+def train_step(
+    weights: Arrays,
+    x: Array,
+    target: Array,
+    keep: Array | None,
+    *,
+    layer: str,
+    gate: str,
+    xp: Namespace,
+) -> tuple[Array, Array, Arrays, Arrays]:
+    """Mean loss, logits, gradients of the trainable weights, and new running statistics.
+
+    `keep` is the dropout mask, already divided by the probability of keeping; None for no dropout.
+    """
+    h = _dense(weights, "hidden", x, xp)
+    h_norm, h_cache = _batch_norm(weights, "norm1", h, xp)
+    y, log_y = _gate(h_norm, gate, xp)
+    z = _layer(weights, y, log_y, layer, xp)
+    z_norm, z_cache = _batch_norm(weights, "norm2", z, xp)
+    kept = z_norm if keep is None else z_norm * keep
+    out = _dense(weights, "output", kept, xp)
+    loss = xp.mean(_cross_entropy(out, target, xp=xp))
+
+    gradients: Arrays = {}
+    each = xp.full_like(out[:, 0], 1.0 / out.shape[0])
+    gout, _ = _cross_entropy_vjp(out, target, each, xp=xp)
+    gkept = _dense_vjp(weights, "output", kept, gout, gradients, xp)
+    gz_norm = gkept if keep is None else gkept * keep
+    gz = _batch_norm_vjp(weights, "norm2", z_cache, gz_norm, gradients, xp)
+    gy, glog_y = _layer_vjp(weights, y, layer, gz, gradients, xp)
+    gh_norm = _gate_vjp(y, gate, gy, glog_y, xp)
+    gh = _batch_norm_vjp(weights, "norm1", h_cache, gh_norm, gradients, xp)
+    _dense_vjp(weights, "hidden", x, gh, gradients, xp)
+    running = {
+        **_running(weights, "norm1", h_cache, h.shape[0]),
+        **_running(weights, "norm2", z_cache, h.shape[0]),
+    }
+    return loss, out, gradients, running
+
+
+def _dense(weights: Arrays, name: str, x: Array, xp: Namespace) -> Array:
+    return xp.matmul(x, xp.matrix_transpose(weights[f"{name}.weight"])) + weights[f"{name}.bias"]
+
+
+def _dense_vjp(
+    weights: Arrays, name: str, x: Array, grad: Array, gradients: Arrays, xp: Namespace
+) -> Array:
+    gradients[f"{name}.weight"] = xp.matmul(xp.matrix_transpose(grad), x)
+    gradients[f"{name}.bias"] = xp.sum(grad, axis=0)
+    return xp.matmul(grad, weights[f"{name}.weight"])
+
+
+def _normalise(weights: Arrays, name: str, x: Array, xp: Namespace) -> Array:
+    deviation = xp.sqrt(weights[f"{name}.running_var"] + _NORM_EPS)
+    standard = (x - weights[f"{name}.running_mean"]) / deviation
+    return standard * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+
+def _batch_norm(
+    weights: Arrays, name: str, x: Array, xp: Namespace
+) -> tuple[Array, tuple[Array, Array, Array, Array]]:
+    mean = xp.mean(x, axis=0)
+    centred = x - mean
+    variance = xp.mean(centred * centred, axis=0)
+    deviation = xp.sqrt(variance + _NORM_EPS)
+    standard = centred / deviation
+    result = standard * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+    return result, (standard, deviation, mean, variance)
+
+
+def _batch_norm_vjp(
+    weights: Arrays,
+    name: str,
+    cache: tuple[Array, ...],
+    grad: Array,
+    gradients: Arrays,
+    xp: Namespace,
+) -> Array:
+    standard, deviation, _, _ = cache
+    gradients[f"{name}.weight"] = xp.sum(grad * standard, axis=0)
+    gradients[f"{name}.bias"] = xp.sum(grad, axis=0)
+    centred = grad - xp.mean(grad, axis=0) - standard * xp.mean(grad * standard, axis=0)
+    return weights[f"{name}.weight"] / deviation * centred
+
+
+def _running(weights: Arrays, name: str, cache: tuple[Array, ...], batch: int) -> Arrays:
+    _, _, mean, variance = cache
+    unbiased = variance * (batch / max(batch - 1, 1))
+    new = {"running_mean": mean, "running_var": unbiased}
+    return {
+        f"{name}.{key}": (1.0 - _NORM_MOMENTUM) * weights[f"{name}.{key}"] + _NORM_MOMENTUM * value
+        for key, value in new.items()
+    }
+
+
+def _gate(h: Array, gate: str, xp: Namespace) -> tuple[Array, Array]:
+    """Probability y and log y; the logarithm apart, so that it stays finite where y underflows."""
+    if gate == "softmax":
+        log_y = _log_softmax(h, xp=xp)
+        return xp.exp(log_y), log_y
+    return _expit(h, xp=xp), 0.0 - xp.logaddexp(xp.zeros_like(h), -h)
+
+
+def _gate_vjp(y: Array, gate: str, gy: Array, glog_y: Array, xp: Namespace) -> Array:
+    if gate == "softmax":
+        toward = gy * y + glog_y
+        return toward - y * xp.sum(toward, axis=-1, keepdims=True)
+    return (gy * y + glog_y) * (1.0 - y)
+
+
+def _beta(weights: Arrays, xp: Namespace) -> Array:
+    """β below 1, so that the log output is finite."""
+    beta = _expit(weights["synapse.beta_logit"], xp=xp)
+    largest = 1.0 - float(xp.finfo(beta.dtype).eps)
+    return xp.where(beta > largest, largest, beta)
+
+
+def _layer(weights: Arrays, y: Array, log_y: Array, layer: str, xp: Namespace) -> Array:
+    """Log output of the square synapse tensor, or what stands in its place.
+
+    α is left out: it adds a constant to every log output, and batch norm subtracts it again.
+    """
+    if layer == "dense":
+        return _dense(weights, "dense", y, xp)
+    if layer == "none":
+        return y
+    return log_y + _log_transmission(y, _beta(weights, xp), xp=xp)
+
+
+def _layer_vjp(
+    weights: Arrays, y: Array, layer: str, grad: Array, gradients: Arrays, xp: Namespace
+) -> tuple[Array, Any]:
+    """Gradients with respect to y and to log y."""
+    if layer == "dense":
+        return _dense_vjp(weights, "dense", y, grad, gradients, xp), 0.0
+    if layer == "none":
+        return grad, 0.0
+    beta = _beta(weights, xp)
+    gy, gbeta = _log_transmission_vjp(y, beta, grad, xp=xp)
+    gradients["synapse.beta_logit"] = gbeta * beta * (1.0 - beta)
+    return gy, grad

@@ -1,0 +1,1 @@
+"""The loops that Numba compiles, for all engines, and how they are compiled."""

@@ -1,0 +1,1 @@
+"""Codes between signals and spikes, and events."""

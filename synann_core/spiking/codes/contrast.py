@@ -1,0 +1,314 @@
+"""Codes of change: a spike up or down where a signal moves by a threshold.
+
+Time is the first axis; every further axis holds signals of their own. Spikes are +1, −1 and 0. One
+decoder serves all: each spike is a step of one threshold. No gradient passes a spike.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.checks import check_int, check_number, check_option
+from synann_core._lib.loops import runner, scan
+from synann_core.spiking.codes.time_axis import check_fits, check_time_axis, steps_like
+
+__all__ = [
+    "contrast_decode",
+    "delta_encode",
+    "moving_window_encode",
+    "step_forward_encode",
+    "temporal_contrast_encode",
+]
+
+
+def delta_encode(
+    x: Array, /, threshold: float | Array = 0.1, *, first: str = "zero", off: bool = True
+) -> Array:
+    """Spike where the signal has changed by a threshold since the step before.
+
+    ``s[t] = (x[t] − x[t−1] ≥ threshold) − (x[t] − x[t−1] ≤ −threshold)``.
+
+    Parameters
+    ----------
+    x : array, shape (T, ...)
+        Signals.
+    threshold : number or array that broadcasts to (...)
+        > 0.
+    first : {"zero", "repeat"}
+        What the first value is compared with: 0, as if the signal had begun there; or itself, which
+        gives no spike.
+    off : bool
+        Whether falling signals spike at all.
+
+    Returns
+    -------
+    array, shape (T, ...), promoted dtype
+        +1, −1 or 0. A change of many thresholds still gives one spike.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not of real floating-point numbers, a shape does not fit, or an option is
+        unknown.
+
+    Notes
+    -----
+    As ``snntorch.spikegen.delta``, whose `padding` is ``first="repeat"`` and whose `off_spike` is
+    off by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.codes.contrast import delta_encode
+    >>> delta_encode(np.array([1.0, 2.0, 0.0, 2.0, 2.9]), 1.0)
+    array([ 1.,  1., -1.,  1.,  0.])
+    """
+    check_option("first", first, ("zero", "repeat"))
+    call = _signals(x, threshold)
+    return call.value(partial(_delta, first=first, off=bool(off)))
+
+
+def temporal_contrast_encode(
+    x: Array, /, factor: float = 1.0, *, of: str = "signed", correction: float = 0.0
+) -> tuple[Array, Array]:
+    """Spike where the signal changes by more than its changes usually are.
+
+    ``d = diff(x)``, ``threshold = mean(d) + factor · std(d)``, a threshold for each signal;
+    ``s[t] = (d[t] > threshold) − (d[t] < −threshold)``, d[0] = 0.
+
+    Parameters
+    ----------
+    x : array, shape (T, ...)
+        Signals, T ≥ 2.
+    factor : float
+        How many standard deviations.
+    of : {"signed", "absolute"}
+        Whether mean and deviation are of d, as it is mostly written, or of |d|. A falling signal's
+        signed mean is negative, and then so may its threshold be: it spikes at every step. With
+        "absolute" and factor ≥ 0 that cannot happen.
+    correction : float
+        The deviation's divisor is T − 1 − correction: 1 for an unbiased variance.
+
+    Returns
+    -------
+    spikes : array, shape (T, ...), dtype and device of x
+        +1, −1 or 0; where the threshold is negative and both hold, 0.
+    threshold : array, shape (...)
+        For `contrast_decode`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is no real floating-point array of two steps or more, or an option is wrong.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.codes.contrast import temporal_contrast_encode
+    >>> spikes, threshold = temporal_contrast_encode(np.array([0.0, 1.0, 1.0, 0.0, 0.0]), 0.5)
+    >>> spikes, round(float(threshold), 3)
+    (array([ 0.,  1.,  0., -1.,  0.]), 0.354)
+    """
+    check_option("of", of, ("signed", "absolute"))
+    factor = check_number("factor", factor)
+    call = Call(x=x)
+    steps = check_time_axis(call, "x")[0]
+    correction = check_number("correction", correction, 0.0)
+    if steps - 1 <= correction:
+        raise ValueError(
+            f"`x` must have more than {1 + correction:g} steps. Received: shape {call.shape('x')}"
+        )
+    threshold = call.value(partial(_usual_change, factor=factor, of=of, correction=correction))
+    call = Call(x=x, threshold=threshold)
+    return call.value(_exceeding), threshold
+
+
+def step_forward_encode(x: Array, /, threshold: float | Array) -> Array:
+    """Spike where the signal has left a base by more than a threshold; the base follows by it.
+
+    ``base[0] = x[0]``; ``s[t] = (x[t] > base + threshold) − (x[t] < base − threshold)``;
+    ``base += threshold · s[t]``.
+
+    Parameters
+    ----------
+    x : array, shape (T, ...)
+        Signals.
+    threshold : number or array that broadcasts to (...)
+        > 0.
+
+    Returns
+    -------
+    array, shape (T, ...), promoted dtype
+        +1, −1 or 0. `contrast_decode` with ``start=x[0]`` gives the base: never further than the
+        threshold from a signal whose steps are at most the threshold, up to rounding.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not of real floating-point numbers, or a shape does not fit.
+
+    Notes
+    -----
+    Sequential: on JAX a scan, elsewhere a Python loop over T. N. Kasabov et al., "Evolving
+    spatio-temporal data machines", Neural Networks, 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.codes.contrast import step_forward_encode
+    >>> step_forward_encode(np.array([0.0, 0.6, 1.2, 1.2, 0.4]), 0.5)
+    array([ 0.,  1.,  1.,  0., -1.])
+    """
+    call = _signals(x, threshold)
+    return call.value(runner(_step_forward, call.xp))
+
+
+def moving_window_encode(
+    x: Array, /, threshold: float | Array, window: int, *, first: str = "past"
+) -> Array:
+    """Spike where the signal is more than a threshold away from its recent mean.
+
+    ``s[t] = (x[t] > base + threshold) − (x[t] < base − threshold)``, base the mean of the `window`
+    values before t.
+
+    Parameters
+    ----------
+    x : array, shape (T, ...)
+        Signals.
+    threshold : number or array that broadcasts to (...)
+        > 0.
+    window : int
+        Number of values in the mean, ≥ 1.
+    first : {"past", "window"}
+        The base while there are fewer values: the mean of those there are (no spike at t = 0), or,
+        as published, of the first `window` values, which looks ahead.
+
+    Returns
+    -------
+    array, shape (T, ...), promoted dtype
+        +1, −1 or 0. `contrast_decode` follows the signal's course, with no bound on its error.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not of real floating-point numbers, a shape does not fit, or an option is
+        wrong.
+
+    Notes
+    -----
+    Step-forward, moving window and temporal contrast as compared by B. Petro, N. Kasabov and R.
+    Kiss, "Selection and optimization of temporal spike encoding methods for spiking neural
+    networks", IEEE Transactions on Neural Networks and Learning Systems, 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.codes.contrast import moving_window_encode
+    >>> moving_window_encode(np.array([0.0, 0.0, 1.0, 1.0, 1.0, 0.0]), 0.4, 2)
+    array([ 0.,  0.,  1.,  1.,  0., -1.])
+    """
+    check_option("first", first, ("past", "window"))
+    window = check_int("window", window, 1)
+    call = _signals(x, threshold)
+    return call.value(partial(_moving_window, window=window, first=first))
+
+
+def contrast_decode(
+    spikes: Array, /, threshold: float | Array, *, start: float | Array = 0.0
+) -> Array:
+    """Signal whose steps are the spikes: ``start + threshold · cumsum(spikes)``.
+
+    Parameters
+    ----------
+    spikes : array, shape (T, ...)
+        Of any code of this module.
+    threshold : number or array that broadcasts to (...)
+        As it was for the encoder.
+    start : number or array that broadcasts to (...)
+        Value from which the signal started: its first (0 for ``delta_encode(first="zero")``).
+
+    Returns
+    -------
+    array, shape (T, ...), promoted dtype
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not of real floating-point numbers, or a shape does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.codes.contrast import contrast_decode
+    >>> contrast_decode(np.array([0.0, 1.0, 1.0, 0.0, -1.0]), 0.5)
+    array([0. , 0.5, 1. , 1. , 0.5])
+    """
+    call = Call(spikes=spikes, threshold=threshold, start=start)
+    shape = check_time_axis(call, "spikes")[1:]
+    check_fits(call, "threshold", shape)
+    check_fits(call, "start", shape)
+    return call.value(_decode)
+
+
+def _signals(x: Array, threshold: float | Array) -> Call:
+    """Signals and their thresholds, which fit."""
+    call = Call(x=x, threshold=threshold)
+    check_fits(call, "threshold", check_time_axis(call, "x")[1:])
+    return call
+
+
+def _beyond(change: Array, threshold: Array, xp: Namespace) -> Array:
+    up = xp.astype(change > threshold, change.dtype)
+    return up - xp.astype(change < -threshold, change.dtype)
+
+
+def _delta(x: Array, threshold: Array, *, first: str, off: bool, xp: Namespace) -> Array:
+    before = x[:1, ...] if first == "repeat" else xp.zeros_like(x[:1, ...])
+    change = x - xp.concat([before, x[:-1, ...]])
+    up = xp.astype(change >= threshold, x.dtype)
+    return up - xp.astype(change <= -threshold, x.dtype) if off else up
+
+
+def _usual_change(x: Array, *, factor: float, of: str, correction: float, xp: Namespace) -> Array:
+    change = x[1:, ...] - x[:-1, ...]
+    change = xp.abs(change) if of == "absolute" else change
+    return xp.mean(change, axis=0) + factor * xp.std(change, axis=0, correction=correction)
+
+
+def _exceeding(x: Array, threshold: Array, *, xp: Namespace) -> Array:
+    spikes = _beyond(x[1:, ...] - x[:-1, ...], threshold, xp)
+    return xp.concat([xp.zeros_like(x[:1, ...]), spikes])
+
+
+def _step_forward(x: Array, threshold: Array, *, xp: Namespace) -> Array:
+    start = x[0, ...]
+
+    # The base as the decoder has it, a multiple of the threshold: its error does not add up.
+    def step(level: Array, values: tuple[Array, ...]) -> tuple[Array, tuple[Array]]:
+        (value,) = values
+        base = start + threshold * level
+        up = xp.astype(value > base + threshold, x.dtype)
+        spike = up - xp.astype(value < base - threshold, x.dtype)
+        return level + spike, (spike,)
+
+    _, (spikes,) = scan(step, xp.zeros_like(start), (x,), xp)
+    return spikes
+
+
+def _moving_window(x: Array, threshold: Array, *, window: int, first: str, xp: Namespace) -> Array:
+    steps = x.shape[0]
+    window = min(window, steps)
+    padded = xp.concat([xp.zeros_like(x[:window, ...]), x])
+    total = sum(padded[k : k + steps, ...] for k in range(window))
+    t = steps_like(steps, x[0, ...], xp)
+    base = total / xp.clip(t, 1.0, float(window))
+    if first == "window":
+        base = xp.where(t < window, xp.mean(x[:window, ...], axis=0), base)
+    else:
+        base = xp.where(t < 1.0, x, base)
+    return _beyond(x - base, threshold, xp)
+
+
+def _decode(spikes: Array, threshold: Array, start: Array, *, xp: Namespace) -> Array:
+    return start + threshold * xp.cumulative_sum(spikes, axis=0)

@@ -1,0 +1,210 @@
+"""Codes whose decoder is a filter: spikes that, convolved with a kernel, give the signal back.
+
+HSA, Hough's spiker algorithm, and BSA, Ben's: where the kernel fits under the signal, or brings it
+nearer to 0, they spike and take the kernel away. Both are for signals ≥ 0: subtract the minimum
+first. Time is the first axis; every further axis holds signals of their own. No gradient passes a
+spike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from array_api_compat import device
+
+from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.checks import check_number, check_option
+from synann_core._lib.loops import runner, scan
+from synann_core.spiking.codes.time_axis import check_time_axis
+
+__all__ = ["bsa_encode", "convolution_decode", "hsa_encode"]
+
+
+def hsa_encode(x: Array, kernel: Array, /, *, end: str = "silent") -> Array:
+    """Hough's spiker algorithm: spike where the whole kernel fits under what is left of the signal.
+
+    ``s[t] = 1`` if ``x[t + k] ≥ h[k]`` for all k; then ``x[t + k] −= h[k]``.
+
+    Parameters
+    ----------
+    x : array, shape (T, ...)
+        Signals, ≥ 0.
+    kernel : array, shape (F,)
+        The decoding filter h, ≥ 0, F ≥ 1.
+    end : {"silent", "partial"}
+        Whether the last F − 1 steps, where the kernel reaches beyond the signal, never spike, or
+        compare the part of it that does not.
+
+    Returns
+    -------
+    array, shape (T, ...), promoted dtype
+        Zeros and ones. `convolution_decode` gives a signal that is nowhere above x ≥ 0, up to
+        rounding.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not of real floating-point numbers or of another shape, or `end` is unknown.
+
+    Notes
+    -----
+    Sequential: on JAX a scan, elsewhere a Python loop over T. M. Hough et al., "SPIKER: analog
+    waveform to digital spiketrain conversion in ATR's artificial brain project", 1999.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.codes.deconvolution import hsa_encode
+    >>> hsa_encode(np.array([0.5, 1.5, 1.2, 0.5, 0.0]), np.array([0.5, 1.0, 0.5]))
+    array([1., 0., 0., 0., 0.])
+    """
+    call = _signals(x, kernel, end)
+    return call.value(partial(runner(_hsa, call.xp), end=end))
+
+
+def bsa_encode(
+    x: Array, kernel: Array, /, threshold: float, *, rule: str = "difference", end: str = "silent"
+) -> Array:
+    """Ben's spiker algorithm: spike where taking the kernel away brings the signal nearer to 0.
+
+    With ``e1 = Σ_k |x[t+k] − h[k]|`` and ``e2 = Σ_k |x[t+k]|``: spike, and ``x[t + k] −= h[k]``,
+    if ``e1 ≤ e2 − threshold`` ("difference") or ``e1 ≤ threshold · e2`` ("ratio").
+
+    Parameters
+    ----------
+    x : array, shape (T, ...)
+        Signals, ≥ 0.
+    kernel : array, shape (F,)
+        The decoding filter h, F ≥ 1.
+    threshold : float
+        ≥ 0. As difference in the signal's unit (of the order of Σ h), as ratio usually near 1.
+    rule : {"difference", "ratio"}
+        The published rule, or that of many implementations. Where the signal is 0, the ratio's e1
+        is Σ|h| > e2 = 0.
+    end : {"silent", "partial"}
+        As for `hsa_encode`; the publication is partial.
+
+    Returns
+    -------
+    array, shape (T, ...), promoted dtype
+        Zeros and ones, for `convolution_decode`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not of real floating-point numbers or of another shape, or an option is
+        wrong.
+
+    Notes
+    -----
+    Sequential: on JAX a scan, elsewhere a Python loop over T. B. Schrauwen and J. Van Campenhout,
+    "BSA, a fast and accurate spike train encoding scheme", IJCNN 2003.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.codes.deconvolution import bsa_encode
+    >>> bsa_encode(np.array([0.5, 0.9, 0.4, 0.0, 0.0]), np.array([0.5, 1.0, 0.5]), 0.5)
+    array([1., 0., 0., 0., 0.])
+    """
+    check_option("rule", rule, ("difference", "ratio"))
+    threshold = check_number("threshold", threshold, 0.0)
+    call = _signals(x, kernel, end)
+    return call.value(partial(runner(_bsa, call.xp), threshold=threshold, rule=rule, end=end))
+
+
+def convolution_decode(spikes: Array, kernel: Array, /) -> Array:
+    """Signal that the spikes stand for: ``x[t] = Σ_k h[k] s[t − k]``.
+
+    Parameters
+    ----------
+    spikes : array, shape (T, ...)
+    kernel : array, shape (F,)
+        The filter h, F ≥ 1.
+
+    Returns
+    -------
+    array, shape (T, ...), promoted dtype
+        What the last spikes add after step T is left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not of real floating-point numbers or of another shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.codes.deconvolution import convolution_decode
+    >>> convolution_decode(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.5, 1.0, 0.5]))
+    array([0.5, 1.5, 1.5, 0.5])
+    """
+    return _signals(spikes, kernel, "silent", name="spikes").value(_convolution)
+
+
+def _signals(x: Array, kernel: Array, end: str, *, name: str = "x") -> Call:
+    check_option("end", end, ("silent", "partial"))
+    call = Call(**{name: x, "kernel": kernel})
+    check_time_axis(call, name)
+    call.expect(kernel=("taps",))
+    if call.shape("kernel")[0] < 1:
+        raise ValueError("`kernel` must not be empty. Received: shape (0,)")
+    return call
+
+
+def _hsa(x: Array, kernel: Array, *, end: str, xp: Namespace) -> Array:
+    def fits(left: Array, h: Array, inside: Array) -> Array:
+        return xp.all((left >= h) | ~inside, axis=0)
+
+    return _take_away(fits, x, kernel, end, xp)
+
+
+def _bsa(x: Array, kernel: Array, *, threshold: float, rule: str, end: str, xp: Namespace) -> Array:
+    def nearer(left: Array, h: Array, inside: Array) -> Array:
+        with_kernel = xp.sum(xp.where(inside, xp.abs(left - h), 0.0), axis=0)
+        without = xp.sum(xp.where(inside, xp.abs(left), 0.0), axis=0)
+        return with_kernel <= (without - threshold if rule == "difference" else threshold * without)
+
+    return _take_away(nearer, x, kernel, end, xp)
+
+
+def _take_away(
+    spiking: Callable[[Array, Array, Array], Array],
+    x: Array,
+    kernel: Array,
+    end: str,
+    xp: Namespace,
+) -> Array:
+    """Go through the signal, take the kernel away where `spiking` says so, and return where.
+
+    The carry holds the next F values of what is left; beyond the end there are zeros, marked as
+    outside.
+    """
+    steps, taps = x.shape[0], kernel.shape[0]
+    h = xp.reshape(kernel, (taps,) + (1,) * (x.ndim - 1))
+    outside = xp.zeros((taps, *x.shape[1:]), dtype=x.dtype, device=device(x))
+    padded = xp.concat([x, outside])
+    t = xp.arange(steps, device=device(x))
+    k = xp.reshape(xp.arange(taps, device=device(x)), h.shape)
+
+    def step(left: Array, parts: tuple[Array, ...]) -> tuple[Array, tuple[Array]]:
+        now, entering = parts
+        spike = spiking(left, h, now + k < steps)
+        if end == "silent":
+            spike = spike & (now + taps <= steps)
+        spike = xp.astype(spike, x.dtype)
+        left = left - spike * h
+        return xp.concat([left[1:, ...], entering[None, ...]]), (spike,)
+
+    _, (spikes,) = scan(step, padded[:taps, ...], (t, padded[taps:, ...]), xp)
+    return spikes
+
+
+def _convolution(spikes: Array, kernel: Array, *, xp: Namespace) -> Array:
+    steps = spikes.shape[0]
+    total = xp.zeros_like(spikes)
+    for k in range(min(kernel.shape[0], steps)):
+        late = xp.concat([xp.zeros_like(spikes[:k, ...]), spikes[: steps - k, ...]])
+        total = total + kernel[k] * late
+    return total

@@ -1,0 +1,1 @@
+"""Layers of spiking neurons, and how they are trained."""

@@ -1,0 +1,72 @@
+"""What a spiking network's output is trained on and read out by; arrays (steps, batch, classes)."""
+
+from __future__ import annotations
+
+from synann_core._lib.arguments import Array, Namespace
+from synann_core._lib.loops import scan
+from synann_core.learning import _cross_entropy, _cross_entropy_vjp
+
+LOSSES = ("membrane", "membrane_sum", "count", "first_spike")
+READOUTS = ("count", "membrane", "first_spike")
+
+
+def scores(readout: str, spikes: Array, membrane: Array, xp: Namespace) -> Array:
+    """One score for each sample and class; the largest wins."""
+    if readout == "count":
+        return xp.sum(spikes, axis=0)
+    if readout == "first_spike":
+        return -first_spike(spikes, xp)[0]
+    return xp.sum(membrane, axis=0)
+
+
+def loss(
+    kind: str, spikes: Array, membrane: Array, target: Array, xp: Namespace
+) -> tuple[Array, Array | None, Array | None]:
+    """Mean loss of the batch, its gradients by spikes and by membranes (None for 0).
+
+    Cross-entropy of `target` (batch, classes) and the softmax of: the membranes at every step,
+    added up ("membrane", as snnTorch's tutorials do); the sum of the membranes over the steps
+    ("membrane_sum"); the number of spikes ("count"); minus the time of the first one
+    ("first_spike").
+    """
+    batch = target.shape[0]
+    if kind == "membrane":
+        each = xp.full_like(membrane[:, :, 0], 1.0 / batch)
+        goal = xp.broadcast_to(target, membrane.shape)
+        grad, _ = _cross_entropy_vjp(membrane, goal, each, xp=xp)
+        return xp.sum(_cross_entropy(membrane, goal, xp=xp)) / batch, None, grad
+    each = xp.full_like(target[:, 0], 1.0 / batch)
+    slopes = None
+    if kind == "first_spike":
+        times, slopes = first_spike(spikes, xp)
+        logits = -times
+    else:
+        logits = xp.sum(spikes if kind == "count" else membrane, axis=0)
+    grad, _ = _cross_entropy_vjp(logits, target, each, xp=xp)
+    value = xp.sum(_cross_entropy(logits, target, xp=xp)) / batch
+    if slopes is not None:
+        return value, -grad * slopes, None
+    grad = xp.broadcast_to(grad, spikes.shape)
+    return (value, grad, None) if kind == "count" else (value, None, grad)
+
+
+def first_spike(spikes: Array, xp: Namespace) -> tuple[Array, Array]:
+    """Steps before the first spike (all, if there is none), and their derivatives by the spikes.
+
+    The time is ``Σ_t ∏_{k ≤ t} (1 − s[k])``, which is linear in every spike: its derivative is
+    exact for spikes 0 and 1, and reaches a silent neuron. One by s[τ] is minus the steps from τ to
+    the next spike if none came before τ, else 0.
+    """
+    silent = 1.0 - spikes
+    one = xp.ones_like(silent[0, ...])
+
+    def forward(before: Array, part: tuple[Array]) -> tuple[Array, tuple[Array, Array]]:
+        after = before * part[0]
+        return after, (before, after)
+
+    def backward(after: Array, part: tuple[Array]) -> tuple[Array, tuple[Array]]:
+        return 1.0 + part[0] * after, (after,)
+
+    _, (before, still) = scan(forward, one, (silent,), xp)
+    _, (until,) = scan(backward, one, (xp.flip(silent, axis=0),), xp)
+    return xp.sum(still, axis=0), -before * xp.flip(until, axis=0)

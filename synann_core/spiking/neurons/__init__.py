@@ -1,0 +1,1 @@
+"""Leaky integrate-and-fire neurons, their surrogate gradients and presets."""

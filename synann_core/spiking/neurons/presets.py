@@ -1,0 +1,129 @@
+"""Neurons of other libraries, and decays from time constants."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from synann_core._lib.checks import check_option
+from synann_core.spiking.neurons.lif import LIF, finite
+from synann_core.spiking.neurons.surrogates import arctan, superspike
+
+__all__ = [
+    "decay_factor",
+    "leaky_integrator",
+    "norse_lif",
+    "snntorch_leaky",
+    "snntorch_synaptic",
+]
+
+
+def decay_factor(tau: float, dt: float = 1.0, *, method: str = "exp") -> float:
+    """Share that is left after a step `dt` of a decay with time constant `tau`.
+
+    Parameters
+    ----------
+    tau, dt : float
+        In the same unit, > 0.
+    method : {"exp", "euler"}
+        ``e^(−dt/τ)``, exact, or ``1 − dt/τ``, one step of Euler's method.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If a number is not positive and finite, or the method unknown; also for Euler's method with
+        dt > τ, which oscillates.
+
+    Examples
+    --------
+    >>> from synann_core.spiking import decay_factor
+    >>> decay_factor(10.0, method="euler"), round(decay_factor(10.0), 6)
+    (0.9, 0.904837)
+    """
+    check_option("method", method, ("exp", "euler"))
+    for name, value in (("tau", tau), ("dt", dt)):
+        if finite(name, value) <= 0.0:
+            raise ValueError(f"`{name}` must be > 0. Received: {value!r}")
+    if method == "exp":
+        return math.exp(-dt / tau)
+    if dt > tau:
+        raise ValueError(f"`dt` must be at most tau = {tau} with method 'euler'. Received: {dt}")
+    return 1.0 - dt / tau
+
+
+def leaky_integrator(decay: Any = 0.95, **options: Any) -> LIF:
+    """Membrane without threshold, the readout of a network: ``m = decay·m + I``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking import leaky_integrator
+    >>> leaky_integrator(0.5).run(np.ones((3, 1)))[1].membrane[:, 0]
+    array([1.  , 1.5 , 1.75])
+    """
+    return LIF(decay, None, **{"reset": "none", **options})
+
+
+def snntorch_leaky(beta: Any, threshold: Any = 1.0, *, reset: str = "subtract") -> LIF:
+    """``snntorch.Leaky(beta, threshold, reset_mechanism=reset)``, with its default surrogate.
+
+    Examples
+    --------
+    >>> from synann_core.spiking import snntorch_leaky
+    >>> snntorch_leaky(0.95).surrogate.shape
+    'arctan'
+    """
+    return LIF(beta, threshold, reset=reset, surrogate=arctan())
+
+
+def snntorch_synaptic(alpha: Any, beta: Any, threshold: Any = 1.0) -> LIF:
+    """``snntorch.Synaptic(alpha, beta, threshold)``: with its default reset, "subtract".
+
+    Its reset to zero is another one than `LIF`'s: it also takes the input away.
+
+    Examples
+    --------
+    >>> from synann_core.spiking import snntorch_synaptic
+    >>> snntorch_synaptic(0.9, 0.8).synaptic_decay
+    0.9
+    """
+    return LIF(beta, threshold, alpha, surrogate=arctan())
+
+
+def norse_lif(
+    tau_syn_inv: float = 200.0,
+    tau_mem_inv: float = 100.0,
+    v_leak: float = 0.0,
+    v_th: float = 1.0,
+    v_reset: float = 0.0,
+    *,
+    dt: float = 0.001,
+) -> LIF:
+    """Norse's ``lif_feed_forward_step``, with its parameters and defaults (1/s and s).
+
+    Gradients pass through its reset; its surrogate ignores the slope. Its state i is `current`
+    times `synaptic_decay`: the current after its decay, where this library keeps that before.
+
+    Examples
+    --------
+    >>> from synann_core.spiking import norse_lif
+    >>> round(norse_lif().decay, 12), round(norse_lif().synaptic_decay, 12)
+    (0.9, 0.8)
+    """
+    gain = dt * tau_mem_inv
+    return LIF(
+        1.0 - gain,
+        v_th,
+        1.0 - dt * tau_syn_inv,
+        gain=gain,
+        rest=v_leak,
+        reset_to=v_reset,
+        order="immediate",
+        reset="zero",
+        surrogate=superspike(width=1.0),
+        detach_reset=False,
+    )

@@ -1,0 +1,201 @@
+"""Surrogate gradients: what stands for the derivative of the firing test, which has none.
+
+A spike is H(u), u = membrane − threshold. Backward passes put height · f(u / width) in place of
+H′(u); forward passes are exact.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from dataclasses import dataclass
+
+from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.checks import check_option
+
+__all__ = [
+    "Surrogate",
+    "arctan",
+    "boxcar",
+    "fast_sigmoid",
+    "gaussian",
+    "sigmoid",
+    "straight_through",
+    "superspike",
+    "triangle",
+]
+
+SHAPES = ("fast_sigmoid", "arctan", "sigmoid", "triangle", "boxcar", "gaussian", "straight_through")
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """``height · f(u / width)``, called with u.
+
+    Parameters
+    ----------
+    shape : str
+        Name of f, which is 1 at 0: ``"fast_sigmoid"`` 1/(1 + |z|)², ``"arctan"`` 1/(1 + z²),
+        ``"sigmoid"`` 4p(1 − p) with p = 1/(1 + e^−z), ``"triangle"`` max(0, 1 − |z|), ``"boxcar"``
+        1 for |z| ≤ 1, ``"gaussian"`` e^(−z²/2), ``"straight_through"`` 1.
+    width, height : float
+        Finite, > 0.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or a number not finite and positive.
+    TypeError
+        When called, if u is neither a real floating-point array nor a number.
+
+    Notes
+    -----
+    Finite for every u but NaN: the sigmoid is written with e^(−|z|), which cannot overflow (as
+    1/(1 + e^(kz)) it is NaN from moderate u on in other libraries). Source: Zenke and Ganguli
+    (2018) for the fast sigmoid; Neftci, Mostafa and Zenke (2019) for the method.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking import Surrogate
+    >>> Surrogate("triangle", width=2.0)(np.array([-4.0, -1.0, 0.0, 1.0]))
+    array([0. , 0.5, 1. , 0.5])
+    """
+
+    shape: str
+    width: float = 1.0
+    height: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_option("shape", self.shape, SHAPES)
+        for name in ("width", "height"):
+            value = getattr(self, name)
+            if not (isinstance(value, numbers.Real) and 0.0 < float(value) < math.inf):
+                raise ValueError(f"`{name}` must be finite and > 0. Received: {value!r}")
+            # A plain float takes the dtype of the membrane; a NumPy number would impose its own.
+            object.__setattr__(self, name, float(value))
+
+    def __call__(self, u: Array, /) -> Array:
+        """Stand-in for H′(u); array like u."""
+        return Call(u=u).value(self.derivative)
+
+    def derivative(self, u: Array, *, xp: Namespace) -> Array:
+        """The formula on a checked array."""
+        z = u / self.width
+        if self.shape == "fast_sigmoid":
+            root = 1.0 + xp.abs(z)
+            return self.height / (root * root)
+        if self.shape == "arctan":
+            return self.height / (1.0 + z * z)
+        if self.shape == "sigmoid":
+            e = xp.exp(-xp.abs(z))
+            root = 1.0 + e
+            return (4.0 * self.height) * e / (root * root)
+        if self.shape == "triangle":
+            inside = 1.0 - xp.abs(z)
+            return self.height * xp.maximum(inside, xp.zeros_like(inside))
+        if self.shape == "boxcar":
+            return self.height * xp.astype(xp.abs(z) <= 1.0, u.dtype)
+        if self.shape == "gaussian":
+            return self.height * xp.exp(-0.5 * z * z)
+        return xp.full_like(u, self.height)
+
+
+def fast_sigmoid(width: float = 1 / 25, height: float = 1.0) -> Surrogate:
+    """``height / (1 + |u|/width)²``; the default is snnTorch's, whose slope is 1/width.
+
+    Examples
+    --------
+    >>> from synann_core.spiking import fast_sigmoid
+    >>> fast_sigmoid()
+    Surrogate(shape='fast_sigmoid', width=0.04, height=1.0)
+    """
+    return Surrogate("fast_sigmoid", width, height)
+
+
+def superspike(width: float = 1 / 100, height: float = 1.0) -> Surrogate:
+    """`fast_sigmoid` under the name and with the width of SuperSpike.
+
+    Norse's method "super" ignores its slope and is ``superspike(width=1.0)``.
+
+    Examples
+    --------
+    >>> from synann_core.spiking import fast_sigmoid, superspike
+    >>> superspike(0.04) == fast_sigmoid()
+    True
+    """
+    return fast_sigmoid(width, height)
+
+
+def arctan(width: float = 1 / math.pi, height: float = 1.0) -> Surrogate:
+    """``height / (1 + (u/width)²)``; snnTorch's atan(α) has width 2/(πα) and height α/2.
+
+    Examples
+    --------
+    >>> from synann_core.spiking import arctan
+    >>> round(float(arctan()(1.0)), 6)
+    0.092
+    """
+    return Surrogate("arctan", width, height)
+
+
+def sigmoid(width: float = 1 / 25, height: float = 25 / 4) -> Surrogate:
+    """``4 height p (1 − p)``, p = 1/(1 + e^(−u/width)); with height 1/(4 width) it is p′(u).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking import sigmoid
+    >>> sigmoid()(np.array([0.0, -1e4]))
+    array([6.25, 0.  ])
+    """
+    return Surrogate("sigmoid", width, height)
+
+
+def triangle(width: float = 1.0, height: float = 1.0) -> Surrogate:
+    """``height · max(0, 1 − |u|/width)``.
+
+    Examples
+    --------
+    >>> from synann_core.spiking import triangle
+    >>> float(triangle(height=0.3)(0.5))
+    0.15
+    """
+    return Surrogate("triangle", width, height)
+
+
+def boxcar(width: float = 0.5, height: float = 1.0) -> Surrogate:
+    """``height`` for |u| ≤ width, else 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking import boxcar
+    >>> boxcar()(np.array([-0.6, 0.5]))
+    array([0., 1.])
+    """
+    return Surrogate("boxcar", width, height)
+
+
+def gaussian(width: float = 0.5, height: float = 1.0) -> Surrogate:
+    """``height · e^(−(u/width)²/2)``.
+
+    Examples
+    --------
+    >>> from synann_core.spiking import gaussian
+    >>> round(float(gaussian()(0.5)), 6)
+    0.606531
+    """
+    return Surrogate("gaussian", width, height)
+
+
+def straight_through(height: float = 1.0) -> Surrogate:
+    """``height`` everywhere.
+
+    Examples
+    --------
+    >>> from synann_core.spiking import straight_through
+    >>> float(straight_through()(1e4))
+    1.0
+    """
+    return Surrogate("straight_through", 1.0, height)

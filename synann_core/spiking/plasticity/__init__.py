@@ -1,0 +1,1 @@
+"""Learning rules of synapses between spiking neurons."""

@@ -1,0 +1,348 @@
+"""Spike-timing-dependent plasticity: a synapse grows where its input fires before its neuron.
+
+Three forms of one rule: a sum over pairs of spikes (`reference/plasticity.py`), traces that are
+updated step by step (`STDP.step`, `STDP.online`), and products over a whole window
+(`STDP.offline`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from array_api_compat import device
+
+from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.checks import check_fields, check_int, check_option
+from synann_core._lib.loops import runner, scan
+from synann_core.spiking.plasticity.traces import State, decayed_sums, named_state
+
+__all__ = ["STDP"]
+
+_COINCIDENT = ("both", "potentiation", "depression", "none")
+_PAIRING = ("all", "nearest")
+_DEPENDENCE = ("additive", "hard", "power", "linear")
+
+
+@dataclass(frozen=True)
+class STDP:
+    """Pair-based STDP, with the learning rate in its amplitudes.
+
+    A pair of spikes whose postsynaptic one comes d = t_post − t_pre steps later changes the weight
+    by ``W(d) = a_plus·e^(−d/tau_plus)`` for d > 0 and ``−a_minus·e^(d/tau_minus)`` for d < 0, times
+    a factor F± of the weight.
+
+    Parameters
+    ----------
+    a_plus, a_minus : float
+        Amplitudes of potentiation and depression; a negative one turns its part around.
+    tau_plus, tau_minus : float
+        Time constants in steps, ≥ 0.001.
+    coincident : {"both", "potentiation", "depression", "none"}
+        What two spikes in one step (d = 0) do: ``a_plus − a_minus``, ``a_plus``, ``−a_minus``, 0.
+    pairing : {"all", "nearest"}
+        Every pair counts, or a spike of either side only meets the other side's latest one.
+    dependence : {"additive", "hard", "power", "linear"}
+        F±: 1; 1 while the weight is inside its bounds; ``((high − w)/(high − low))^mu_plus`` and
+        ``((w − low)/(high − low))^mu_minus``; the same with exponents 1. All but "additive" keep
+        the weight in [low, high].
+    mu_plus, mu_minus : float
+        Exponents of "power", ≥ 0.
+    low, high : float
+        Bounds of the weight, unused by "additive".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is no number, out of its range, or not one of its options.
+
+    Notes
+    -----
+    Spikes are 0 or 1 in floating-point arrays; weights have a row for each postsynaptic neuron, as
+    in a linear layer. Samples of a batch see the same weights; their changes are added. Sources:
+    Morrison, Diesmann and Gerstner, "Phenomenological models of synaptic plasticity based on spike
+    timing" (2008), and Gütig et al. (2003) for "power".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.spiking.plasticity.stdp import STDP
+    >>> rule = STDP(a_plus=0.1, a_minus=0.1, tau_plus=1.0, tau_minus=1.0)
+    >>> pre, post = np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])
+    >>> pre, post = pre[:, None, None], post[:, None, None]  # 3 steps, 1 sample, 1 neuron
+    >>> rule.offline(np.array([[0.5]]), pre, post).round(4)  # one step later: 0.5 + 0.1/e
+    array([[0.5368]])
+    >>> rule.online(np.array([[0.5]]), post, pre)[0].round(4)  # one step earlier
+    array([[0.4632]])
+    """
+
+    a_plus: float = 0.01
+    a_minus: float = 0.012
+    tau_plus: float = 20.0
+    tau_minus: float = 20.0
+    coincident: str = "both"
+    pairing: str = "all"
+    dependence: str = "additive"
+    mu_plus: float = 1.0
+    mu_minus: float = 1.0
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        anything = (-math.inf, math.inf)
+        check_fields(
+            self,
+            a_plus=anything,
+            a_minus=anything,
+            tau_plus=(1e-3, math.inf),
+            tau_minus=(1e-3, math.inf),
+            mu_plus=(0.0, math.inf),
+            mu_minus=(0.0, math.inf),
+            low=anything,
+            high=anything,
+        )
+        check_option("coincident", self.coincident, _COINCIDENT)
+        check_option("pairing", self.pairing, _PAIRING)
+        check_option("dependence", self.dependence, _DEPENDENCE)
+        if not self.low < self.high:
+            raise ValueError(f"`low` must be below `high`. Received: {self.low} and {self.high}")
+
+    def window(self, delay: Array) -> Array:
+        """W(d) of delays d = t_post − t_pre in steps: the learning window, without F±.
+
+        Parameters
+        ----------
+        delay : array, any shape, or number
+
+        Returns
+        -------
+        array, shape of `delay`
+
+        Raises
+        ------
+        TypeError
+            If `delay` is not a real floating-point array or number.
+        """
+        return Call(delay=delay).value(self._window)
+
+    def init(self, weights: Array, batch: int) -> State:
+        """Traces of neurons that have been silent.
+
+        Parameters
+        ----------
+        weights : array, shape (m, n)
+        batch : int
+            Samples that run side by side, ≥ 0.
+
+        Returns
+        -------
+        dict
+            "pre", shape (batch, n), and "post", shape (batch, m): zeros.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong kind or shape.
+        """
+        call = Call(weights=weights)
+        call.expect(weights=("m", "n"))
+        m, n = call.shape("weights")
+        options = {"dtype": call.dtype, "device": device(weights)}
+        batch = check_int("batch", batch, 0)
+        return {
+            "pre": call.xp.zeros((batch, n), **options),
+            "post": call.xp.zeros((batch, m), **options),
+        }
+
+    def step(self, weights: Array, pre: Array, post: Array, state: State) -> tuple[Array, State]:
+        """Weights and traces after one step.
+
+        Parameters
+        ----------
+        weights : array, shape (m, n)
+        pre : array, shape (B, n)
+            Spikes of this step, 0 or 1.
+        post : array, shape (B, m)
+        state : dict
+            Of `init`, or of the step before.
+
+        Returns
+        -------
+        weights : array, shape (m, n)
+        state : dict
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not a real floating-point array, libraries differ, or shapes do not
+            fit.
+        """
+        call = Call(weights=weights, pre=pre, post=post, **named_state(state, "pre", "post"))
+        call.expect(**STEP_SHAPES)
+        results = self._step(*call.arrays.values(), xp=call.xp)
+        weights, *traces = (call.xp.astype(a, call.dtype, copy=False) for a in results)
+        return weights, dict(zip(("pre", "post"), traces, strict=True))
+
+    def online(
+        self, weights: Array, pre: Array, post: Array, state: State | None = None
+    ) -> tuple[Array, State]:
+        """Weights and traces after all steps of a window: `step` in a loop (on JAX a scan).
+
+        Parameters
+        ----------
+        weights : array, shape (m, n)
+        pre : array, shape (T, B, n)
+        post : array, shape (T, B, m)
+        state : dict, optional
+            Traces to start from; those of silent neurons unless given.
+
+        Returns
+        -------
+        weights : array, shape (m, n)
+        state : dict
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `step`.
+        """
+        call = _window_call(weights, pre, post)
+        state = self.init(weights, call.shape("pre")[1]) if state is None else state
+        call = Call(weights=weights, pre=pre, post=post, **named_state(state, "pre", "post"))
+        call.expect(**{**STEP_SHAPES, **_WINDOW_SHAPES})
+        results = runner(_online, call.xp)(*call.arrays.values(), rule=self, xp=call.xp)
+        weights, x, y = (call.xp.astype(a, call.dtype, copy=False) for a in results)
+        return weights, {"pre": x, "post": y}
+
+    def offline(self, weights: Array, pre: Array, post: Array) -> Array:
+        """Weights after a window, by matrix products over all its steps and samples at once.
+
+        With "additive" the result of `online`, to rounding. With the others F± is that of the
+        weights before the window, which are then clipped once: the same only for small changes.
+
+        Parameters
+        ----------
+        weights : array, shape (m, n)
+        pre : array, shape (T, B, n)
+        post : array, shape (T, B, m)
+
+        Returns
+        -------
+        array, shape (m, n)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `step`.
+        """
+        call = _window_call(weights, pre, post)
+        return call.value(lambda *a, xp: runner(_offline, xp)(*a, rule=self, xp=xp))
+
+    def _window(self, delay: Array, *, xp: Namespace) -> Array:
+        before = self.a_plus * xp.exp(-xp.abs(delay) / self.tau_plus)
+        after = self.a_minus * xp.exp(-xp.abs(delay) / self.tau_minus)
+        grows = delay >= 0 if self._meets("potentiation") else delay > 0
+        fades = delay <= 0 if self._meets("depression") else delay < 0
+        nothing = xp.zeros_like(delay)
+        value = xp.where(grows, before, nothing) - xp.where(fades, after, nothing)
+        return xp.where(xp.isnan(delay), delay, value)
+
+    def _meets(self, part: str) -> bool:
+        """Whether two spikes in one step count for this part of the rule."""
+        return self.coincident in (part, "both")
+
+    def _next(self, trace: Array, spikes: Array, tau: float, part: str) -> tuple[Array, Array]:
+        """Trace after this step, and what the other side's spikes of this step meet of it."""
+        faded = math.exp(-1.0 / tau) * trace
+        kept = faded * (1.0 - spikes) if self.pairing == "nearest" else faded
+        now = kept + spikes
+        return now, now if self._meets(part) else faded
+
+    def _factors(self, weights: Array, xp: Namespace) -> tuple[Array, Array]:
+        """F₊ and F₋, amplitudes included."""
+        room = xp.stack([self.high - weights, weights - self.low])
+        if self.dependence == "additive":
+            factors = xp.ones_like(room)
+        elif self.dependence == "hard":
+            factors = xp.astype(room > 0, room.dtype)
+        else:
+            share = xp.maximum(room / (self.high - self.low), xp.zeros_like(room))
+            powers = (self.mu_plus, self.mu_minus) if self.dependence == "power" else (1.0, 1.0)
+            factors = xp.stack([share[k, ...] ** power for k, power in enumerate(powers)])
+        return self.a_plus * factors[0, ...], self.a_minus * factors[1, ...]
+
+    def _bounded(self, weights: Array, xp: Namespace) -> Array:
+        return weights if self.dependence == "additive" else xp.clip(weights, self.low, self.high)
+
+    def _step(
+        self, weights: Array, pre: Array, post: Array, x: Array, y: Array, *, xp: Namespace
+    ) -> tuple[Array, Array, Array]:
+        x, met_x = self._next(x, pre, self.tau_plus, "potentiation")
+        y, met_y = self._next(y, post, self.tau_minus, "depression")
+        grow, fade = self._factors(weights, xp)
+        change = grow * (xp.matrix_transpose(post) @ met_x)
+        change = change - fade * (xp.matrix_transpose(met_y) @ pre)
+        return self._bounded(weights + change, xp), x, y
+
+    def _whole(self, spikes: Array, tau: float, part: str, xp: Namespace) -> Array:
+        """What each step's spikes of the other side meet, for a whole window."""
+        if self.pairing == "all":
+            traces = decayed_sums(spikes, math.exp(-1.0 / tau), xp=xp)
+            return traces if self._meets(part) else traces - spikes
+
+        def step(trace: Array, now: Any) -> tuple[Any, Any]:
+            trace, met = self._next(trace, now[0], tau, part)
+            return trace, (met,)
+
+        return scan(step, xp.zeros_like(spikes[0, ...]), (spikes,), xp)[1][0]
+
+
+_WINDOW_SHAPES: dict[str, Any] = {
+    "weights": ("m", "n"),
+    "pre": ("T", "B", "n"),
+    "post": ("T", "B", "m"),
+}
+STEP_SHAPES: dict[str, Any] = {
+    "weights": ("m", "n"),
+    "pre": ("B", "n"),
+    "post": ("B", "m"),
+    "state_pre": ("B", "n"),
+    "state_post": ("B", "m"),
+}
+
+
+def _online(
+    weights: Array, pre: Array, post: Array, x: Array, y: Array, *, rule: STDP, xp: Namespace
+) -> tuple[Array, ...]:
+    if pre.shape[0] == 0:
+        return weights, x, y
+
+    def step(carry: Any, spikes: Any) -> tuple[Any, None]:
+        return rule._step(carry[0], *spikes, *carry[1:], xp=xp), None
+
+    result: tuple[Array, ...] = scan(step, (weights, x, y), (pre, post), xp)[0]
+    return result
+
+
+def _offline(weights: Array, pre: Array, post: Array, *, rule: STDP, xp: Namespace) -> Array:
+    if pre.shape[0] == 0:
+        return weights
+    met_x = rule._whole(pre, rule.tau_plus, "potentiation", xp)
+    met_y = rule._whole(post, rule.tau_minus, "depression", xp)
+    pre, post, met_x, met_y = (_rows(a, xp) for a in (pre, post, met_x, met_y))
+    grow, fade = rule._factors(weights, xp)
+    change = grow * (xp.matrix_transpose(post) @ met_x)
+    change = change - fade * (xp.matrix_transpose(met_y) @ pre)
+    return rule._bounded(weights + change, xp)
+
+
+def _window_call(weights: Array, pre: Array, post: Array) -> Call:
+    call = Call(weights=weights, pre=pre, post=post)
+    call.expect(**_WINDOW_SHAPES)
+    return call
+
+
+def _rows(a: Array, xp: Namespace) -> Array:
+    """(T, B, N) as (T·B, N)."""
+    return xp.reshape(a, (a.shape[0] * a.shape[1], a.shape[2]))

@@ -1,0 +1,47 @@
+"""Traces: decaying sums of a whole signal, and the state that carries them between steps."""
+
+from __future__ import annotations
+
+from array_api_compat import device
+
+from synann_core._lib.arguments import Array, Namespace
+
+# Steps handled by one product: its cost per step grows with the block, a Python step's does not.
+_BLOCK = 64
+
+
+State = dict[str, Array]
+
+
+def named_state(state: object, *names: str) -> State:
+    """The arrays of a state under the names that errors use."""
+    if not isinstance(state, dict) or set(state) != set(names):
+        received = sorted(map(str, state)) if isinstance(state, dict) else type(state).__qualname__
+        raise ValueError(f"`state` must be a dict of {names}. Received: {received}")
+    return {f"state_{name}": state[name] for name in names}
+
+
+def decayed_sums(signal: Array, decay: float | Array, *, xp: Namespace) -> Array:
+    """``y[t] = decay · y[t − 1] + signal[t]`` along the first axis, from y[−1] = 0.
+
+    A few matrix products, instead of a step for each time.
+    """
+    steps = signal.shape[0]
+    if steps == 0:
+        return signal
+    rows = xp.reshape(signal, (steps, -1))
+    size = min(_BLOCK, steps)
+    time = xp.arange(size, dtype=signal.dtype, device=device(signal))
+    age = time[:, None] - time[None, :]
+    base = xp.asarray(decay, dtype=signal.dtype, device=device(signal))
+    kernel = xp.where(age >= 0, base ** xp.maximum(age, 0.0 * age), 0.0 * age)
+    fade = (base ** (time + 1.0))[:, None]
+    parts: list[Array] = []
+    for start in range(0, steps, size):
+        part = rows[start : start + size, :]
+        length = part.shape[0]
+        sums = kernel[:length, :length] @ part
+        if parts:
+            sums = sums + fade[:length, :] * parts[-1][-1:, :]
+        parts.append(sums)
+    return xp.reshape(xp.concat(parts, axis=0), signal.shape)

@@ -1,0 +1,214 @@
+"""C files: compiled without a warning by gcc, they compute what the models compute."""
+
+import ctypes
+import re
+import subprocess
+
+import numpy as np
+import pytest
+
+import synann_core as syn
+from synann_core.export import save_c, save_c_learner
+from synann_core.graph import GraphParameters, SynapseGraph
+from tests.export_models import call, compiled, fitted, random_graph, rows
+from tests.helpers import assert_close, assert_relative, spread
+
+
+@pytest.mark.parametrize("layer", ["synapse", "dense", "none"])
+@pytest.mark.parametrize("gate", ["sigmoid", "softmax"])
+def test_networks(layer, gate, dtype, tmp_path):
+    model, X = fitted(layer, gate)
+    source = tmp_path / "net.c"
+    save_c(model, source, name="net", dtype=dtype)
+    library = compiled(source)
+    x = X.astype(dtype)
+    want = model.decision_function(X)
+    got = rows(library.net_logits, x, 3)
+    assert_close(got, want, 1e-6 if dtype == "float32" else 1e-12)
+    chosen = [library.net_predict(row.ctypes.data_as(ctypes.c_void_p)) for row in x]
+    clear = np.diff(np.sort(want, axis=1))[:, -1] > 1e-4
+    np.testing.assert_array_equal(np.array(chosen)[clear], want.argmax(axis=1)[clear])
+
+
+def test_every_strength_keeps_its_accuracy(tmp_path):
+    """Logits that are the sums of 200 equal log(1 − βy), for β from 1e-9 to close to 1."""
+    n = 200
+    model = syn.SynaMLP(2, n, n)
+    model.weights["hidden.bias"][:] = 40.0  # y = 1, whose logarithm is 0
+    beta = np.concatenate([np.geomspace(1e-9, 0.5, n // 2), 1.0 - np.geomspace(1e-6, 0.5, n // 2)])
+    model.weights["synapse.beta_logit"][:] = syn.logit(beta)[:, None]
+    model.weights["output.weight"] = np.eye(n)
+    model.weights["output.bias"][:] = 0.0
+    model.weights = {name: weight.astype(np.float32) for name, weight in model.weights.items()}
+    save_c(model, tmp_path / "net.c", name="net")
+    x = np.zeros((1, 2), np.float32)
+    got = rows(compiled(tmp_path / "net.c").net_logits, x, n)
+    # β itself is rounded to float32, which near 1 is all that is lost.
+    strengths = syn.expit(model.weights["synapse.beta_logit"][:, 0]).astype(np.float64)
+    assert_relative(got[0], n * np.log1p(-strengths) / 1.00001**0.5, 5e-7)
+
+
+def test_many_equal_terms_do_not_drift(tmp_path):
+    """2000 equal inputs, whose products are each rounded the same way."""
+    model = syn.SynaMLP(2000, 3, 2, layer="none")
+    model.weights["hidden.weight"][:] = np.array([[1e-3], [1.1e-3], [1.7e-3]])
+    save_c(model, tmp_path / "wide.c", name="wide")
+    x = np.full((1, 2000), 0.7, np.float32)
+    got = rows(compiled(tmp_path / "wide.c").wide_logits, x, 2)
+    assert_close(got, model.decision_function(x.astype(float)), 3e-7)
+
+
+def test_a_file_has_no_heap_and_no_library(tmp_path):
+    """Beside math.h nothing is included, and beside its functions nothing is called."""
+    save_c(fitted()[0], tmp_path / "net.c", name="net")
+    save_c_learner(0.0, np.full((3, 4), 0.5), tmp_path / "layer.c")
+    for name in ("net", "layer"):
+        text = (tmp_path / f"{name}.c").read_text()
+        assert re.findall(r"#include.*", text) == ["#include <math.h>"]
+        subprocess.run(["gcc", "-c", "-o", tmp_path / "o", tmp_path / f"{name}.c"], check=True)
+        found = subprocess.run(["nm", "-u", tmp_path / "o"], check=True, capture_output=True)
+        needed = {line.split()[-1] for line in found.stdout.decode().splitlines()}
+        assert needed <= {"_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail", "expf", "logf", "log1pf",
+                          "expm1f"}  # fmt: skip
+
+
+def test_a_file_may_be_included_twice_and_beside_another(tmp_path):
+    for name in ("one", "two"):
+        save_c(fitted(hidden=3)[0], tmp_path / f"{name}.c", name=name)
+    program = tmp_path / "program.c"
+    program.write_text('#include "one.c"\n#include "two.c"\n#include "one.c"\n')
+    compiled(program)
+
+
+def test_the_learning_rule(dtype, tmp_path):
+    """Twenty steps, up to the bound of γ, are those of `surprisal_rule`."""
+    rng = np.random.default_rng(3)
+    m, n, rate, least = 5, 8, 0.2, 0.05
+    gamma, theta = spread(rng, 0.05, 5.0, (m, n)), rng.random(m)
+    save_c_learner(theta, gamma, tmp_path / "layer.c", dtype=dtype, gamma_min=least)
+    library = compiled(tmp_path / "layer.c")
+    number = ctypes.c_float if dtype == "float32" else ctypes.c_double
+    strengths = (number * (m * n)).in_dll(library, "layer_gamma")
+    limit = 1e-5 if dtype == "float32" else 1e-12  # errors of twenty steps add up
+    bounded = False
+    for _ in range(20):
+        u, v = spread(rng, 1e-3, 5.0, m).astype(dtype), spread(rng, 1e-3, 5.0, n).astype(dtype)
+        target = rng.random(m).astype(dtype)
+        z = rows(lambda x, out, u=u: call(library.layer_forward, u, x, out), v[None], m)
+        assert_close(z[0], syn.surprisal_synapse_tensor(u, v, theta, gamma), limit)
+        _, step = syn.surprisal_rule(*(a.astype(float) for a in (u, v)), theta, gamma, target)
+        gamma = np.maximum(least, gamma - rate * step)
+        call(library.layer_learn, u, v, target, number(rate))
+        assert_close(np.array(strengths).reshape(m, n), gamma, limit)
+        bounded |= bool((gamma == least).any() and (gamma > least).any())
+    assert bounded
+
+
+def test_learning_at_closed_factors_is_finite(tmp_path):
+    """γ + v = 0 for all inputs of an output, and for one of another."""
+    gamma = np.array([[0.0, 0.0], [0.0, 0.5]])
+    save_c_learner(np.zeros(2), gamma, tmp_path / "layer.c", dtype="float64", gamma_min=1e-3)
+    library = compiled(tmp_path / "layer.c")
+    u, v, target = np.zeros(2), np.zeros(2), np.array([0.0, 1.0])
+    call(library.layer_learn, u, v, target, ctypes.c_double(0.1))
+    got = np.array((ctypes.c_double * 4).in_dll(library, "layer_gamma")).reshape(2, 2)
+    _, step = syn.surprisal_rule(u, v, np.zeros(2), gamma, target)
+    assert_close(got, np.maximum(1e-3, gamma - 0.1 * step), 1e-9)
+
+
+@pytest.mark.parametrize("space", ["probability", "surprisal"])
+def test_graphs(space, dtype, tmp_path):
+    rng = np.random.default_rng(1)
+    graph = random_graph(rng, inputs=5, neurons=40)
+    X = rng.random((50, 5))
+    X[0], X[1], X[2, 0] = 0.0, 1.0, 1e-9
+    if space == "surprisal":
+        with np.errstate(divide="ignore"):
+            X = 0.0 - np.log(X)
+    save_c(graph, tmp_path / "graph.c", name="graph", dtype=dtype, space=space)
+    x = X.astype(dtype)
+    got = rows(compiled(tmp_path / "graph.c").graph_run, x, 4)
+    want = graph.compile()(x.astype(np.float64), space=space)
+    scale = np.maximum(1.0, np.abs(np.where(np.isfinite(want), want, 1.0)))
+    assert_close(got, want, 1e-6 if dtype == "float32" else 1e-14, scale=scale)
+
+
+def test_a_trained_graph(tmp_path):
+    graph = random_graph(np.random.default_rng(2), inputs=3, neurons=5)
+    net = graph.compile()
+    params = GraphParameters(net.params.alpha * 0.5, net.params.beta**2)
+    save_c(graph, tmp_path / "graph.c", dtype="float64", params=params)
+    x = np.random.default_rng(0).random((3, 3))
+    assert_close(rows(compiled(tmp_path / "graph.c").model_run, x, 4), net(x, params), 1e-14)
+
+
+def test_graphs_at_the_edges(tmp_path):
+    """Neurons that nothing needs, one that reads nothing, and names that would be code."""
+    graph = SynapseGraph()
+    graph.input("x", "y")
+    graph.synapse("*/ int main;", alpha=0.25)
+    graph.synapse("??/", excitatory="x")
+    graph.synapse("unneeded", excitatory="??/", inhibitory="x")
+    graph.output("*/ int main;")
+    save_c(graph, tmp_path / "graph.c", name="graph")
+    assert "main" not in (tmp_path / "graph.c").read_text()
+    got = rows(compiled(tmp_path / "graph.c").graph_run, np.ones((1, 2), np.float32), 1)
+    assert got.tolist() == [[0.25]]
+    save_c(SynapseGraph(), tmp_path / "empty.c", name="empty")
+    compiled(tmp_path / "empty.c").empty_run(None, None)
+
+
+@pytest.mark.parametrize("value", [0.1, -1e-40, 3.0, 0.0, -0.0, 2.0**-149, 3.4e38, 1 / 3, np.pi])
+def test_numbers_are_exact(value, dtype, tmp_path):
+    from synann_core.export.c.text import literal
+
+    source = tmp_path / "x.c"
+    real = {"float32": "float", "float64": "double"}[dtype]
+    source.write_text(f"extern {real} x;\n{real} x = {literal(value, dtype)};\n")
+    number = ctypes.c_float if dtype == "float32" else ctypes.c_double
+    got = number.in_dll(compiled(source), "x").value
+    assert np.dtype(dtype).type(got).tobytes() == np.dtype(dtype).type(value).tobytes()
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "a;b", "ä", "a" * 42, "a\n", None, 3])
+def test_a_name_that_c_lacks_is_refused(name, tmp_path):
+    with pytest.raises(ValueError, match=r"`name`.*Received"):
+        save_c(fitted(hidden=3)[0], tmp_path / "x.c", name=name)
+    assert not list(tmp_path.iterdir())
+
+
+def large():
+    edges = np.full(20_001, 1), np.zeros(20_001, int)
+    return SynapseGraph.from_arrays(1, 1, inhibitory=edges)
+
+
+def broken(key, value):
+    model = fitted(hidden=3)[0]
+    model.weights[key] = np.full_like(model.weights[key], value)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("write", "error", "message"),
+    [
+        (lambda p: save_c(fitted(hidden=3)[0], p, dtype="int8"), ValueError, "`dtype`"),
+        (lambda p: save_c(fitted(hidden=3)[0], p, space="surprisal"), ValueError, "`space`"),
+        (lambda p: save_c(SynapseGraph(), p, space="log"), ValueError, "`space`"),
+        (lambda p: save_c(SynapseGraph(), p, params=([], [1.0])), ValueError, "`beta`"),
+        (lambda p: save_c(large(), p), ValueError, "`model`.*20000 synapses"),
+        (lambda p: save_c({}, p), TypeError, "`model`"),
+        (lambda p: save_c(broken("output.bias", np.nan), p), ValueError, "`model`.*finite"),
+        (lambda p: save_c(broken("output.bias", 1e39), p), ValueError, "`model`.*float32"),
+        (lambda p: save_c_learner(0.0, np.ones(3), p), ValueError, "`gamma`.*shape"),
+        (lambda p: save_c_learner(0.0, np.ones((0, 3)), p), ValueError, "`gamma`.*empty"),
+        (lambda p: save_c_learner(0.0, -np.ones((2, 3)), p), ValueError, "`gamma`.*≥ 0"),
+        (lambda p: save_c_learner(0.0, np.full((2, 3), np.inf), p), ValueError, "`gamma`.*finite"),
+        (lambda p: save_c_learner(np.zeros(3), np.ones((2, 3)), p), ValueError, "`theta`.*shape"),
+        (lambda p: save_c_learner(0.0, np.ones((2, 3)), p, gamma_min=0.0), ValueError, "gamma_min"),
+        (lambda p: save_c_learner(0.0, np.ones((2, 3)), p, gamma_min="1"), ValueError, "gamma_min"),
+    ],
+)
+def test_bad_input_is_refused(write, error, message, tmp_path):
+    with pytest.raises(error, match=f"{message}.*Received"):
+        write(tmp_path / "x.c")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,298 @@
+"""SynaMLP as its users see it: the same model on every library, from seeds."""
+
+import numpy as np
+import pytest
+import torch
+
+import synann_core as syn
+from synann_core import optim
+from synann_core.models import passes
+from tests.helpers import assert_close
+
+
+def task(samples=60, dtype="float64"):
+    """Two features decide between three classes."""
+    rng = np.random.default_rng(0)
+    X = rng.random((samples, 4)).astype(dtype)
+    return X, (X[:, 0] + X[:, 1] > 0.8).astype(int) + (X[:, 0] + X[:, 1] > 1.2)
+
+
+def trained(backend, dtype="float64", **options):
+    X, y = task(dtype=dtype)
+    model = syn.SynaMLP(4, 6, 3, dropout=0.2, seed=1, **options)
+    # Four equal batches: JAX compiles once. The last, smaller batch has tests of its own.
+    history = model.fit(backend.asarray(X, dtype), y, epochs=3, batch_size=15, rng=2)
+    return model, history, backend.asarray(X, dtype), y
+
+
+def same_weights(a, b):
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
+
+
+@pytest.mark.parametrize("layer", ["synapse", "dense", "none"])
+@pytest.mark.parametrize("gate", ["sigmoid", "softmax"])
+def test_every_library_trains_the_same_model(xp, layer, gate):
+    model, history, X, _ = trained(xp, layer=layer, gate=gate)
+    X0, y0 = task()
+    rival = syn.SynaMLP(4, 6, 3, dropout=0.2, seed=1, layer=layer, gate=gate)
+    wanted = rival.fit(X0, y0, epochs=3, batch_size=15, rng=2)
+    # Twelve steps of Adam magnify rounding: it divides small gradients by their own size.
+    assert history["loss"] == pytest.approx(wanted["loss"], rel=1e-8)
+    xp.check(model.predict_proba(X), "float64", (60, 3))
+    assert_close(xp.to_numpy(model.decision_function(X)), rival.decision_function(X0), 1e-6)
+    constant, parts = model.explain(X)
+    xp.check(parts, "float64", (60, 3, 6))
+    total = xp.to_numpy(constant) + xp.to_numpy(parts).sum(-1)
+    assert_close(total, xp.to_numpy(model.decision_function(X)), 1e-12)
+
+
+def test_output_follows_the_dtype_of_the_data(xp, dtype):
+    model, _, X, _ = trained(xp, dtype)
+    xp.check(model.decision_function(X), dtype, (60, 3))
+    for weight in model.weights.values():
+        xp.check(weight, dtype)
+    labels = xp.to_numpy(model.predict(X))
+    assert labels.dtype.kind == "i"
+    xp.check(model.explain(X)[0], dtype, (3,))
+    probabilities = xp.to_numpy(model.predict_proba(X))
+    assert np.array_equal(labels, probabilities.argmax(axis=1))
+    assert_close(probabilities.sum(axis=1), np.ones(60), 1e-6)
+
+
+def test_training_learns_and_continues():
+    X, y = task(300)
+    model = syn.SynaMLP(4, 16, 3)
+    history = model.fit(X, y, epochs=40, batch_size=30, validation=(X[:50], y[:50]))
+    assert model.score(X, y) > 0.95
+    assert history["val_accuracy"][-1] == model.score(X[:50], y[:50])
+    assert [len(v) for v in history.values()] == [40, 40, 40]
+    more = model.fit(X, y, epochs=1, optimizer=optim.Adam(1e-4))
+    assert more["loss"][0] < history["loss"][0] / 2
+
+
+def test_the_same_seed_gives_the_same_bits_and_global_state_is_left_alone():
+    X, y = task()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002 - the global state must stay
+
+    def run(seed, rng):
+        model = syn.SynaMLP(4, 6, 3, dropout=0.5, seed=seed)
+        model.fit(X, y, epochs=2, batch_size=7, rng=rng)
+        return model.weights
+
+    assert same_weights(run(0, 0), run(0, np.random.default_rng(0)))
+    assert not same_weights(run(0, 0), run(0, 1))
+    assert not same_weights(run(0, 0), run(1, 0))
+    assert np.array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize(
+    ("samples", "batch_size", "sizes"),
+    [(60, 1000, [60]), (60, 60, [60]), (60, 59, [60]), (60, 25, [25, 25, 10]), (5, 2, [2, 3])],
+)
+def test_every_sample_is_seen_once_an_epoch_and_none_alone(samples, batch_size, sizes):
+    X, y = task(samples)
+    seen = []
+
+    def augment(batch, rng):
+        seen.append(batch)
+        return batch
+
+    model = syn.SynaMLP(4, 6, 3)
+    history = model.fit(X, y, epochs=2, batch_size=batch_size, augment=augment)
+    assert [len(batch) for batch in seen] == sizes * 2
+    epochs = [np.concatenate(seen[: len(sizes)]), np.concatenate(seen[len(sizes) :])]
+    for rows in epochs:
+        assert np.array_equal(rows[rows[:, 0].argsort()], X[X[:, 0].argsort()])
+        assert not np.array_equal(rows, X)
+    assert not np.array_equal(*epochs)  # in a new order each time
+    assert np.isfinite(history["loss"]).all()
+    assert np.isfinite(model.decision_function(X)).all()
+
+
+def test_history_counts_every_sample_once_and_dropout_keeps_the_mean(monkeypatch):
+    steps = []
+
+    def spy(weights, x, target, keep, **options):
+        result = _network_step(weights, x, target, keep, **options)
+        steps.append((result[0] * len(x), (result[1].argmax(1) == target.argmax(1)).sum(), keep))
+        return result
+
+    _network_step = passes.train_step
+    monkeypatch.setattr(passes, "train_step", spy)
+    X, y = task()
+    history = syn.SynaMLP(4, 50, 3, dropout=0.25).fit(X, y, epochs=1, batch_size=25)
+    losses, hits, masks = zip(*steps, strict=True)
+    assert history["loss"] == pytest.approx([sum(losses) / 60])  # of batches of 25, 25 and 10
+    assert history["accuracy"] == [sum(hits) / 60]
+    assert [mask.shape for mask in masks] == [(25, 50), (25, 50), (10, 50)]
+    kept = np.concatenate(masks)
+    assert set(np.unique(kept)) == {0.0, 1 / 0.75}
+    assert abs((kept == 0).mean() - 0.25) < 4 * np.sqrt(0.25 * 0.75 / kept.size)
+    assert not np.array_equal(masks[0], masks[1])
+
+
+def test_initial_weights_have_the_sizes_of_torch_and_the_strengths_of_initial_beta():
+    model = syn.SynaMLP(100, 16, 4)
+    for name, inputs in (("hidden", 100), ("output", 16)):
+        for kind in ("weight", "bias"):
+            assert np.abs(model.weights[f"{name}.{kind}"]).max() <= inputs**-0.5
+        assert np.abs(model.weights[f"{name}.weight"]).max() > 0.9 * inputs**-0.5
+    # Inputs of about ½ take 8 strong inhibitors of ¼; those of softmax, 1/16, 8 of the largest β.
+    for gate, strength in (("sigmoid", 0.25), ("softmax", 0.9)):
+        beta = syn.expit(syn.SynaMLP(100, 16, 4, gate=gate).weights["synapse.beta_logit"])
+        assert ((beta > 0.1).sum(axis=1) == 8).all()
+        assert beta[beta > 0.1].mean() == pytest.approx(strength, rel=0.05)
+
+
+def test_prediction_in_chunks_keeps_the_order():
+    model = syn.SynaMLP(4, 6, 3)
+    X = np.random.default_rng(0).random((2001, 4))
+    whole = model.decision_function(X)
+    pieces = np.concatenate([model.decision_function(part) for part in np.array_split(X, 7)])
+    assert_close(whole, pieces, 1e-12)  # matrix products may round otherwise
+
+
+def test_rate_zero_changes_running_statistics_alone_and_no_samples_are_predicted():
+    X, y = task()
+    model = syn.SynaMLP(4, 6, 3)
+    start = model.weights
+    history = model.fit(X, y, epochs=1, batch_size=60, optimizer=optim.SGD(0.0))
+    again = model.fit(X, y, epochs=1, batch_size=60, optimizer=optim.SGD(0.0), rng=1)
+    assert again["loss"] == pytest.approx(history["loss"], rel=1e-14)  # in another order
+    changed = {name for name in start if not np.array_equal(start[name], model.weights[name])}
+    assert changed == {name for name in start if ".running_" in name}
+    for method in (model.predict, model.predict_proba, model.decision_function):
+        assert method(X[:0]).shape[0] == 0
+    assert model.explain(X[:0])[1].shape == (0, 3, 6)
+
+
+def test_prediction_does_not_depend_on_batch_mates():
+    model, _, X, _ = trained(_Numpy())
+    alone = np.concatenate([model.decision_function(row[None]) for row in X])
+    # Matrix products may round differently with the batch; nothing else may differ.
+    assert_close(alone, model.decision_function(X), 1e-12)
+
+
+class _Numpy:
+    asarray = staticmethod(np.asarray)
+
+
+def test_augmentation_callback_schedule_and_no_epochs():
+    X, y = task()
+    seen, entries, asked = [], [], []
+
+    def augment(batch, rng):
+        seen.append(batch.shape)
+        return np.clip(batch + rng.normal(size=batch.shape, scale=0.01), 0, 1)
+
+    def schedule(progress):
+        asked.append(progress)
+        return 1.0
+
+    model = syn.SynaMLP(4, 6, 3)
+    before = model.weights
+    assert model.fit(X, y, epochs=0) == {}
+    assert model.weights is before
+    model.fit(
+        X, y, epochs=2, batch_size=25, augment=augment, callback=entries.append, schedule=schedule
+    )
+    assert seen == [(25, 4), (25, 4), (10, 4)] * 2
+    assert [sorted(entry) for entry in entries] == [["accuracy", "loss"]] * 2
+    assert asked == pytest.approx(np.arange(6) / 6)
+
+
+def test_augmentation_and_validation_on_every_library(xp):
+    X, y = task(dtype="float32")
+
+    def dim(batch, rng):
+        return batch * rng.uniform(0.5, 1.0, batch.shape)  # float64, as a careless user's
+
+    def run(array):
+        model = syn.SynaMLP(4, 6, 3, dropout=0.2)
+        options = {"validation": (array(X[:20]), y[:20]), "augment": dim, "batch_size": 15}
+        # A schedule of NumPy numbers must not make the weights float64.
+        return model, model.fit(array(X), y, epochs=2, schedule=np.cos, **options)
+
+    model, history = run(lambda a: xp.asarray(a, "float32"))
+    for weight in model.weights.values():
+        xp.check(weight, "float32")
+    _, wanted = run(np.asarray)
+    # 100 eps: eight steps of Adam, which divides small gradients by their own size
+    assert history["loss"] == pytest.approx(wanted["loss"], rel=100 * 2.0**-23)
+    X = xp.asarray(X[:20], "float32")
+    assert history["val_accuracy"][-1] == model.score(X, y[:20])
+
+
+@pytest.mark.parametrize("labels", ["numpy", "own"])
+def test_labels_come_from_numpy_or_the_library_of_the_data(xp, labels):
+    X, y = task()
+    X = xp.asarray(X)
+    model = syn.SynaMLP(4, 6, 3)
+    hits = xp.to_numpy(model.predict(X)) == y
+    assert 0 < hits.mean() < 1
+    y = y if labels == "numpy" else xp.asarray(y, "int64")
+    assert model.score(X, y) == hits.mean()
+
+
+def test_data_under_autograd():
+    X, y = task()
+    leaf = torch.tensor(X, requires_grad=True)
+    model, plain = syn.SynaMLP(4, 6, 3), syn.SynaMLP(4, 6, 3)
+    model.fit(leaf, torch.tensor(y), epochs=1)
+    plain.fit(torch.tensor(X), y, epochs=1)
+    assert not any(w.requires_grad for w in model.weights.values())
+    assert same_weights(model.weights, plain.weights)
+    # Predictions stay differentiable, so that a user can ask which features matter.
+    model.decision_function(leaf)[:, 0].sum().backward()
+    step = 1e-6
+    above, below = (np.clip(X + s * np.eye(4)[1], 0, 1) for s in (step, -step))
+    slope = [np.asarray(model.decision_function(torch.tensor(x)))[:, 0] for x in (above, below)]
+    # eps/step of rounding and step² of curvature, in units of the slope
+    assert_close(leaf.grad[:, 1].numpy(), (slope[0] - slope[1]) / (2 * step), 1e-6)
+
+
+def test_an_interrupted_fit_keeps_the_last_whole_epoch():
+    X, y = task()
+    model, rival = syn.SynaMLP(4, 6, 3), syn.SynaMLP(4, 6, 3)
+
+    def interrupt(entry):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y, epochs=5, schedule="constant", callback=interrupt)
+    rival.fit(X, y, epochs=1, schedule="constant")
+    assert same_weights(model.weights, rival.weights)
+
+    calls = []
+
+    def interrupt_later(batch, rng):
+        calls.append(None)
+        if len(calls) == 5:  # in the middle of the third epoch
+            raise KeyboardInterrupt
+        return batch
+
+    model, rival = syn.SynaMLP(4, 6, 3), syn.SynaMLP(4, 6, 3)
+    options = {"schedule": "constant", "batch_size": 30}
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y, epochs=5, augment=interrupt_later, **options)
+    rival.fit(X, y, epochs=2, **options)
+    assert same_weights(model.weights, rival.weights)
+
+
+def test_parameter_count():
+    # 4·6 + 6, two batch norms of 2·6, 6·6 strengths (a Dense layer has 6 biases more), 6·3 + 3
+    assert syn.SynaMLP(4, 6, 3).parameter_count == 30 + 24 + 36 + 21
+    assert syn.SynaMLP(4, 6, 3, layer="dense").parameter_count == 30 + 24 + 42 + 21
+    assert syn.SynaMLP(4, 6, 3, layer="none").parameter_count == 30 + 24 + 21
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"optimizer": optim.Adam(1e300)}, {"schedule": lambda p: 1.0 if p < 0.4 else float("nan")}],
+)
+def test_diverged_training_is_an_error_and_keeps_the_last_finite_epoch(options):
+    X, y = task()
+    model = syn.SynaMLP(4, 6, 3)
+    with pytest.raises(ValueError, match=r"`optimizer` must keep the weights finite.*Received"):
+        model.fit(X, y, epochs=3, **options)
+    assert all(np.isfinite(w).all() for w in model.weights.values())

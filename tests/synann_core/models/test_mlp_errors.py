@@ -1,0 +1,127 @@
+"""What SynaMLP refuses: one clear error that names the parameter, and the model as it was."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import synann_core as syn
+from synann_core import optim
+from tests.synann_core.models.test_mlp import same_weights, task
+
+
+def changed(X, value):
+    X = X.copy()
+    X[3, 2] = value
+    return X
+
+
+BAD_DATA = [
+    (lambda X, y: (changed(X, np.nan), y), ValueError, "X"),
+    (lambda X, y: (changed(X, np.inf), y), ValueError, "X"),
+    (lambda X, y: (changed(X, 1.5), y), ValueError, "X"),
+    (lambda X, y: (changed(X, -0.1), y), ValueError, "X"),
+    (lambda X, y: (X[:, :3], y), ValueError, "X"),
+    (lambda X, y: (X[0], y), ValueError, "X"),
+    (lambda X, y: (X.astype(int), y), TypeError, "X"),
+    (lambda X, y: (X.astype(np.float16), y), TypeError, "X"),
+    (lambda X, y: (X.tolist(), y), TypeError, "X"),
+    (lambda X, y: (0.5, y), TypeError, "X"),
+    (lambda X, y: (X[:0], y[:0]), ValueError, "X"),
+    (lambda X, y: (X, torch.tensor(y)), TypeError, "y"),
+    (lambda X, y: (torch.tensor(X), jnp.asarray(y)), TypeError, "y"),
+    (lambda X, y: (X, y.astype(bool)), TypeError, "y"),
+    (lambda X, y: (X, None), TypeError, "y"),
+    (lambda X, y: (None, y), TypeError, "X"),
+    (lambda X, y: (X, y[:-1]), ValueError, "y"),
+    (lambda X, y: (X, y[:, None]), ValueError, "y"),
+    (lambda X, y: (X, y.astype(float)), TypeError, "y"),
+    (lambda X, y: (X, y.tolist()), TypeError, "y"),
+    (lambda X, y: (X, y + 1), ValueError, "y"),
+    (lambda X, y: (X, y - 1), ValueError, "y"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "error", "name"), BAD_DATA)
+def test_bad_data_is_named_and_the_model_is_as_it_was(spoil, error, name):
+    X, y = task()
+    model = syn.SynaMLP(4, 6, 3)
+    before = {k: w.copy() for k, w in model.weights.items()}
+    with pytest.raises(error, match=rf"`{name}`.*Received"):
+        model.fit(*spoil(X, y))
+    with pytest.raises(error, match=rf"`validation {name}`.*Received"):
+        model.fit(X, y, validation=spoil(X, y))
+    with pytest.raises(error, match=rf"`{name}`.*Received"):
+        model.score(*spoil(X, y))
+    assert same_weights(model.weights, before)
+
+
+@pytest.mark.parametrize(("spoil", "error"), [(s, e) for s, e, n in BAD_DATA[:10]])
+def test_prediction_checks_its_data_too(spoil, error):
+    X, y = task()
+    model = syn.SynaMLP(4, 6, 3)
+    for method in (model.predict, model.predict_proba, model.decision_function, model.explain):
+        with pytest.raises(error, match=r"`X`.*Received"):
+            method(spoil(X, y)[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "name"),
+    [
+        ({"epochs": -1}, ValueError, "epochs"),
+        ({"epochs": 1.5}, TypeError, "epochs"),
+        ({"epochs": True}, TypeError, "epochs"),
+        ({"batch_size": 1}, ValueError, "batch_size"),
+        ({"batch_size": None}, TypeError, "batch_size"),
+        ({"schedule": None}, ValueError, "schedule"),
+        ({"augment": "flip"}, TypeError, "augment"),
+        ({"augment": lambda b, rng: b * np.nan}, ValueError, r"augment\(batch, rng\)"),
+        ({"augment": lambda b, rng: b + 1}, ValueError, r"augment\(batch, rng\)"),
+        ({"augment": lambda b, rng: b[:1]}, ValueError, r"augment\(batch, rng\)"),
+        ({"augment": lambda b, rng: b[:, :2]}, ValueError, r"augment\(batch, rng\)"),
+        ({"augment": lambda b, rng: None}, TypeError, r"augment\(batch, rng\)"),
+        ({"callback": "print"}, TypeError, "callback"),
+        ({"validation": 5}, TypeError, "validation"),
+        ({"validation": (task()[0],)}, TypeError, "validation"),
+        ({"validation": task()[0]}, TypeError, "validation"),
+        ({"optimizer": optim.SGD}, TypeError, "optimizer"),
+        ({"schedule": "steps"}, ValueError, "schedule"),
+        ({"optimizer": "adam"}, TypeError, "optimizer"),
+        ({"rng": None}, TypeError, "rng"),
+    ],
+)
+def test_bad_options_of_fit_are_named(options, error, name):
+    X, y = task()
+    model, untouched = syn.SynaMLP(4, 6, 3), syn.SynaMLP(4, 6, 3)
+    with pytest.raises(error, match=rf"`{name}`.*Received"):
+        model.fit(X, y, **options)
+    assert same_weights(model.weights, untouched.weights)
+
+
+def test_one_sample_cannot_be_normalised_over_a_batch():
+    X, y = task()
+    with pytest.raises(ValueError, match=r"`X` must hold 2 or more samples\. Received: .*\(1, 4\)"):
+        syn.SynaMLP(4, 6, 3).fit(X[:1], y[:1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "name"),
+    [
+        ((0, 6, 3), {}, ValueError, "in_features"),
+        ((4, 6.0, 3), {}, TypeError, "hidden"),
+        ((4, 6, 1), {}, ValueError, "classes"),
+        ((4, 6, True), {}, TypeError, "classes"),
+        ((4, 6, 3), {"layer": "conv"}, ValueError, "layer"),
+        ((4, 6, 3), {"layer": ["synapse"]}, ValueError, "layer"),
+        ((4, 6, 3), {"layer": np.array(["none", "dense"])}, ValueError, "layer"),
+        ((4, 6, 3), {"dropout": float("nan")}, ValueError, "dropout"),
+        ((4, 6, 3), {"dropout": "0.5"}, ValueError, "dropout"),
+        ((4, 6, 3), {"seed": -1}, ValueError, "seed"),
+        ((4, 6, 3), {"gate": "relu"}, ValueError, "gate"),
+        ((4, 6, 3), {"dropout": 1.0}, ValueError, "dropout"),
+        ((4, 6, 3), {"seed": None}, TypeError, "seed"),
+    ],
+)
+def test_bad_options_of_the_model_are_named(arguments, options, error, name):
+    with pytest.raises(error, match=rf"`{name}`.*Received"):
+        syn.SynaMLP(*arguments, **options)

@@ -1,0 +1,248 @@
+"""Codes of signals, by contrast and by deconvolution, against slow loops; bounds of their decoders.
+
+Inputs are multiples of a power of two, so that every sum is exact and no library rounds a tie.
+"""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference import encoders as slow
+from synann_core.spiking.codes.contrast import (
+    contrast_decode,
+    delta_encode,
+    moving_window_encode,
+    step_forward_encode,
+    temporal_contrast_encode,
+)
+from synann_core.spiking.codes.deconvolution import bsa_encode, convolution_decode, hsa_encode
+from tests.helpers import EPS, assert_close
+
+THRESHOLDS = np.array([[0.25, 0.5, 0.125]])  # of three signals
+KERNEL = np.array([0.125, 0.5, 0.25, 0.125])
+
+
+def walks(shape=(40, 2, 3), seed=0, parts=16):
+    steps = np.random.default_rng(seed).integers(-parts // 2, parts // 2 + 1, shape)
+    return np.cumsum(steps, axis=0) / parts
+
+
+SIGNALS = walks()
+CONTRAST = {
+    "delta": (delta_encode, partial(slow.delta, first="zero", off=True)),
+    "delta repeat": (
+        partial(delta_encode, first="repeat", off=False),
+        partial(slow.delta, first="repeat", off=False),
+    ),
+    "step forward": (step_forward_encode, slow.step_forward),
+    "moving window": (
+        partial(moving_window_encode, window=4),
+        partial(slow.moving_window, window=4, first="past"),
+    ),
+    "moving window, published": (
+        partial(moving_window_encode, window=4, first="window"),
+        partial(slow.moving_window, window=4, first="window"),
+    ),
+    "window longer than the signal": (
+        partial(moving_window_encode, window=64, first="window"),
+        partial(slow.moving_window, window=64, first="window"),
+    ),
+}
+
+
+@pytest.mark.jax_alternates(4)
+@pytest.mark.parametrize("name", CONTRAST)
+def test_contrast(xp, dtype, name):
+    encode, slowly = CONTRAST[name]
+    signals = SIGNALS[:32]
+    threshold = 0.25 if name.startswith("delta") else THRESHOLDS
+    want = slow.each_signal(slowly, signals, np.asarray(threshold))
+    own = threshold if isinstance(threshold, float) else xp.asarray(threshold, dtype)
+    got = xp.call(encode, xp.asarray(signals, dtype), own)
+    xp.check(got, dtype, signals.shape)
+    np.testing.assert_array_equal(xp.to_numpy(got), want)
+    assert (want == 1).any()
+    assert (want == -1).any() or "repeat" in name
+
+
+@pytest.mark.jax_alternates(4)
+@pytest.mark.parametrize("of", ["signed", "absolute"])
+@pytest.mark.parametrize("correction", [0.0, 1.0])
+def test_temporal_contrast(xp, dtype, of, correction):
+    encode = partial(temporal_contrast_encode, factor=0.75, of=of, correction=correction)
+    spikes, threshold = xp.call(encode, xp.asarray(SIGNALS, dtype))
+    xp.check(spikes, dtype, SIGNALS.shape)
+    xp.check(threshold, dtype, SIGNALS.shape[1:])
+    slowly = partial(slow.temporal_contrast_threshold, factor=0.75, of=of, correction=correction)
+    want = slow.each_signal(slowly, SIGNALS)
+    assert_close(xp.to_numpy(threshold), want, 40 * EPS[dtype])
+    want = slow.each_signal(slow.temporal_contrast, SIGNALS, want)
+    np.testing.assert_array_equal(xp.to_numpy(spikes), want)
+    assert set(np.unique(want)) == {-1, 0, 1}
+
+
+def test_a_falling_signal_and_the_signed_mean():
+    """Why `of` is an option: the published threshold of a falling signal is negative."""
+    falling = np.array([3.0, 2.5, 1.5, 1.0, 0.5])
+    spikes, threshold = temporal_contrast_encode(falling, 0.0)
+    assert threshold == -0.625
+    # Both signs hold where |d| < 0.625: they cancel. Where d = −1, down alone does.
+    np.testing.assert_array_equal(spikes, [0, 0, -1, 0, 0])
+    spikes, threshold = temporal_contrast_encode(falling, 0.0, of="absolute")
+    assert threshold == 0.625
+    np.testing.assert_array_equal(spikes, [0, 0, -1, 0, 0])
+
+
+@pytest.mark.jax_alternates(4)
+def test_contrast_decode(xp, dtype):
+    spikes = np.sign(walks(seed=3))
+    start = SIGNALS[0]
+    got = xp.call(
+        lambda s, thr, s0: contrast_decode(s, thr, start=s0),
+        *(xp.asarray(a, dtype) for a in (spikes, THRESHOLDS, start)),
+    )
+    xp.check(got, dtype, spikes.shape)
+    want = slow.each_signal(slow.contrast_decode, spikes, THRESHOLDS, start)
+    np.testing.assert_array_equal(xp.to_numpy(got), want)
+
+
+FILTERS = {
+    "hsa": (hsa_encode, partial(slow.hsa, end="silent")),
+    "hsa to the end": (partial(hsa_encode, end="partial"), partial(slow.hsa, end="partial")),
+} | {
+    f"bsa {rule} {end}": (
+        partial(bsa_encode, threshold=threshold, rule=rule, end=end),
+        partial(slow.bsa, threshold=threshold, rule=rule, end=end),
+    )
+    for rule, threshold in (("difference", 0.625), ("ratio", 0.875))
+    for end in ("silent", "partial")
+}
+
+
+@pytest.mark.jax_alternates(4)
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    # 3 steps are fewer than the kernel has.
+    [*((n, 40) for n in FILTERS), ("hsa", 3), ("bsa ratio partial", 3)],
+)
+def test_deconvolution(xp, dtype, name, steps):
+    encode, slowly = FILTERS[name]
+    signals = np.abs(SIGNALS[:steps])
+    if steps == 3:
+        signals = signals + 0.5
+    want = slow.each_signal(partial(slowly, kernel=KERNEL.tolist()), signals)
+    got = xp.call(encode, xp.asarray(signals, dtype), xp.asarray(KERNEL, dtype))
+    xp.check(got, dtype, signals.shape)
+    np.testing.assert_array_equal(xp.to_numpy(got), want)
+    assert want.any() == (steps == 40 or "partial" in name)
+
+
+def test_the_rules_and_the_ends_differ():
+    signals = np.abs(SIGNALS)
+    codes = [
+        slow.each_signal(partial(f, kernel=KERNEL.tolist()), signals) for _, f in FILTERS.values()
+    ]
+    assert all((a != b).any() for i, a in enumerate(codes) for b in codes[:i])
+
+
+@pytest.mark.jax_alternates(4)
+@pytest.mark.parametrize("steps", [40, 3])
+def test_convolution(xp, dtype, steps):
+    spikes = np.abs(np.sign(walks((steps, 2, 3), seed=4)))
+    got = xp.call(convolution_decode, xp.asarray(spikes, dtype), xp.asarray(KERNEL, dtype))
+    xp.check(got, dtype, spikes.shape)
+    want = slow.each_signal(partial(slow.convolution, kernel=KERNEL.tolist()), spikes)
+    np.testing.assert_array_equal(xp.to_numpy(got), want)
+
+
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_half_precision(half):
+    torch = pytest.importorskip("torch")
+    x = torch.asarray(SIGNALS[:10], dtype=getattr(torch, half))
+    for encode, slowly in CONTRAST.values():
+        got = encode(x, 0.25)
+        assert got.dtype == x.dtype
+        want = slow.each_signal(slowly, SIGNALS[:10], np.asarray(0.25))
+        np.testing.assert_array_equal(got.float().numpy(), want)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=60), st.floats(0.01, 100), st.floats(-9, 9))
+def test_step_forward_stays_within_a_threshold(steps, threshold, start):
+    signal = start + threshold * np.cumsum(steps)
+    spikes = step_forward_encode(signal, threshold)
+    decoded = contrast_decode(spikes, threshold, start=signal[0])
+    slack = 4 * len(steps) * EPS["float64"] * (abs(start) + threshold * len(steps))
+    assert np.abs(decoded - signal).max() <= threshold + slack
+
+
+@given(st.lists(st.integers(0, 64), min_size=4, max_size=50))
+def test_hsa_stays_under_the_signal(values):
+    signal = np.array(values) / 16
+    for end in ("silent", "partial"):
+        decoded = convolution_decode(hsa_encode(signal, KERNEL, end=end), KERNEL)
+        assert (decoded <= signal).all()
+
+
+@given(st.lists(st.integers(0, 64), min_size=4, max_size=50), st.integers(0, 16))
+def test_bsa_spikes_bring_the_signal_nearer(values, threshold):
+    """Each spike takes `threshold` or more from Σ |x − decoded|."""
+    signal, threshold = np.array(values) / 16, threshold / 16
+    spikes = bsa_encode(signal, KERNEL, threshold)
+    decoded = convolution_decode(spikes, KERNEL)
+    assert np.abs(signal - decoded).sum() <= np.abs(signal).sum() - threshold * spikes.sum()
+
+
+@given(st.integers(0, 2**32))
+def test_trains_come_back(seed):
+    """The codes of what a sparse train decodes to are that train: kernels that do not overlap."""
+    spikes = np.zeros(40)
+    spikes[np.random.default_rng(seed).permutation(9)[:5] * 4] = 1.0
+    signal = convolution_decode(spikes, KERNEL)
+    np.testing.assert_array_equal(hsa_encode(signal, KERNEL), spikes)
+    np.testing.assert_array_equal(bsa_encode(signal, KERNEL, 0.75), spikes)
+
+
+def test_decoded_delta_is_the_signal_where_steps_are_thresholds():
+    signal = np.cumsum(np.random.default_rng(0).integers(-1, 2, (50, 4)), axis=0) * 0.5
+    np.testing.assert_array_equal(contrast_decode(delta_encode(signal, 0.5), 0.5), signal)
+
+
+@pytest.mark.parametrize("name", CONTRAST)
+def test_signals_do_not_mix(name):
+    encode, _ = CONTRAST[name]
+    x = np.random.default_rng(5).normal(size=(20, 4))
+    whole = encode(x, 0.3)
+    for i in range(4):
+        np.testing.assert_array_equal(encode(x[:, i], 0.3), whole[:, i])
+
+
+x = np.ones((5, 2))
+BAD = [
+    (lambda: delta_encode(x, first="one"), ValueError, r"`first` must be one of \('zero', 'rep"),
+    (lambda: delta_encode(np.array(1.0)), ValueError, r"`x` must have shape \(time, ...\)"),
+    (lambda: delta_encode(x, np.ones(3)), ValueError, r"`threshold` .* broadcast to \(2,\)"),
+    (lambda: delta_encode(x, np.ones((5, 2))), ValueError, r"Received: shape \(5, 2\)"),
+    (lambda: delta_encode([1.0]), TypeError, "`x` must be an array"),
+    (lambda: step_forward_encode(x > 0, 1.0), TypeError, "`x` must have a real floating-point"),
+    (lambda: moving_window_encode(x, 1.0, 0), ValueError, "`window` must be at least 1"),
+    (lambda: moving_window_encode(x, 1.0, 2, first="zero"), ValueError, "`first` must be one of"),
+    (lambda: temporal_contrast_encode(x, of="squared"), ValueError, "`of` must be one of"),
+    (lambda: temporal_contrast_encode(x[:1]), ValueError, "`x` must have more than 1 steps"),
+    (lambda: temporal_contrast_encode(x, correction=4), ValueError, "more than 5 steps"),
+    (lambda: contrast_decode(x, 1.0, start=np.ones(5)), ValueError, "`start` must be a number"),
+    (lambda: hsa_encode(x, np.ones((2, 2))), ValueError, r"`kernel` must have shape \(taps,\)"),
+    (lambda: hsa_encode(x, np.ones(0)), ValueError, "`kernel` must not be empty"),
+    (lambda: hsa_encode(x, np.ones(2), end="zero"), ValueError, "`end` must be one of"),
+    (lambda: bsa_encode(x, np.ones(2), -1.0), ValueError, r"`threshold` must be in \[0, inf\)"),
+    (lambda: bsa_encode(x, np.ones(2), 1.0, rule="sum"), ValueError, "`rule` must be one of"),
+    (lambda: convolution_decode(np.array(1.0), np.ones(2)), ValueError, "`spikes` must have"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), BAD)
+def test_refuses(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -1,0 +1,108 @@
+"""The Keras adapter on every backend, each in a process of its own, and what they must agree on."""
+
+import concurrent.futures
+import functools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+BACKENDS = ("jax", "tensorflow", "torch")  # slowest first
+FLOAT32 = 2.0**-23
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+def run(arguments, backend, **environment):
+    settings = {
+        "KERAS_BACKEND": backend,
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "JAX_ENABLE_X64": "0",  # as most people run Keras
+        **environment,
+    }
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+@functools.cache
+def task(name, backend, **environment):
+    result = run([str(HERE / "keras_processes.py"), name], backend, **environment)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def suites(request):
+    """Those that were asked for, two at a time: each keeps little more than one core busy."""
+    files = [str(HERE / f"test_{name}.py") for name in ("layer", "models")]
+    arguments = ["-m", "pytest", "-p", "no:cacheprovider", "--tb=short", *files]
+    # jax would spend most of its time on compiling well; the other tests let it.
+    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    asked = [item for item in request.session.items if "suites" in item.fixturenames]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        yield {
+            backend: pool.submit(run, arguments, backend, **quick)
+            for backend in (item.callspec.params["backend"] for item in asked)
+        }
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_suite(backend, suites):
+    """test_layer.py and test_models.py."""
+    result = suites[backend].result()
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert " passed" in result.stdout
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_training_is_that_of_synann_torch(backend):
+    """From the same weights and batches 20 steps give the same losses."""
+    want, got = task("of_torch", "torch")["losses"], task("of_keras", backend)["losses"]
+    assert len(want) == 20
+    assert want[-1] < 0.8 * want[0]
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_combination_of_options_is_that_of_synann_torch(backend):
+    """Outputs, and gradients of the inputs and of each weight."""
+    wanted, given = task("of_torch", "torch")["combinations"], task("of_keras", backend)
+    assert len(wanted) == len(given["combinations"]) == 48
+    for want, got in zip(wanted, given["combinations"], strict=True):
+        assert set(want) == set(got)
+        for name, value in want.items():
+            scale = np.max(np.abs(value))
+            np.testing.assert_allclose(got[name], value, rtol=0, atol=100 * FLOAT32 * scale)
+
+
+def test_data_parallel_training_is_that_of_one_device():
+    flags = "--xla_force_host_platform_device_count=8"
+    result = task("distributed_losses", "jax", XLA_FLAGS=flags)
+    assert result["devices"] == 8
+    assert len(result["alone"]) == 20
+    np.testing.assert_allclose(result["together"], result["alone"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_memory_of_a_training_step(backend):
+    result = task("of_keras", backend)["memory"]
+    assert result["whole"] > 0.9 * result["array"]
+    assert max(result["growth"]) < 0.25 * result["array"], result
+
+
+def test_without_keras():
+    code = "import sys; sys.modules['keras'] = None; import synann_keras"
+    result = run(["-c", code], "jax")
+    assert result.returncode == 1
+    assert 'Install them with, for instance: pip install "synann[keras,jax]"' in result.stderr
