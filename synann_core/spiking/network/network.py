@@ -22,7 +22,7 @@ from synann_core._lib.checks import (
 from synann_core._lib.loops import runner
 from synann_core.learning import as_generator
 from synann_core.models.training import check_finite, like
-from synann_core.spiking.network import layers, losses
+from synann_core.spiking.network import losses, passes
 from synann_core.spiking.neurons.lif import LIF, finite
 
 __all__ = ["Layer", "SpikingNetwork"]
@@ -82,7 +82,7 @@ class Layer:
             raise ValueError("`recurrent` must be False if the neuron has recurrent weights")
         object.__setattr__(self, "learn", tuple(self.learn))
         for name in self.learn:
-            check_option("learn", name, layers.LEARNED)
+            check_option("learn", name, passes.LEARNED)
             if getattr(self.neuron, name) is None:
                 raise ValueError(f"`learn` must name what the neuron has. Received: {name!r}")
         for name in ("mean_input", "spread"):
@@ -149,7 +149,7 @@ class SpikingNetwork:
         self.steps = check_int("steps", steps, 1)
         self.loss = check_option("loss", loss, losses.LOSSES)
         seed = check_int("seed", seed, 0)
-        self.weights: dict[str, Array] = layers.initial_weights(in_features, self.layers, seed)
+        self.weights: dict[str, Array] = passes.initial_weights(in_features, self.layers, seed)
 
     @property
     def classes(self) -> int:
@@ -183,7 +183,7 @@ class SpikingNetwork:
         with silence(xp):
             traces = self._forward(X, xp)
             pairs = zip(traces, self.layers, strict=True)
-            return [layers.output(trace, layer, xp) for trace, layer in pairs]
+            return [passes.output(trace, layer, xp) for trace, layer in pairs]
 
     def gradients(self, X: Array, y: Array, /) -> tuple[Array, dict[str, Array]]:
         """Mean loss of a batch and its gradients by all weights.
@@ -209,7 +209,7 @@ class SpikingNetwork:
         xp = self._check_inputs(X)
         target = like(np.eye(self.classes)[self._labels(X, y)], X, xp)
         with silence(xp):
-            loss, _, _, gradients = runner(layers.value_and_gradients, xp)(
+            loss, _, _, gradients = runner(passes.value_and_gradients, xp)(
                 self._weights_like(X), X, target, **self._options(xp)
             )
         return loss, gradients
@@ -269,7 +269,7 @@ class SpikingNetwork:
         rng = as_generator(rng)
         weights = self._weights_like(X)
         state = optimizer.init(weights)
-        step = runner(layers.train, xp)
+        step = runner(passes.train, xp)
         one_hot, samples, axis = np.eye(self.classes), labels.size, X.ndim - 2
         history: History = {}
         for _ in range(epochs):
@@ -316,7 +316,7 @@ class SpikingNetwork:
             part = X[..., start : min(start + _CHUNK, samples), :]
             with silence(xp):
                 trace = self._forward(part, xp)[-1]
-                spikes, membrane = layers.output(trace, self.layers[-1], xp)
+                spikes, membrane = passes.output(trace, self.layers[-1], xp)
                 chunks.append(losses.scores(readout, spikes, membrane, xp))
         return chunks[0] if len(chunks) == 1 else xp.concat(chunks, axis=0)
 
@@ -336,7 +336,7 @@ class SpikingNetwork:
 
     def _forward(self, X: Array, xp: Namespace) -> list[Any]:
         weights = self._weights_like(X)
-        return layers.forward(weights, X, layers=self.layers, steps=self.steps, xp=xp)
+        return passes.forward(weights, X, layers=self.layers, steps=self.steps, xp=xp)
 
     def _check_inputs(self, X: Array) -> Namespace:
         xp = namespace_of(X=X)
