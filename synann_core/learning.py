@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from synann_core._lib.arguments import Array, Call, Namespace
-from synann_core.contraction.array_api import log_product, surprisal_factors
+from synann_core._lib.arguments import Arguments
+from synann_core._lib.typing import Array, ArrayT, Namespace
+from synann_core.contraction.dispatch import log_product
+from synann_core.contraction.factors import surprisal_factors
 from synann_core.tensor import _surprisal_synapse_tensor_vjp
-from synann_core.transmission import expect_shapes, with_batch
+from synann_core.transmission import check_shapes, with_batch
 
 __all__ = ["cross_entropy", "cross_entropy_vjp", "initial_beta", "surprisal_rule"]
 
@@ -23,7 +25,7 @@ _WEAK_TOTAL = 1e-3
 _MIXED, _MIXED_SHARE = 8, 0.9
 
 
-def cross_entropy(logits: Array, target: Array, /) -> Array:
+def cross_entropy(logits: ArrayT, target: ArrayT, /) -> ArrayT:
     """Cross-entropy of softmax(logits) and a target distribution, per sample, in nats.
 
     ``L = −Σ_i target_i log softmax(logits)_i`` over the last axis.
@@ -54,12 +56,14 @@ def cross_entropy(logits: Array, target: Array, /) -> Array:
     >>> float(syn.cross_entropy(np.zeros(2), np.array([1.0, 0.0])))
     0.6931471805599453
     """
-    call = Call(logits=logits, target=target)
-    _expect_classes(call)
-    return call.value(_cross_entropy)
+    with Arguments(logits=logits, target=target) as given:
+        _check_classes(given)
+        return given.result(_cross_entropy(*given.arrays, xp=given.xp))
 
 
-def cross_entropy_vjp(logits: Array, target: Array, /, grad: Array) -> tuple[Array, Array]:
+def cross_entropy_vjp(
+    logits: ArrayT, target: ArrayT, /, grad: ArrayT | float
+) -> tuple[ArrayT, ArrayT]:
     """Gradients of `cross_entropy` for an upstream gradient.
 
     Parameters
@@ -85,16 +89,16 @@ def cross_entropy_vjp(logits: Array, target: Array, /, grad: Array) -> tuple[Arr
     >>> syn.cross_entropy_vjp(np.zeros(2), np.array([1.0, 0.0]), 1.0)[0]
     array([-0.5,  0.5])
     """
-    call = Call(logits=logits, target=target)
-    _expect_classes(call)
-    grad = call.shaped(grad, call.shape("logits")[:-1])
-    glogits, gtarget = call.gradients(_cross_entropy_vjp, grad)
-    return glogits, gtarget
+    with Arguments(logits=logits, target=target) as given:
+        _check_classes(given)
+        given.array("grad", grad, given.shape("logits")[:-1])
+        glogits, gtarget = given.gradients(_cross_entropy_vjp(*given.arrays, xp=given.xp))
+        return glogits, gtarget
 
 
 def surprisal_rule(
-    u: Array, v: Array, /, theta: Array, gamma: Array, target: Array
-) -> tuple[Array, Array]:
+    u: ArrayT | float, v: ArrayT, /, theta: ArrayT | float, gamma: ArrayT, target: ArrayT
+) -> tuple[ArrayT, ArrayT]:
     """Local learning rule in surprisal space: error times Bose-Einstein occupation.
 
     With z = `surprisal_synapse_tensor`, p = softmax(−z) and the cross-entropy of p and the target,
@@ -136,12 +140,11 @@ def surprisal_rule(
     (array([ 0.5, -0.5]), array([[-0.164, -0.164],
            [ 0.164,  0.164]]))
     """
-    call = Call(u=u, v=v, theta=theta, gamma=gamma)
-    target = call.shaped(
-        target, expect_shapes(call, "u", "theta", inputs="v", weights="gamma"), "target"
-    )
-    _, _, gtheta, ggamma = call.gradients(_surprisal_rule, target)
-    return gtheta, ggamma
+    with Arguments(u=u, v=v, theta=theta, gamma=gamma) as given:
+        shape = check_shapes(given, "u", "theta", inputs="v", weights="gamma")
+        given.array("target", target, shape)
+        _, _, gtheta, ggamma = given.gradients(_surprisal_rule(*given.arrays, xp=given.xp))
+        return gtheta, ggamma
 
 
 def initial_beta(
@@ -232,10 +235,10 @@ def as_generator(rng: object) -> np.random.Generator:
     raise TypeError(f"`rng` must be an int or a numpy.random.Generator. Received: {rng!r}")
 
 
-def _expect_classes(call: Call) -> None:
-    call.expect(logits=(..., "classes"))
-    shape = call.shape("logits")
-    call.expect(target=shape)
+def _check_classes(given: Arguments[Any]) -> None:
+    given.check_shapes(logits=(..., "classes"))
+    shape = given.shape("logits")
+    given.check_shapes(target=shape)
     if shape[-1] == 0:
         raise ValueError(f"`logits` must have at least one class. Received: shape {shape}")
 

@@ -6,13 +6,14 @@ The ratio of a synapse to its swapped twin is an odds ratio,
 
 from __future__ import annotations
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Arguments
+from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.synapses import _transmission
 
 __all__ = ["expit", "logit", "odds", "odds_ratio", "swap_ratio"]
 
 
-def odds(p: Array, /) -> Array:
+def odds(p: ArrayT | float, /) -> ArrayT:
     """Odds of a probability, ``p/(1 − p)``.
 
     Parameters
@@ -37,10 +38,11 @@ def odds(p: Array, /) -> Array:
     >>> float(syn.odds(0.75))
     3.0
     """
-    return Call(p=p).value(_odds)
+    with Arguments(p=p) as given:
+        return given.result(_odds(*given.arrays, xp=given.xp))
 
 
-def logit(p: Array, /) -> Array:
+def logit(p: ArrayT | float, /) -> ArrayT:
     """Log-odds of a probability, ``log(p/(1 − p))``, in nats.
 
     Parameters
@@ -65,10 +67,11 @@ def logit(p: Array, /) -> Array:
     >>> float(syn.logit(0.5)), round(float(syn.logit(0.9)), 12)
     (0.0, 2.197224577336)
     """
-    return Call(p=p).value(_logit)
+    with Arguments(p=p) as given:
+        return given.result(_logit(*given.arrays, xp=given.xp))
 
 
-def expit(z: Array, /) -> Array:
+def expit(z: ArrayT | float, /) -> ArrayT:
     """Probability with log-odds z, ``1/(1 + e^(−z))``: the inverse of `logit`.
 
     Parameters
@@ -93,10 +96,11 @@ def expit(z: Array, /) -> Array:
     >>> float(syn.expit(0.0)), float(syn.expit(-1000.0))
     (0.5, 0.0)
     """
-    return Call(z=z).value(_expit)
+    with Arguments(z=z) as given:
+        return given.result(_expit(*given.arrays, xp=given.xp))
 
 
-def odds_ratio(p: Array, q: Array, /) -> Array:
+def odds_ratio(p: ArrayT | float, q: ArrayT | float, /) -> ArrayT:
     """Odds ratio ``odds(p)/odds(q)``.
 
     Parameters
@@ -123,12 +127,12 @@ def odds_ratio(p: Array, q: Array, /) -> Array:
     >>> float(syn.odds_ratio(0.75, 0.5))
     3.0
     """
-    call = Call(p=p, q=q)
-    call.broadcast()
-    return call.value(_odds_ratio)
+    with Arguments(p=p, q=q) as given:
+        given.broadcast()
+        return given.result(_odds_ratio(*given.arrays, xp=given.xp))
 
 
-def swap_ratio(x: Array, y: Array, /, beta: Array = 1.0) -> Array:
+def swap_ratio(x: ArrayT | float, y: ArrayT | float, /, beta: ArrayT | float = 1.0) -> ArrayT:
     """Ratio of a synapse to its swapped twin, ``S(x, y)/S(y, x)``, which is an odds ratio.
 
     ``x(1 − βy) / (y(1 − βx)) = odds(βx)/odds(βy)``, whatever α; at β = 1 the odds ratio of x and y.
@@ -159,9 +163,9 @@ def swap_ratio(x: Array, y: Array, /, beta: Array = 1.0) -> Array:
     >>> float(syn.swap_ratio(0.75, 0.5))
     3.0
     """
-    call = Call(x=x, y=y, beta=beta)
-    call.broadcast()
-    return call.value(_swap_ratio)
+    with Arguments(x=x, y=y, beta=beta) as given:
+        given.broadcast()
+        return given.result(_swap_ratio(*given.arrays, xp=given.xp))
 
 
 def _odds(p: Array, *, xp: Namespace) -> Array:
@@ -191,6 +195,6 @@ def _odds_ratio(p: Array, q: Array, *, xp: Namespace) -> Array:
     return _swap_ratio(p, q, 1.0, xp=xp)
 
 
-def _swap_ratio(x: Array, y: Array, beta: Array, *, xp: Namespace) -> Array:
+def _swap_ratio(x: Array, y: Array, beta: Array | float, *, xp: Namespace) -> Array:
     # Both quotients lie on the same side of 1: neither leaves the range unless the ratio does.
     return (x / y) * (_transmission(y, beta) / _transmission(x, beta))

@@ -13,8 +13,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from synann_core._lib.arguments import Array
 from synann_core._lib.checks import check_fields
+from synann_core._lib.typing import Array
 
 __all__ = ["SGD", "Adam", "constant", "cosine", "one_cycle"]
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from synann_core._lib.arguments import Array, is_number, namespace_of
+from synann_core._lib.arguments import is_number, namespace_of
 from synann_core._lib.checks import check_int, check_option, to_numpy
+from synann_core._lib.typing import Array
 from synann_core.graph.builder import SynapseGraph
 from synann_core.surprisals import surprisal
 from synann_core.synapses import synapse

@@ -6,22 +6,21 @@ With I(x) = −log x and F(x) = 1 − x, the complement G = I ∘ F ∘ I⁻¹ m
 
 from __future__ import annotations
 
-from array_api_compat import is_jax_namespace
-
-from synann_core._lib.arguments import Array, Call, Namespace
-from synann_core._lib.autodiff import attach, exports_to_onnx, stop_gradient
+from synann_core._lib.arguments import Arguments
+from synann_core._lib.autodiff import attach, stop_gradient
+from synann_core._lib.numerics import add_with_error, expm1, log_one_minus, surprisal_floor
+from synann_core._lib.typing import Array, ArrayT, Namespace
 
 __all__ = ["bose_einstein", "complement", "probability", "surprisal"]
 
 LOG_2 = 0.6931471805599453
-LOG_5_8 = -0.4700036292457356
 
 # From here on 1/expm1(w) and e^(−w)(1 + e^(−w)) agree to e^(−80); below, e^w and its square are
 # finite in float32, so that neither branch nor its derivative overflows.
 _LARGE_ENERGY = 40.0
 
 
-def surprisal(p: Array, /) -> Array:
+def surprisal(p: ArrayT | float, /) -> ArrayT:
     """Information content of a probability, ``I(p) = −log p``, in nats.
 
     Parameters
@@ -46,10 +45,11 @@ def surprisal(p: Array, /) -> Array:
     >>> float(syn.surprisal(0.5))
     0.6931471805599453
     """
-    return Call(p=p).value(_surprisal)
+    with Arguments(p=p) as given:
+        return given.result(_surprisal(*given.arrays, xp=given.xp))
 
 
-def probability(u: Array, /) -> Array:
+def probability(u: ArrayT | float, /) -> ArrayT:
     """Probability with the given surprisal, ``I⁻¹(u) = e^(−u)``: the inverse of `surprisal`.
 
     Parameters
@@ -74,10 +74,11 @@ def probability(u: Array, /) -> Array:
     >>> float(syn.probability(syn.surprisal(0.25)))
     0.25
     """
-    return Call(u=u).value(_probability)
+    with Arguments(u=u) as given:
+        return given.result(_probability(*given.arrays, xp=given.xp))
 
 
-def complement(w: Array, /) -> Array:
+def complement(w: ArrayT | float, /) -> ArrayT:
     """Surprisal of the complementary event, ``G(w) = −log(1 − e^(−w))``.
 
     If w is the surprisal of p, G(w) is the surprisal of 1 − p. G is its own inverse, with fixed
@@ -108,10 +109,11 @@ def complement(w: Array, /) -> Array:
     >>> f"{float(syn.complement(100.0)):.10g}"       # ... and this altogether
     '3.720075976e-44'
     """
-    return Call(w=w).value(_complement)
+    with Arguments(w=w) as given:
+        return given.result(_complement(*given.arrays, xp=given.xp))
 
 
-def bose_einstein(energy: Array, /, *, chemical_potential: Array = 0.0) -> Array:
+def bose_einstein(energy: ArrayT | float, /, *, chemical_potential: ArrayT | float = 0.0) -> ArrayT:
     """Bose-Einstein occupation ``1/(e^w − 1)`` of ``w = energy − chemical_potential``.
 
     It is an odds: with p = e^(−w), ``p/(1 − p)``; and it is the slope of the complement,
@@ -143,9 +145,9 @@ def bose_einstein(energy: Array, /, *, chemical_potential: Array = 0.0) -> Array
     >>> float(syn.bose_einstein(math.log(2)))
     1.0
     """
-    call = Call(energy=energy, chemical_potential=chemical_potential)
-    call.broadcast()
-    return call.value(_bose_einstein_between)
+    with Arguments(energy=energy, chemical_potential=chemical_potential) as given:
+        given.broadcast()
+        return given.result(_bose_einstein_between(*given.arrays, xp=given.xp))
 
 
 def _surprisal(p: Array, *, xp: Namespace) -> Array:
@@ -156,48 +158,7 @@ def _probability(u: Array, *, xp: Namespace) -> Array:
     return xp.exp(-u)
 
 
-def surprisal_floor(dtype: object, xp: Namespace) -> float:
-    """Smallest 1 − p that gradients in surprisal space divide by.
-
-    Its reciprocal leaves a factor 1/eps of headroom below overflow, so that no sum of gradients can
-    turn into inf − inf.
-    """
-    info = xp.finfo(dtype)
-    return float(info.smallest_normal) / float(info.eps)
-
-
-def log_one_minus(q: Array, xp: Namespace) -> Array:
-    """Log(1 − q) for q ≤ ½."""
-    if exports_to_onnx(xp):  # which has no log1p; the exporter would write log(1 − q)
-        rounded = 1.0 - q
-        return xp.where(rounded == 1.0, -q, -q * (xp.log(rounded) / (rounded - 1.0)))
-    if not (is_jax_namespace(xp) and q.dtype == xp.float64):
-        return xp.log1p(-q)
-    # XLA's float64 log1p is 125 ulp off between −0.41 and −0.3; log ⅝ + log1p stays inside ±0.2.
-    shift = q > 0.25
-    value = xp.log1p(xp.where(shift, (0.375 - q) / 0.625, -q))
-    return xp.where(shift, LOG_5_8 + value, value)
-
-
-def expm1(w: Array, xp: Namespace) -> Array:
-    """``e^w − 1``, accurate where w is small."""
-    if not exports_to_onnx(xp):
-        return xp.expm1(w)
-    rounded = xp.exp(w)  # ONNX has no expm1 either
-    small = (rounded - 1.0) * (w / xp.log(rounded))
-    near = xp.where(rounded == 1.0, w, small)
-    return xp.where(xp.abs(w) < 0.5, near, rounded - 1.0)
-
-
-def add_with_error(a: Array, b: Array, xp: Namespace) -> tuple[Array, Array]:
-    """Sum a + b and its rounding error (two-sum), 0 where the sum is not finite."""
-    total = a + b
-    part = total - a
-    error = (a - (total - part)) + (b - part)
-    return total, stop_gradient(xp.where(xp.isfinite(total), error, 0.0), xp)
-
-
-def _complement(w: Array, *, xp: Namespace, error: Array = 0.0) -> Array:
+def _complement(w: Array, *, xp: Namespace, error: Array | float = 0.0) -> Array:
     """G(w + error) for an error of at most half an ulp, which costs w/2 ulp where w is large."""
     small = w < LOG_2
     # Each branch sees only arguments that it is made for (the other ones are replaced by log 2), so

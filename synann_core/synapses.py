@@ -6,13 +6,17 @@ here is element-wise and broadcasts.
 
 from __future__ import annotations
 
-from synann_core._lib.arguments import Array, Call, Namespace
-from synann_core.surprisals import _bose_einstein_slope, _complement, add_with_error
+from synann_core._lib.arguments import Arguments
+from synann_core._lib.numerics import add_with_error
+from synann_core._lib.typing import Array, ArrayT, Namespace
+from synann_core.surprisals import _bose_einstein_slope, _complement
 
 __all__ = ["surprisal_synapse", "surprisal_synapse_vjp", "synapse", "synapse_vjp"]
 
 
-def synapse(x: Array, y: Array, /, alpha: Array = 1.0, beta: Array = 1.0) -> Array:
+def synapse(
+    x: ArrayT | float, y: ArrayT | float, /, alpha: ArrayT | float = 1.0, beta: ArrayT | float = 1.0
+) -> ArrayT:
     """Probability that an excitatory channel opens and the inhibition does not.
 
     ``S(x, y; α, β) = α x (1 − β y)``.
@@ -51,14 +55,19 @@ def synapse(x: Array, y: Array, /, alpha: Array = 1.0, beta: Array = 1.0) -> Arr
     >>> float(syn.synapse(0.9, 0.2, beta=0.5))
     0.81
     """
-    call = Call(x=x, y=y, alpha=alpha, beta=beta)
-    call.broadcast()
-    return call.value(_synapse)
+    with Arguments(x=x, y=y, alpha=alpha, beta=beta) as given:
+        given.broadcast()
+        return given.result(_synapse(*given.arrays, xp=given.xp))
 
 
 def synapse_vjp(
-    x: Array, y: Array, /, alpha: Array, beta: Array, grad: Array
-) -> tuple[Array, Array, Array, Array]:
+    x: ArrayT | float,
+    y: ArrayT | float,
+    /,
+    alpha: ArrayT | float,
+    beta: ArrayT | float,
+    grad: ArrayT | float,
+) -> tuple[ArrayT, ArrayT, ArrayT, ArrayT]:
     """Gradients of `synapse` for an upstream gradient.
 
     Parameters
@@ -85,12 +94,19 @@ def synapse_vjp(
     >>> [round(float(g), 3) for g in syn.synapse_vjp(0.9, 0.2, 1.0, 0.5, 1.0)]
     [0.9, -0.45, 0.81, -0.18]
     """
-    call = Call(x=x, y=y, alpha=alpha, beta=beta)
-    gx, gy, galpha, gbeta = call.gradients(_synapse_vjp, call.shaped(grad, call.broadcast()))
-    return gx, gy, galpha, gbeta
+    with Arguments(x=x, y=y, alpha=alpha, beta=beta) as given:
+        given.array("grad", grad, given.broadcast())
+        gx, gy, galpha, gbeta = given.gradients(_synapse_vjp(*given.arrays, xp=given.xp))
+        return gx, gy, galpha, gbeta
 
 
-def surprisal_synapse(u: Array, v: Array, /, theta: Array = 0.0, gamma: Array = 0.0) -> Array:
+def surprisal_synapse(
+    u: ArrayT | float,
+    v: ArrayT | float,
+    /,
+    theta: ArrayT | float = 0.0,
+    gamma: ArrayT | float = 0.0,
+) -> ArrayT:
     """Surprisal of a synapse: ``LS(u, v; θ, γ) = (θ + u) + G(γ + v)``.
 
     With u = −log x, v = −log y, θ = −log α, γ = −log β this is ``−log synapse(x, y, α, β)``:
@@ -122,14 +138,19 @@ def surprisal_synapse(u: Array, v: Array, /, theta: Array = 0.0, gamma: Array = 
     >>> round(float(syn.surprisal_synapse(-math.log(0.9), -math.log(0.2), 0.0, math.log(2))), 12)
     0.210721031316
     """
-    call = Call(u=u, v=v, theta=theta, gamma=gamma)
-    call.broadcast()
-    return call.value(_surprisal_synapse)
+    with Arguments(u=u, v=v, theta=theta, gamma=gamma) as given:
+        given.broadcast()
+        return given.result(_surprisal_synapse(*given.arrays, xp=given.xp))
 
 
 def surprisal_synapse_vjp(
-    u: Array, v: Array, /, theta: Array, gamma: Array, grad: Array
-) -> tuple[Array, Array, Array, Array]:
+    u: ArrayT | float,
+    v: ArrayT | float,
+    /,
+    theta: ArrayT | float,
+    gamma: ArrayT | float,
+    grad: ArrayT | float,
+) -> tuple[ArrayT, ArrayT, ArrayT, ArrayT]:
     """Gradients of `surprisal_synapse`: (1, −BE(γ + v), 1, −BE(γ + v)) times `grad`.
 
     Parameters
@@ -156,13 +177,13 @@ def surprisal_synapse_vjp(
     >>> [float(g) for g in syn.surprisal_synapse_vjp(0.3, 0.0, 0.0, math.log(2), 1.0)]
     [1.0, -1.0, 1.0, -1.0]
     """
-    call = Call(u=u, v=v, theta=theta, gamma=gamma)
-    grad = call.shaped(grad, call.broadcast())
-    gu, gv, gtheta, ggamma = call.gradients(_surprisal_synapse_vjp, grad)
-    return gu, gv, gtheta, ggamma
+    with Arguments(u=u, v=v, theta=theta, gamma=gamma) as given:
+        given.array("grad", grad, given.broadcast())
+        gu, gv, gtheta, ggamma = given.gradients(_surprisal_synapse_vjp(*given.arrays, xp=given.xp))
+        return gu, gv, gtheta, ggamma
 
 
-def _transmission(y: Array, beta: Array) -> Array:
+def _transmission(y: Array, beta: Array | float) -> Array:
     """1 − βy as (1 − y) + y(1 − β): all terms positive, so nothing cancels near βy = 1."""
     return (1.0 - y) + y * (1.0 - beta)
 

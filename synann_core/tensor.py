@@ -5,15 +5,12 @@ In probability space (x, y, α, β) and in surprisal space (u, v, θ, γ = −lo
 
 from __future__ import annotations
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Arguments
 from synann_core._lib.autodiff import attach
-from synann_core.contraction.array_api import (
-    log_product,
-    log_product_vjp,
-    probability_factors,
-    surprisal_factors,
-)
-from synann_core.transmission import expect_shapes, to_rows, with_batch
+from synann_core._lib.typing import Array, ArrayT, Namespace
+from synann_core.contraction.dispatch import log_product, log_product_vjp
+from synann_core.contraction.factors import probability_factors, surprisal_factors
+from synann_core.transmission import check_shapes, to_rows, with_batch
 
 __all__ = [
     "surprisal_synapse_tensor",
@@ -23,7 +20,7 @@ __all__ = [
 ]
 
 
-def synapse_tensor(x: Array, y: Array, /, alpha: Array, beta: Array) -> Array:
+def synapse_tensor(x: ArrayT | float, y: ArrayT, /, alpha: ArrayT | float, beta: ArrayT) -> ArrayT:
     """Fully connected synapses: ``s_i = α_i x_i ∏_j (1 − β_ij y_j)``, each sample on its own.
 
     Parameters
@@ -65,14 +62,14 @@ def synapse_tensor(x: Array, y: Array, /, alpha: Array, beta: Array) -> Array:
     >>> syn.synapse_tensor(y, y, np.ones(2), np.array([[0.5, 0.0], [1.0, 0.5]]))
     array([0.375, 0.25 ])
     """
-    call = Call(x=x, y=y, alpha=alpha, beta=beta)
-    expect_shapes(call, "x", "alpha")
-    return call.value(_synapse_tensor)
+    with Arguments(x=x, y=y, alpha=alpha, beta=beta) as given:
+        check_shapes(given, "x", "alpha")
+        return given.result(_synapse_tensor(*given.arrays, xp=given.xp))
 
 
 def synapse_tensor_vjp(
-    x: Array, y: Array, /, alpha: Array, beta: Array, grad: Array
-) -> tuple[Array, Array, Array, Array]:
+    x: ArrayT | float, y: ArrayT, /, alpha: ArrayT | float, beta: ArrayT, grad: ArrayT | float
+) -> tuple[ArrayT, ArrayT, ArrayT, ArrayT]:
     """Gradients of `synapse_tensor` for an upstream gradient g.
 
     Parameters
@@ -104,13 +101,15 @@ def synapse_tensor_vjp(
     >>> [round(float(g.sum()), 12) for g in grads]
     [0.0, -1.0, 0.0, -1.0]
     """
-    call = Call(x=x, y=y, alpha=alpha, beta=beta)
-    grad = call.shaped(grad, expect_shapes(call, "x", "alpha"))
-    gx, gy, galpha, gbeta = call.gradients(_synapse_tensor_vjp, grad)
-    return gx, gy, galpha, gbeta
+    with Arguments(x=x, y=y, alpha=alpha, beta=beta) as given:
+        given.array("grad", grad, check_shapes(given, "x", "alpha"))
+        gx, gy, galpha, gbeta = given.gradients(_synapse_tensor_vjp(*given.arrays, xp=given.xp))
+        return gx, gy, galpha, gbeta
 
 
-def surprisal_synapse_tensor(u: Array, v: Array, /, theta: Array, gamma: Array) -> Array:
+def surprisal_synapse_tensor(
+    u: ArrayT | float, v: ArrayT, /, theta: ArrayT | float, gamma: ArrayT
+) -> ArrayT:
     """Synapse tensor in surprisal space: ``z_i = θ_i + u_i + Σ_j G(γ_ij + v_j)``.
 
     Parameters
@@ -144,14 +143,14 @@ def surprisal_synapse_tensor(u: Array, v: Array, /, theta: Array, gamma: Array) 
     >>> np.exp(-syn.surprisal_synapse_tensor(v, v, np.zeros(2), gamma)).round(5)
     array([0.34125, 0.27225])
     """
-    call = Call(u=u, v=v, theta=theta, gamma=gamma)
-    expect_shapes(call, "u", "theta", inputs="v", weights="gamma")
-    return call.value(_surprisal_synapse_tensor)
+    with Arguments(u=u, v=v, theta=theta, gamma=gamma) as given:
+        check_shapes(given, "u", "theta", inputs="v", weights="gamma")
+        return given.result(_surprisal_synapse_tensor(*given.arrays, xp=given.xp))
 
 
 def surprisal_synapse_tensor_vjp(
-    u: Array, v: Array, /, theta: Array, gamma: Array, grad: Array
-) -> tuple[Array, Array, Array, Array]:
+    u: ArrayT | float, v: ArrayT, /, theta: ArrayT | float, gamma: ArrayT, grad: ArrayT | float
+) -> tuple[ArrayT, ArrayT, ArrayT, ArrayT]:
     """Gradients of `surprisal_synapse_tensor` for an upstream gradient h.
 
     Parameters
@@ -183,16 +182,20 @@ def surprisal_synapse_tensor_vjp(
     >>> [round(float(g.sum()), 12) for g in grads]
     [1.0, -1.0, 1.0, -1.0]
     """
-    call = Call(u=u, v=v, theta=theta, gamma=gamma)
-    grad = call.shaped(grad, expect_shapes(call, "u", "theta", inputs="v", weights="gamma"))
-    gu, gv, gtheta, ggamma = call.gradients(_surprisal_synapse_tensor_vjp, grad)
-    return gu, gv, gtheta, ggamma
+    with Arguments(u=u, v=v, theta=theta, gamma=gamma) as given:
+        given.array("grad", grad, check_shapes(given, "u", "theta", inputs="v", weights="gamma"))
+        gu, gv, gtheta, ggamma = given.gradients(
+            _surprisal_synapse_tensor_vjp(*given.arrays, xp=given.xp)
+        )
+        return gu, gv, gtheta, ggamma
 
 
 def _synapse_tensor(x: Array, y: Array, alpha: Array, beta: Array, *, xp: Namespace) -> Array:
     exact, guarded = log_product(probability_factors(y, beta, xp=xp), xp=xp)
-    # The derivative of the product at a closed factor is that of exp(guarded), see THEORY.
-    transmission = attach(xp.exp(exact), lambda: xp.exp(guarded), xp)
+    transmission = xp.exp(exact)
+    if guarded is not exact:
+        # The derivative of the product at a closed factor is that of exp(guarded), see THEORY.
+        transmission = attach(transmission, lambda: xp.exp(guarded), xp)
     return alpha * x * with_batch(transmission, y, xp)
 
 

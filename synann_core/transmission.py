@@ -5,25 +5,14 @@ Everything else in the library is a cheap function of it.
 
 from __future__ import annotations
 
-from synann_core._lib.arguments import (
-    Array,
-    Call,
-    Namespace,
-    Shape,
-    broadcast_shape,
-    constant,
-    sum_to_shape,
-)
-from synann_core._lib.autodiff import attach, torch_wants_gradients
-from synann_core.contraction.array_api import (
-    log_complement,
-    log_product,
-    log_product_jvp,
-    log_product_vjp,
-    probability_factors,
-    row_count,
-    variant,
-)
+from typing import Any
+
+from synann_core._lib.arguments import Arguments, Pattern, broadcast_shape
+from synann_core._lib.autodiff import attach
+from synann_core._lib.numerics import constant, log_complement, row_count, sum_to_shape
+from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
+from synann_core.contraction.dispatch import log_product, log_product_jvp, log_product_vjp, variant
+from synann_core.contraction.factors import probability_factors
 
 __all__ = [
     "contributions",
@@ -34,7 +23,7 @@ __all__ = [
 ]
 
 
-def log_transmission(y: Array, /, beta: Array) -> Array:
+def log_transmission(y: ArrayT, /, beta: ArrayT) -> ArrayT:
     """Log-probability that no inhibitory channel of an output opens.
 
     ``T_i = Σ_j log(1 − β_ij y_j)``.
@@ -78,12 +67,12 @@ def log_transmission(y: Array, /, beta: Array) -> Array:
     >>> np.exp(syn.log_transmission(np.array([0.5, 1.0]), beta))
     array([0.75, 0.25])
     """
-    call = Call(y=y, beta=beta)
-    expect_shapes(call)
-    return call.value(_log_transmission)
+    with Arguments(y=y, beta=beta) as given:
+        check_shapes(given)
+        return given.result(_log_transmission(*given.arrays, xp=given.xp))
 
 
-def log_transmission_vjp(y: Array, /, beta: Array, grad: Array) -> tuple[Array, Array]:
+def log_transmission_vjp(y: ArrayT, /, beta: ArrayT, grad: ArrayT | float) -> tuple[ArrayT, ArrayT]:
     """Gradients of `log_transmission` for an upstream gradient t.
 
     Parameters
@@ -114,13 +103,15 @@ def log_transmission_vjp(y: Array, /, beta: Array, grad: Array) -> tuple[Array, 
     >>> float(gy[0]), float(gbeta[0, 0])
     (-2.0, -1.0)
     """
-    call = Call(y=y, beta=beta)
-    grad = call.shaped(grad, expect_shapes(call))
-    gy, gbeta = call.gradients(_log_transmission_vjp, grad)
-    return gy, gbeta
+    with Arguments(y=y, beta=beta) as given:
+        given.array("grad", grad, check_shapes(given))
+        gy, gbeta = given.gradients(_log_transmission_vjp(*given.arrays, xp=given.xp))
+        return gy, gbeta
 
 
-def log_transmission_jvp(y: Array, /, beta: Array, dy: Array, dbeta: Array) -> Array:
+def log_transmission_jvp(
+    y: ArrayT, /, beta: ArrayT, dy: ArrayT | float, dbeta: ArrayT | float
+) -> ArrayT:
     """Tangent of `log_transmission`, ``−Σ_j (β_ij dy_j + y_j dβ_ij) / (1 − β_ij y_j)``.
 
     Parameters
@@ -147,14 +138,14 @@ def log_transmission_jvp(y: Array, /, beta: Array, dy: Array, dbeta: Array) -> A
     >>> float(syn.log_transmission_jvp(np.array([0.5]), np.array([[1.0]]), np.array([1.0]), 0.0)[0])
     -2.0
     """
-    call = Call(y=y, beta=beta)
-    expect_shapes(call)
-    dy = call.shaped(dy, call.shape("y"), "dy")
-    dbeta = call.shaped(dbeta, call.shape("beta"), "dbeta")
-    return call.value(_log_transmission_jvp, call["y"], call["beta"], dy, dbeta)
+    with Arguments(y=y, beta=beta) as given:
+        check_shapes(given)
+        given.array("dy", dy, given.shape("y"))
+        given.array("dbeta", dbeta, given.shape("beta"))
+        return given.result(_log_transmission_jvp(*given.arrays, xp=given.xp))
 
 
-def log_transmission_variant(y: Array, /, beta: Array) -> str:
+def log_transmission_variant(y: ArrayT, /, beta: ArrayT) -> str:
     """Name the branch that `log_transmission` takes for these arguments; computes nothing.
 
     Parameters
@@ -186,15 +177,12 @@ def log_transmission_variant(y: Array, /, beta: Array) -> str:
     >>> syn.log_transmission_variant(np.ones(3), np.ones((2, 3))) in ("numba", "array-api")
     True
     """
-    call = Call(y=y, beta=beta)
-    expect_shapes(call)
-    arrays = call["y"], call["beta"]
-    if torch_wants_gradients(call.xp, *arrays):  # they are recorded as one operation
-        arrays = tuple(a.detach() for a in arrays)
-    return variant(call.xp, *arrays)
+    with Arguments(y=y, beta=beta) as given:
+        check_shapes(given)
+        return variant(given.xp, *given.arrays)
 
 
-def contributions(y: Array, /, beta: Array) -> Array:
+def contributions(y: ArrayT, /, beta: ArrayT) -> ArrayT:
     """What each input adds to the surprisal of each output, ``c_ij = −log(1 − β_ij y_j) ≥ 0``.
 
     An exact attribution, with no sampling and no baseline: the parts add up to
@@ -226,22 +214,29 @@ def contributions(y: Array, /, beta: Array) -> Array:
     array([[0.288, 0.   ],
            [0.693, 0.693]])
     """
-    call = Call(y=y, beta=beta)
-    expect_shapes(call)
-    return call.value(_contributions)
+    with Arguments(y=y, beta=beta) as given:
+        check_shapes(given)
+        return given.result(_contributions(*given.arrays, xp=given.xp))
 
 
-def expect_shapes(call: Call, *outputs: str, inputs: str = "y", weights: str = "beta") -> Shape:
+def check_shapes(
+    given: Arguments[Any], x: str = "", alpha: str = "", *, inputs: str = "y", weights: str = "beta"
+) -> Shape:
     """Check the shapes of a synapse tensor's arguments and return the result's shape."""
-    patterns: dict[str, tuple[object, ...]] = {weights: ("m", "n"), inputs: (..., "n")}
-    batched = {inputs: call.shape(inputs)}
-    if outputs and call.shape(outputs[0]):
-        patterns[outputs[0]] = (..., "m")
-        batched[outputs[0]] = call.shape(outputs[0])
-    if outputs and call.shape(outputs[1]):
-        patterns[outputs[1]] = ("m",)
-    call.expect(**patterns)
-    return (*broadcast_shape(1, **batched), call.shape(weights)[0])
+    named = given.named
+    y, beta = tuple(named[inputs].shape), tuple(named[weights].shape)
+    batch, m = y[:-1], beta[0] if beta else 0
+    u, theta = (tuple(named[name].shape) if name else () for name in (x, alpha))
+    if len(beta) == 2 and y[-1:] == beta[1:] and u in ((), (*batch, m)) and theta in ((), (m,)):
+        return (*batch, m)
+    patterns: dict[str, Pattern] = {weights: ("m", "n"), inputs: (..., "n")}
+    if u:
+        patterns[x] = (..., "m")
+    if theta:
+        patterns[alpha] = ("m",)
+    given.check_shapes(**patterns)
+    batched = {inputs: y, x: u} if u else {inputs: y}
+    return (*broadcast_shape(1, **batched), beta[0])
 
 
 def with_batch(value: Array, y: Array, xp: Namespace) -> Array:

@@ -15,7 +15,7 @@ from keras import ops
 
 import synann_core as syn
 from synann_core import tensor, transmission
-from synann_core._lib.autodiff import torch_values_known
+from synann_core._lib.torch_modes import torch_values_known
 from synann_core.surprisals import _complement
 
 if keras.config.backend() == "tensorflow":

@@ -10,7 +10,6 @@ except ImportError as error:
         'synann_torch needs torch. Install it with: pip install "synann[torch]"'
     ) from error
 
-from . import _operators as _operators
 from . import functional
 from .block import SynapseBlock
 from .layer import Synapse

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 import synann_core as syn
 from synann_core._lib.arguments import broadcast_shape
-from synann_core._lib.autodiff import torch_values_known
 from synann_core._lib.checks import check_int, check_option
+from synann_core._lib.torch_modes import torch_values_known
 from synann_core.learning import initial_mixing_logit
 from synann_core.tensor import _surprisal_synapse_tensor, _synapse_tensor
 from synann_core.transmission import _log_transmission

@@ -10,9 +10,9 @@ from array_api_compat import torch as xp
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from synann_core._lib.arguments import sum_to_shape
-from synann_core._lib.autodiff import torch_wants_gradients
 from synann_core._lib.checks import check_int, check_option
+from synann_core._lib.numerics import sum_to_shape
+from synann_core._lib.torch_modes import torch_watcher
 from synann_core.spiking import LIF, State
 from synann_core.spiking.neurons import dynamics
 
@@ -115,7 +115,7 @@ class Spiking(nn.Module):
         state = State(state) if isinstance(state, Tensor) else state
         neuron = self._neuron(currents)
         given = [a for a in (currents, *self.parameters(), *(state or ())) if a is not None]
-        if not torch_wants_gradients(xp, *given):
+        if torch_watcher(*given) != "autograd":
             spikes, record = neuron.run(currents, state)
             return spikes, record.membrane, record.state
         call, initial = neuron.checked(currents, state, None)

@@ -1,22 +1,23 @@
-"""What every public function does with its arguments, in one place.
+"""Check the arguments of a public function, once, and give results back in the caller's types.
 
-A public function states its arguments by name to `Call`; `Call` finds the one array namespace they
-share, checks kinds and shapes (never values), converts Python numbers, picks the dtype to compute
-in, and gives results and gradients back in the caller's types.
+A public function states its arguments by name to `Arguments`, which finds the one array namespace
+they share, checks kinds and shapes (never values), converts Python numbers and picks the dtype to
+compute in. Nothing below the public function checks again.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Generic
 
+import array_api_compat.numpy as numpy_namespace
 import numpy as np
-from array_api_compat import array_namespace, device, is_torch_namespace
+from array_api_compat import array_namespace, device
 
-Array = Any
-Namespace = Any
-Shape = tuple[int, ...]
+from synann_core._lib.numerics import accumulation_dtype, sum_to_shape
+from synann_core._lib.torch_modes import is_torch_namespace
+from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
 
 # Axis of an expected shape: a name ("m") stands for one size, `...` for any leading axes.
 Pattern = tuple[Any, ...]
@@ -29,28 +30,28 @@ def is_number(value: object) -> bool:
 
 def namespace_of(**arguments: object) -> Namespace | None:
     """Return the one array namespace of the named arguments, or None if all are Python numbers."""
-    found: dict[str, Namespace] = {}
+    first, found = "", None
     for name, value in arguments.items():
-        if is_number(value):
+        if type(value) is np.ndarray:
+            own = numpy_namespace
+        elif is_number(value):
             continue
-        try:
-            found[name] = array_namespace(value)
-        except TypeError:
+        else:
+            try:
+                own = array_namespace(value)
+            except TypeError:
+                raise TypeError(
+                    f"`{name}` must be an array (NumPy, CuPy, torch, JAX, ...) or a Python number. "
+                    f"Received: {_kind(value)}"
+                ) from None
+        if found is None:
+            first, found = name, own
+        elif own is not found:
             raise TypeError(
-                f"`{name}` must be an array (NumPy, CuPy, torch, JAX, ...) or a Python number. "
-                f"Received: {type(value).__module__}.{type(value).__qualname__}"
-            ) from None
-    if not found:
-        return None
-    first, *others = found
-    for name in others:
-        if found[name] is not found[first]:
-            raise TypeError(
-                f"`{first}` and `{name}` must come from one array library. Received: "
-                f"{type(arguments[first]).__module__}.{type(arguments[first]).__qualname__} and "
-                f"{type(arguments[name]).__module__}.{type(arguments[name]).__qualname__}"
+                f"`{first}` and `{name}` must come from one array library. "
+                f"Received: {_kind(arguments[first])} and {_kind(value)}"
             )
-    return found[first]
+    return found
 
 
 def broadcast_shape(own_axes: int = 0, /, **shapes: Shape) -> Shape:
@@ -60,7 +61,7 @@ def broadcast_shape(own_axes: int = 0, /, **shapes: Shape) -> Shape:
     """
     result: list[int] = []
     leading = [tuple(s[: len(s) - own_axes]) for s in shapes.values()]
-    for axis in range(1, max([0, *[len(s) for s in leading]]) + 1):
+    for axis in range(1, max([0, *map(len, leading)]) + 1):
         sizes = [s[-axis] for s in leading if len(s) >= axis]
         size = next((size for size in sizes if size != 1), 1)
         if any(other not in (1, size) for other in sizes):
@@ -74,73 +75,67 @@ def broadcast_shape(own_axes: int = 0, /, **shapes: Shape) -> Shape:
     return tuple(reversed(result))
 
 
-def sum_to_shape(value: Array, shape: Shape, xp: Namespace) -> Array:
-    """Undo broadcasting: sum `value` over the axes along which `shape` was repeated."""
-    extra = value.ndim - len(shape)
-    axes = tuple(range(extra)) + tuple(
-        extra + i for i, size in enumerate(shape) if size == 1 and value.shape[extra + i] != 1
-    )
-    return xp.reshape(xp.sum(value, axis=axes), shape) if axes else value
-
-
-def constant(value: float, like: Array, xp: Namespace) -> Array:
-    """0-d array with the dtype and device of `like`."""
-    return xp.asarray(value, dtype=like.dtype, device=device(like))
-
-
-def accumulation_dtype(dtype: Any, xp: Namespace) -> Any:
-    """Dtype to compute in: 16-bit floats are computed in float32."""
-    return xp.float32 if xp.finfo(dtype).bits < 32 else dtype
-
-
-class Call:
+class Arguments(Generic[ArrayT]):
     """The checked arguments of one call of a public function.
+
+    Entered with ``with``, which keeps NumPy quiet where a boundary value (log 0, 1/0) is the stated
+    answer, as `scipy.special` does.
 
     Attributes
     ----------
     xp : the array namespace (NumPy when every argument is a Python number)
     dtype : dtype of the result, the promotion of the arguments' dtypes
-    arrays : the arguments by name, as arrays of the dtype to compute in
+    work_dtype : dtype to compute in, float32 for 16-bit floats
+    named : the arguments by name, as arrays of the dtype to compute in
+    arrays : the same in their order, and behind them those that `array` checks
     """
 
-    def __init__(self, /, **arguments: object) -> None:
-        xp = namespace_of(**arguments)
-        if xp is None:
-            xp = array_namespace(np.empty(0))
-            arguments = {name: np.asarray(v, dtype=np.float64) for name, v in arguments.items()}
-        given: dict[str, Any] = {n: v for n, v in arguments.items() if not is_number(v)}
+    def __init__(self, /, **given: ArrayT | float) -> None:
+        found = namespace_of(**given)
+        self.xp: Namespace = numpy_namespace if found is None else found
+        self._dtypes: dict[str, Any] = {}
+        self.dtype = like = None
         for name, value in given.items():
-            if not xp.isdtype(value.dtype, "real floating"):
-                raise TypeError(
-                    f"`{name}` must have a real floating-point dtype. Received: {value.dtype}"
-                )
-        self.xp = xp
-        # Of dtypes: torch's compiler cannot trace it for tensors.
-        self.dtype = xp.result_type(*(value.dtype for value in given.values()))
-        self.work_dtype = accumulation_dtype(self.dtype, xp)
-        self._dtypes = {name: getattr(v, "dtype", self.dtype) for name, v in arguments.items()}
-        self._device = device(next(iter(given.values())))
-        self.arrays = {name: self._work_array(value) for name, value in arguments.items()}
+            # Of dtypes, for torch's compiler cannot trace `result_type` of tensors.
+            own = getattr(value, "dtype", None)
+            if own is None:  # a Python number
+                continue
+            self._dtypes[name] = own
+            if like is None or own != self.dtype:
+                _check_floating(name, own, self.xp)
+                # (of the first one alone as well: a big-endian dtype becomes the native one)
+                known = () if like is None else (self.dtype,)
+                self.dtype = self.xp.result_type(*known, own)
+            like = value if like is None else like
+        if like is None:
+            self.dtype = np.dtype(np.float64)
+        self.work_dtype = accumulation_dtype(self.dtype, self.xp)
+        self._device = None if like is None else device(like)
+        self.named: dict[str, Array] = {}
+        for name, value in given.items():
+            self.named[name] = self._converted(value, self._dtypes.get(name))
+        self.arrays = list(self.named.values())
 
-    def _work_array(self, value: Any) -> Array:
-        if is_number(value):
-            return self.xp.asarray(value, dtype=self.work_dtype, device=self._device)
-        if value.dtype == self.work_dtype:
-            return value
-        return self.xp.astype(value, self.work_dtype)
+    def __enter__(self) -> Arguments[ArrayT]:
+        self._quiet = silence(self.xp)
+        self._quiet.__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._quiet.__exit__(*raised)
+
+    def __getitem__(self, name: str) -> Array:
+        return self.named[name]
 
     def shape(self, name: str) -> Shape:
         """Shape of the named argument."""
-        return tuple(self.arrays[name].shape)
-
-    def __getitem__(self, name: str) -> Array:
-        return self.arrays[name]
+        return tuple(self.named[name].shape)
 
     def broadcast(self, *names: str) -> Shape:
         """Shape that the named arguments (all, if none is named) broadcast to."""
-        return broadcast_shape(**{name: self.shape(name) for name in names or self.arrays})
+        return broadcast_shape(**{name: self.shape(name) for name in names or self.named})
 
-    def expect(self, **patterns: Pattern) -> None:
+    def check_shapes(self, **patterns: Pattern) -> None:
         """Check shapes such as ``beta=("m", "n")``; one letter stands for one size throughout.
 
         The first argument that mentions a letter defines it.
@@ -148,51 +143,61 @@ class Call:
         sizes: dict[str, int] = {}
         for name, pattern in patterns.items():
             shape = self.shape(name)
-            axes = pattern[1:] if pattern[:1] == (...,) else pattern
-            wanted = tuple(sizes.get(axis, axis) for axis in axes)
-            tail = shape[len(shape) - len(axes) :] if len(shape) >= len(axes) else ()
-            fits = len(tail) == len(axes) and (len(axes) < len(pattern) or len(shape) == len(axes))
-            fits = fits and all(
-                isinstance(w, str) or w == size for w, size in zip(wanted, tail, strict=True)
-            )
+            any_batch = pattern[:1] == (...,)
+            axes = pattern[1:] if any_batch else pattern
+            tail = shape[len(shape) - len(axes) :] if any_batch else shape
+            fits = len(tail) == len(axes) and len(shape) >= len(axes)
+            for axis, size in zip(axes, tail, strict=False):
+                wanted = sizes.get(axis, axis)
+                fits = fits and (isinstance(wanted, str) or wanted == size)
             if not fits:
-                text = ", ".join(
-                    (["..."] if len(axes) < len(pattern) else []) + [*map(str, wanted)]
-                )
-                text += "," if len(pattern) == 1 else ""
+                known = [str(sizes.get(axis, axis)) for axis in axes]
+                text = ", ".join(["..."] * any_batch + known) + "," * (len(pattern) == 1)
                 raise ValueError(f"`{name}` must have shape ({text}). Received: shape {shape}")
             sizes.update(zip(axes, tail, strict=True))
 
-    def shaped(self, value: Any, shape: Shape, name: str = "grad") -> Array:
-        """Check a gradient or tangent; a number stands for a constant array of `shape`."""
+    def array(self, name: str, value: Any, shape: Shape) -> Array:
+        """Check one more argument, of a known shape: a gradient, a tangent or a target.
+
+        A number stands for a constant array.
+        """
         if is_number(value):
-            return self.xp.full(shape, value, dtype=self.work_dtype, device=self._device)
-        anchor = next(iter(self.arrays))
-        namespace_of(**{anchor: self.arrays[anchor], name: value})
-        if not self.xp.isdtype(value.dtype, "real floating"):
-            raise TypeError(
-                f"`{name}` must have a real floating-point dtype. Received: {value.dtype}"
-            )
+            number = self.xp.full(shape, value, dtype=self.work_dtype, device=self._device)
+            self.arrays.append(number)
+            return number
+        anchor = next(iter(self.named))
+        namespace_of(**{anchor: self.named[anchor], name: value})
+        _check_floating(name, value.dtype, self.xp)
         if tuple(value.shape) != tuple(shape):
             raise ValueError(
                 f"`{name}` must have shape {tuple(shape)}. Received: shape {tuple(value.shape)}"
             )
-        return self._work_array(value)
+        converted = self._converted(value, value.dtype)
+        self.arrays.append(converted)
+        return converted
 
-    def value(self, formula: Callable[..., Array], *arguments: Array) -> Array:
-        """Evaluate ``formula(*arrays, xp=xp)`` and return it in the result dtype."""
-        with silence(self.xp):
-            result = formula(*(arguments or tuple(self.arrays.values())), xp=self.xp)
-        return result if result.dtype == self.dtype else self.xp.astype(result, self.dtype)
+    def result(self, value: Array) -> ArrayT:
+        """Return a result in the dtype of the arguments."""
+        result: Any = value
+        if result.dtype != self.dtype:
+            result = self.xp.astype(result, self.dtype)
+        returned: ArrayT = result
+        return returned
 
-    def gradients(self, formula: Callable[..., Sequence[Array]], grad: Array) -> tuple[Array, ...]:
-        """Evaluate ``formula(*arrays, grad, xp=xp)``: gradients in each argument's shape, dtype."""
-        with silence(self.xp):
-            values = formula(*self.arrays.values(), grad, xp=self.xp)
-            return tuple(
-                self.xp.astype(sum_to_shape(g, self.shape(name), self.xp), self._dtypes[name])
-                for name, g in zip(self.arrays, values, strict=True)
-            )
+    def gradients(self, values: Iterable[Array]) -> tuple[ArrayT, ...]:
+        """Return gradients, one an argument, each in its argument's shape and dtype."""
+        gradients: list[Any] = []
+        for (name, own), gradient in zip(self.named.items(), values, strict=True):
+            summed = sum_to_shape(gradient, tuple(own.shape), self.xp)
+            gradients.append(self.xp.astype(summed, self._dtypes.get(name, self.dtype)))
+        return tuple(gradients)
+
+    def _converted(self, value: Any, dtype: Any) -> Array:
+        """Return an array of the dtype to compute in; a Python number has no dtype."""
+        if dtype is None:
+            return self.xp.asarray(value, dtype=self.work_dtype, device=self._device)
+        converted: Array = value
+        return converted if dtype == self.work_dtype else self.xp.astype(value, self.work_dtype)
 
 
 def silence(xp: Namespace) -> contextlib.AbstractContextManager[Any]:
@@ -201,3 +206,30 @@ def silence(xp: Namespace) -> contextlib.AbstractContextManager[Any]:
     torch never warns, and its compiler cannot trace `numpy.errstate`.
     """
     return contextlib.nullcontext() if is_torch_namespace(xp) else np.errstate(all="ignore")
+
+
+def _kind(value: object) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _check_floating(name: str, dtype: Any, xp: Namespace) -> None:
+    if not xp.isdtype(dtype, "real floating"):
+        raise TypeError(f"`{name}` must have a real floating-point dtype. Received: {dtype}")
+
+
+class Call(Arguments[Any]):
+    """Old names, until every engine has moved to `Arguments`."""
+
+    def expect(self, **patterns: Any) -> None:
+        self.check_shapes(**patterns)
+
+    def shaped(self, value: Any, shape: Any, name: str = "grad") -> Any:
+        return self.array(name, value, shape)
+
+    def value(self, formula: Any, *arguments: Any) -> Any:
+        with silence(self.xp):
+            return self.result(formula(*(arguments or self.named.values()), xp=self.xp))
+
+    def gradients(self, formula: Any, grad: Any) -> Any:  # type: ignore[override]
+        with silence(self.xp):
+            return super().gradients(formula(*self.named.values(), grad, xp=self.xp))

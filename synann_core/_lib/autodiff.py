@@ -1,8 +1,8 @@
-"""What the core needs of a library's automatic differentiation, where there is one.
+"""Make a library's automatic differentiation, where there is one, agree with the core's gradients.
 
-The hand-written vjp and jvp are the gradients of this library; these two functions make the
-libraries' own autodiff, run through the same formulas, agree with them at the boundaries and stay
-within the memory promise.
+The hand-written vjp and jvp are the gradients of this library. With these functions the libraries'
+own autodiff, run through the same formulas, agrees with them at the boundaries and stays within the
+memory promise.
 """
 
 from __future__ import annotations
@@ -11,17 +11,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import array_api_compat
 from array_api_compat import is_jax_namespace
 
-Array = Any
-Namespace = Any
-
-# Without its cache, of which torch's compiler warns whoever compiles a layer.
-is_torch_namespace: Callable[[Namespace], bool] = array_api_compat.is_torch_namespace.__wrapped__
-
-# The contraction as an operator of torch, which `synann_torch` registers: at most one.
-TORCH_OPERATORS: list[Any] = []
+from synann_core._lib.torch_modes import is_torch_namespace, torch_records, torch_transforms
+from synann_core._lib.typing import Array, ArrayT, Namespace
 
 
 def attach(value: Array, carrier: Callable[[], Array], xp: Namespace) -> Array:
@@ -30,12 +23,14 @@ def attach(value: Array, carrier: Callable[[], Array], xp: Namespace) -> Array:
     Without autodiff the carrier is never evaluated.
     """
     if is_jax_namespace(xp):
-        return _jax_attach()(value, carrier())
-    if is_torch_namespace(xp) and _torch_records():
-        smooth = carrier()
-        if not (smooth.requires_grad or _torch_transform_active()):
+        attached: Array = _jax_attach()(value, carrier())
+        return attached
+    if is_torch_namespace(xp) and torch_records():
+        smooth: Any = carrier()
+        if not (smooth.requires_grad or torch_transforms()):
             return value
-        return stop_gradient(value, xp) + (smooth - stop_gradient(smooth, xp))
+        recorded: Array = stop_gradient(value, xp) + (smooth - stop_gradient(smooth, xp))
+        return recorded
     return xp.attach(value, carrier) if builds_graphs(xp) else value
 
 
@@ -59,15 +54,19 @@ def _jax_attach() -> Any:
     return attached
 
 
-def stop_gradient(value: Array, xp: Namespace) -> Array:
-    """`value` as a constant to autodiff."""
+def stop_gradient(value: ArrayT, xp: Namespace) -> ArrayT:
+    """Return `value` as a constant to autodiff."""
+    constant: Any = value
     if is_torch_namespace(xp):
-        return value.detach()
-    if is_jax_namespace(xp):
+        constant = constant.detach()
+    elif is_jax_namespace(xp):
         from jax import lax
 
-        return lax.stop_gradient(value)
-    return xp.stop_gradient(value) if builds_graphs(xp) else value
+        constant = lax.stop_gradient(constant)
+    elif builds_graphs(xp):
+        constant = xp.stop_gradient(constant)
+    result: ArrayT = constant
+    return result
 
 
 def builds_graphs(xp: Namespace) -> bool:
@@ -86,71 +85,6 @@ def rematerialise(function: Callable[..., Any], xp: Namespace) -> Callable[..., 
         recomputed: Callable[..., Any] = jax.checkpoint(function)
         return recomputed
     return function
-
-
-def torch_wants_gradients(xp: Namespace, *arrays: Array) -> bool:
-    """Whether torch's plain autograd (no transform of torch.func or the compiler) records these."""
-    if not is_torch_namespace(xp):
-        return False
-    import torch
-
-    recorded = torch.is_grad_enabled() and any(a.requires_grad for a in arrays)
-    return recorded and not _torch_transform_active()
-
-
-def torch_observes(*arrays: Array) -> bool:
-    """Whether torch must see the operations on these arrays, rather than NumPy or a kernel.
-
-    It must where they are recorded or transformed, and for tensors that are not plain memory
-    (fake and distributed ones, and other subclasses).
-    """
-    import torch
-
-    kinds = (torch.Tensor, torch.nn.Parameter)
-    plain = all(type(a) in kinds for a in arrays)
-    recorded = torch.is_grad_enabled() and any(a.requires_grad for a in arrays)
-    if not plain or recorded or _torch_transform_active():
-        return True
-    # A mode that watches the operations, to trace them, say. (The compiler cannot trace this.)
-    return bool(torch._C._len_torch_dispatch_stack() > 0)
-
-
-def torch_operator(xp: Namespace, *arrays: Array) -> Any:
-    """The contraction as an operator, where torch traces rather than computes; else None."""
-    if not (TORCH_OPERATORS and is_torch_namespace(xp)):
-        return None
-    import torch
-
-    traced = torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0
-    if not traced and type(arrays[0]) is not torch.Tensor:
-        traced = any(_is_fake(a) for a in arrays)
-    if traced and not _torch_differentiates_functions() and not exports_to_onnx(xp):
-        return TORCH_OPERATORS[0]
-    return None
-
-
-def exports_to_onnx(xp: Namespace) -> bool:
-    """Whether torch writes these operations into an ONNX file."""
-    if not is_torch_namespace(xp):
-        return False
-    import torch
-
-    return bool(torch.onnx.is_in_onnx_export())
-
-
-def torch_values_known(a: Array) -> bool:
-    """Whether a tensor has values now, rather than standing for them."""
-    import torch
-
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
-        return False
-    return not (a.is_meta or _is_fake(a) or torch._C._get_tracing_state() is not None)
-
-
-def _is_fake(a: Array) -> bool:
-    from torch._subclasses import FakeTensor
-
-    return isinstance(a, FakeTensor)
 
 
 def with_torch_gradient(
@@ -181,30 +115,3 @@ def _torch_function() -> Any:
             return None, None, *ctx.vjp(*ctx.saved_tensors, *upstream)
 
     return WithGradient
-
-
-def _torch_records() -> bool:
-    """Whether torch may differentiate what runs now, in any of its modes."""
-    import torch
-
-    return torch.is_grad_enabled() or _torch_transform_active()
-
-
-def _torch_transform_active() -> bool:
-    """Whether torch.compile, jit.trace, torch.func or forward-mode AD is at work."""
-    import torch
-
-    return bool(
-        torch.compiler.is_compiling()
-        or _torch_differentiates_functions()
-        or torch._C._get_tracing_state() is not None
-    )
-
-
-def _torch_differentiates_functions() -> bool:
-    """Whether a transform of torch.func (grad, vmap, jvp, ...) or forward-mode AD is at work."""
-    import torch
-
-    return bool(
-        torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
-    )

@@ -15,7 +15,8 @@ from array_api_compat import (
     is_torch_array,
 )
 
-from synann_core._lib.arguments import Array, namespace_of
+from synann_core._lib.arguments import namespace_of
+from synann_core._lib.typing import Array
 
 Samples = tuple[Array, np.ndarray[Any, Any]]  # features, and labels as a NumPy array
 
@@ -31,7 +32,7 @@ def to_numpy(value: Any) -> np.ndarray[Any, Any]:
     return np.asarray(value)
 
 
-def detached(value: Array) -> Array:
+def detached(value: Any) -> Any:
     """`value` without its history in torch's autograd."""
     return value.detach() if is_torch_array(value) else value
 

@@ -15,9 +15,10 @@ import array_api_extra as xpx
 import numpy as np
 from array_api_compat import device, is_jax_namespace, is_numpy_namespace
 
-from synann_core._lib.arguments import Array, Namespace
-from synann_core._lib.autodiff import builds_graphs, exports_to_onnx, rematerialise
+from synann_core._lib.autodiff import builds_graphs, rematerialise
 from synann_core._lib.threads import side_by_side, thread_count
+from synann_core._lib.torch_modes import exports_to_onnx
+from synann_core._lib.typing import Array, Namespace
 
 # Factors j handled together. Where XLA compiles (on JAX, and in a graph), more than one were two
 # times slower: it takes the sums apart.
@@ -185,13 +186,14 @@ def scan(
 ) -> tuple[Any, Any]:
     """`jax.lax.scan` over the leading axis of `parts`; elsewhere the loop it stands for."""
     if builds_graphs(xp):
-        carry, results = xp.scan_blocks(step, carry, parts)
-        return carry, results
+        blocks: Any = xp.scan_blocks(step, carry, parts)
+        carry, outputs = blocks
+        return carry, outputs
     if is_jax_namespace(xp):
         import jax
 
-        carry, results = jax.lax.scan(step, carry, parts)
-        return carry, results
+        carry, outputs = jax.lax.scan(step, carry, parts)
+        return carry, outputs
     steps = range(parts[0].shape[0])
     outputs = []
     if carry is None and is_numpy_namespace(xp):  # NumPy releases Python's lock

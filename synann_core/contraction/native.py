@@ -8,135 +8,122 @@ a row goes depends on β and on the row itself, never on the other rows.
 from __future__ import annotations
 
 import functools
-import importlib.util
-from collections.abc import Callable
 from typing import Any
 
+import array_api_compat.numpy as numpy
 import numpy as np
 
-from synann_core._lib.autodiff import is_torch_namespace, torch_observes
 from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.threads import run_parts, thread_count
-
-Array = Any
-Namespace = Any
-Otherwise = Callable[..., Any]  # the array-API branch, for NumPy arrays
+from synann_core._lib.typing import Array, Namespace, NumpyArray
+from synann_core.contraction import array_api
+from synann_core.contraction.factors import Factors
+from synann_core.native.host import contiguous, read_only, wrap
 
 _WORK = 1 << 18  # factors below which a second thread costs more than it saves
 
 
-def serves(xp: Namespace, *arrays: Array) -> bool:
-    """Whether the compiled kernels take these arrays, float32 or float64."""
-    if not _installed():
-        return False
-    if is_torch_namespace(xp):
-        return not torch_observes(*arrays) and all(a.is_cpu for a in arrays)
-    # Numba has no long doubles.
-    return all(isinstance(a, np.ndarray) and a.dtype.itemsize <= 8 for a in arrays)
-
-
-@functools.cache
-def _installed() -> bool:
-    return importlib.util.find_spec("numba") is not None
-
-
-def log_product(factors: Any, otherwise: Otherwise) -> tuple[Array, Array]:
-    """Sum of log f over j, exact and with every f kept from 0; see `_contraction.log_product`."""
-    like, factors = factors.y, _as_numpy(factors)
-    if factors.y_bar is None and 0 < factors.y.shape[0] * factors.beta.size < _WORK:
-        exact = _log_product_open(factors)
+def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
+    """Sum of log f over j, exact and with every f kept from 0; both (rows, m)."""
+    like, own = factors.y, _as_numpy(factors)
+    if own.y_bar is None and 0 < own.y.shape[0] * own.beta.size < _WORK:
+        exact = _log_product_open(own)
         if exact is not None:
-            return (_wrap(exact, like),) * 2
-    inside = _inside(factors)
-    threads = _threads_for(like, factors)
+            return (wrap(exact, like),) * 2
+    inside = _inside(own)
+    threads = _threads_for(like, own)
     if inside is None:
-        guarded = exact = _log_product(factors, None, threads)
+        guarded = exact = _log_product(own, None, threads)
         if exact.size == 0 or np.minimum.reduce(exact, axis=None) > -np.inf:
-            return _wrap(exact, like), _wrap(guarded, like)
+            return (wrap(exact, like),) * 2
         inside = np.ones((exact.shape[0],), bool)
     else:
-        exact = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
-        exact[inside] = _log_product(_rows(factors, inside), None, threads)
+        exact = np.empty((own.y.shape[0], own.beta.shape[0]), own.y.dtype)
+        exact[inside] = _log_product(_rows(own, inside), None, threads)
         guarded = exact.copy()
-        exact[~inside], guarded[~inside] = otherwise(_rows(factors, ~inside))
+        with np.errstate(all="ignore"):
+            exact[~inside], guarded[~inside] = array_api.forward(_rows(own, ~inside), xp=numpy)
     closed = inside & np.any(np.isneginf(exact), axis=1)
     if closed.any():
         guarded = exact.copy() if guarded is exact else guarded
-        floor = factors.floor if factors.group > 1 else np.finfo(exact.dtype).smallest_normal
-        guarded[closed] = _log_product(_rows(factors, closed), exact.dtype.type(floor), threads)
-    return _wrap(exact, like), _wrap(guarded, like)
+        floor = own.floor if own.group > 1 else np.finfo(exact.dtype).smallest_normal
+        guarded[closed] = _log_product(_rows(own, closed), exact.dtype.type(floor), threads)
+    return wrap(exact, like), wrap(guarded, like)
 
 
-def log_product_vjp(factors: Any, grad: Array, otherwise: Otherwise) -> tuple[Array, Array]:
+def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f."""
-    like, factors, grad = factors.y, _as_numpy(factors), _contiguous(grad)
-    inside = _inside(factors)
-    threads = _threads_for(like, factors)
+    like, own, upstream = factors.y, _as_numpy(factors), contiguous(grad)
+    inside = _inside(own)
+    threads = _threads_for(like, own)
     if inside is None:
-        gy, gbeta = _gradients(factors, grad, threads)
+        gy, gbeta = _gradients(own, upstream, threads)
     else:
-        gy = np.empty_like(factors.y)
-        gy[inside], gbeta = _gradients(_rows(factors, inside), grad[inside], threads)
-        gy[~inside], rest = otherwise(_rows(factors, ~inside), grad[~inside])
+        gy = np.empty_like(own.y)
+        gy[inside], gbeta = _gradients(_rows(own, inside), upstream[inside], threads)
+        with np.errstate(all="ignore"):
+            gy[~inside], rest = array_api.vjp(_rows(own, ~inside), upstream[~inside], xp=numpy)
         gbeta += rest
-    return _wrap(gy, like), _wrap(gbeta, like)
+    return wrap(gy, like), wrap(gbeta, like)
 
 
-def log_product_jvp(factors: Any, dy: Array, dbeta: Array, otherwise: Otherwise) -> Array:
+def jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
     """Tangent −Σ_j (β dy + y dβ)/f."""
-    like, factors = factors.y, _as_numpy(factors)
-    dy, dbeta = _contiguous(dy), _contiguous(dbeta)
-    inside = _inside(factors)
-    threads = _threads_for(like, factors)
+    like, own = factors.y, _as_numpy(factors)
+    moved, strengths = contiguous(dy), contiguous(dbeta)
+    inside = _inside(own)
+    threads = _threads_for(like, own)
     if inside is None:
-        return _wrap(_tangent(factors, dy, dbeta, threads), like)
-    tangent = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
-    tangent[inside] = _tangent(_rows(factors, inside), dy[inside], dbeta, threads)
-    tangent[~inside] = otherwise(_rows(factors, ~inside), dy[~inside], dbeta)
-    return _wrap(tangent, like)
+        return wrap(_tangent(own, moved, strengths, threads), like)
+    tangent = np.empty((own.y.shape[0], own.beta.shape[0]), own.y.dtype)
+    tangent[inside] = _tangent(_rows(own, inside), moved[inside], strengths, threads)
+    with np.errstate(all="ignore"):
+        rest = array_api.jvp(_rows(own, ~inside), moved[~inside], strengths, xp=numpy)
+    tangent[~inside] = rest
+    return wrap(tangent, like)
 
 
-def _log_product_open(factors: Any) -> Array | None:
+def _log_product_open(factors: Any) -> NumpyArray | None:
     """What `_log_product` gives for few values, or None if one may need more attention."""
     from synann_core.native.contraction_forward import log_product_open
 
     out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
     scaling = _scaling(out.dtype.type, None)
-    fine = log_product_open(_read_only(factors.y), _read_only(factors.beta), scaling, out)
+    fine = log_product_open(read_only(factors.y), read_only(factors.beta), scaling, out)
     return out if fine else None
 
 
-def _log_product(factors: Any, floor: Any, threads: int) -> Array:
+def _log_product(factors: Any, floor: Any, threads: int) -> NumpyArray:
     from synann_core.native.contraction_forward import OUTPUTS, ROWS, log_product_block
 
-    arrays, careful = factors.arrays, _careful(factors)
+    arrays, careful = factors[:4], _careful(factors)
     scaling = _scaling(factors.y.dtype.type, careful)
     out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
-    arguments = (*map(_read_only, arrays), floor, careful, scaling, out)
+    arguments = (*map(read_only, arrays), floor, careful, scaling, out)
     parts = [(*arguments, *part) for part in _grid(out.shape, (ROWS, OUTPUTS), threads)]
     run_parts(log_product_block, parts, threads)
     return out
 
 
-def _gradients(factors: Any, grad: Array, threads: int) -> tuple[Array, Array]:
+def _gradients(factors: Any, grad: NumpyArray, threads: int) -> tuple[NumpyArray, NumpyArray]:
     from synann_core.native.contraction_backward import COLUMNS, gradient_strip
 
     gy, gbeta = np.empty_like(factors.y), np.empty_like(factors.beta)
     floor, careful = factors.y.dtype.type(factors.floor), _careful(factors)
-    arguments = (*map(_read_only, (*factors.arrays, grad)), floor, careful, gy, gbeta)
+    arguments = (*map(read_only, (*factors[:4], grad)), floor, careful, gy, gbeta)
     parts = [(*arguments, start) for start in range(0, gy.shape[1], COLUMNS)]
     run_parts(gradient_strip, parts, threads)
     return gy, gbeta
 
 
-def _tangent(factors: Any, dy: Array, dbeta: Array, threads: int) -> Array:
+def _tangent(factors: Any, dy: NumpyArray, dbeta: NumpyArray, threads: int) -> NumpyArray:
     from synann_core.native.contraction_forward import OUTPUTS, ROWS
     from synann_core.native.contraction_tangent import tangent_block
 
     out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
-    y, y_bar, beta, beta_bar = factors.arrays
+    y, y_bar, beta, beta_bar = factors[:4]
     arguments = (
-        *map(_read_only, (y, y_bar, dy, beta, beta_bar, dbeta)),
+        *map(read_only, (y, y_bar, dy, beta, beta_bar, dbeta)),
         out.dtype.type(factors.floor),
         out,
     )
@@ -166,7 +153,7 @@ def _even(size: int, most: int) -> int:
     return -(-max(1, -(-size // parts)) // 32) * 32
 
 
-def _inside(factors: Any) -> Array | None:
+def _inside(factors: Any) -> NumpyArray | None:
     """Which rows the kernels are made for; None if all.
 
     Either both y and β are at most 1, or their product is well below it: the smallest factor is
@@ -225,40 +212,14 @@ def _threads_for(like: Array, factors: Any) -> int:
     return count
 
 
-def _as_numpy(factors: Any) -> Any:
+def _as_numpy(factors: Factors) -> Any:
     keep_freed_memory()
-    y, y_bar, beta, beta_bar = map(_contiguous, factors.arrays)
-    return factors._replace(y=y, y_bar=y_bar, beta=beta, beta_bar=beta_bar)
+    y_bar = None if factors.y_bar is None else contiguous(factors.y_bar)
+    beta_bar = None if factors.beta_bar is None else contiguous(factors.beta_bar)
+    y, beta = contiguous(factors.y), contiguous(factors.beta)
+    return Factors(y, y_bar, beta, beta_bar, factors.floor, factors.group)
 
 
-def _contiguous(a: Array) -> Array:
-    """The array as NumPy's, without a copy where it is contiguous (None stays None)."""
-    if a is None:
-        return None
-    if not isinstance(a, np.ndarray):
-        a = a.numpy(force=True)  # torch's, perhaps recorded or a negated view
-    flags = a.flags
-    ready = flags.c_contiguous and flags.aligned
-    return a if ready else np.require(a, requirements=["C", "A"])
-
-
-def _rows(factors: Any, which: Array) -> Any:
+def _rows(factors: Any, which: NumpyArray) -> Any:
     y_bar = None if factors.y_bar is None else factors.y_bar[which]
     return factors._replace(y=factors.y[which], y_bar=y_bar)
-
-
-def _read_only(a: Array) -> Array:
-    """A view, so that the kernels are compiled once for arrays of either kind."""
-    if a is None:
-        return None
-    a = a.view()
-    a.flags.writeable = False
-    return a
-
-
-def _wrap(a: Array, like: Array) -> Array:
-    if isinstance(like, np.ndarray):
-        return a
-    import torch
-
-    return torch.from_numpy(a)

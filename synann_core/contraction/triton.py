@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from array_api_compat import is_cupy_array, is_torch_array
 
-if TYPE_CHECKING:
-    from synann_core.contraction.array_api import Factors
+from synann_core._lib.typing import Array, Namespace
+from synann_core.contraction import array_api
+from synann_core.contraction.factors import Factors
 
-Array = Any
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Factors per logarithm, and terms of a gradient per exactly added sum.
 _BLOCK = 32
@@ -26,13 +28,13 @@ _BLOCK = 32
 _PROGRAMS = 512
 
 
-def serves(*arrays: Array) -> bool:
+def serves(*arrays: Array | None) -> bool:
     """Whether the kernels can work on these arrays.
 
     Parameters
     ----------
     *arrays : array
-        Of any library.
+        Of any library; None stands for none.
 
     Returns
     -------
@@ -41,10 +43,10 @@ def serves(*arrays: Array) -> bool:
         8.0 or more, where Triton (and for CuPy, torch) can be imported. With TRITON_INTERPRET=1
         also for torch's CPU tensors.
     """
-    return all(_fits(a) for a in arrays) and _importable()
+    return all(a is None or _fits(a) for a in arrays) and _importable()
 
 
-def log_product(factors: Factors) -> tuple[Array, Array]:
+def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     """Sum of log f over j.
 
     Parameters
@@ -63,7 +65,7 @@ def log_product(factors: Factors) -> tuple[Array, Array]:
     return _on_torch(functools.partial(_log_product, floor=factors.floor), *_arrays(factors))
 
 
-def log_product_vjp(factors: Factors, grad: Array) -> tuple[Array, Array]:
+def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Gradients −Σ_i t β/max(f, floor) and −Σ_b t y/max(f, floor).
 
     Parameters
@@ -80,8 +82,13 @@ def log_product_vjp(factors: Factors, grad: Array) -> tuple[Array, Array]:
     gbeta : array, shape (m, n)
         The same bits in every run.
     """
-    vjp = functools.partial(_log_product_vjp, floor=factors.floor)
-    return _on_torch(vjp, *_arrays(factors), grad)
+    run = functools.partial(_log_product_vjp, floor=factors.floor)
+    return _on_torch(run, *_arrays(factors), grad)
+
+
+def jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
+    """Tangent −Σ_j (β dy + y dβ)/f, (rows, m); no kernel of its own."""
+    return array_api.jvp(factors, dy, dbeta, xp=xp)
 
 
 def _importable() -> bool:
@@ -100,7 +107,7 @@ def _kernels() -> Any:
     return triton_kernels
 
 
-def _fits(a: Array) -> bool:
+def _fits(a: Tensor) -> bool:
     if is_torch_array(a):
         import torch
 
@@ -125,13 +132,15 @@ def _capable(device: int) -> bool:
     return bool(torch.cuda.get_device_capability(device) >= (8, 0))
 
 
-def _arrays(factors: Factors) -> tuple[Array, Array, Array, Array]:
+def _arrays(factors: Factors) -> tuple[Tensor, ...]:
     if factors.group > 1:  # the complements would only take memory
         return factors.y, None, factors.beta, None
     return factors.y, factors.y_bar, factors.beta, factors.beta_bar
 
 
-def _on_torch(function: Callable[..., tuple[Array, Array]], *arrays: Array) -> tuple[Array, Array]:
+def _on_torch(
+    function: Callable[..., tuple[Tensor, Tensor]], *arrays: Tensor
+) -> tuple[Tensor, Tensor]:
     """Call on torch tensors, on the arrays' device and their library's current stream."""
     import torch
 
@@ -140,7 +149,7 @@ def _on_torch(function: Callable[..., tuple[Array, Array]], *arrays: Array) -> t
             return function(*(a if a is None else a.resolve_neg() for a in arrays))
     import cupy
 
-    def to_torch(a: Array) -> Array:
+    def to_torch(a: Tensor) -> Tensor:
         # torch has no negative strides.
         return a if a is None else torch.from_dlpack(cupy.ascontiguousarray(a))
 
@@ -150,7 +159,7 @@ def _on_torch(function: Callable[..., tuple[Array, Array]], *arrays: Array) -> t
 
 
 @contextmanager
-def _stream_of(a: Array) -> Iterator[None]:
+def _stream_of(a: Tensor) -> Iterator[None]:
     """CuPy's current stream as torch's: neither library reuses memory the other still reads."""
     import cupy
     import torch
@@ -163,8 +172,8 @@ def _stream_of(a: Array) -> Iterator[None]:
 
 
 def _log_product(
-    y: Array, y_bar: Array, beta: Array, beta_bar: Array, *, floor: float
-) -> tuple[Array, Array]:
+    y: Tensor, y_bar: Tensor, beta: Tensor, beta_bar: Tensor, *, floor: float
+) -> tuple[Tensor, Tensor]:
     import torch
 
     (rows, n), m = y.shape, beta.shape[0]
@@ -212,8 +221,8 @@ def _log_product(
 
 
 def _log_product_vjp(
-    y: Array, y_bar: Array, beta: Array, beta_bar: Array, grad: Array, *, floor: float
-) -> tuple[Array, Array]:
+    y: Tensor, y_bar: Tensor, beta: Tensor, beta_bar: Tensor, grad: Tensor, *, floor: float
+) -> tuple[Tensor, Tensor]:
     gy = _gradient(y, y_bar, beta, beta_bar, grad.T, floor=floor, parts=1)
     # The strengths are often few enough to leave most of a GPU idle: the batch is split then. The
     # partial sums take no more memory than _PROGRAMS tiles.
@@ -225,15 +234,15 @@ def _log_product_vjp(
 
 
 def _gradient(
-    own: Array,
-    own_bar: Array,
-    other: Array,
-    other_bar: Array,
-    grad: Array,
+    own: Tensor,
+    own_bar: Tensor,
+    other: Tensor,
+    other_bar: Tensor,
+    grad: Tensor,
     *,
     floor: float,
     parts: int,
-) -> Array:
+) -> Tensor:
     """−Σ_k grad_kr other_kj / max(f, floor), shaped like `own`; in so many parts, then added."""
     (rows, n), terms = own.shape, other.shape[0]
     if 0 in (rows, n, terms):
@@ -281,11 +290,11 @@ def _gradient_tile(columns: int, itemsize: int) -> tuple[int, int]:
     return _tile(columns, itemsize, 2048 if columns > 512 else 1024)
 
 
-def _transposed(*arrays: Array) -> tuple[Array, ...]:
+def _transposed(*arrays: Tensor) -> tuple[Tensor, ...]:
     return tuple(a if a is None else a.T for a in arrays)
 
 
-def _laid_out(a: Array, rows: int, columns: int) -> Array:
+def _laid_out(a: Tensor, rows: int, columns: int) -> Tensor:
     """Contiguous and aligned, with zeros up to the given shape."""
     if a is None or tuple(a.shape) == (rows, columns):
         return a if a is None else _aligned(a.contiguous())
@@ -294,6 +303,6 @@ def _laid_out(a: Array, rows: int, columns: int) -> Array:
     return padded
 
 
-def _aligned(a: Array) -> Array:
+def _aligned(a: Tensor) -> Tensor:
     """At an address that Triton takes as aligned: otherwise it would compile another kernel."""
     return a.clone() if a.data_ptr() % 16 else a

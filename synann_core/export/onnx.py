@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from synann_core._lib.arguments import Array, Namespace
 from synann_core._lib.checks import check_option, to_numpy
 from synann_core._lib.files import FilePath, write_whole
+from synann_core._lib.typing import Array, Namespace
 from synann_core.export.checks import expect_network, parameters
 from synann_core.graph import GraphParameters, SynapseGraph, array_api
 from synann_core.graph.plan import make_plan

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Array, Namespace, constant
 from synann_core._lib.autodiff import attach, stop_gradient
 from synann_core._lib.loops import keep_freed_memory, over_rows, tree
-from synann_core.contraction.array_api import log_complement
+from synann_core._lib.numerics import constant, expm1, log_complement, surprisal_floor
+from synann_core._lib.typing import Array, Namespace
 from synann_core.graph.plan import Back, Group, Plan, Sum
-from synann_core.surprisals import expm1, surprisal_floor
 
 
 class _Pair(NamedTuple):

@@ -11,15 +11,10 @@ from typing import Any
 import numpy as np
 from array_api_compat import device
 
-from synann_core._lib.arguments import (
-    Array,
-    Call,
-    Namespace,
-    broadcast_shape,
-    namespace_of,
-    sum_to_shape,
-)
+from synann_core._lib.arguments import Call, broadcast_shape, namespace_of
 from synann_core._lib.checks import check_int
+from synann_core._lib.numerics import sum_to_shape
+from synann_core._lib.typing import Array, Namespace
 from synann_core.graph.builder import SynapseGraph
 from synann_core.graph.compiled import CompiledGraph, GraphParameters
 from synann_core.graph.fixed_points import FixedPoint, find

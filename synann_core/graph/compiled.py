@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import device, is_numpy_namespace
 
-from synann_core._lib.arguments import Array, Call, Namespace, namespace_of, silence
+from synann_core._lib.arguments import Call, namespace_of, silence
 from synann_core._lib.checks import check_option
-from synann_core.contraction.array_api import row_count
+from synann_core._lib.numerics import row_count
+from synann_core._lib.typing import Array, Namespace
 from synann_core.graph.dispatch import Branches, GraphParameters, branch
 from synann_core.graph.wiring import Ints, Rows, Structure, Wiring, entries
 

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import is_jax_namespace
 
-from synann_core._lib.arguments import Array, Namespace
-from synann_core._lib.autodiff import torch_wants_gradients, with_torch_gradient
-from synann_core.contraction.array_api import variant
+from synann_core._lib.autodiff import with_torch_gradient
+from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
+from synann_core._lib.typing import Array, Namespace
 from synann_core.graph import array_api as formulas
 from synann_core.graph import native as kernels
 from synann_core.graph.plan import Plan, make_plan
 from synann_core.graph.wiring import Ints, Structure
+from synann_core.native import host
 
 
 class GraphParameters(NamedTuple):
@@ -30,7 +31,9 @@ class GraphParameters(NamedTuple):
 
 def branch(xp: Namespace, *arrays: Array) -> str:
     """Which branch serves these arrays."""
-    return "numba" if variant(xp, *arrays) == "numba" else "array-api"
+    if is_torch_namespace(xp) and torch_watcher(*arrays) != "nobody":
+        return "array-api"
+    return "numba" if host.serves(xp, *arrays) else "array-api"
 
 
 class Branches:
@@ -68,7 +71,7 @@ class Branches:
         self, x: Array, alpha: Array, beta: Array, surprisals: bool, every: bool, xp: Namespace
     ) -> Array:
         """Values of the outputs."""
-        if torch_wants_gradients(xp, x, alpha, beta):
+        if is_torch_namespace(xp) and torch_watcher(x, alpha, beta) == "autograd":
 
             def forward(x: Array, alpha: Array, beta: Array) -> Array:
                 return self.forward(x, alpha, beta, surprisals, every, xp)

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from synann_core._lib.arguments import Array, namespace_of
+from synann_core._lib.arguments import namespace_of
 from synann_core._lib.checks import to_numpy
+from synann_core._lib.typing import Array
 from synann_core.graph.compiled import CompiledGraph, GraphParameters
 from synann_core.surprisals import surprisal
 from synann_core.transmission import contributions

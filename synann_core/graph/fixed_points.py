@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from synann_core._lib.arguments import Array, is_number, namespace_of
+from synann_core._lib.arguments import is_number, namespace_of
 from synann_core._lib.checks import to_numpy
+from synann_core._lib.typing import Array
 
 _ROUNDS = 100  # of Newton's method from one start; it takes about ten
 

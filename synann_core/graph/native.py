@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from synann_core._lib.loops import keep_freed_memory
+from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.threads import run_parts, thread_count
-from synann_core.contraction.native import _contiguous, _read_only, _wrap
-from synann_core.surprisals import surprisal_floor
+from synann_core.native.host import contiguous, read_only, wrap
 
 Array = Any
 
@@ -39,25 +39,25 @@ class _Values(NamedTuple):
 def strengths(structure: Any, alpha: Array, beta: Array, surprisals: bool) -> Strengths:
     """Parameters where the loops meet them."""
     alpha, beta = (
-        _read_only(a if index is None else a[index])
+        read_only(a if index is None else a[index])
         for a, index in (
-            (_contiguous(alpha), structure.alpha_index),
-            (_contiguous(beta), structure.beta_index),
+            (contiguous(alpha), structure.alpha_index),
+            (contiguous(beta), structure.beta_index),
         )
     )
     if not surprisals:
         return Strengths(alpha, beta, None)
-    return Strengths(alpha, _read_only(np.exp(-beta)), _read_only(-np.expm1(-beta)))
+    return Strengths(alpha, read_only(np.exp(-beta)), read_only(-np.expm1(-beta)))
 
 
 def forward(structure: Any, x: Array, parameters: Strengths, outputs: Array) -> Array:
     """Values of the outputs (nodes in order), (rows, outputs)."""
-    rows = _contiguous(x)
+    rows = contiguous(x)
     out = np.empty((rows.shape[0], outputs.size), rows.dtype)
     for part in _parts(rows):
         values, _, _ = _values(structure, rows[part], parameters)
         out[part] = _by_nodes(values, rows[part])[outputs].T
-    return _wrap(out, x)
+    return wrap(out, x)
 
 
 def vjp(
@@ -66,7 +66,7 @@ def vjp(
     """Gradients of x and of the distinct parameters, of which there are `sizes`."""
     from synann_core.native import graph_loops, graph_surprisal_loops
 
-    rows, upstream = _contiguous(x), _contiguous(grad)
+    rows, upstream = contiguous(x), contiguous(grad)
     alpha, beta, beta_bar = parameters
     gx = np.empty_like(rows)
     galpha, gbeta = np.zeros(alpha.size, rows.dtype), np.zeros(beta.size, rows.dtype)
@@ -90,7 +90,7 @@ def vjp(
         gbeta = _moved(gbeta, structure.beta_index)
     else:
         gbeta = _collected(gbeta, structure.beta_index, sizes[1])
-    return _wrap(gx, x), _wrap(galpha, x), _wrap(gbeta, x)
+    return wrap(gx, x), wrap(galpha, x), wrap(gbeta, x)
 
 
 def jvp(
@@ -103,7 +103,7 @@ def jvp(
     """Tangent of the outputs."""
     from synann_core.native import graph_loops, graph_surprisal_loops
 
-    rows, dx = _contiguous(x), _contiguous(tangents[0])
+    rows, dx = contiguous(x), contiguous(tangents[0])
     dalpha, dbeta, _ = strengths(structure, *tangents[1:], surprisals=False)
     alpha, beta, beta_bar = parameters
     out = np.empty((rows.shape[0], outputs.size), rows.dtype)
@@ -120,7 +120,7 @@ def jvp(
             both = (beta, beta_bar, dbeta)
             graph_surprisal_loops.tangents(y, y_bar, ds, count, dalpha, *both, graph, _floor(s))
         out[part] = _by_nodes(ds, now)[outputs].T
-    return _wrap(out, x)
+    return wrap(out, x)
 
 
 def _values(structure: Any, rows: Array, parameters: Strengths) -> _Values:
@@ -159,14 +159,14 @@ def _moved(values: Array, index: Array) -> Array:
 
     out = np.empty_like(values)
     parts = range(0, values.size, _PART)
-    arguments = (_read_only(values), _unsigned(index), out)
+    arguments = (read_only(values), _unsigned(index), out)
     ranges = [(np.uint64(k), np.uint64(min(k + _PART, values.size))) for k in parts]
     run_parts(move, [(*arguments, *part) for part in ranges], thread_count())
     return out
 
 
 def _unsigned(index: Array) -> Array:
-    return _read_only(index.view(f"u{index.dtype.itemsize}"))
+    return read_only(index.view(f"u{index.dtype.itemsize}"))
 
 
 def _parts(rows: Array) -> list[slice]:

@@ -12,7 +12,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from synann_core import optim
-from synann_core._lib.arguments import Array, silence
+from synann_core._lib.arguments import silence
 from synann_core._lib.checks import (
     Samples,
     check_callable,
@@ -25,6 +25,7 @@ from synann_core._lib.checks import (
     to_numpy,
 )
 from synann_core._lib.files import FilePath, read_config, read_tensors, write_tensors
+from synann_core._lib.typing import Array
 from synann_core.learning import _log_softmax, as_generator
 from synann_core.models import passes
 from synann_core.models.training import (

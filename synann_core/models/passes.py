@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from synann_core._lib.arguments import Array, Namespace
 from synann_core._lib.files import FilePath, check_tensors
+from synann_core._lib.typing import Array, Namespace
 from synann_core.learning import _cross_entropy, _cross_entropy_vjp, _log_softmax, initial_beta
 from synann_core.log_odds import _expit, logit
 from synann_core.transmission import _contributions, _log_transmission, _log_transmission_vjp

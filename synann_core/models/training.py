@@ -9,9 +9,9 @@ from typing import Any
 from array_api_compat import array_namespace, device
 
 from synann_core import optim
-from synann_core._lib.arguments import Array, Namespace
 from synann_core._lib.checks import check_unit_matrix, to_numpy
 from synann_core._lib.loops import runner
+from synann_core._lib.typing import Array, Namespace
 from synann_core.models import passes
 
 

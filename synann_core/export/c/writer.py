@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from synann_core._lib.arguments import Array, is_number
+from synann_core._lib.arguments import is_number
 from synann_core._lib.checks import check_option, to_numpy
 from synann_core._lib.files import FilePath, write_whole
+from synann_core._lib.numerics import surprisal_floor
+from synann_core._lib.typing import Array
 from synann_core.export.c.graph import graph_source
 from synann_core.export.c.text import Numbers, check_dtype, check_name, in_dtype, literal, source
 from synann_core.export.checks import expect_network
@@ -18,7 +20,6 @@ from synann_core.graph.builder import SynapseGraph
 from synann_core.graph.dispatch import GraphParameters
 from synann_core.models import passes
 from synann_core.models.mlp import SynaMLP
-from synann_core.surprisals import surprisal_floor
 
 __all__ = ["save_c", "save_c_learner"]
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Call
 from synann_core._lib.checks import check_int, check_number, check_option
 from synann_core._lib.loops import runner, scan
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.codes.time_axis import check_fits, check_time_axis, steps_like
 
 __all__ = [

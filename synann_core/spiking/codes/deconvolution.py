@@ -13,9 +13,10 @@ from functools import partial
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Call
 from synann_core._lib.checks import check_number, check_option
 from synann_core._lib.loops import runner, scan
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.codes.time_axis import check_time_axis
 
 __all__ = ["bsa_encode", "convolution_decode", "hsa_encode"]

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Array, Call, Namespace, namespace_of
+from synann_core._lib.arguments import Call, namespace_of
 from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_int, check_number
 from synann_core._lib.loops import runner, scan
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.codes.contrast import _decode
 from synann_core.spiking.codes.time_axis import check_fits, check_time_axis
 

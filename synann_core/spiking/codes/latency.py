@@ -10,8 +10,10 @@ import math
 from dataclasses import dataclass
 from functools import partial
 
-from synann_core._lib.arguments import Array, Call, Namespace, constant
+from synann_core._lib.arguments import Call
 from synann_core._lib.checks import check_int, check_number
+from synann_core._lib.numerics import constant
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.codes.time_axis import check_time_axis, first_spikes, spikes_at
 
 __all__ = ["first_spike_times", "latency_decode", "latency_encode", "latency_times"]

@@ -10,8 +10,9 @@ from typing import Any
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Call
 from synann_core._lib.checks import check_int, check_number
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.codes.time_axis import check_time_axis, first_spikes, spikes_at
 
 __all__ = [

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_jax_namespace
 
-from synann_core._lib.arguments import Array, Namespace, Shape, silence
+from synann_core._lib.arguments import silence
 from synann_core._lib.checks import check_int
 from synann_core._lib.loops import runner
+from synann_core._lib.typing import Array, Namespace, Shape
 
 __all__ = ["fold_in", "random_key", "uniform"]
 

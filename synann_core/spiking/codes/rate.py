@@ -9,9 +9,10 @@ from functools import partial
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Call
 from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_int, check_number
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.codes.random import uniform
 from synann_core.spiking.codes.time_axis import check_time_axis, steps_like
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Array, Call, Namespace, Shape
+from synann_core._lib.arguments import Call
+from synann_core._lib.typing import Array, Namespace, Shape
 
 
 def check_time_axis(call: Call, name: str, *others: str) -> Shape:

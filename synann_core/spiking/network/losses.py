@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from synann_core._lib.arguments import Array, Namespace
 from synann_core._lib.loops import scan
+from synann_core._lib.typing import Array, Namespace
 from synann_core.learning import _cross_entropy, _cross_entropy_vjp
 
 LOSSES = ("membrane", "membrane_sum", "count", "first_spike")

@@ -10,7 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from synann_core import optim
-from synann_core._lib.arguments import Array, Namespace, namespace_of, silence
+from synann_core._lib.arguments import namespace_of, silence
 from synann_core._lib.checks import (
     check_callable,
     check_int,
@@ -20,6 +20,7 @@ from synann_core._lib.checks import (
     to_numpy,
 )
 from synann_core._lib.loops import runner
+from synann_core._lib.typing import Array, Namespace
 from synann_core.learning import as_generator
 from synann_core.models.training import check_finite, like
 from synann_core.spiking.network import losses, passes

@@ -13,7 +13,7 @@ import numpy as np
 from array_api_compat import device
 
 from synann_core import optim
-from synann_core._lib.arguments import Array, Namespace
+from synann_core._lib.typing import Array, Namespace
 from synann_core.learning import initial_beta
 from synann_core.log_odds import logit
 from synann_core.models.passes import _beta

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from synann_core._lib.arguments import Array, Namespace
 from synann_core._lib.loops import scan
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.neurons.dynamics import (
     Carry,
     Params,

@@ -12,13 +12,13 @@ follow from it by comparison.
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
 
-from synann_core._lib.arguments import Array, Namespace
 from synann_core._lib.autodiff import attach, stop_gradient
 from synann_core._lib.loops import runner, scan
-from synann_core.contraction import native
+from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
+from synann_core._lib.typing import Array, Namespace
+from synann_core.native import host
 from synann_core.spiking.neurons.surrogates import Surrogate
 
 Params = dict[str, Array]  # decay; where there are: threshold, synaptic_decay, recurrent
@@ -124,14 +124,14 @@ def complete(params: Params, state: Carry, rule: Rule, xp: Namespace) -> Carry:
 
 
 def _kernel_serves(params: Params, state: Carry, *arrays: Array, rule: Rule, xp: Namespace) -> bool:
-    if os.environ.get("SYNANN_KERNELS", "").lower() == "off":
-        return False
     if "recurrent" in params or rule.adaptation or "threshold" not in params:
         return False
     if state[0].ndim == 0:  # one neuron, whose spikes NumPy gives as a number
         return False
     given = (*params.values(), *(a for a in state if a is not None), *arrays)
-    return native.serves(xp, *given)
+    if is_torch_namespace(xp) and torch_watcher(*given) != "nobody":
+        return False
+    return host.serves(xp, *given)
 
 
 def threshold_of(params: Params, adaptation: Array | None, rule: Rule) -> Any:

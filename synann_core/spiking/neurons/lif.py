@@ -7,8 +7,10 @@ import numbers
 from dataclasses import dataclass, field
 from typing import Any
 
-from synann_core._lib.arguments import Array, Call, Shape, is_number, silence, sum_to_shape
+from synann_core._lib.arguments import Call, is_number, silence
 from synann_core._lib.checks import check_int, check_option
+from synann_core._lib.numerics import sum_to_shape
+from synann_core._lib.typing import Array, Shape
 from synann_core.spiking.neurons import dynamics
 from synann_core.spiking.neurons.state import (
     PARAMETERS,

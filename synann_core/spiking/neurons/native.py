@@ -13,7 +13,7 @@ import numpy as np
 
 from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.threads import run_parts, thread_count
-from synann_core.contraction.native import _contiguous, _read_only, _wrap
+from synann_core.native.host import contiguous, read_only, wrap
 
 Array = Any
 
@@ -37,14 +37,14 @@ def run(
     spikes = np.empty_like(potential)
     m, s = np.empty_like(job.m), np.empty_like(job.m)
     y = np.empty_like(job.y)
-    arguments = (*map(_read_only, job.arrays), *job.options, potential, spikes, m, s, y)
+    arguments = (*map(read_only, job.arrays), *job.options, potential, spikes, m, s, y)
     job.over_rows(forward, arguments)
     shape = job.shape
-    first, third = (_wrap(a.reshape(shape), like) for a in (m, s))
-    second = None if state[1] is None else _wrap(y.reshape(shape), like)
+    first, third = (wrap(a.reshape(shape), like) for a in (m, s))
+    second = None if state[1] is None else wrap(y.reshape(shape), like)
     return (
-        _wrap(spikes.reshape(job.steps, *shape), like),
-        _wrap(potential.reshape(job.steps, *shape), like),
+        wrap(spikes.reshape(job.steps, *shape), like),
+        wrap(potential.reshape(job.steps, *shape), like),
         (first, second, third, None),
     )
 
@@ -76,16 +76,16 @@ def vjp(
     sums = np.zeros((-(-rows // _ROWS), 3, n), job.dtype)
     attached = not rule.detach_reset
     h = job.flat(potential, (job.steps, rows, n))
-    arguments = (*map(_read_only, job.arrays), *job.options, *surrogate, attached, learned)
-    arguments += (*map(_read_only, (h, *stacked, *last)), gcurrents, gm, gs, gy, sums)
+    arguments = (*map(read_only, job.arrays), *job.options, *surrogate, attached, learned)
+    arguments += (*map(read_only, (h, *stacked, *last)), gcurrents, gm, gs, gy, sums)
     job.over_rows(backward, arguments)
     names = ("decay", "threshold", "synaptic_decay")
     total = sums.sum(axis=0)
-    gparams = {name: _wrap(total[k], like) for k, name in enumerate(names) if name in params}
+    gparams = {name: wrap(total[k], like) for k, name in enumerate(names) if name in params}
     shape = job.shape
-    first, third = (_wrap(a.reshape(shape), like) for a in (gm, gs))
-    second = None if state[1] is None else _wrap(gy.reshape(shape), like)
-    back = _wrap(gcurrents.reshape(currents.shape), like)
+    first, third = (wrap(a.reshape(shape), like) for a in (gm, gs))
+    second = None if state[1] is None else wrap(gy.reshape(shape), like)
+    back = wrap(gcurrents.reshape(currents.shape), like)
     return back, gparams, (first, second, third, None)
 
 
@@ -104,13 +104,13 @@ class _Job:
         n = self.shape[-1] if self.shape else 1
         rows = int(np.prod(self.shape[:-1], dtype=int))
         self.steps = currents.shape[0] if steps is None else steps
-        self.m = _contiguous(state[0]).reshape(rows, n)
+        self.m = contiguous(state[0]).reshape(rows, n)
         self.dtype = self.m.dtype
         self.y, self.s = (self.flat(a, (rows, n)) for a in state[1:3])
         self.currents = self.flat(currents, (1 if steps is not None else self.steps, rows, n))
         numbers = (params["decay"], params["threshold"], params.get("synaptic_decay"))
         parameters = (
-            self.flat(a, (-1,)) if a is None else np.array(np.broadcast_to(_contiguous(a), (n,)))
+            self.flat(a, (-1,)) if a is None else np.array(np.broadcast_to(contiguous(a), (n,)))
             for a in numbers
         )
         self.arrays = (self.currents, self.m, self.s, self.y, *parameters)
@@ -134,7 +134,7 @@ class _Job:
         """An array of this shape; an empty one, of as many axes, for None."""
         if a is None:
             return np.empty((0,) * len(shape), self.dtype)
-        return _contiguous(a).reshape(shape)
+        return contiguous(a).reshape(shape)
 
     def over_rows(self, function: Any, arguments: tuple[Any, ...]) -> None:
         """Call ``function(*arguments, first row, last row, part)`` on all threads."""

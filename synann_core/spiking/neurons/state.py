@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Call
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.neurons import dynamics
 
 __all__ = ["Gradients", "Record", "State"]

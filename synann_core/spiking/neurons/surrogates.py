@@ -10,8 +10,9 @@ import math
 import numbers
 from dataclasses import dataclass
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Call
 from synann_core._lib.checks import check_option
+from synann_core._lib.typing import Array, Namespace
 
 __all__ = [
     "Surrogate",

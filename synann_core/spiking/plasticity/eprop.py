@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Call
 from synann_core._lib.checks import check_int, check_number
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.plasticity.traces import State, decayed_sums, named_state
 
 __all__ = ["eprop_gradient", "eprop_init", "eprop_step"]

@@ -12,8 +12,9 @@ from typing import Any
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Array, Namespace, constant
 from synann_core._lib.loops import over_rows, runner, scan
+from synann_core._lib.numerics import constant
+from synann_core._lib.typing import Array, Namespace
 
 
 def response(s: Array, tau: float, xp: Namespace) -> Array:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Call
 from synann_core._lib.checks import check_fields
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.plasticity.stdp import STDP, STEP_SHAPES
 from synann_core.spiking.plasticity.traces import State, named_state
 

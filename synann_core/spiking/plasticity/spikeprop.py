@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Call
 from synann_core._lib.checks import check_number
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.plasticity.firing import (
     first_crossings,
     first_crossings_vjp,

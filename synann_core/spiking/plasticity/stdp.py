@@ -13,9 +13,10 @@ from typing import Any
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Array, Call, Namespace
+from synann_core._lib.arguments import Call
 from synann_core._lib.checks import check_fields, check_int, check_option
 from synann_core._lib.loops import runner, scan
+from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.plasticity.traces import State, decayed_sums, named_state
 
 __all__ = ["STDP"]

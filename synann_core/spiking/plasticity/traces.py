@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Array, Namespace
+from synann_core._lib.typing import Array, Namespace
 
 # Steps handled by one product: its cost per step grows with the block, a Python step's does not.
 _BLOCK = 64

@@ -199,6 +199,7 @@ import numpy as np
 import synann_core as syn
 from synann_core._lib import threads
 from synann_core.contraction import native
+from synann_core.native import host
 
 rng = np.random.default_rng(0)
 y, beta = rng.random((64, 256), np.float32), rng.random((256, 256), np.float32)
@@ -211,7 +212,7 @@ def work(*_):
 
 want = work()
 assert threads._pool.cache_info().currsize == 1  # more than one thread was used
-assert native.serves(np, y)
+assert host.serves(np, y)
 native.thread_count = count
 """
 

@@ -1,8 +1,8 @@
-"""The contraction as operators of torch, opaque to whoever traces: compile, export, fake tensors.
+"""Evaluate the contraction as operators of torch, opaque to compile, export and fake tensors.
 
-Eager tensors never come here: they reach the kernels through an autograd.Function
-(`synann_core._lib.autodiff`). Transforms of torch.func and forward-mode AD, which operators like
-these do not support, take the formula apart instead.
+Imported only when torch traces. Eager tensors reach the kernels without these operators, and
+transforms of torch.func and forward-mode differentiation, which operators like these do not
+support, take the formula apart.
 """
 
 from __future__ import annotations
@@ -13,24 +13,34 @@ import torch
 from array_api_compat import torch as xp
 from torch import Tensor
 
-from synann_core._lib import autodiff
-from synann_core.contraction import array_api
-from synann_core.contraction.array_api import Factors
+from synann_core._lib.typing import Array, Namespace
+from synann_core.contraction.array_api import jvp, vjp
+from synann_core.contraction.factors import Factors
+from synann_core.contraction.unwatched import choose_inside
+
+__all__ = ["forward", "jvp", "vjp"]
 
 
-@torch.library.custom_op("synann::log_product", mutates_args=())
+def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
+    """Sum of log f over j, exact and with every f kept from 0; both (rows, m)."""
+    exact, guarded = log_product(*factors)
+    return exact, guarded
+
+
+@torch.library.custom_op("synann::log_product", mutates_args=())  # type: ignore[untyped-decorator]
 def log_product(
     y: Tensor, y_bar: Tensor | None, beta: Tensor, beta_bar: Tensor | None, floor: float, group: int
 ) -> tuple[Tensor, Tensor]:
-    """Sum of log f over j, exact and with every f kept from 0; see `array_api.log_product`."""
+    """Sum of log f over j, exact and with every f kept from 0."""
     factors = Factors(y, y_bar, beta, beta_bar, floor, group)
-    exact, guarded = array_api.run_log_product(factors, xp)
+    values: Any = choose_inside(xp, *factors[:4]).forward(factors, xp=xp)
+    exact, guarded = values
     # Results of an operator are as its fake ones: contiguous; and they must not share memory.
     shared = guarded.data_ptr() == exact.data_ptr()
     return exact.contiguous(), guarded.clone() if shared else guarded.contiguous()
 
 
-@torch.library.custom_op("synann::log_product_vjp", mutates_args=())
+@torch.library.custom_op("synann::log_product_vjp", mutates_args=())  # type: ignore[untyped-decorator]
 def log_product_vjp(
     y: Tensor,
     y_bar: Tensor | None,
@@ -42,7 +52,8 @@ def log_product_vjp(
 ) -> tuple[Tensor, Tensor]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f."""
     factors = Factors(y, y_bar, beta, beta_bar, floor, group)
-    gy, gbeta = array_api.log_product_vjp(factors, grad, xp=xp)
+    gradients: Any = choose_inside(xp, *factors[:4], grad).vjp(factors, grad, xp=xp)
+    gy, gbeta = gradients
     return gy.contiguous(), gbeta.contiguous()
 
 
@@ -67,11 +78,10 @@ def _backward(ctx: Any, of_exact: Tensor, of_guarded: Tensor) -> tuple[Any, ...]
     (y, y_bar, beta, beta_bar), grad = ctx.saved_tensors, of_exact + of_guarded
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # for second derivatives
         factors = Factors(y, y_bar, beta, beta_bar, ctx.floor, ctx.group)
-        gy, gbeta = array_api.log_product_vjp(factors, grad, xp=xp)
+        gy, gbeta = choose_inside(xp, *factors[:4], grad).vjp(factors, grad, xp=xp)
     else:
         gy, gbeta = log_product_vjp(y, y_bar, beta, beta_bar, grad, ctx.floor, ctx.group)
     return gy, None, gbeta, None, None, None
 
 
 log_product.register_autograd(_backward, setup_context=_setup_context)
-autodiff.TORCH_OPERATORS.append(log_product)

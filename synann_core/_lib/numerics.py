@@ -1,0 +1,95 @@
+"""Elementary functions on any array library, accurate where the plain formula is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from array_api_compat import device, is_jax_namespace
+
+from synann_core._lib.autodiff import attach, stop_gradient
+from synann_core._lib.torch_modes import exports_to_onnx
+from synann_core._lib.typing import Array, Namespace, Shape
+
+LOG_5_8 = -0.4700036292457356
+
+
+def accumulation_dtype(dtype: Any, xp: Namespace) -> Any:
+    """Dtype to compute in: 16-bit floats are computed in float32."""
+    return xp.float32 if xp.finfo(dtype).bits < 32 else dtype
+
+
+def constant(value: float, like: Array, xp: Namespace) -> Array:
+    """0-d array with the dtype and device of `like`."""
+    return xp.asarray(value, dtype=like.dtype, device=device(like))
+
+
+def row_count(y: Array) -> int:
+    """Rows of (..., n) without its batch axes; −1, for `reshape`, where a graph does not know."""
+    rows = 1
+    for size in y.shape[:-1]:
+        if size is None:
+            return -1
+        rows *= size
+    return rows
+
+
+def sum_to_shape(value: Array, shape: Shape, xp: Namespace) -> Array:
+    """Undo broadcasting: sum `value` over the axes along which `shape` was repeated."""
+    extra = value.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        extra + i for i, size in enumerate(shape) if size == 1 and value.shape[extra + i] != 1
+    )
+    return xp.reshape(xp.sum(value, axis=axes), shape) if axes else value
+
+
+def expm1(w: Array, xp: Namespace) -> Array:
+    """``e^w − 1``, accurate where w is small."""
+    if not exports_to_onnx(xp):
+        return xp.expm1(w)
+    rounded = xp.exp(w)  # ONNX has no expm1 either
+    small = (rounded - 1.0) * (w / xp.log(rounded))
+    near = xp.where(rounded == 1.0, w, small)
+    return xp.where(xp.abs(w) < 0.5, near, rounded - 1.0)
+
+
+def log_one_minus(q: Array, xp: Namespace) -> Array:
+    """Log(1 − q) for q ≤ ½."""
+    if exports_to_onnx(xp):  # which has no log1p; the exporter would write log(1 − q)
+        rounded = 1.0 - q
+        return xp.where(rounded == 1.0, -q, -q * (xp.log(rounded) / (rounded - 1.0)))
+    if not (is_jax_namespace(xp) and q.dtype == xp.float64):
+        return xp.log1p(-q)
+    # XLA's float64 log1p is 125 ulp off between −0.41 and −0.3; log ⅝ + log1p stays inside ±0.2.
+    shift = q > 0.25
+    value = xp.log1p(xp.where(shift, (0.375 - q) / 0.625, -q))
+    return xp.where(shift, LOG_5_8 + value, value)
+
+
+def log_complement(p: Array, q: Array, smooth: Array, xp: Namespace) -> Array:
+    """Log p where q = 1 − p is known as well: relatively accurate at both ends.
+
+    log1p(−q) where q < ½ and log p = log ½ + log 2p elsewhere, each term being 0 or log ½ where the
+    other one rules: on NumPy much faster than a choice by `where`. Derivatives are those of
+    log `smooth`, which is p kept away from 0.
+    """
+    half, one = constant(0.5, p, xp), constant(1.0, p, xp)
+    value = log_one_minus(xp.minimum(q, half), xp) + xp.log(xp.minimum(p + p, one))
+    return attach(value, lambda: xp.log(smooth), xp)
+
+
+def surprisal_floor(dtype: object, xp: Namespace) -> float:
+    """Smallest 1 − p that gradients in surprisal space divide by.
+
+    Its reciprocal leaves a factor 1/eps of headroom below overflow, so that no sum of gradients can
+    turn into inf − inf.
+    """
+    info = xp.finfo(dtype)
+    return float(info.smallest_normal) / float(info.eps)
+
+
+def add_with_error(a: Array, b: Array, xp: Namespace) -> tuple[Array, Array]:
+    """Sum a + b and its rounding error (two-sum), 0 where the sum is not finite."""
+    total = a + b
+    part = total - a
+    error = (a - (total - part)) + (b - part)
+    return total, stop_gradient(xp.where(xp.isfinite(total), error, 0.0), xp)

@@ -1,0 +1,120 @@
+"""Tell who watches operations on torch tensors: autograd, a tracer, or a transform.
+
+Compiled kernels and NumPy may take a tensor only where nobody does. Some of these questions have no
+public answer: each such call into torch stands in a function of its own here, and
+tests/synann_core/_lib/test_torch_modes.py says what breaks if torch changes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import array_api_compat
+
+from synann_core._lib.typing import Array, Namespace
+
+Watcher = Literal["nobody", "autograd", "trace", "transform"]
+
+
+def is_torch_namespace(xp: Namespace) -> bool:
+    """Whether `xp` is torch's namespace."""
+    # Without array_api_compat's cache, of which torch's compiler warns whoever compiles a layer.
+    return bool(array_api_compat.is_torch_namespace.__wrapped__(xp))
+
+
+def torch_watcher(*tensors: Any) -> Watcher:
+    """Say who watches operations on these tensors (None stands for none).
+
+    ``"nobody"``: they are plain memory, and kernels may serve. ``"autograd"``: plain autograd
+    records them. ``"trace"``: the compiler, `torch.export` or a dispatch mode takes the operations
+    down, or a tensor is fake. ``"transform"``: torch.func, forward-mode differentiation, jit or the
+    ONNX exporter needs the formula's own operations, and so does a subclass of Tensor.
+    """
+    import torch
+
+    if functorch_active() or forward_ad_active():
+        return "transform"
+    if torch.compiler.is_compiling():
+        return "transform" if torch.onnx.is_in_onnx_export() else "trace"
+    if jit_tracing():
+        return "transform"
+    plain, recorded = True, False
+    for tensor in tensors:
+        if tensor is None:
+            continue
+        plain = plain and type(tensor) in (torch.Tensor, torch.nn.Parameter)
+        recorded = recorded or tensor.requires_grad
+    # (The compiler cannot trace the question for dispatch modes: it comes after that for it.)
+    if dispatch_mode_active() or (not plain and any(map(is_fake, tensors))):
+        return "transform" if torch.onnx.is_in_onnx_export() else "trace"
+    if recorded and torch.is_grad_enabled():
+        return "autograd"
+    return "nobody" if plain else "transform"
+
+
+def torch_values_known(tensor: Any) -> bool:
+    """Whether a tensor has values now, rather than standing for them."""
+    import torch
+
+    if torch.compiler.is_compiling() or functorch_active():
+        return False
+    return not (tensor.is_meta or is_fake(tensor) or jit_tracing())
+
+
+def torch_records() -> bool:
+    """Whether torch may differentiate what runs now, in any of its modes."""
+    import torch
+
+    return torch.is_grad_enabled() or torch_transforms()
+
+
+def torch_transforms() -> bool:
+    """Whether the compiler, jit's tracer, torch.func or forward-mode AD is at work."""
+    import torch
+
+    eager = not (torch.compiler.is_compiling() or functorch_active() or forward_ad_active())
+    return not eager or jit_tracing()
+
+
+def exports_to_onnx(xp: Namespace) -> bool:
+    """Whether torch writes these operations into an ONNX file."""
+    if not is_torch_namespace(xp):
+        return False
+    import torch
+
+    return bool(torch.onnx.is_in_onnx_export())
+
+
+def functorch_active() -> bool:
+    """Whether a transform of torch.func (grad, vmap, jvp, ...) is at work."""
+    import torch
+
+    return bool(torch._C._are_functorch_transforms_active())
+
+
+def forward_ad_active() -> bool:
+    """Whether a level of forward-mode differentiation is open."""
+    import torch
+
+    return bool(torch.autograd.forward_ad._current_level >= 0)
+
+
+def jit_tracing() -> bool:
+    """Whether torch.jit.trace, or the old ONNX exporter, is at work."""
+    import torch
+
+    return torch._C._get_tracing_state() is not None
+
+
+def dispatch_mode_active() -> bool:
+    """Whether a TorchDispatchMode watches: make_fx, FLOP counters, FakeTensorMode, ..."""
+    import torch
+
+    return bool(torch._C._len_torch_dispatch_stack() > 0)
+
+
+def is_fake(tensor: Array) -> bool:
+    """Whether a tensor has a shape and a dtype but no memory."""
+    from torch._subclasses import FakeTensor
+
+    return isinstance(tensor, FakeTensor)

@@ -1,0 +1,58 @@
+"""Choose who evaluates the contraction: the one place where that is decided."""
+
+from __future__ import annotations
+
+from array_api_compat import is_jax_namespace
+
+from synann_core._lib.autodiff import builds_graphs, stop_gradient
+from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
+from synann_core._lib.typing import Array, Namespace
+from synann_core.contraction import array_api, native, recorded, triton, unwatched
+from synann_core.contraction.factors import Factors
+from synann_core.contraction.unwatched import Implementation
+
+
+def choose(xp: Namespace, *arrays: Array | None) -> Implementation:
+    """Return the module that runs for these arrays; all offer the same three functions."""
+    if is_torch_namespace(xp):
+        watcher = torch_watcher(*arrays)
+        if watcher == "trace":
+            from synann_core.contraction import torch_operators
+
+            return torch_operators
+        if watcher != "nobody":
+            return recorded if watcher == "autograd" else array_api
+    elif builds_graphs(xp):
+        return recorded
+    return unwatched.choose(xp, *arrays)
+
+
+def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
+    """Sum of log f over j, (rows, m): exact, and with every f kept from 0.
+
+    The first is −inf where a factor is 0 and NaN where one is negative or NaN; its derivatives, as
+    autodiff sees them, are those of the second, which is finite.
+    """
+    return choose(xp, *factors[:4]).forward(factors, xp=xp)
+
+
+def log_product_vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Gradients −Σ_i t β/f and −Σ_b t y/f for the upstream t = `grad` (rows, m)."""
+    return choose(xp, *factors[:4], grad).vjp(factors, grad, xp=xp)
+
+
+def log_product_jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
+    """Tangent −Σ_j (β dy + y dβ)/f, (rows, m)."""
+    return choose(xp, *factors[:4], dy, dbeta).jvp(factors, dy, dbeta, xp=xp)
+
+
+def variant(xp: Namespace, *arrays: Array) -> str:
+    """Name the implementation that computes the numbers, also where autograd records them."""
+    if is_jax_namespace(xp):
+        return "jax-scan"
+    module = choose(xp, *arrays)
+    if module is recorded and is_torch_namespace(xp):
+        module = unwatched.choose_inside(xp, *(stop_gradient(a, xp) for a in arrays))
+    if module is native:
+        return "numba"
+    return "triton" if module is triton else "array-api"

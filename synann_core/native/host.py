@@ -1,0 +1,72 @@
+"""Hand arrays to the compiled loops: NumPy arrays, and torch tensors on the CPU."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from typing import Any
+
+import numpy as np
+
+from synann_core._lib.torch_modes import is_torch_namespace
+from synann_core._lib.typing import Array, Namespace, NumpyArray
+
+
+def enabled() -> bool:
+    """Whether compiled kernels may serve at all; ``SYNANN_KERNELS=off`` turns them off."""
+    return os.environ.get("SYNANN_KERNELS", "").lower() != "off"
+
+
+@functools.cache
+def installed() -> bool:
+    """Whether Numba is there to compile the loops."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def serves(xp: Namespace, *arrays: Any) -> bool:
+    """Whether the compiled loops take these arrays (None stands for none), float32 or float64.
+
+    Tensors whose operations somebody watches are not asked about: see `torch_watcher`.
+    """
+    if not (enabled() and installed()):
+        return False
+    torch = is_torch_namespace(xp)
+    for a in arrays:
+        if isinstance(a, np.ndarray):
+            if a.dtype.itemsize > 8:  # Numba has no long doubles
+                return False
+        elif a is not None and not (torch and a.is_cpu):
+            return False
+    return True
+
+
+def contiguous(a: Any) -> NumpyArray:
+    """Return the array as NumPy's, without a copy where it is contiguous."""
+    if not isinstance(a, np.ndarray):
+        a = a.numpy(force=True)  # torch's, perhaps recorded or a negated view
+    flags = a.flags
+    ready = flags.c_contiguous and flags.aligned
+    return a if ready else np.require(a, requirements=["C", "A"])
+
+
+def read_only(a: Any) -> Any:
+    """Return a view, so that the kernels are compiled once for arrays of either kind.
+
+    None stays None.
+    """
+    if a is None:
+        return None
+    a = a.view()
+    a.flags.writeable = False
+    return a
+
+
+def wrap(a: NumpyArray, like: Array) -> Array:
+    """Return a result in the library of `like`: NumPy or torch."""
+    if isinstance(like, np.ndarray):
+        return a
+    import torch
+
+    tensor: Array = torch.from_numpy(a)
+    return tensor
