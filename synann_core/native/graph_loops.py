@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from synann_core._lib.typing import NumpyArray as Array
 from synann_core.native.compile import njit
 from synann_core.native.intrinsics import fma
-
-Array = Any
 
 BLOCK = np.uint64(32)
 ONE = np.uint64(1)
@@ -154,7 +153,14 @@ def backward(
 
 @njit
 def _products(
-    s: Array, rows: Any, r: Any, beta: Array, graph: Any, i: Any, factors: Array, before: Array
+    s: Array,
+    rows: Any,
+    r: Any,
+    beta: Array,
+    graph: Any,
+    i: Any,
+    factors: Array,
+    before: Array,
 ) -> Any:
     """Write factors and, for each, the product of those before it; return that of all."""
     strong, sources, weak, readings = graph

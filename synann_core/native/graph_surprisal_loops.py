@@ -1,4 +1,4 @@
-"""The loops of `_graph_loops` in surprisal space.
+"""The loops of `graph_loops` in surprisal space.
 
 The sum of the excitatory inputs stands in both loops: as a function of its own it made the forward
 loop a quarter slower.
@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from synann_core._lib.typing import NumpyArray as Array
 from synann_core.native.compile import njit
 from synann_core.native.graph_loops import BLOCK, ONE
 from synann_core.native.intrinsics import fma
-
-Array = Any
 
 
 @njit
@@ -91,7 +90,7 @@ def backward(
     gtheta: Array,
     ggamma: Array,
 ) -> None:
-    """Turn the gradients h of all nodes' surprisals into those of the inputs; see `_graph_loops`.
+    """Turn the gradients h of all nodes' surprisals into those of the inputs; see `graph_loops`.
 
     Occupations are those of factors of at least `floor`.
     """

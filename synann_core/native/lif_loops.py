@@ -1,4 +1,4 @@
-"""The loops of `_lif`, compiled: rows b0 … b1 of the batch, each through all its steps.
+"""The loops of leaky integrate-and-fire neurons, compiled: rows b0 … b1 of the batch, each through all its steps.
 
 Arrays that there may not be are empty instead of None, so that one compilation serves all.
 Options are numbers, so that inner loops have no branches and are vectorised: `subtract` and
@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from synann_core._lib.typing import NumpyArray as Array
 from synann_core.native.compile import njit
-
-Array = Any
 
 
 @njit
@@ -188,7 +187,13 @@ def _fired(h: Array, threshold: Array, at_least: Any, one: Any, out: Array) -> N
 
 @njit
 def _slope(
-    h: Array, threshold: Array, kind: int, narrow: Any, height: Any, one: Any, out: Array
+    h: Array,
+    threshold: Array,
+    kind: int,
+    narrow: Any,
+    height: Any,
+    one: Any,
+    out: Array,
 ) -> None:
     """The surrogate, as `spiking.surrogates` has it; `narrow` is 1/width."""
     n, zero = h.shape[0], one - one
