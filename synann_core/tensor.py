@@ -191,7 +191,7 @@ def surprisal_synapse_tensor_vjp(
 
 def _synapse_tensor(x: Array, y: Array, alpha: Array, beta: Array, *, xp: Namespace) -> Array:
     exact, guarded = log_product(probability_factors(y, beta, xp=xp), xp=xp)
-    # The derivative of the product at a closed factor is that of exp(guarded), see THEORY.
+    # At a closed factor the derivative is that of exp(guarded): docs/theory.md, section 5.4.
     transmission = attach(xp.exp(exact), lambda: xp.exp(guarded), xp)
     return alpha * x * with_batch(transmission, y, xp)
 

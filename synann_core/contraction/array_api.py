@@ -1,8 +1,9 @@
 """The one expensive contraction, T_bi = Σ_j log f_bij, on any array namespace.
 
-Its factor f = ȳ_bj + y_bj β̄_ij serves both spaces (THEORY: 1 − βy with ȳ = 1 − y, β̄ = 1 − β; in
-surprisal space ȳ = −expm1(−v), β̄ = −expm1(−γ)). All terms are positive, so f keeps its relative
-accuracy where βy comes close to 1; q = yβ = 1 − f is carried beside it for where βy is small.
+Its factor f = ȳ_bj + y_bj β̄_ij serves both spaces (docs/theory.md, section 5.1): 1 − βy with
+ȳ = 1 − y, β̄ = 1 − β; in surprisal space ȳ = −expm1(−v), β̄ = −expm1(−γ). All terms are positive, so
+f keeps its relative accuracy where βy comes close to 1; q = yβ = 1 − f is carried beside it for
+where βy is small.
 
 The (batch, m, n) array is never built: the work goes by blocks of j, and on eager libraries by
 chunks of rows. Which block a j falls in depends on n alone, and within a block only element-wise
