@@ -39,8 +39,8 @@ wheel: $(VENV)/.test
 	$(BIN)/check-wheel-contents dist
 	$(PYTHON) -m venv .wheel-venv
 	.wheel-venv/bin/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS) dist/*.whl
-	cd .wheel-venv && bin/python -c "import synann_core as syn; \
-	print('wheel:', syn.__file__.split('/')[-2], float(syn.synapse(0.9, 0.2, beta=0.5)))"
+	cd .wheel-venv && bin/python -c "import synann as syn; \
+	print('wheel: synann', syn.__version__, float(syn.synapse(0.9, 0.2, beta=0.5)), syn.graph.motifs)"
 
 # Every benchmark once on a tiny size; one that raises is a failure.
 bench: $(VENV)/.test

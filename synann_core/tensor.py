@@ -194,7 +194,7 @@ def _synapse_tensor(x: Array, y: Array, alpha: Array, beta: Array, *, xp: Namesp
     exact, guarded = log_product(probability_factors(y, beta, xp=xp), xp=xp)
     transmission = xp.exp(exact)
     if guarded is not exact:
-        # The derivative of the product at a closed factor is that of exp(guarded), see THEORY.
+        # At a closed factor the derivative is that of exp(guarded): docs/theory.md, section 5.4.
         transmission = attach(transmission, lambda: xp.exp(guarded), xp)
     return alpha * x * with_batch(transmission, y, xp)
 

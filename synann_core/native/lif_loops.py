@@ -1,4 +1,4 @@
-"""The loops of leaky integrate-and-fire neurons, compiled: rows b0 … b1 of the batch, each through all its steps.
+"""The loops of LIF neurons, compiled: rows b0 … b1 of the batch, each through all its steps.
 
 Arrays that there may not be are empty instead of None, so that one compilation serves all.
 Options are numbers, so that inner loops have no branches and are vectorised: `subtract` and
