@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -116,68 +115,6 @@ def test_concurrent_calls(threads):
         for k, results in enumerate(pool.map(caller, range(8))):
             for turn, got in enumerate(results):
                 assert_same_bits(got, want[(k + turn) % 8])
-
-
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_every_part_is_run_once(count):
-    taken = []
-    pools.run_parts(taken.append, [(k,) for k in range(100)], count)
-    assert sorted(taken) == list(range(100))
-    pools.run_parts(taken.append, [], count)
-
-
-@pytest.mark.parametrize("in_caller", [True, False])
-def test_errors_of_a_thread_are_raised(in_caller):
-    caller, seen = threading.get_ident(), threading.Event()
-
-    def part(k):
-        if (threading.get_ident() == caller) == in_caller:
-            seen.set()
-            raise MemoryError("no memory")
-        seen.wait(10)
-
-    with pytest.raises(MemoryError, match="no memory"):
-        pools.run_parts(part, [(k,) for k in range(8)], 2)
-
-
-def test_parts_are_waited_for_where_no_more_threads_can_be_started(monkeypatch):
-    """A pool that is at the system's limit has put the work in its queue before it raises."""
-    done = []
-
-    class Limited(concurrent.futures.ThreadPoolExecutor):
-        def submit(self, *work):
-            super().submit(*work)
-            time.sleep(0.1)  # the first thread, which exists, takes it
-            raise RuntimeError("can't start new thread")
-
-    def part(k):
-        time.sleep(0.3 if threading.get_ident() != caller else 0.0)
-        done.append(k)
-
-    caller = threading.get_ident()
-    with Limited(1) as pool:
-        monkeypatch.setattr(pools, "_pool", lambda: pool)
-        pools.run_parts(part, [(k,) for k in range(10)], 2)
-        assert sorted(done) == list(range(10))
-
-
-def test_thread_count(monkeypatch):
-    if not hasattr(os, "sched_getaffinity"):
-        pytest.skip("no affinity on this system")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    cases = [("", "", 8), ("3", "", 3), ("", "2", 2), ("3", "5", 3), ("64", "", 8), ("0", "", 1)]
-    for numba, openmp, want in [*cases, ("many", "", 8), ("", "-1", 8)]:
-        monkeypatch.setenv("NUMBA_NUM_THREADS", numba)
-        monkeypatch.setenv("OMP_NUM_THREADS", openmp)
-        assert pools.thread_count() == want
-
-
-def test_nested_thread_limit_of_openmp(monkeypatch):
-    """OpenMP's variable may be a list, for nested regions; the first number is the outer one's."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", "2,4")
-    assert pools.thread_count() == 2
 
 
 def test_torch_sets_the_number_for_its_tensors(threads, monkeypatch):
