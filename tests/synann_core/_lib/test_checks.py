@@ -13,7 +13,7 @@ def test_ints_pass_as_ints():
 
 @pytest.mark.parametrize(("value", "error"), [(True, TypeError), (1.0, TypeError), (0, ValueError)])
 def test_what_is_not_an_int_of_that_size_is_refused(value, error):
-    with pytest.raises(error, match="`k` must be .* Received: "):
+    with pytest.raises(error, match=r"`k` must be .* Received: "):
         checks.check_int("k", value, 1)
 
 
@@ -61,7 +61,7 @@ def test_a_pair_is_two_values():
 def test_callables_or_nothing():
     checks.check_callable("callback", None)
     checks.check_callable("callback", print)
-    with pytest.raises(TypeError, match="`callback` must be callable. Received: 5"):
+    with pytest.raises(TypeError, match=r"`callback` must be callable\. Received: 5"):
         checks.check_callable("callback", 5)
 
 
@@ -97,5 +97,5 @@ def test_features_are_a_matrix_of_probabilities(X, error, words):
     ],
 )
 def test_labels_are_integers_of_the_classes(y, error):
-    with pytest.raises(error, match="`y` must .*Received: "):
+    with pytest.raises(error, match=r"`y` must .*Received: "):
         checks.check_labels("y", y, np.ones((2, 3)), 2)
