@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from synann_core.spiking.network.layers import train
 
 from synann_core.optim import Adam
 from synann_core.spiking import LIF, Layer, SpikingNetwork, arctan
