@@ -16,13 +16,14 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
 
 digits-seeds: $(VENV)/.demo
-	$(BIN)/python examples/digits.py --seeds 5
+	$(BIN)/python examples/studies/digits_seeds.py
 
-# The whole diagnosis example takes minutes: python examples/diagnosis.py
-EXAMPLES := circuits pictures explain odds credit edge encoders stdp spikeprop_xor membrane initial_values
+# The whole diagnosis study takes minutes: python examples/studies/diagnosis.py
+EXAMPLES := circuits pictures explain odds credit edge membrane initial_values \
+	studies/explain_table studies/edge_learner studies/encoders studies/stdp studies/spikeprop_xor
 examples: $(VENV)/.test
 	set -e; for name in $(EXAMPLES); do echo "== $$name"; $(BIN)/python examples/$$name.py; done
-	$(BIN)/python examples/diagnosis.py --quick
+	$(BIN)/python examples/studies/diagnosis.py --quick
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest

@@ -74,6 +74,37 @@ def check_number(
     return number
 
 
+def check_range(
+    name: str, values: np.ndarray[Any, Any], low: float, high: float, ends: str = "[]"
+) -> None:
+    """Refuse an array with a number that is not between `low` and `high`, as `check_number`."""
+    above = low <= values if ends[0] == "[" else low < values
+    below = values <= high if ends[1] == "]" else values < high
+    if not np.all(above & below):
+        raise ValueError(
+            f"`{name}` must be in {ends[0]}{low:g}, {high:g}{ends[1]}. "
+            f"Received: values from {values.min():g} to {values.max():g}"
+        )
+
+
+def check_binary(name: str, values: np.ndarray[Any, Any]) -> None:
+    """Refuse an array with a number that is neither 0 nor 1."""
+    other = values[(values != 0) & (values != 1)]
+    if other.size:
+        raise ValueError(f"`{name}` must be 0 or 1. Received: {other[0]}")
+
+
+def check_event(name: str, value: Any, samples: int) -> np.ndarray[Any, Any]:
+    """`value`, 0 or 1 for each sample and both of them, as a float64 NumPy array."""
+    event = np.asarray(value, dtype=np.float64)
+    if event.shape != (samples,):
+        raise ValueError(f"`{name}` must have shape ({samples},). Received: shape {event.shape}")
+    check_binary(name, event)
+    if not 0.0 < event.sum() < samples:
+        raise ValueError(f"`{name}` must hold both 0 and 1. Received: {samples} samples of one")
+    return event
+
+
 def check_fields(rule: Any, **ranges: tuple[float, float]) -> None:
     """Make the named fields of a frozen dataclass floats in [low, high)."""
     for name, (low, high) in ranges.items():
