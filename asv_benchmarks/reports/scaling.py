@@ -37,16 +37,13 @@ class Curve(NamedTuple):
     megabytes: list[float]
 
 
-def measure(
-    base: Size, factors: Sequence[float], turns: int, limit: float, ask: common.Ask
-) -> list[Curve]:
+def measure(base: Size, factors: Sequence[float], limit: float, ask: common.Ask) -> list[Curve]:
     """Measure times, with turns taken, and peak memory, with one number of `base` varied."""
     curves = []
     for axis in tqdm(AXES, desc="axes"):
         values = [round(getattr(base, axis) * factor) for factor in factors]
         sizes = [base._replace(**{axis: value}) for value in values]
-        problems = map(make_problem, sizes)
-        times = [contraction.together(DRAWN, p, limit, range(turns)) for p in problems]
+        times = [contraction.together(DRAWN, make_problem(size), limit) for size in sizes]
         for name in DRAWN:
             memory = [ask("memory", name, size, "uniform", limit) for size in sizes]
             seconds = [taken[name] for taken in times]
@@ -93,12 +90,12 @@ def draw(curves: Sequence[Curve], title: str) -> Figure:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the exponents, and draw."""
     options = common.parse(common.make_parser(__doc__, "--limit", "--picture"), arguments)
-    base, factors, turns = Size(128, 512, 512), (1 / 16, 1 / 4, 1, 4, 16), 15
+    base, factors = Size(128, 512, 512), (1 / 16, 1 / 4, 1, 4, 16)
     if options.quick:
-        base, factors, turns = Size(4, 16, 16), (1, 2), 1
+        base, factors = Size(4, 16, 16), (1, 2)
     meters.quiet_threads()
     ask = common.apart(contraction.__file__, contraction.measure, quick=options.quick)
-    curves = measure(base, factors, turns, 1e9 * options.limit, ask)
+    curves = measure(base, factors, 1e9 * options.limit, ask)
     title = f"one step of training: batch {base.batch}, {base.n} → {base.m}, one varied"
     rows = [
         (c.name, AXES[c.axis], slope(c.sizes, c.milliseconds), slope(c.sizes, c.megabytes))
