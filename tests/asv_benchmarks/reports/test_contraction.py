@@ -19,6 +19,7 @@ def columns(text, name):
 
 
 def test_quick(capsys, monkeypatch):
+    monkeypatch.setattr(contraction.meters, "_LONGEST_BURST", 1)
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.setenv(name, "passive")
     contraction.main(["--quick", "--only", LOOP])
