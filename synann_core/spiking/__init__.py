@@ -35,7 +35,8 @@ from synann_core.spiking.codes.populations import (
     rank_order_encode,
 )
 from synann_core.spiking.codes.rate import deterministic_rate_encode, rate_decode, rate_encode
-from synann_core.spiking.network.network import Layer, SpikingNetwork
+from synann_core.spiking.network.layer import Layer
+from synann_core.spiking.network.network import SpikingNetwork
 from synann_core.spiking.neurons.lif import LIF, Record
 from synann_core.spiking.neurons.presets import (
     decay_factor,

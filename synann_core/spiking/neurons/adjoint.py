@@ -130,7 +130,7 @@ def _step_back(
     gh, gthreshold = gm, xp.zeros_like(gm)
     if ga is not None:
         gs = gs + ga
-    if rule.immediate:
+    if rule.order == "immediate":
         if to_value:
             gh = gm * (1.0 - s)
             gs = gs if rule.detach_reset else gs + gm * (rule.reset_to - h)
@@ -145,7 +145,7 @@ def _step_back(
     gdrive = gh if rule.gain == 1.0 else rule.gain * gh
     gdrive = gdrive if gy is None else gdrive + gy
     gs, gm, kept = xp.zeros_like(gh), decay * gh, m
-    if not rule.immediate:
+    if rule.order != "immediate":
         if to_value:
             kept = reset_by(m, r, threshold, rule)
             gs = gs if rule.detach_reset else gm * (rule.reset_to - m)
@@ -169,7 +169,7 @@ def through_first_spikes(
     gm, gy, gs, ga = gradients.state
     threshold = threshold_of(inputs.parameters, inputs.state.adaptation, rule)
     gthreshold: Any = gradients.threshold
-    if rule.immediate or threshold is None:
+    if rule.order == "immediate" or threshold is None:
         return gradients._replace(state=State(gm, gy, None, ga))
     gu = gs * rule.surrogate.derivative(inputs.state.membrane - threshold, xp=xp)
     lost = gu

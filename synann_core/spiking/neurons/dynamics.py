@@ -48,6 +48,7 @@ def vjp(
 def _forward(inputs: Inputs, *, rule: Rule, steps: int | None, xp: Namespace) -> Run:
     params, currents = inputs.parameters, inputs.currents
     decay, threshold = params.decay, params.threshold
+    delayed = rule.order != "immediate"
     # Added once, not at every step.
     at_rest = (1.0 - decay) * rule.rest if rule.rest else None
 
@@ -56,12 +57,12 @@ def _forward(inputs: Inputs, *, rule: Rule, steps: int | None, xp: Namespace) ->
         s: Any = state.spikes
         y = drive(params, state, part[0], xp)
         r = stop_gradient(s, xp) if rule.detach_reset else s
-        if rule.reset == "zero" and not rule.immediate:
+        if rule.reset == "zero" and delayed:
             m = reset_by(m, r, threshold, rule)
         h = decay * m + (y if rule.gain == 1.0 else rule.gain * y)
         if at_rest is not None:
             h = h + at_rest
-        if rule.reset == "subtract" and not rule.immediate:
+        if rule.reset == "subtract" and delayed:
             h = reset_by(h, r, threshold, rule)
         new = fire(h, threshold_of(params, adaptation, rule), rule, xp)
         after = State(

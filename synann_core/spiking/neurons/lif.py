@@ -207,7 +207,7 @@ class LIF:
         with given:
             run = dispatch.forward(inputs, rule=self.rule, steps=steps, xp=given.xp)
             after: State[Any] = mapped(given.result, run.state)
-            kept = run.spikes if self.rule.immediate else None
+            kept = run.spikes if self.order == "immediate" else None
             record = Record(after, run.potential, kept, inputs, steps, given, self.rule)
             return given.result(run.spikes), record
 

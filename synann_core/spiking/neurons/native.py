@@ -61,12 +61,14 @@ def vjp(
 
     job = _job(inputs, rule, steps, xp)
     every, number, surrogate = (job.steps, *job.matrix), job.dtype.type, rule.surrogate
+    last: State[Any] = upstream.state or State(None)
     given = _views(
-        job.dtype,
         (potential, every),
         (upstream.spikes, every),
         (upstream.membrane, every),
-        *((g, job.matrix) for g in ((None,) * 3 if upstream.state is None else upstream.state[:3])),
+        (last.membrane, job.matrix),
+        (last.current, job.matrix),
+        (last.spikes, job.matrix),
     )
     options = (
         SHAPES.index(surrogate.shape),
@@ -110,20 +112,19 @@ def _job(inputs: Inputs, rule: Rule, steps: int | None, xp: Namespace) -> _Job:
     keep_freed_memory()
     params, state, currents = inputs
     state = complete(inputs, rule, fired, xp)
-    membrane = contiguous(state.membrane)
-    rows, n = int(np.prod(membrane.shape[:-1], dtype=int)), membrane.shape[-1]
-    count = currents.shape[0] if steps is None else steps
+    shape, count = state.membrane.shape, currents.shape[0] if steps is None else steps
+    rows, n = int(np.prod(shape[:-1], dtype=int)), shape[-1]
     arrays = _views(
-        membrane.dtype,
         (currents, (count if steps is None else 1, rows, n)),
-        (membrane, (rows, n)),
+        (state.membrane, (rows, n)),
         (state.spikes, (rows, n)),
         (state.current, (rows, n)),
         (params.decay, (n,)),
         (params.threshold, (n,)),
         (params.synaptic_decay, (n,)),
     )
-    number, later = membrane.dtype.type, not rule.immediate
+    dtype, later = arrays[0].dtype, rule.order != "immediate"
+    number = dtype.type
     subtract, to_value = number(rule.reset == "subtract"), number(rule.reset == "zero")
     zero = number(0)
     options = (
@@ -138,18 +139,19 @@ def _job(inputs: Inputs, rule: Rule, steps: int | None, xp: Namespace) -> _Job:
         rule.fires == ">=",
         rule.order == "article",
     )
-    return _Job(arrays, options, count, (rows, n), membrane.dtype)
+    return _Job(arrays, options, count, (rows, n), dtype)
 
 
-def _views(dtype: np.dtype[Any], *arrays: tuple[Array | None, Shape]) -> list[NumpyArray]:
+def _views(*arrays: tuple[Array | None, Shape]) -> list[NumpyArray]:
     """Return arrays of these shapes: empty ones, of as many axes, for None; numbers repeated.
 
-    They are read-only views, so that the loops are compiled once for arrays of either kind.
+    The first is not None. All are read-only views, so that the loops are compiled once for arrays
+    of either kind.
     """
-    views = []
+    views: list[NumpyArray] = []
     for a, shape in arrays:
         if a is None:
-            view = np.empty((0,) * len(shape), dtype)
+            view = np.empty((0,) * len(shape), views[0].dtype)
         else:
             own = contiguous(a)
             view = own.reshape(shape) if own.ndim else np.full(shape, own)
@@ -160,18 +162,17 @@ def _views(dtype: np.dtype[Any], *arrays: tuple[Array | None, Shape]) -> list[Nu
 
 def _back(inputs: Inputs, *arrays: tuple[NumpyArray | None, Shape]) -> list[Any]:
     """Return arrays in these shapes and in the library of the inputs; None stays None."""
-    results = [None if a is None else a.reshape(shape) for a, shape in arrays]
-    like = inputs.currents
-    if isinstance(like, np.ndarray):
-        return results
-    return [None if a is None else wrap(a, like) for a in results]
+    like, results = inputs.currents, []
+    for a, shape in arrays:
+        result: Any = None if a is None else a.reshape(shape)
+        results.append(result if a is None or isinstance(like, np.ndarray) else wrap(result, like))
+    return results
 
 
 def _over_rows(function: Callable[..., None], arguments: tuple[Any, ...], job: _Job) -> None:
     """Call ``function(*arguments, first row, last row, part)`` on all threads."""
     rows, n = job.matrix
-    parts = [
-        (*arguments, start, min(start + _ROWS, rows), k)
-        for k, start in enumerate(range(0, rows, _ROWS))
-    ]
+    parts: list[tuple[Any, ...]] = []
+    for start in range(0, rows, _ROWS):
+        parts.append((*arguments, start, min(start + _ROWS, rows), len(parts)))
     run_parts(function, parts, thread_count() if job.steps * rows * n >= _WORK else 1)

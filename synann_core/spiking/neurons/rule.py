@@ -41,11 +41,6 @@ class Rule(NamedTuple):
     adaptation: float
     adaptation_decay: float
 
-    @property
-    def immediate(self) -> bool:
-        """Whether the membrane is reset in the step of the spike."""
-        return self.order == "immediate"
-
 
 def drive(params: Parameters, state: State[Array], current: Array, xp: Namespace) -> Array:
     """Return the synaptic current after an input."""
@@ -93,7 +88,7 @@ def complete(inputs: Inputs, rule: Rule, test: Fire, xp: Namespace) -> State[Arr
     state = inputs.state
     if state.spikes is not None:
         return state
-    if rule.immediate:
+    if rule.order == "immediate":
         return state._replace(spikes=xp.zeros_like(state.membrane))
     threshold = threshold_of(inputs.parameters, state.adaptation, rule)
     return state._replace(spikes=test(state.membrane, threshold, rule, xp))
@@ -115,7 +110,7 @@ def membranes(
     potential: Array, spikes: Array, params: Parameters, rule: Rule, xp: Namespace
 ) -> Array:
     """Return membranes after an immediate reset (in the delayed orders they are the potentials)."""
-    if not rule.immediate:
+    if rule.order != "immediate":
         return potential
     spikes = stop_gradient(spikes, xp) if rule.detach_reset else spikes
     return reset_by(potential, spikes, params.threshold, rule)
