@@ -13,22 +13,15 @@ from array_api_compat import array_namespace, device
 
 from synann_core import optim
 from synann_core._lib.arguments import namespace_of, silence
-from synann_core._lib.checks import (
-    check_callable,
-    check_int,
-    check_labels,
-    check_option,
-    detached,
-    to_numpy,
-)
+from synann_core._lib.checks import check_int, check_labels, check_option, detached, to_numpy
 from synann_core._lib.loops import runner
 from synann_core._lib.typing import Array, ArrayT, Namespace, NumpyArray
-from synann_core.learning import as_generator
-from synann_core.models.training import check_finite, like
+from synann_core.models import training
+from synann_core.models.training import History, Options, Step, like
 from synann_core.spiking.network import losses, passes
 from synann_core.spiking.network.layer import Layer
 
-History = dict[str, list[float]]
+Arrays = dict[str, Array]
 _CHUNK = 512  # samples at a time where nothing is learned
 
 
@@ -152,7 +145,7 @@ class SpikingNetwork:
         *,
         epochs: int = 1,
         batch_size: int = 128,
-        optimizer: optim.SGD | optim.Adam | None = None,
+        optimizer: optim.Optimizer | None = None,
         callback: Callable[[dict[str, float]], object] | None = None,
         progress: Callable[[int, float], object] | None = None,
         rng: int | np.random.Generator = 0,
@@ -188,42 +181,27 @@ class SpikingNetwork:
         xp = self._check_inputs(X)
         labels = self._labels(X, y)
         X = detached(X)  # the gradients here are written by hand
-        check_int("epochs", epochs, 0)
-        check_int("batch_size", batch_size, 1)
-        check_callable("callback", callback)
-        check_callable("progress", progress)
-        optimizer = optim.Adam(learning_rate=5e-4) if optimizer is None else optimizer
-        if not isinstance(optimizer, optim.SGD | optim.Adam):
-            raise TypeError(f"`optimizer` must be an SGD or an Adam. Received: {optimizer!r}")
-        rng = as_generator(rng)
+        options = Options(
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optim.Adam(learning_rate=5e-4) if optimizer is None else optimizer,
+            callback=callback,
+            progress=progress,
+            rng=rng,
+        )
         fixed, weights = self._values(X, xp)
-        state, targets = optimizer.init(weights), self._targets(labels, X, xp)
-        options = {"optimizer": optimizer, "architecture": self._architecture, "xp": xp}
-        step, rate = runner(passes.train, xp), optimizer.learning_rate
-        history: History = {}
-        for _ in range(epochs):
-            order = rng.permutation(labels.size)
-            total = correct = 0.0
-            for start in range(0, labels.size, batch_size):
-                rows = order[start : start + batch_size]
-                index = xp.asarray(rows, device=device(X))
-                x, target = xp.take(X, index, axis=X.ndim - 2), xp.take(targets, index, axis=0)
-                with silence(xp):
-                    value, scores, weights, state = step(
-                        weights, state, fixed, x, target, rate, **options
-                    )
-                total += float(value) * rows.size
-                correct += float(np.sum(to_numpy(xp.argmax(scores, axis=1)) == labels[rows]))
-                if progress is not None:
-                    progress(rows.size, float(value))
-            check_finite(weights, optimizer, xp)
-            self.weights = weights
-            entry = {"loss": total / labels.size, "accuracy": correct / labels.size}
-            for key, value in entry.items():
-                history.setdefault(key, []).append(value)
-            if callback is not None:
-                callback(entry)
-        return history
+        targets, run = self._targets(labels, X, xp), runner(passes.train, xp)
+        constants = {"optimizer": options.optimizer, "architecture": self._architecture, "xp": xp}
+
+        def step(weights: Arrays, state: optim.State, rows: NumpyArray, rate: float) -> Step:
+            index = xp.asarray(rows, device=device(X))
+            x, target = xp.take(X, index, axis=X.ndim - 2), xp.take(targets, index, axis=0)
+            with silence(xp):
+                done: Step = run(weights, state, fixed, x, target, rate, **constants)
+            return done
+
+        state = options.optimizer.init(weights)
+        return training.epochs(self, step, weights, state, labels, options)
 
     def decision_function(self, X: ArrayT, /, *, readout: losses.Readout = "membrane") -> ArrayT:
         """Return scores: summed membranes, spike counts, or minus the times of the first spikes.
@@ -270,7 +248,7 @@ class SpikingNetwork:
         fixed, weights = self._values(X, xp)
         return passes.forward({**fixed, **weights}, X, layers=self.layers, steps=self.steps, xp=xp)
 
-    def _values(self, X: Array, xp: Namespace) -> tuple[passes.Arrays, passes.Arrays]:
+    def _values(self, X: Array, xp: Namespace) -> tuple[Arrays, Arrays]:
         """Return what is not learned, and the weights, like X."""
         weights = {name: like(weight, X, xp) for name, weight in self.weights.items()}
         return passes.constants(self.layers, X, xp), weights

@@ -18,7 +18,7 @@ from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.learning import initial_beta
 from synann_core.log_odds import logit
 from synann_core.models.passes import _beta
-from synann_core.models.training import like
+from synann_core.models.training import Step, like
 from synann_core.spiking.network import losses
 from synann_core.spiking.network.layer import Layer
 from synann_core.spiking.neurons import dispatch
@@ -179,21 +179,21 @@ def evaluate(
 
 def train(
     weights: Arrays,
-    state: dict[str, Any],
+    state: optim.State,
     fixed: Arrays,
     x: Array,
     target: Array,
-    rate: Any,
+    rate: float,
     *,
-    optimizer: optim.SGD | optim.Adam,
+    optimizer: optim.Optimizer,
     architecture: Architecture,
     xp: Namespace,
-) -> tuple[Array, Array, Arrays, dict[str, Any]]:
-    """Take one step: return loss, scores, new weights, new optimizer state."""
+) -> Step:
+    """Take one step of an optimizer on one batch."""
     found = evaluate(weights, fixed, x, target, architecture=architecture, xp=xp)
     new, state = optimizer.update(weights, found.gradients, state, rate)
     scores = losses.scores("membrane", found.spikes, found.membrane, xp)
-    return found.loss, scores, kept_in_range(new, xp), state
+    return Step(found.loss, scores, kept_in_range(new, xp), state)
 
 
 def kept_in_range(weights: Arrays, xp: Namespace) -> Arrays:

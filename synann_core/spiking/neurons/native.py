@@ -153,7 +153,8 @@ def _views(*arrays: tuple[Array | None, Shape]) -> list[NumpyArray]:
         if a is None:
             view = np.empty((0,) * len(shape), views[0].dtype)
         else:
-            own = contiguous(a)
+            # (asked here first, for there are many small arrays)
+            own = a if isinstance(a, np.ndarray) and a.flags.carray else contiguous(a)
             view = own.reshape(shape) if own.ndim else np.full(shape, own)
         view.flags.writeable = False
         views.append(view)
