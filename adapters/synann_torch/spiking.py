@@ -15,8 +15,8 @@ from synann_core._lib.numerics import sum_to_shape
 from synann_core._lib.torch_modes import torch_watcher
 from synann_core.spiking import LIF, State
 from synann_core.spiking.neurons import dispatch
-from synann_core.spiking.neurons.rule import Rule, membranes
-from synann_core.spiking.neurons.state import Inputs, Parameters, Upstream, mapped
+from synann_core.spiking.neurons.formulas import membranes
+from synann_core.spiking.neurons.records import Inputs, Parameters, Plan, Upstream, mapped
 
 __all__ = ["Spiking"]
 
@@ -122,7 +122,7 @@ class Spiking(nn.Module):
             return spikes, record.membrane, record.state
         given, inputs = neuron.checked(currents, state, None)
         spikes, membranes, *last = _Sequence.apply(
-            neuron.rule, *inputs.parameters, *inputs.state, inputs.currents
+            Plan(neuron.rule), *inputs.parameters, *inputs.state, inputs.currents
         )
         after = mapped(given.result, State(*last))
         return given.result(spikes), given.result(membranes), after
@@ -148,13 +148,13 @@ class _Sequence(torch.autograd.Function):
     """A run and its hand-written backward pass; keeps the inputs and the membranes."""
 
     @staticmethod
-    def forward(ctx: Any, rule: Rule, *arrays: Tensor | None) -> Any:
+    def forward(ctx: Any, plan: Plan, *arrays: Tensor | None) -> Any:
         inputs = _inputs(arrays)
-        run = dispatch.forward(inputs, rule=rule, steps=None, xp=xp)
-        ctx.rule = rule
+        run = dispatch.forward(inputs, plan=plan, xp=xp)
+        ctx.plan = plan
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*arrays, run.potential)
-        after = membranes(run.potential, run.spikes, inputs.parameters, rule, xp)
+        after = membranes(run.potential, run.spikes, inputs.parameters, plan.rule, xp)
         return run.spikes, after, *run.state
 
     @staticmethod
@@ -163,7 +163,7 @@ class _Sequence(torch.autograd.Function):
         *arrays, potential = ctx.saved_tensors
         inputs = _inputs(arrays)
         upstream = Upstream(gspikes, gmembranes, State(*last))
-        found = dispatch.vjp(inputs, potential, upstream, rule=ctx.rule, steps=None, xp=xp)
+        found = dispatch.vjp(inputs, potential, upstream, plan=ctx.plan, xp=xp)
         own = inputs.parameters
         parameters = mapped(lambda p, g: sum_to_shape(g, tuple(p.shape), xp), own, found[1:5])
         return None, *parameters, *found.state, found.currents

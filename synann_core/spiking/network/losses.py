@@ -7,7 +7,7 @@ from typing import Literal
 from synann_core._lib.loops import scan
 from synann_core._lib.typing import Array, Namespace
 from synann_core.learning import _cross_entropy, _cross_entropy_vjp
-from synann_core.spiking.neurons.state import Upstream
+from synann_core.spiking.neurons.records import Upstream
 
 Loss = Literal["membrane", "membrane_sum", "count", "first_spike"]
 Readout = Literal["count", "membrane", "first_spike"]

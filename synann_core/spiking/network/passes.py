@@ -22,8 +22,8 @@ from synann_core.models.training import Step, like
 from synann_core.spiking.network import losses
 from synann_core.spiking.network.layer import Layer
 from synann_core.spiking.neurons import dispatch
-from synann_core.spiking.neurons.rule import membranes
-from synann_core.spiking.neurons.state import Inputs, Parameters, Run, State, Upstream
+from synann_core.spiking.neurons.formulas import membranes
+from synann_core.spiking.neurons.records import Inputs, Parameters, Plan, Run, State, Upstream
 from synann_core.transmission import _log_transmission, _log_transmission_vjp
 
 Arrays = dict[str, Array]
@@ -43,7 +43,7 @@ class Trace(NamedTuple):
     x: Array
     inputs: Inputs
     run: Run
-    steps: int | None  # for a constant input
+    plan: Plan
     transmission: Array | None  # of a synapse layer
 
 
@@ -113,8 +113,9 @@ def forward(
         )
         own: dict[str, Any] = {name: values.get(f"{k}.{name}") for name in Parameters._fields}
         inputs = Inputs(Parameters(**own), state, currents)
-        run = dispatch.forward(inputs, rule=neuron.rule, steps=times, xp=xp)
-        traces.append(Trace(x, inputs, run, times, transmission))
+        plan = Plan(neuron.rule, times, learned=bool(layer.learned))
+        run = dispatch.forward(inputs, plan=plan, xp=xp)
+        traces.append(Trace(x, inputs, run, plan, transmission))
         x = run.spikes
     return traces
 
@@ -139,17 +140,9 @@ def backward(
     """
     gradients: Arrays = {}
     for k in reversed(range(len(layers))):
-        layer, trace, learned = layers[k], traces.pop(), layers[k].learned
-        found = dispatch.vjp(
-            trace.inputs,
-            trace.run.potential,
-            upstream,
-            rule=layer.neuron.rule,
-            steps=trace.steps,
-            learned=bool(learned),
-            xp=xp,
-        )
-        for name in learned:
+        trace = traces.pop()
+        found = dispatch.vjp(trace.inputs, trace.run.potential, upstream, plan=trace.plan, xp=xp)
+        for name in layers[k].learned:
             key = f"{k}.{name}"
             gradients[key] = sum_to_shape(getattr(found, name), values[key].shape, xp)
         gx, added = _currents_vjp(values, k, trace, found.currents, xp)

@@ -13,20 +13,20 @@ from __future__ import annotations
 import operator
 from typing import Any, NamedTuple
 
-from synann_core._lib.loops import scan
+from synann_core._lib.loops import runner, scan
 from synann_core._lib.typing import Array, Namespace
-from synann_core.spiking.neurons.rule import (
+from synann_core.spiking.neurons import formulas
+from synann_core.spiking.neurons.formulas import threshold_of
+from synann_core.spiking.neurons.records import (
+    Gradients,
+    Inputs,
+    Parameters,
+    Plan,
     Rule,
-    adapted,
-    complete,
-    drive,
-    fire,
-    fired,
-    membranes,
-    reset_by,
-    threshold_of,
+    State,
+    Upstream,
+    mapped,
 )
-from synann_core.spiking.neurons.state import Gradients, Inputs, Parameters, State, Upstream, mapped
 
 
 class _Moment(NamedTuple):
@@ -42,24 +42,29 @@ class _Moment(NamedTuple):
     gm: Array | None = None
 
 
-def backward(
-    inputs: Inputs,
-    potential: Array,
-    upstream: Upstream,
-    *,
-    rule: Rule,
-    steps: int | None,
-    xp: Namespace,
+def vjp(
+    inputs: Inputs, potential: Array, upstream: Upstream, *, plan: Plan, xp: Namespace
 ) -> Gradients[Array]:
-    """Return the gradients of everything in `inputs`, but for `through_first_spikes`."""
-    params = inputs.parameters
-    inputs = inputs._replace(state=complete(inputs, rule, fire, xp))
+    """Return the gradients of everything in `inputs`, but for `through_first_spikes`.
+
+    Those of parameters have the shape of the state.
+    """
+    backward = runner(_vjp, xp)
+    gradients: Gradients[Array] = backward(inputs, potential, upstream, plan=plan, xp=xp)
+    return gradients
+
+
+def _vjp(
+    inputs: Inputs, potential: Array, upstream: Upstream, *, plan: Plan, xp: Namespace
+) -> Gradients[Array]:
+    params, rule = inputs.parameters, plan.rule
+    inputs = inputs._replace(state=formulas.complete(inputs, rule, formulas.fire, xp))
     gspikes, gmembrane, gfinal = upstream
     first = None
     if rule.order == "article" and gspikes is not None:  # what it puts out is one step old
         first = gspikes[0, ...]
         gspikes = xp.concat([gspikes[1:, ...], xp.zeros_like(gspikes[:1, ...])])
-    run = _replay(inputs, potential, rule, steps, xp)._replace(gs=gspikes, gm=gmembrane)
+    run = _replay(inputs, potential, plan, xp)._replace(gs=gspikes, gm=gmembrane)
     there = {name: value for name, value in run._asdict().items() if value is not None}
 
     def step(carry: Any, part: tuple[Array, ...]) -> tuple[Any, tuple[Array]]:
@@ -80,15 +85,13 @@ def backward(
         sums = sums._replace(recurrent=xp.matmul(xp.matrix_transpose(rows[0]), rows[1]))
     if first is not None:
         gstate = gstate._replace(spikes=gstate.spikes + first)
-    gcurrents = gcurrents if steps is None else xp.sum(gcurrents, axis=0)
+    gcurrents = gcurrents if plan.steps is None else xp.sum(gcurrents, axis=0)
     return Gradients._make((gcurrents, *sums, gstate))
 
 
-def _replay(
-    inputs: Inputs, potential: Array, rule: Rule, steps: int | None, xp: Namespace
-) -> _Moment:
+def _replay(inputs: Inputs, potential: Array, plan: Plan, xp: Namespace) -> _Moment:
     """Recompute what the adjoint needs of each step from the potentials."""
-    params, state, currents = inputs
+    (params, state, currents), rule = inputs, plan.rule
 
     def before(initial: Any, values: Array) -> Array:
         return xp.concat([initial[None, ...], values[:-1, ...]])
@@ -97,22 +100,22 @@ def _replay(
     if state.adaptation is not None:
 
         def adapt(a: Array, part: tuple[Array]) -> tuple[Any, tuple[Array]]:
-            spikes = fired(part[0], threshold_of(params, a, rule), rule, xp)
-            return adapted(a, spikes, rule), (a,)
+            spikes = formulas.fired(part[0], threshold_of(params, a, rule), rule, xp)
+            return formulas.adapted(a, spikes, rule), (a,)
 
         _, (adaptation,) = scan(adapt, state.adaptation, (potential,), xp)
-    spikes = fired(potential, threshold_of(params, adaptation, rule), rule, xp)
+    spikes = formulas.fired(potential, threshold_of(params, adaptation, rule), rule, xp)
     earlier = before(state.spikes, spikes)
     if state.current is not None:
 
         def flow(y: Array, part: tuple[Array, Array]) -> tuple[Array, tuple[Array]]:
             current, s = part
-            return drive(params, state._replace(current=y, spikes=s), current, xp), (y,)
+            return formulas.drive(params, state._replace(current=y, spikes=s), current, xp), (y,)
 
-        if steps is not None:
+        if plan.steps is not None:
             currents = xp.broadcast_to(currents, potential.shape)
         _, (flowing,) = scan(flow, state.current, (currents, earlier), xp)
-    after = membranes(potential, spikes, params, rule, xp)
+    after = formulas.membranes(potential, spikes, params, rule, xp)
     return _Moment(potential, spikes, earlier, before(state.membrane, after), flowing, adaptation)
 
 
@@ -147,7 +150,7 @@ def _step_back(
     gs, gm, kept = xp.zeros_like(gh), decay * gh, m
     if rule.order != "immediate":
         if to_value:
-            kept = reset_by(m, r, threshold, rule)
+            kept = formulas.reset_by(m, r, threshold, rule)
             gs = gs if rule.detach_reset else gm * (rule.reset_to - m)
             gm = (1.0 - r) * gm
         elif subtract:

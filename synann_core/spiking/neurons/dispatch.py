@@ -9,26 +9,17 @@ from synann_core._lib.typing import Array, Namespace
 from synann_core.native import host
 from synann_core.spiking.neurons import dynamics, native
 from synann_core.spiking.neurons.adjoint import through_first_spikes
-from synann_core.spiking.neurons.rule import Rule
-from synann_core.spiking.neurons.state import Gradients, Inputs, Run, Upstream
+from synann_core.spiking.neurons.records import Gradients, Inputs, Plan, Rule, Run, Upstream
 
 
 class Implementation(Protocol):
     """What every module that runs neurons offers."""
 
-    def forward(self, inputs: Inputs, *, rule: Rule, steps: int | None, xp: Namespace) -> Run:
-        """All steps; `steps` says how many where the currents stay."""
+    def forward(self, inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
+        """All steps."""
 
     def vjp(
-        self,
-        inputs: Inputs,
-        potential: Array,
-        upstream: Upstream,
-        *,
-        rule: Rule,
-        steps: int | None,
-        learned: bool,
-        xp: Namespace,
+        self, inputs: Inputs, potential: Array, upstream: Upstream, *, plan: Plan, xp: Namespace
     ) -> Gradients[Array]:
         """Gradients of everything in `inputs`; those of parameters may still have batch axes."""
 
@@ -46,34 +37,22 @@ def choose(xp: Namespace, rule: Rule, inputs: Inputs, *others: Array | None) -> 
     return native if host.serves(xp, *arrays) else dynamics
 
 
-def forward(inputs: Inputs, *, rule: Rule, steps: int | None, xp: Namespace) -> Run:
-    """Run the neurons for all steps.
-
-    `steps` says how many where the currents stay; else currents are time first.
-    """
-    return choose(xp, rule, inputs).forward(inputs, rule=rule, steps=steps, xp=xp)
+def forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
+    """Run the neurons for all steps."""
+    return choose(xp, plan.rule, inputs).forward(inputs, plan=plan, xp=xp)
 
 
 def vjp(
-    inputs: Inputs,
-    potential: Array,
-    upstream: Upstream,
-    *,
-    rule: Rule,
-    steps: int | None,
-    learned: bool = True,
-    xp: Namespace,
+    inputs: Inputs, potential: Array, upstream: Upstream, *, plan: Plan, xp: Namespace
 ) -> Gradients[Array]:
     """Return the gradients of everything in `inputs`.
 
     Without a synaptic current only the shape of the currents counts. Gradients of parameters have
-    the shape of the state or are summed to one a neuron. Where nothing is `learned`, those of the
-    currents alone need to be right.
+    the shape of the state or are summed to one a neuron.
     """
-    module = choose(xp, rule, inputs, potential, *upstream[:2], *(upstream.state or ()))
-    gradients = module.vjp(
-        inputs, potential, upstream, rule=rule, steps=steps, learned=learned, xp=xp
-    )
-    if learned and inputs.state.spikes is None:  # they came from the membrane
-        return through_first_spikes(inputs, gradients, rule, xp)
+    given = (potential, *upstream[:2], *(upstream.state or ()))
+    module = choose(xp, plan.rule, inputs, *given)
+    gradients = module.vjp(inputs, potential, upstream, plan=plan, xp=xp)
+    if plan.learned and inputs.state.spikes is None:  # they came from the membrane
+        return through_first_spikes(inputs, gradients, plan.rule, xp)
     return gradients

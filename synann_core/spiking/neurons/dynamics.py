@@ -7,46 +7,21 @@ from typing import Any
 from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.loops import runner, scan
 from synann_core._lib.typing import Array, Namespace
-from synann_core.spiking.neurons import adjoint
-from synann_core.spiking.neurons.rule import (
-    Rule,
-    adapted,
-    complete,
-    drive,
-    fire,
-    membranes,
-    reset_by,
-    threshold_of,
-)
-from synann_core.spiking.neurons.state import Gradients, Inputs, Run, State, Upstream
+from synann_core.spiking.neurons import formulas
+from synann_core.spiking.neurons.adjoint import vjp
+from synann_core.spiking.neurons.records import Inputs, Plan, Run, State
+
+__all__ = ["forward", "vjp"]
 
 
-def forward(inputs: Inputs, *, rule: Rule, steps: int | None, xp: Namespace) -> Run:
-    """Run the neurons for all steps; `steps` says how many where the currents stay."""
-    run: Run = runner(_forward, xp)(inputs, rule=rule, steps=steps, xp=xp)
+def forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
+    """Run the neurons for all steps."""
+    run: Run = runner(_forward, xp)(inputs, plan=plan, xp=xp)
     return run
 
 
-def vjp(
-    inputs: Inputs,
-    potential: Array,
-    upstream: Upstream,
-    *,
-    rule: Rule,
-    steps: int | None,
-    learned: bool,
-    xp: Namespace,
-) -> Gradients[Array]:
-    """Return the gradients of everything in `inputs`; those of parameters have batch axes."""
-    backward = runner(adjoint.backward, xp)
-    gradients: Gradients[Array] = backward(
-        inputs, potential, upstream, rule=rule, steps=steps, xp=xp
-    )
-    return gradients
-
-
-def _forward(inputs: Inputs, *, rule: Rule, steps: int | None, xp: Namespace) -> Run:
-    params, currents = inputs.parameters, inputs.currents
+def _forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
+    params, currents, rule = inputs.parameters, inputs.currents, plan.rule
     decay, threshold = params.decay, params.threshold
     delayed = rule.order != "immediate"
     # Added once, not at every step.
@@ -55,24 +30,26 @@ def _forward(inputs: Inputs, *, rule: Rule, steps: int | None, xp: Namespace) ->
     def step(state: State[Array], part: tuple[Array]) -> tuple[State[Array], tuple[Any, Array]]:
         m, adaptation = state.membrane, state.adaptation
         s: Any = state.spikes
-        y = drive(params, state, part[0], xp)
+        y = formulas.drive(params, state, part[0], xp)
         r = stop_gradient(s, xp) if rule.detach_reset else s
         if rule.reset == "zero" and delayed:
-            m = reset_by(m, r, threshold, rule)
+            m = formulas.reset_by(m, r, threshold, rule)
         h = decay * m + (y if rule.gain == 1.0 else rule.gain * y)
         if at_rest is not None:
             h = h + at_rest
         if rule.reset == "subtract" and delayed:
-            h = reset_by(h, r, threshold, rule)
-        new = fire(h, threshold_of(params, adaptation, rule), rule, xp)
+            h = formulas.reset_by(h, r, threshold, rule)
+        new = formulas.fire(h, formulas.threshold_of(params, adaptation, rule), rule, xp)
         after = State(
-            membranes(h, new, params, rule, xp),
+            formulas.membranes(h, new, params, rule, xp),
             None if state.current is None else y,
             new,
-            adapted(adaptation, new, rule),
+            formulas.adapted(adaptation, new, rule),
         )
         return after, (s if rule.order == "article" else new, h)
 
-    parts = currents if steps is None else xp.broadcast_to(currents, (steps, *currents.shape))
-    final, (spikes, potential) = scan(step, complete(inputs, rule, fire, xp), (parts,), xp)
+    if plan.steps is not None:
+        currents = xp.broadcast_to(currents, (plan.steps, *currents.shape))
+    start = formulas.complete(inputs, rule, formulas.fire, xp)
+    final, (spikes, potential) = scan(step, start, (currents,), xp)
     return Run(spikes, potential, final)

@@ -17,9 +17,23 @@ from synann_core._lib.arguments import Arguments, is_number
 from synann_core._lib.checks import check_int, check_option
 from synann_core._lib.typing import Array, ArrayT, Shape
 from synann_core.spiking.neurons import dispatch
-from synann_core.spiking.neurons.rule import Order, Reset, Rule, Test, membranes
-from synann_core.spiking.neurons.state import Gradients, Inputs, Parameters, State, Upstream, mapped
+from synann_core.spiking.neurons.formulas import membranes
+from synann_core.spiking.neurons.records import (
+    Gradients,
+    Inputs,
+    Order,
+    Parameters,
+    Plan,
+    Reset,
+    Rule,
+    State,
+    Test,
+    Upstream,
+    mapped,
+)
 from synann_core.spiking.neurons.surrogates import Surrogate, fast_sigmoid
+
+_NAMES = State[Any](*(f"state.{name}" for name in State._fields))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,17 +52,16 @@ class Record(Generic[ArrayT]):
     _potential: Array = field(repr=False)
     _spikes: Array | None = field(repr=False)  # what `run` returned, where the membrane needs it
     _inputs: Inputs = field(repr=False)
-    _steps: int | None = field(repr=False)
+    _plan: Plan = field(repr=False)
     _given: Arguments[ArrayT] = field(repr=False)
-    _rule: Rule = field(repr=False)
 
     @property
     def membrane(self) -> ArrayT:
         """Membranes after each step."""
         given, result = self._given, self._potential
         if self._spikes is not None:
-            params = self._inputs.parameters
-            result = membranes(result, self._spikes, params, self._rule, given.xp)
+            params, rule = self._inputs.parameters, self._plan.rule
+            result = membranes(result, self._spikes, params, rule, given.xp)
         return given.result(result)
 
 
@@ -205,10 +218,11 @@ class LIF:
         """
         given, inputs = self.checked(currents, state, steps)
         with given:
-            run = dispatch.forward(inputs, rule=self.rule, steps=steps, xp=given.xp)
+            plan = Plan(self.rule, steps)
+            run = dispatch.forward(inputs, plan=plan, xp=given.xp)
             after: State[Any] = mapped(given.result, run.state)
             kept = run.spikes if self.order == "immediate" else None
-            record = Record(after, run.potential, kept, inputs, steps, given, self.rule)
+            record = Record(after, run.potential, kept, inputs, plan, given)
             return given.result(run.spikes), record
 
     def vjp(
@@ -248,28 +262,28 @@ class LIF:
         """
         given = copy.copy(record._given)  # it takes in the gradients, in place of the record's
         given.arrays = []
-        shape = tuple(record._potential.shape)
+        potential = record._potential
+
+        def gradient(of: Array, value: Any, name: str) -> Array | None:
+            if value is None or (is_number(value) and value == 0):
+                return None
+            return given.array(name, value, tuple(of.shape))
+
         with given:
             upstream = Upstream(
-                given.array("spikes", spikes, shape) if _counts(spikes) else None,
-                given.array("membrane", membrane, shape) if _counts(membrane) else None,
-                None if state is None else _upstream_state(given, state, record.state),
+                gradient(potential, spikes, "spikes"),
+                gradient(potential, membrane, "membrane"),
+                None if state is None else mapped(gradient, record.state, state, _NAMES),
             )
             found = dispatch.vjp(
-                record._inputs,
-                record._potential,
-                upstream,
-                rule=record._rule,
-                steps=record._steps,
-                xp=given.xp,
+                record._inputs, potential, upstream, plan=record._plan, xp=given.xp
             )
-            state_gradients = {f"state.{n}": g for n, g in found.state._asdict().items()}
-            values = {**found._asdict(), **state_gradients}
+            before = dict(zip(_NAMES, found.state, strict=True))
+            values = {**found._asdict(), **before}
             fitted = given.gradients(values[name] for name in given.named)
             own = dict(zip(given.named, fitted, strict=True))
             results: dict[str, Any] = {name: own.get(name) for name in Gradients._fields[:-1]}
-            before: State[Any] = mapped(given.result, found.state)
-            return Gradients(**results, state=before)
+            return Gradients(**results, state=mapped(given.result, found.state))
 
     def checked(
         self, currents: ArrayT, state: State[ArrayT] | None, steps: int | None
@@ -279,20 +293,13 @@ class LIF:
             raise TypeError(f"`currents` must be an array. Received: {currents!r}")
         if state is not None and not isinstance(state, State):
             raise TypeError(f"`state` must be a State. Received: {type(state).__qualname__}")
-        start = State[Any](
-            self.rest,
-            None if self.synaptic_decay is None else 0.0,
-            None,
-            0.0 if self.adaptation else None,
-        )
+        still = None if self.synaptic_decay is None else 0.0
+        start = State[Any](self.rest, still, None, 0.0 if self.adaptation else None)
         if state is not None:
-            pairs = zip(start._asdict().items(), state, strict=True)
-            own = {
-                n: at_rest if a is None else a for (n, at_rest), a in pairs if at_rest is not None
-            }
-            start = start._replace(**{**own, "spikes": state.spikes})
+            merged = mapped(lambda at_rest, own: at_rest if own is None else own, start, state)
+            start = merged._replace(spikes=state.spikes)
         named = {name: getattr(self, name) for name in Parameters._fields}
-        named |= {f"state.{n}": None if is_number(a) else a for n, a in start._asdict().items()}
+        named |= {n: a for n, a in zip(_NAMES, start, strict=True) if not is_number(a)}
         given = Arguments[ArrayT](
             currents=currents, **{name: a for name, a in named.items() if a is not None}
         )
@@ -306,11 +313,10 @@ class LIF:
         shape = shape if steps is not None else shape[1:]
         _check_shapes(given, shape)
         arrays: dict[str, Any] = given.named
-        names: State[Any] = State(*State._fields)
         initial = mapped(
-            lambda a, n: given.array(n, a, shape) if is_number(a) else arrays[f"state.{n}"],
+            lambda a, name: given.array(name, a, shape) if is_number(a) else arrays[name],
             start,
-            names,
+            _NAMES,
         )
         parameters = {name: a for name, a in arrays.items() if name in Parameters._fields}
         return given, Inputs(Parameters(**parameters), initial, given["currents"])
@@ -335,21 +341,3 @@ def _check_shapes(given: Arguments[ArrayT], shape: Shape) -> None:
             raise ValueError(
                 f"`{name}` must {number}have shape {wanted}. Received: shape {given.shape(name)}"
             )
-
-
-def _upstream_state(
-    given: Arguments[ArrayT], state: State[ArrayT], like: State[ArrayT]
-) -> State[Array]:
-    """Return the gradients of the last state, None where there are none."""
-
-    def checked(now: Array, gradient: Array | None, name: str) -> Array | None:
-        wanted = tuple(now.shape)
-        return None if gradient is None else given.array(f"state.{name}", gradient, wanted)
-
-    names: State[Any] = State(*State._fields)
-    return mapped(checked, like, state, names)
-
-
-def _counts(gradient: Any) -> bool:
-    """Whether a gradient is other than the number 0."""
-    return not (is_number(gradient) and gradient == 0)

@@ -7,6 +7,7 @@ that its state stays in the first-level cache. Recurrent and adaptive neurons ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,19 +17,19 @@ from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.threads import run_parts, thread_count
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Shape
 from synann_core.native.host import contiguous, wrap
-from synann_core.spiking.neurons.rule import Rule, complete, fired
-from synann_core.spiking.neurons.state import Gradients, Inputs, Run, State, Upstream
+from synann_core.spiking.neurons.formulas import complete, fired
+from synann_core.spiking.neurons.records import Gradients, Inputs, Plan, Run, State, Upstream
 from synann_core.spiking.neurons.surrogates import SHAPES
 
 _ROWS = 16  # rows of the batch in one part; parameters' gradients are summed part by part
 _WORK = 1 << 16  # neuron steps below which a second thread costs more than it saves
 
 
-def forward(inputs: Inputs, *, rule: Rule, steps: int | None, xp: Namespace) -> Run:
+def forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
     """Run the neurons for all steps."""
     from synann_core.native import lif_loops
 
-    job = _job(inputs, rule, steps, xp)
+    job = _job(inputs, plan, xp)
     spikes = np.empty((job.steps, *job.matrix), job.dtype)
     potential, current = np.empty_like(spikes), np.empty_like(job.arrays[3])
     membrane, last = np.empty(job.matrix, job.dtype), np.empty(job.matrix, job.dtype)
@@ -47,20 +48,13 @@ def forward(inputs: Inputs, *, rule: Rule, steps: int | None, xp: Namespace) -> 
 
 
 def vjp(
-    inputs: Inputs,
-    potential: Array,
-    upstream: Upstream,
-    *,
-    rule: Rule,
-    steps: int | None,
-    learned: bool,
-    xp: Namespace,
+    inputs: Inputs, potential: Array, upstream: Upstream, *, plan: Plan, xp: Namespace
 ) -> Gradients[Array]:
     """Return the gradients of everything in `inputs`; those of parameters are (N,)."""
     from synann_core.native import lif_loops
 
-    job = _job(inputs, rule, steps, xp)
-    every, number, surrogate = (job.steps, *job.matrix), job.dtype.type, rule.surrogate
+    job = _job(inputs, plan, xp)
+    every, number, surrogate = (job.steps, *job.matrix), job.dtype.type, plan.rule.surrogate
     last: State[Any] = upstream.state or State(None)
     given = _views(
         (potential, every),
@@ -74,8 +68,8 @@ def vjp(
         SHAPES.index(surrogate.shape),
         number(surrogate.width),
         number(surrogate.height),
-        not rule.detach_reset,
-        learned,
+        not plan.rule.detach_reset,
+        plan.learned,
     )
     currents, current = np.empty_like(job.arrays[0]), np.empty_like(job.arrays[3])
     membrane, spikes = np.empty(job.matrix, job.dtype), np.empty(job.matrix, job.dtype)
@@ -108,14 +102,14 @@ class _Job(NamedTuple):
     dtype: np.dtype[Any]
 
 
-def _job(inputs: Inputs, rule: Rule, steps: int | None, xp: Namespace) -> _Job:
+def _job(inputs: Inputs, plan: Plan, xp: Namespace) -> _Job:
     keep_freed_memory()
-    params, state, currents = inputs
+    params, currents, rule = inputs.parameters, inputs.currents, plan.rule
     state = complete(inputs, rule, fired, xp)
-    shape, count = state.membrane.shape, currents.shape[0] if steps is None else steps
-    rows, n = int(np.prod(shape[:-1], dtype=int)), shape[-1]
+    *batch, n = state.membrane.shape
+    rows, times = math.prod(batch), currents.shape[0] if plan.steps is None else 1
     arrays = _views(
-        (currents, (count if steps is None else 1, rows, n)),
+        (currents, (times, rows, n)),
         (state.membrane, (rows, n)),
         (state.spikes, (rows, n)),
         (state.current, (rows, n)),
@@ -139,7 +133,7 @@ def _job(inputs: Inputs, rule: Rule, steps: int | None, xp: Namespace) -> _Job:
         rule.fires == ">=",
         rule.order == "article",
     )
-    return _Job(arrays, options, count, (rows, n), dtype)
+    return _Job(arrays, options, plan.steps or times, (rows, n), dtype)
 
 
 def _views(*arrays: tuple[Array | None, Shape]) -> list[NumpyArray]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from synann_core._lib.checks import check_option
 from synann_core.spiking.neurons.lif import LIF, finite
-from synann_core.spiking.neurons.rule import Reset
+from synann_core.spiking.neurons.records import Reset
 from synann_core.spiking.neurons.surrogates import arctan, superspike
 
 

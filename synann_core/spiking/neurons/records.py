@@ -1,13 +1,40 @@
-"""Records of arrays: a neuron's parameters and state, what a run takes and gives, its gradients."""
+"""Records: a neuron's rule, parameters and state; what a run takes and gives, and its gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from synann_core._lib.typing import Array, ArrayT
+from synann_core.spiking.neurons.surrogates import Surrogate
 
+Order = Literal["article", "snntorch", "immediate"]
+Reset = Literal["subtract", "zero", "none"]
+Test = Literal[">", ">="]
 RecordT = TypeVar("RecordT", bound=tuple[Any, ...])
+
+
+class Rule(NamedTuple):
+    """What is not an array; hashable, a constant to JAX."""
+
+    order: Order
+    reset: Reset
+    fires: Test
+    surrogate: Surrogate
+    detach_reset: bool
+    gain: float
+    rest: float
+    reset_to: float
+    adaptation: float
+    adaptation_decay: float
+
+
+class Plan(NamedTuple):
+    """How neurons run; hashable, a constant to JAX."""
+
+    rule: Rule
+    steps: int | None = None  # where the currents stay; else these have a time axis
+    learned: bool = True  # whether more gradients than those of the currents need to be right
 
 
 class Parameters(NamedTuple):

@@ -1,4 +1,4 @@
-"""The rule of a LIF neuron, and the formulas of one step.
+"""The formulas of one step of a LIF neuron.
 
     y[t] = synaptic_decay y[t−1] + I[t] + V s[t−1]             (without it: y = I + V s)
     h[t] = decay m̃[t−1] + gain y[t] + (1 − decay) rest − r[t] threshold
@@ -14,32 +14,12 @@ that is kept of a run: spikes and resets follow from it by comparison.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
 
 from synann_core._lib.autodiff import attach, stop_gradient
 from synann_core._lib.typing import Array, Namespace
-from synann_core.spiking.neurons.state import Inputs, Parameters, State
-from synann_core.spiking.neurons.surrogates import Surrogate
+from synann_core.spiking.neurons.records import Inputs, Parameters, Rule, State
 
-Order = Literal["article", "snntorch", "immediate"]
-Reset = Literal["subtract", "zero", "none"]
-Test = Literal[">", ">="]
-Fire = Callable[[Array, Array | None, "Rule", Namespace], Array]
-
-
-class Rule(NamedTuple):
-    """What is not an array; hashable, a constant to JAX."""
-
-    order: Order
-    reset: Reset
-    fires: Test
-    surrogate: Surrogate
-    detach_reset: bool
-    gain: float
-    rest: float
-    reset_to: float
-    adaptation: float
-    adaptation_decay: float
+Fire = Callable[[Array, Array | None, Rule, Namespace], Array]
 
 
 def drive(params: Parameters, state: State[Array], current: Array, xp: Namespace) -> Array:
