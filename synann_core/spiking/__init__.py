@@ -1,10 +1,8 @@
 """Spiking systems on any array library: neurons, surrogate gradients, networks, codes, plasticity.
 
-Arrays are time-first: (steps, batch, neurons). The modules `eprop`, `random` and `spikeprop` keep
-their functions to themselves.
+Arrays are time-first: (steps, batch, neurons).
 """
 
-from synann_core.spiking.codes import random
 from synann_core.spiking.codes.contrast import (
     contrast_decode,
     delta_encode,
@@ -34,6 +32,7 @@ from synann_core.spiking.codes.populations import (
     rank_order_decode,
     rank_order_encode,
 )
+from synann_core.spiking.codes.random import fold_in, random_key, random_uniform
 from synann_core.spiking.codes.rate import deterministic_rate_encode, rate_decode, rate_encode
 from synann_core.spiking.network.layer import Layer
 from synann_core.spiking.network.network import SpikingNetwork
@@ -45,7 +44,7 @@ from synann_core.spiking.neurons.presets import (
     snntorch_leaky,
     snntorch_synaptic,
 )
-from synann_core.spiking.neurons.state import Gradients, State
+from synann_core.spiking.neurons.records import Gradients, State
 from synann_core.spiking.neurons.surrogates import (
     Surrogate,
     arctan,
@@ -57,8 +56,16 @@ from synann_core.spiking.neurons.surrogates import (
     superspike,
     triangle,
 )
-from synann_core.spiking.plasticity import eprop, spikeprop
+from synann_core.spiking.plasticity.eprop import eprop_gradient, eprop_init, eprop_step
 from synann_core.spiking.plasticity.reward import RewardSTDP
+from synann_core.spiking.plasticity.spikeprop import (
+    firing_times,
+    firing_times_vjp,
+    raise_silent,
+    spike_response,
+    spike_response_derivative,
+    spikeprop_gradients,
+)
 from synann_core.spiking.plasticity.stdp import STDP
 
 __all__ = [
@@ -81,12 +88,17 @@ __all__ = [
     "decay_factor",
     "delta_encode",
     "deterministic_rate_encode",
-    "eprop",
+    "eprop_gradient",
+    "eprop_init",
+    "eprop_step",
     "event_camera",
     "event_camera_decode",
     "events_to_counts",
     "fast_sigmoid",
+    "firing_times",
+    "firing_times_vjp",
     "first_spike_times",
+    "fold_in",
     "gaussian",
     "hsa_encode",
     "latency_decode",
@@ -98,7 +110,9 @@ __all__ = [
     "population_decode",
     "population_encode",
     "population_response",
-    "random",
+    "raise_silent",
+    "random_key",
+    "random_uniform",
     "rank_order_activation",
     "rank_order_decode",
     "rank_order_encode",
@@ -107,7 +121,9 @@ __all__ = [
     "sigmoid",
     "snntorch_leaky",
     "snntorch_synaptic",
-    "spikeprop",
+    "spike_response",
+    "spike_response_derivative",
+    "spikeprop_gradients",
     "step_forward_encode",
     "straight_through",
     "superspike",
