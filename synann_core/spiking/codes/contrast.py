@@ -272,9 +272,8 @@ def _step_forward(x: Array, threshold: Array, *, xp: Namespace) -> Array:
         spike = up - xp.astype(value < base - threshold, x.dtype)
         return level + spike, (spike,)
 
-    _, (spikes,) = scan(step, xp.zeros_like(start), (x,), xp)
-    encoded: Array = spikes
-    return encoded
+    spikes: Array = scan(step, xp.zeros_like(start), (x,), xp)[1][0]
+    return spikes
 
 
 def _moving_window(

@@ -11,7 +11,6 @@ ValueError, that a shape does not fit, or that an option is unknown or out of it
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, get_args
 
 from array_api_compat import device
@@ -24,6 +23,7 @@ from synann_core.spiking.codes.time_axis import check_time_axis
 
 End = Literal["silent", "partial"]
 Rule = Literal["difference", "ratio"]
+Test = Literal["fits", "difference", "ratio"]
 
 
 def hsa_encode(x: ArrayT, kernel: ArrayT, /, *, end: End = "silent") -> ArrayT:
@@ -59,9 +59,7 @@ def hsa_encode(x: ArrayT, kernel: ArrayT, /, *, end: End = "silent") -> ArrayT:
     >>> hsa_encode(np.array([0.5, 1.5, 1.2, 0.5, 0.0]), np.array([0.5, 1.0, 0.5]))
     array([1., 0., 0., 0., 0.])
     """
-    with _signals(kernel, end, x=x) as given:
-        encode = runner(_hsa, given.xp)
-        return given.result(encode(*given.arrays, end=end, xp=given.xp))
+    return _encode(x, kernel, 0.0, "fits", end)
 
 
 def bsa_encode(
@@ -110,10 +108,7 @@ def bsa_encode(
     array([1., 0., 0., 0., 0.])
     """
     check_option("rule", rule, get_args(Rule))
-    options = {"threshold": check_number("threshold", threshold, 0.0), "rule": rule, "end": end}
-    with _signals(kernel, end, x=x) as given:
-        encode = runner(_bsa, given.xp)
-        return given.result(encode(*given.arrays, **options, xp=given.xp))
+    return _encode(x, kernel, check_number("threshold", threshold, 0.0), rule, end)
 
 
 def convolution_decode(spikes: ArrayT, kernel: ArrayT, /) -> ArrayT:
@@ -137,12 +132,11 @@ def convolution_decode(spikes: ArrayT, kernel: ArrayT, /) -> ArrayT:
     >>> convolution_decode(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.5, 1.0, 0.5]))
     array([0.5, 1.5, 1.5, 0.5])
     """
-    with _signals(kernel, "silent", spikes=spikes) as given:
+    with _signals(kernel, spikes=spikes) as given:
         return given.result(_convolution(*given.arrays, xp=given.xp))
 
 
-def _signals(kernel: ArrayT, end: End, **signals: ArrayT) -> Arguments[ArrayT]:
-    check_option("end", end, get_args(End))
+def _signals(kernel: ArrayT, **signals: ArrayT) -> Arguments[ArrayT]:
     given = Arguments[ArrayT](**signals, kernel=kernel)
     check_time_axis(given, *signals)
     given.check_shapes(kernel=("taps",))
@@ -151,32 +145,18 @@ def _signals(kernel: ArrayT, end: End, **signals: ArrayT) -> Arguments[ArrayT]:
     return given
 
 
-def _hsa(x: Array, kernel: Array, *, end: End, xp: Namespace) -> Array:
-    def fits(left: Array, h: Array, inside: Array) -> Array:
-        return xp.all((left >= h) | ~inside, axis=0)
-
-    return _take_away(fits, x, kernel, end, xp)
-
-
-def _bsa(
-    x: Array, kernel: Array, *, threshold: float, rule: Rule, end: End, xp: Namespace
-) -> Array:
-    def nearer(left: Array, h: Array, inside: Array) -> Array:
-        with_kernel = xp.sum(xp.where(inside, xp.abs(left - h), 0.0), axis=0)
-        without = xp.sum(xp.where(inside, xp.abs(left), 0.0), axis=0)
-        return with_kernel <= (without - threshold if rule == "difference" else threshold * without)
-
-    return _take_away(nearer, x, kernel, end, xp)
+def _encode(x: ArrayT, kernel: ArrayT, threshold: float, test: Test, end: End) -> ArrayT:
+    check_option("end", end, get_args(End))
+    with _signals(kernel, x=x) as given:
+        take_away = runner(_take_away, given.xp)
+        options = {"threshold": threshold, "test": test, "end": end, "xp": given.xp}
+        return given.result(take_away(*given.arrays, **options))
 
 
 def _take_away(
-    spiking: Callable[[Array, Array, Array], Array],
-    x: Array,
-    kernel: Array,
-    end: End,
-    xp: Namespace,
+    x: Array, kernel: Array, *, threshold: float, test: Test, end: End, xp: Namespace
 ) -> Array:
-    """Go through the signal, take the kernel away where `spiking` says so, and return where.
+    """Go through the signal, take the kernel away where the test says so, and return where.
 
     The carry holds the next F values of what is left; beyond the end there are zeros, marked as
     outside.
@@ -188,18 +168,24 @@ def _take_away(
     t = xp.arange(steps, device=device(x))
     k = xp.reshape(xp.arange(taps, device=device(x)), h.shape)
 
+    def passes(left: Array, inside: Array) -> Array:
+        if test == "fits":
+            return xp.all((left >= h) | ~inside, axis=0)
+        with_kernel = xp.sum(xp.where(inside, xp.abs(left - h), 0.0), axis=0)
+        without = xp.sum(xp.where(inside, xp.abs(left), 0.0), axis=0)
+        return with_kernel <= (without - threshold if test == "difference" else threshold * without)
+
     def step(left: Array, parts: tuple[Array, ...]) -> tuple[Array, tuple[Array]]:
         now, entering = parts
-        spike = spiking(left, h, now + k < steps)
+        spike = passes(left, now + k < steps)
         if end == "silent":
             spike = spike & (now + taps <= steps)
         spike = xp.astype(spike, x.dtype)
         left = left - spike * h
         return xp.concat([left[1:, ...], entering[None, ...]]), (spike,)
 
-    _, (spikes,) = scan(step, padded[:taps, ...], (t, padded[taps:, ...]), xp)
-    encoded: Array = spikes
-    return encoded
+    spikes: Array = scan(step, padded[:taps, ...], (t, padded[taps:, ...]), xp)[1][0]
+    return spikes
 
 
 def _convolution(spikes: Array, kernel: Array, *, xp: Namespace) -> Array:

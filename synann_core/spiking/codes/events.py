@@ -238,9 +238,8 @@ def _event_counts(frames: Array, threshold: Array, *, epsilon: float, xp: Namesp
         count = xp.sign(change) * xp.floor(xp.abs(change) / threshold)
         return level + count, (count,)
 
-    _, (counts,) = scan(step, xp.zeros_like(start), (log,), xp)
-    counted: Array = counts
-    return counted
+    counts: Array = scan(step, xp.zeros_like(start), (log,), xp)[1][0]
+    return counts
 
 
 def _frames(

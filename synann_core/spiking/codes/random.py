@@ -78,7 +78,7 @@ def fold_in(key: int | Array, data: int) -> int | Array:
     counter = _words("data", data, xp, device(key_words[0]))
     with silence(xp):
         words: Any = xp.concat(_threefry(*key_words, counter[0:1], counter[1:2]))
-    if _is_int(key):
+    if isinstance(key, int | np.integer):
         upper, lower = (int(w) % 2**32 for w in words)
         return upper << 32 | lower
     folded: Array = words
@@ -183,17 +183,11 @@ def _key_words(
     key: Any, xp: Namespace | None, device: Any
 ) -> tuple[Namespace, tuple[Array, Array]]:
     """Namespace, and the two words of the key, each of shape (1,): NumPy's scalars would warn."""
-    if _is_int(key):
+    if isinstance(key, int | np.integer):
         # Users pass numpy or torch, which lack names that their wrappers have.
         xp = array_namespace((np if xp is None else xp).empty(0))
         words = _words("key", key, xp, device)
-    else:
-        words = _key_array(key)
-        xp = array_namespace(words)
-    return xp, (words[0:1], words[1:2])
-
-
-def _key_array(key: Any) -> Array:
+        return xp, (words[0:1], words[1:2])
     try:
         xp = array_namespace(key)
     except TypeError:
@@ -204,12 +198,8 @@ def _key_array(key: Any) -> Array:
         raise TypeError(f"`key` must be an int or of int32 or uint32. Received: {key.dtype}")
     if tuple(key.shape) != (2,):
         raise ValueError(f"`key` must have shape (2,). Received: shape {tuple(key.shape)}")
-    words: Array = xp.astype(key, xp.int32)
-    return words
-
-
-def _is_int(key: Any) -> bool:
-    return isinstance(key, int | np.integer)
+    words = xp.astype(key, xp.int32)
+    return xp, (words[0:1], words[1:2])
 
 
 def _words(name: str, value: Any, xp: Namespace, device: Any) -> Array:

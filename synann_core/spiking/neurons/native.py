@@ -30,19 +30,13 @@ def forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
     from synann_core.native import lif_loops
 
     job = _job(inputs, plan, xp)
-    spikes = np.empty((job.steps, *job.matrix), job.dtype)
+    spikes, there = np.empty(job.every, job.dtype), inputs.state.current is not None
     potential, current = np.empty_like(spikes), np.empty_like(job.arrays[3])
-    membrane, last = np.empty(job.matrix, job.dtype), np.empty(job.matrix, job.dtype)
+    membrane, last = np.empty(job.every[1:], job.dtype), np.empty(job.every[1:], job.dtype)
     results = (potential, spikes, membrane, last, current)
     _over_rows(lif_loops.forward, (*job.arrays, *job.options, *results), job)
-    shape = tuple(inputs.state.membrane.shape)
     spikes, potential, *state = _back(
-        inputs,
-        (spikes, (job.steps, *shape)),
-        (potential, (job.steps, *shape)),
-        (membrane, shape),
-        (None if inputs.state.current is None else current, shape),
-        (last, shape),
+        inputs, spikes, potential, membrane, current if there else None, last
     )
     return Run(spikes, potential, State(*state))
 
@@ -54,51 +48,41 @@ def vjp(
     from synann_core.native import lif_loops
 
     job = _job(inputs, plan, xp)
-    every, number, surrogate = (job.steps, *job.matrix), job.dtype.type, plan.rule.surrogate
+    number, surrogate = job.dtype.type, plan.rule.surrogate
     last: State[Any] = upstream.state or State(None)
-    given = _views(
-        (potential, every),
-        (upstream.spikes, every),
-        (upstream.membrane, every),
-        (last.membrane, job.matrix),
-        (last.current, job.matrix),
-        (last.spikes, job.matrix),
+    given = (
+        *_views(job.dtype, job.every, potential, upstream.spikes, upstream.membrane),
+        *_views(job.dtype, job.every[1:], last.membrane, last.current, last.spikes),
     )
-    options = (
-        SHAPES.index(surrogate.shape),
-        number(surrogate.width),
-        number(surrogate.height),
-        not plan.rule.detach_reset,
-        plan.learned,
-    )
+    kind, size = SHAPES.index(surrogate.shape), (surrogate.width, surrogate.height)
+    options = (kind, *map(number, size), not plan.rule.detach_reset, plan.learned)
     currents, current = np.empty_like(job.arrays[0]), np.empty_like(job.arrays[3])
-    membrane, spikes = np.empty(job.matrix, job.dtype), np.empty(job.matrix, job.dtype)
-    sums = np.zeros((-(-job.matrix[0] // _ROWS), 3, job.matrix[1]), job.dtype)
+    membrane, spikes = np.empty(job.every[1:], job.dtype), np.empty(job.every[1:], job.dtype)
+    sums = np.zeros((-(-job.every[1] // _ROWS), 3, job.every[2]), job.dtype)
     results = (currents, membrane, spikes, current, sums)
     arguments = (*job.arrays, *job.options, *options, *given, *results)
     _over_rows(lif_loops.backward, arguments, job)
-    shape = tuple(inputs.state.membrane.shape)
-    decay, threshold, synaptic_decay = sums.sum(axis=0)
-    currents, decay, threshold, synaptic_decay, *state = _back(
+    decay, threshold, synaptic = sums.sum(axis=0)
+    there = inputs.state.current is not None
+    currents, decay, threshold, synaptic, *state = _back(
         inputs,
-        (currents, tuple(inputs.currents.shape)),
-        (decay, decay.shape),
-        (threshold, decay.shape),
-        (None if inputs.parameters.synaptic_decay is None else synaptic_decay, decay.shape),
-        (membrane, shape),
-        (None if inputs.state.current is None else current, shape),
-        (spikes, shape),
+        currents if plan.steps is None else currents[0],
+        decay,
+        threshold,
+        synaptic if there else None,
+        membrane,
+        current if there else None,
+        spikes,
     )
-    return Gradients(currents, decay, threshold, synaptic_decay, None, State(*state))
+    return Gradients(currents, decay, threshold, synaptic, None, State(*state))
 
 
 class _Job(NamedTuple):
     """The inputs where the loops meet them."""
 
-    arrays: list[NumpyArray]  # currents, m, s, y as matrices (batch, N); parameters as (N,)
+    arrays: tuple[NumpyArray, ...]  # currents, m, s, y as matrices (batch, N); parameters as (N,)
     options: tuple[Any, ...]  # the rule, as numbers
-    steps: int
-    matrix: tuple[int, int]
+    every: tuple[int, int, int]  # steps, batch, N
     dtype: np.dtype[Any]
 
 
@@ -108,44 +92,35 @@ def _job(inputs: Inputs, plan: Plan, xp: Namespace) -> _Job:
     state = complete(inputs, rule, fired, xp)
     *batch, n = state.membrane.shape
     rows, times = math.prod(batch), currents.shape[0] if plan.steps is None else 1
-    arrays = _views(
-        (currents, (times, rows, n)),
-        (state.membrane, (rows, n)),
-        (state.spikes, (rows, n)),
-        (state.current, (rows, n)),
-        (params.decay, (n,)),
-        (params.threshold, (n,)),
-        (params.synaptic_decay, (n,)),
+    dtype = contiguous(state.membrane).dtype
+    arrays = (
+        *_views(dtype, (times, rows, n), currents),
+        *_views(dtype, (rows, n), state.membrane, state.spikes, state.current),
+        *_views(dtype, (n,), params.decay, params.threshold, params.synaptic_decay),
     )
-    dtype, later = arrays[0].dtype, rule.order != "immediate"
     number = dtype.type
-    subtract, to_value = number(rule.reset == "subtract"), number(rule.reset == "zero")
-    zero = number(0)
+    never, resets = (
+        (number(0),) * 2,
+        (number(rule.reset == "subtract"), number(rule.reset == "zero")),
+    )
     options = (
-        number(1),
-        number(rule.gain),
-        number(rule.rest),
-        number(rule.reset_to),
-        subtract if later else zero,
-        to_value if later else zero,
-        zero if later else subtract,
-        zero if later else to_value,
+        *map(number, (1, rule.gain, rule.rest, rule.reset_to)),
+        *((*never, *resets) if rule.order == "immediate" else (*resets, *never)),
         rule.fires == ">=",
         rule.order == "article",
     )
-    return _Job(arrays, options, plan.steps or times, (rows, n), dtype)
+    return _Job(arrays, options, (plan.steps or times, rows, n), dtype)
 
 
-def _views(*arrays: tuple[Array | None, Shape]) -> list[NumpyArray]:
-    """Return arrays of these shapes: empty ones, of as many axes, for None; numbers repeated.
+def _views(dtype: np.dtype[Any], shape: Shape, *arrays: Array | None) -> list[NumpyArray]:
+    """Return arrays of this shape: empty ones, of as many axes, for None; numbers repeated.
 
-    The first is not None. All are read-only views, so that the loops are compiled once for arrays
-    of either kind.
+    They are read-only views, so that the loops are compiled once for arrays of either kind.
     """
     views: list[NumpyArray] = []
-    for a, shape in arrays:
+    for a in arrays:
         if a is None:
-            view = np.empty((0,) * len(shape), views[0].dtype)
+            view = np.empty((0,) * len(shape), dtype)
         else:
             # (asked here first, for there are many small arrays)
             own = a if isinstance(a, np.ndarray) and a.flags.carray else contiguous(a)
@@ -155,19 +130,21 @@ def _views(*arrays: tuple[Array | None, Shape]) -> list[NumpyArray]:
     return views
 
 
-def _back(inputs: Inputs, *arrays: tuple[NumpyArray | None, Shape]) -> list[Any]:
-    """Return arrays in these shapes and in the library of the inputs; None stays None."""
-    like, results = inputs.currents, []
-    for a, shape in arrays:
-        result: Any = None if a is None else a.reshape(shape)
+def _back(inputs: Inputs, *arrays: NumpyArray | None) -> list[Any]:
+    """Return (N,), (batch, N) and (steps, batch, N) in the shapes and the library of the inputs."""
+    like, shape, results = inputs.currents, tuple(inputs.state.membrane.shape), []
+    for a in arrays:
+        result: Any = a
+        if a is not None and a.ndim > 1:
+            result = a.reshape(a.shape[:-2] + shape)
         results.append(result if a is None or isinstance(like, np.ndarray) else wrap(result, like))
     return results
 
 
 def _over_rows(function: Callable[..., None], arguments: tuple[Any, ...], job: _Job) -> None:
     """Call ``function(*arguments, first row, last row, part)`` on all threads."""
-    rows, n = job.matrix
+    steps, rows, n = job.every
     parts: list[tuple[Any, ...]] = []
     for start in range(0, rows, _ROWS):
         parts.append((*arguments, start, min(start + _ROWS, rows), len(parts)))
-    run_parts(function, parts, thread_count() if job.steps * rows * n >= _WORK else 1)
+    run_parts(function, parts, thread_count() if steps * rows * n >= _WORK else 1)

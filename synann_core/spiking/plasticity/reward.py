@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_fields
@@ -90,19 +91,8 @@ class RewardSTDP:
             weights, *after = map(given.result, self._step(*given.arrays, xp=given.xp))
             return weights, dict(zip(names, after, strict=True))
 
-    def _step(
-        self,
-        weights: Array,
-        pre: Array,
-        post: Array,
-        x: Array,
-        y: Array,
-        eligibility: Array,
-        reward: Array,
-        *,
-        xp: Namespace,
-    ) -> tuple[Array, ...]:
-        rule = self.rule
+    def _step(self, weights: Array, pre: Array, post: Array, *more: Array, xp: Namespace) -> Any:
+        rule, (x, y, eligibility, reward) = self.rule, more
         x, met_x = rule._next(x, pre, rule.tau_plus, "potentiation")
         y, met_y = rule._next(y, post, rule.tau_minus, "depression")
         grow, fade = rule._factors(weights, xp)

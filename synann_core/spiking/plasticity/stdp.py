@@ -94,18 +94,12 @@ class STDP:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        anything = (-math.inf, math.inf)
-        check_fields(
-            self,
-            a_plus=anything,
-            a_minus=anything,
-            tau_plus=(1e-3, math.inf),
-            tau_minus=(1e-3, math.inf),
-            mu_plus=(0.0, math.inf),
-            mu_minus=(0.0, math.inf),
-            low=anything,
-            high=anything,
-        )
+        ranges = {
+            (-math.inf, math.inf): ("a_plus", "a_minus", "low", "high"),
+            (1e-3, math.inf): ("tau_plus", "tau_minus"),
+            (0.0, math.inf): ("mu_plus", "mu_minus"),
+        }
+        check_fields(self, **{name: limits for limits, names in ranges.items() for name in names})
         check_option("coincident", self.coincident, get_args(Coincident))
         check_option("pairing", self.pairing, get_args(Pairing))
         check_option("dependence", self.dependence, get_args(Dependence))
@@ -277,9 +271,8 @@ class STDP:
             trace, met = self._next(trace, now[0], tau, part)
             return trace, (met,)
 
-        _, (met,) = scan(step, xp.zeros_like(spikes[0, ...]), (spikes,), xp)
-        whole: Array = met
-        return whole
+        met: Array = scan(step, xp.zeros_like(spikes[0, ...]), (spikes,), xp)[1][0]
+        return met
 
 
 def _online(
