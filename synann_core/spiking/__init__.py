@@ -1,10 +1,8 @@
 """Spiking systems on any array library: neurons, surrogate gradients, networks, codes, plasticity.
 
-Arrays are time-first: (steps, batch, neurons). The modules `eprop`, `random` and `spikeprop` keep
-their functions to themselves.
+Arrays are time-first: (steps, batch, neurons).
 """
 
-from synann_core.spiking.codes import random
 from synann_core.spiking.codes.contrast import (
     contrast_decode,
     delta_encode,
@@ -34,9 +32,11 @@ from synann_core.spiking.codes.populations import (
     rank_order_decode,
     rank_order_encode,
 )
+from synann_core.spiking.codes.random import fold_in, random_key, random_uniform
 from synann_core.spiking.codes.rate import deterministic_rate_encode, rate_decode, rate_encode
-from synann_core.spiking.network.network import Layer, SpikingNetwork
-from synann_core.spiking.neurons.lif import LIF
+from synann_core.spiking.network.layer import Layer
+from synann_core.spiking.network.network import SpikingNetwork
+from synann_core.spiking.neurons.lif import LIF, Record
 from synann_core.spiking.neurons.presets import (
     decay_factor,
     leaky_integrator,
@@ -44,7 +44,7 @@ from synann_core.spiking.neurons.presets import (
     snntorch_leaky,
     snntorch_synaptic,
 )
-from synann_core.spiking.neurons.state import Gradients, Record, State
+from synann_core.spiking.neurons.records import Gradients, State
 from synann_core.spiking.neurons.surrogates import (
     Surrogate,
     arctan,
@@ -56,60 +56,36 @@ from synann_core.spiking.neurons.surrogates import (
     superspike,
     triangle,
 )
-from synann_core.spiking.plasticity import eprop, spikeprop
+from synann_core.spiking.plasticity.eprop import eprop_gradient, eprop_init, eprop_step
 from synann_core.spiking.plasticity.reward import RewardSTDP
+from synann_core.spiking.plasticity.spikeprop import (
+    firing_times,
+    firing_times_vjp,
+    raise_silent,
+    spike_response,
+    spike_response_derivative,
+    spikeprop_gradients,
+)
 from synann_core.spiking.plasticity.stdp import STDP
 
-__all__ = [
-    "LIF",
-    "STDP",
-    "Events",
-    "Gradients",
-    "Layer",
-    "Record",
-    "RewardSTDP",
-    "SpikingNetwork",
-    "State",
-    "Surrogate",
-    "arctan",
-    "boxcar",
-    "bsa_encode",
-    "contrast_decode",
-    "convolution_decode",
-    "counts_to_events",
-    "decay_factor",
-    "delta_encode",
-    "deterministic_rate_encode",
-    "eprop",
-    "event_camera",
-    "event_camera_decode",
-    "events_to_counts",
-    "fast_sigmoid",
-    "first_spike_times",
-    "gaussian",
-    "hsa_encode",
-    "latency_decode",
-    "latency_encode",
-    "latency_times",
-    "leaky_integrator",
-    "moving_window_encode",
-    "norse_lif",
-    "population_decode",
-    "population_encode",
-    "population_response",
-    "random",
-    "rank_order_activation",
-    "rank_order_decode",
-    "rank_order_encode",
-    "rate_decode",
-    "rate_encode",
-    "sigmoid",
-    "snntorch_leaky",
-    "snntorch_synaptic",
-    "spikeprop",
-    "step_forward_encode",
-    "straight_through",
-    "superspike",
-    "temporal_contrast_encode",
-    "triangle",
-]
+__all__ = [  # noqa: RUF022 - by subject
+    # neurons and networks
+    "LIF", "State", "Record", "Gradients", "Layer", "SpikingNetwork",
+    "snntorch_leaky", "snntorch_synaptic", "norse_lif", "leaky_integrator", "decay_factor",
+    "Surrogate", "fast_sigmoid", "superspike", "arctan", "sigmoid", "triangle", "boxcar",
+    "gaussian", "straight_through",
+    # codes
+    "rate_encode", "deterministic_rate_encode", "rate_decode",
+    "latency_encode", "latency_times", "latency_decode", "first_spike_times",
+    "rank_order_encode", "rank_order_decode", "rank_order_activation",
+    "population_encode", "population_response", "population_decode",
+    "delta_encode", "temporal_contrast_encode", "step_forward_encode", "moving_window_encode",
+    "contrast_decode", "hsa_encode", "bsa_encode", "convolution_decode",
+    "Events", "event_camera", "event_camera_decode", "counts_to_events", "events_to_counts",
+    "random_uniform", "random_key", "fold_in",
+    # plasticity
+    "STDP", "RewardSTDP",
+    "firing_times", "firing_times_vjp", "spikeprop_gradients", "raise_silent", "spike_response",
+    "spike_response_derivative",
+    "eprop_gradient", "eprop_init", "eprop_step",
+]  # fmt: skip

@@ -2,30 +2,29 @@
 
 Time is the first axis; every further axis holds signals of their own. Spikes are +1, −1 and 0. One
 decoder serves all: each spike is a step of one threshold. No gradient passes a spike.
+
+TypeError says that an array is not of real floating-point numbers, or that libraries differ;
+ValueError, that a shape does not fit, or that an option is unknown or out of its range.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Literal, get_args
 
-from synann_core._lib.arguments import Call
+from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_int, check_number, check_option
 from synann_core._lib.loops import runner, scan
-from synann_core._lib.typing import Array, Namespace
+from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.spiking.codes.time_axis import check_fits, check_time_axis, steps_like
 
-__all__ = [
-    "contrast_decode",
-    "delta_encode",
-    "moving_window_encode",
-    "step_forward_encode",
-    "temporal_contrast_encode",
-]
+FirstValue = Literal["zero", "repeat"]
+FirstBase = Literal["past", "window"]
+Of = Literal["signed", "absolute"]
 
 
 def delta_encode(
-    x: Array, /, threshold: float | Array = 0.1, *, first: str = "zero", off: bool = True
-) -> Array:
+    x: ArrayT, /, threshold: ArrayT | float = 0.1, *, first: FirstValue = "zero", off: bool = True
+) -> ArrayT:
     """Spike where the signal has changed by a threshold since the step before.
 
     ``s[t] = (x[t] − x[t−1] ≥ threshold) − (x[t] − x[t−1] ≤ −threshold)``.
@@ -47,12 +46,6 @@ def delta_encode(
     array, shape (T, ...), promoted dtype
         +1, −1 or 0. A change of many thresholds still gives one spike.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is not of real floating-point numbers, a shape does not fit, or an option is
-        unknown.
-
     Notes
     -----
     As ``snntorch.spikegen.delta``, whose `padding` is ``first="repeat"`` and whose `off_spike` is
@@ -61,18 +54,18 @@ def delta_encode(
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.contrast import delta_encode
+    >>> from synann_core.spiking import delta_encode
     >>> delta_encode(np.array([1.0, 2.0, 0.0, 2.0, 2.9]), 1.0)
     array([ 1.,  1., -1.,  1.,  0.])
     """
-    check_option("first", first, ("zero", "repeat"))
-    call = _signals(x, threshold)
-    return call.value(partial(_delta, first=first, off=bool(off)))
+    check_option("first", first, get_args(FirstValue))
+    with _signals(x, threshold) as given:
+        return given.result(_delta(*given.arrays, first=first, off=bool(off), xp=given.xp))
 
 
 def temporal_contrast_encode(
-    x: Array, /, factor: float = 1.0, *, of: str = "signed", correction: float = 0.0
-) -> tuple[Array, Array]:
+    x: ArrayT, /, factor: float = 1.0, *, of: Of = "signed", correction: float = 0.0
+) -> tuple[ArrayT, ArrayT]:
     """Spike where the signal changes by more than its changes usually are.
 
     ``d = diff(x)``, ``threshold = mean(d) + factor · std(d)``, a threshold for each signal;
@@ -98,34 +91,30 @@ def temporal_contrast_encode(
     threshold : array, shape (...)
         For `contrast_decode`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is no real floating-point array of two steps or more, or an option is wrong.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.contrast import temporal_contrast_encode
+    >>> from synann_core.spiking import temporal_contrast_encode
     >>> spikes, threshold = temporal_contrast_encode(np.array([0.0, 1.0, 1.0, 0.0, 0.0]), 0.5)
     >>> spikes, round(float(threshold), 3)
     (array([ 0.,  1.,  0., -1.,  0.]), 0.354)
     """
-    check_option("of", of, ("signed", "absolute"))
+    check_option("of", of, get_args(Of))
     factor = check_number("factor", factor)
-    call = Call(x=x)
-    steps = check_time_axis(call, "x")[0]
     correction = check_number("correction", correction, 0.0)
-    if steps - 1 <= correction:
-        raise ValueError(
-            f"`x` must have more than {1 + correction:g} steps. Received: shape {call.shape('x')}"
-        )
-    threshold = call.value(partial(_usual_change, factor=factor, of=of, correction=correction))
-    call = Call(x=x, threshold=threshold)
-    return call.value(_exceeding), threshold
+    with Arguments(x=x) as given:
+        shape = check_time_axis(given, "x")
+        if shape[0] - 1 <= correction:
+            raise ValueError(
+                f"`x` must have more than {1 + correction:g} steps. Received: shape {shape}"
+            )
+        usual = _usual_change(given["x"], factor=factor, of=of, correction=correction, xp=given.xp)
+        threshold = given.result(usual)
+        given.array("threshold", threshold, shape[1:])
+        return given.result(_exceeding(*given.arrays, xp=given.xp)), threshold
 
 
-def step_forward_encode(x: Array, /, threshold: float | Array) -> Array:
+def step_forward_encode(x: ArrayT, /, threshold: ArrayT | float) -> ArrayT:
     """Spike where the signal has left a base by more than a threshold; the base follows by it.
 
     ``base[0] = x[0]``; ``s[t] = (x[t] > base + threshold) − (x[t] < base − threshold)``;
@@ -144,11 +133,6 @@ def step_forward_encode(x: Array, /, threshold: float | Array) -> Array:
         +1, −1 or 0. `contrast_decode` with ``start=x[0]`` gives the base: never further than the
         threshold from a signal whose steps are at most the threshold, up to rounding.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is not of real floating-point numbers, or a shape does not fit.
-
     Notes
     -----
     Sequential: on JAX a scan, elsewhere a Python loop over T. N. Kasabov et al., "Evolving
@@ -157,17 +141,18 @@ def step_forward_encode(x: Array, /, threshold: float | Array) -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.contrast import step_forward_encode
+    >>> from synann_core.spiking import step_forward_encode
     >>> step_forward_encode(np.array([0.0, 0.6, 1.2, 1.2, 0.4]), 0.5)
     array([ 0.,  1.,  1.,  0., -1.])
     """
-    call = _signals(x, threshold)
-    return call.value(runner(_step_forward, call.xp))
+    with _signals(x, threshold) as given:
+        encode = runner(_step_forward, given.xp)
+        return given.result(encode(*given.arrays, xp=given.xp))
 
 
 def moving_window_encode(
-    x: Array, /, threshold: float | Array, window: int, *, first: str = "past"
-) -> Array:
+    x: ArrayT, /, threshold: ArrayT | float, window: int, *, first: FirstBase = "past"
+) -> ArrayT:
     """Spike where the signal is more than a threshold away from its recent mean.
 
     ``s[t] = (x[t] > base + threshold) − (x[t] < base − threshold)``, base the mean of the `window`
@@ -190,12 +175,6 @@ def moving_window_encode(
     array, shape (T, ...), promoted dtype
         +1, −1 or 0. `contrast_decode` follows the signal's course, with no bound on its error.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is not of real floating-point numbers, a shape does not fit, or an option is
-        wrong.
-
     Notes
     -----
     Step-forward, moving window and temporal contrast as compared by B. Petro, N. Kasabov and R.
@@ -205,20 +184,21 @@ def moving_window_encode(
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.contrast import moving_window_encode
+    >>> from synann_core.spiking import moving_window_encode
     >>> moving_window_encode(np.array([0.0, 0.0, 1.0, 1.0, 1.0, 0.0]), 0.4, 2)
     array([ 0.,  0.,  1.,  1.,  0., -1.])
     """
-    check_option("first", first, ("past", "window"))
+    check_option("first", first, get_args(FirstBase))
     window = check_int("window", window, 1)
-    call = _signals(x, threshold)
-    return call.value(partial(_moving_window, window=window, first=first))
+    with _signals(x, threshold) as given:
+        spikes = _moving_window(*given.arrays, window=window, first=first, xp=given.xp)
+        return given.result(spikes)
 
 
 def contrast_decode(
-    spikes: Array, /, threshold: float | Array, *, start: float | Array = 0.0
-) -> Array:
-    """Signal whose steps are the spikes: ``start + threshold · cumsum(spikes)``.
+    spikes: ArrayT, /, threshold: ArrayT | float, *, start: ArrayT | float = 0.0
+) -> ArrayT:
+    """Return the signal whose steps are the spikes: ``start + threshold · cumsum(spikes)``.
 
     Parameters
     ----------
@@ -233,30 +213,29 @@ def contrast_decode(
     -------
     array, shape (T, ...), promoted dtype
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is not of real floating-point numbers, or a shape does not fit.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.contrast import contrast_decode
+    >>> from synann_core.spiking import contrast_decode
     >>> contrast_decode(np.array([0.0, 1.0, 1.0, 0.0, -1.0]), 0.5)
     array([0. , 0.5, 1. , 1. , 0.5])
     """
-    call = Call(spikes=spikes, threshold=threshold, start=start)
-    shape = check_time_axis(call, "spikes")[1:]
-    check_fits(call, "threshold", shape)
-    check_fits(call, "start", shape)
-    return call.value(_decode)
+    with Arguments(spikes=spikes, threshold=threshold, start=start) as given:
+        shape = check_time_axis(given, "spikes")[1:]
+        check_fits(given, "threshold", shape)
+        check_fits(given, "start", shape)
+        return given.result(decode(*given.arrays, xp=given.xp))
 
 
-def _signals(x: Array, threshold: float | Array) -> Call:
-    """Signals and their thresholds, which fit."""
-    call = Call(x=x, threshold=threshold)
-    check_fits(call, "threshold", check_time_axis(call, "x")[1:])
-    return call
+def decode(spikes: Array, threshold: Array, start: Array, *, xp: Namespace) -> Array:
+    """Return `contrast_decode` of checked arrays."""
+    return start + threshold * xp.cumulative_sum(spikes, axis=0)
+
+
+def _signals(x: ArrayT, threshold: ArrayT | float) -> Arguments[ArrayT]:
+    given = Arguments[ArrayT](x=x, threshold=threshold)
+    check_fits(given, "threshold", check_time_axis(given, "x")[1:])
+    return given
 
 
 def _beyond(change: Array, threshold: Array, xp: Namespace) -> Array:
@@ -264,14 +243,14 @@ def _beyond(change: Array, threshold: Array, xp: Namespace) -> Array:
     return up - xp.astype(change < -threshold, change.dtype)
 
 
-def _delta(x: Array, threshold: Array, *, first: str, off: bool, xp: Namespace) -> Array:
+def _delta(x: Array, threshold: Array, *, first: FirstValue, off: bool, xp: Namespace) -> Array:
     before = x[:1, ...] if first == "repeat" else xp.zeros_like(x[:1, ...])
     change = x - xp.concat([before, x[:-1, ...]])
     up = xp.astype(change >= threshold, x.dtype)
     return up - xp.astype(change <= -threshold, x.dtype) if off else up
 
 
-def _usual_change(x: Array, *, factor: float, of: str, correction: float, xp: Namespace) -> Array:
+def _usual_change(x: Array, *, factor: float, of: Of, correction: float, xp: Namespace) -> Array:
     change = x[1:, ...] - x[:-1, ...]
     change = xp.abs(change) if of == "absolute" else change
     return xp.mean(change, axis=0) + factor * xp.std(change, axis=0, correction=correction)
@@ -293,11 +272,13 @@ def _step_forward(x: Array, threshold: Array, *, xp: Namespace) -> Array:
         spike = up - xp.astype(value < base - threshold, x.dtype)
         return level + spike, (spike,)
 
-    _, (spikes,) = scan(step, xp.zeros_like(start), (x,), xp)
+    spikes: Array = scan(step, xp.zeros_like(start), (x,), xp)[1][0]
     return spikes
 
 
-def _moving_window(x: Array, threshold: Array, *, window: int, first: str, xp: Namespace) -> Array:
+def _moving_window(
+    x: Array, threshold: Array, *, window: int, first: FirstBase, xp: Namespace
+) -> Array:
     steps = x.shape[0]
     window = min(window, steps)
     padded = xp.concat([xp.zeros_like(x[:window, ...]), x])
@@ -309,7 +290,3 @@ def _moving_window(x: Array, threshold: Array, *, window: int, first: str, xp: N
     else:
         base = xp.where(t < 1.0, x, base)
     return _beyond(x - base, threshold, xp)
-
-
-def _decode(spikes: Array, threshold: Array, start: Array, *, xp: Namespace) -> Array:
-    return start + threshold * xp.cumulative_sum(spikes, axis=0)

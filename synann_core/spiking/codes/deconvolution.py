@@ -4,25 +4,29 @@ HSA, Hough's spiker algorithm, and BSA, Ben's: where the kernel fits under the s
 nearer to 0, they spike and take the kernel away. Both are for signals ≥ 0: subtract the minimum
 first. Time is the first axis; every further axis holds signals of their own. No gradient passes a
 spike.
+
+TypeError says that an array is not of real floating-point numbers, or that libraries differ;
+ValueError, that a shape does not fit, or that an option is unknown or out of its range.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from typing import Literal, get_args
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Call
+from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_number, check_option
 from synann_core._lib.loops import runner, scan
-from synann_core._lib.typing import Array, Namespace
+from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.spiking.codes.time_axis import check_time_axis
 
-__all__ = ["bsa_encode", "convolution_decode", "hsa_encode"]
+End = Literal["silent", "partial"]
+Rule = Literal["difference", "ratio"]
+Test = Literal["fits", "difference", "ratio"]
 
 
-def hsa_encode(x: Array, kernel: Array, /, *, end: str = "silent") -> Array:
+def hsa_encode(x: ArrayT, kernel: ArrayT, /, *, end: End = "silent") -> ArrayT:
     """Hough's spiker algorithm: spike where the whole kernel fits under what is left of the signal.
 
     ``s[t] = 1`` if ``x[t + k] ≥ h[k]`` for all k; then ``x[t + k] −= h[k]``.
@@ -43,11 +47,6 @@ def hsa_encode(x: Array, kernel: Array, /, *, end: str = "silent") -> Array:
         Zeros and ones. `convolution_decode` gives a signal that is nowhere above x ≥ 0, up to
         rounding.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is not of real floating-point numbers or of another shape, or `end` is unknown.
-
     Notes
     -----
     Sequential: on JAX a scan, elsewhere a Python loop over T. M. Hough et al., "SPIKER: analog
@@ -56,17 +55,22 @@ def hsa_encode(x: Array, kernel: Array, /, *, end: str = "silent") -> Array:
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.deconvolution import hsa_encode
+    >>> from synann_core.spiking import hsa_encode
     >>> hsa_encode(np.array([0.5, 1.5, 1.2, 0.5, 0.0]), np.array([0.5, 1.0, 0.5]))
     array([1., 0., 0., 0., 0.])
     """
-    call = _signals(x, kernel, end)
-    return call.value(partial(runner(_hsa, call.xp), end=end))
+    return _encode(x, kernel, 0.0, "fits", end)
 
 
 def bsa_encode(
-    x: Array, kernel: Array, /, threshold: float, *, rule: str = "difference", end: str = "silent"
-) -> Array:
+    x: ArrayT,
+    kernel: ArrayT,
+    /,
+    threshold: float,
+    *,
+    rule: Rule = "difference",
+    end: End = "silent",
+) -> ArrayT:
     """Ben's spiker algorithm: spike where taking the kernel away brings the signal nearer to 0.
 
     With ``e1 = Σ_k |x[t+k] − h[k]|`` and ``e2 = Σ_k |x[t+k]|``: spike, and ``x[t + k] −= h[k]``,
@@ -91,12 +95,6 @@ def bsa_encode(
     array, shape (T, ...), promoted dtype
         Zeros and ones, for `convolution_decode`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is not of real floating-point numbers or of another shape, or an option is
-        wrong.
-
     Notes
     -----
     Sequential: on JAX a scan, elsewhere a Python loop over T. B. Schrauwen and J. Van Campenhout,
@@ -105,18 +103,16 @@ def bsa_encode(
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.deconvolution import bsa_encode
+    >>> from synann_core.spiking import bsa_encode
     >>> bsa_encode(np.array([0.5, 0.9, 0.4, 0.0, 0.0]), np.array([0.5, 1.0, 0.5]), 0.5)
     array([1., 0., 0., 0., 0.])
     """
-    check_option("rule", rule, ("difference", "ratio"))
-    threshold = check_number("threshold", threshold, 0.0)
-    call = _signals(x, kernel, end)
-    return call.value(partial(runner(_bsa, call.xp), threshold=threshold, rule=rule, end=end))
+    check_option("rule", rule, get_args(Rule))
+    return _encode(x, kernel, check_number("threshold", threshold, 0.0), rule, end)
 
 
-def convolution_decode(spikes: Array, kernel: Array, /) -> Array:
-    """Signal that the spikes stand for: ``x[t] = Σ_k h[k] s[t − k]``.
+def convolution_decode(spikes: ArrayT, kernel: ArrayT, /) -> ArrayT:
+    """Return the signal that the spikes stand for: ``x[t] = Σ_k h[k] s[t − k]``.
 
     Parameters
     ----------
@@ -129,55 +125,38 @@ def convolution_decode(spikes: Array, kernel: Array, /) -> Array:
     array, shape (T, ...), promoted dtype
         What the last spikes add after step T is left out.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is not of real floating-point numbers or of another shape.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.deconvolution import convolution_decode
+    >>> from synann_core.spiking import convolution_decode
     >>> convolution_decode(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.5, 1.0, 0.5]))
     array([0.5, 1.5, 1.5, 0.5])
     """
-    return _signals(spikes, kernel, "silent", name="spikes").value(_convolution)
+    with _signals(kernel, spikes=spikes) as given:
+        return given.result(_convolution(*given.arrays, xp=given.xp))
 
 
-def _signals(x: Array, kernel: Array, end: str, *, name: str = "x") -> Call:
-    check_option("end", end, ("silent", "partial"))
-    call = Call(**{name: x, "kernel": kernel})
-    check_time_axis(call, name)
-    call.expect(kernel=("taps",))
-    if call.shape("kernel")[0] < 1:
+def _signals(kernel: ArrayT, **signals: ArrayT) -> Arguments[ArrayT]:
+    given = Arguments[ArrayT](**signals, kernel=kernel)
+    check_time_axis(given, *signals)
+    given.check_shapes(kernel=("taps",))
+    if given.shape("kernel")[0] < 1:
         raise ValueError("`kernel` must not be empty. Received: shape (0,)")
-    return call
+    return given
 
 
-def _hsa(x: Array, kernel: Array, *, end: str, xp: Namespace) -> Array:
-    def fits(left: Array, h: Array, inside: Array) -> Array:
-        return xp.all((left >= h) | ~inside, axis=0)
-
-    return _take_away(fits, x, kernel, end, xp)
-
-
-def _bsa(x: Array, kernel: Array, *, threshold: float, rule: str, end: str, xp: Namespace) -> Array:
-    def nearer(left: Array, h: Array, inside: Array) -> Array:
-        with_kernel = xp.sum(xp.where(inside, xp.abs(left - h), 0.0), axis=0)
-        without = xp.sum(xp.where(inside, xp.abs(left), 0.0), axis=0)
-        return with_kernel <= (without - threshold if rule == "difference" else threshold * without)
-
-    return _take_away(nearer, x, kernel, end, xp)
+def _encode(x: ArrayT, kernel: ArrayT, threshold: float, test: Test, end: End) -> ArrayT:
+    check_option("end", end, get_args(End))
+    with _signals(kernel, x=x) as given:
+        take_away = runner(_take_away, given.xp)
+        options = {"threshold": threshold, "test": test, "end": end, "xp": given.xp}
+        return given.result(take_away(*given.arrays, **options))
 
 
 def _take_away(
-    spiking: Callable[[Array, Array, Array], Array],
-    x: Array,
-    kernel: Array,
-    end: str,
-    xp: Namespace,
+    x: Array, kernel: Array, *, threshold: float, test: Test, end: End, xp: Namespace
 ) -> Array:
-    """Go through the signal, take the kernel away where `spiking` says so, and return where.
+    """Go through the signal, take the kernel away where the test says so, and return where.
 
     The carry holds the next F values of what is left; beyond the end there are zeros, marked as
     outside.
@@ -189,16 +168,23 @@ def _take_away(
     t = xp.arange(steps, device=device(x))
     k = xp.reshape(xp.arange(taps, device=device(x)), h.shape)
 
+    def passes(left: Array, inside: Array) -> Array:
+        if test == "fits":
+            return xp.all((left >= h) | ~inside, axis=0)
+        with_kernel = xp.sum(xp.where(inside, xp.abs(left - h), 0.0), axis=0)
+        without = xp.sum(xp.where(inside, xp.abs(left), 0.0), axis=0)
+        return with_kernel <= (without - threshold if test == "difference" else threshold * without)
+
     def step(left: Array, parts: tuple[Array, ...]) -> tuple[Array, tuple[Array]]:
         now, entering = parts
-        spike = spiking(left, h, now + k < steps)
+        spike = passes(left, now + k < steps)
         if end == "silent":
             spike = spike & (now + taps <= steps)
         spike = xp.astype(spike, x.dtype)
         left = left - spike * h
         return xp.concat([left[1:, ...], entering[None, ...]]), (spike,)
 
-    _, (spikes,) = scan(step, padded[:taps, ...], (t, padded[taps:, ...]), xp)
+    spikes: Array = scan(step, padded[:taps, ...], (t, padded[taps:, ...]), xp)[1][0]
     return spikes
 
 

@@ -2,28 +2,28 @@
 
 Each pixel of an event camera works by itself, and speaks only of change: an event says that the
 logarithm of its intensity has risen or fallen by one threshold.
+
+TypeError says that an array is not of real floating-point numbers, or that libraries differ;
+ValueError, that a shape does not fit, or that an option is unknown or out of its range.
 """
 
 from __future__ import annotations
 
 import math
-from functools import partial
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Call, namespace_of
+from synann_core._lib.arguments import Arguments, namespace_of
 from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_int, check_number
 from synann_core._lib.loops import runner, scan
-from synann_core._lib.typing import Array, Namespace
-from synann_core.spiking.codes.contrast import _decode
+from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
+from synann_core.spiking.codes.contrast import decode
 from synann_core.spiking.codes.time_axis import check_fits, check_time_axis
 
-__all__ = ["Events", "counts_to_events", "event_camera", "event_camera_decode", "events_to_counts"]
 
-
-class Events(NamedTuple):
+class Events(NamedTuple, Generic[ArrayT]):
     """Events in the order of time, one entry each, as integer arrays of shape (events,).
 
     Attributes
@@ -36,16 +36,16 @@ class Events(NamedTuple):
         Polarity: 1 brighter, −1 darker.
     """
 
-    t: Array
-    x: Array
-    y: Array
-    p: Array
+    t: ArrayT
+    x: ArrayT
+    y: ArrayT
+    p: ArrayT
 
 
 def event_camera(
-    frames: Array, /, threshold: float | Array = 0.2, *, epsilon: float = 1e-3
-) -> Array:
-    """Number of events, with their sign, of each pixel in each frame.
+    frames: ArrayT, /, threshold: ArrayT | float = 0.2, *, epsilon: float = 1e-3
+) -> ArrayT:
+    """Count the events, with their sign, of each pixel in each frame.
 
     ``L = log(I + epsilon)``; a reference per pixel, at first L[0]; ``n = ⌊|L − ref| / threshold⌋``
     events of the sign p of L − ref; ``ref += p · n · threshold``.
@@ -65,12 +65,6 @@ def event_camera(
         Whole numbers p·n: events between a frame and the one before, none in the first. No
         gradient passes them.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is not of real floating-point numbers, a shape does not fit, or `epsilon` is out
-        of range.
-
     Notes
     -----
     Sequential: on JAX a scan, elsewhere a Python loop over T. Without the noise, refractory time
@@ -79,20 +73,26 @@ def event_camera(
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.events import event_camera
+    >>> from synann_core.spiking import event_camera
     >>> event_camera(np.array([[[0.1]], [[0.2]], [[0.2]], [[0.05]]]), 0.5)[:, 0, 0]
     array([ 0.,  1.,  0., -2.])
     """
-    call = Call(frames=frames, threshold=threshold)
-    check_fits(call, "threshold", check_time_axis(call, "frames")[1:])
     epsilon = check_number("epsilon", epsilon, 0.0, ends="()")
-    return call.value(partial(runner(_event_counts, call.xp), epsilon=epsilon))
+    with Arguments(frames=frames, threshold=threshold) as given:
+        check_fits(given, "threshold", check_time_axis(given, "frames")[1:])
+        count = runner(_event_counts, given.xp)
+        return given.result(count(*given.arrays, epsilon=epsilon, xp=given.xp))
 
 
 def event_camera_decode(
-    counts: Array, first: Array, /, threshold: float | Array = 0.2, *, epsilon: float = 1e-3
-) -> Array:
-    """Frames that the events describe.
+    counts: ArrayT,
+    first: ArrayT | float,
+    /,
+    threshold: ArrayT | float = 0.2,
+    *,
+    epsilon: float = 1e-3,
+) -> ArrayT:
+    """Return the frames that the events describe.
 
     ``exp(log(first + epsilon) + threshold · cumsum(counts)) − epsilon``.
 
@@ -110,29 +110,24 @@ def event_camera_decode(
     array, shape (T, ...), promoted dtype
         log(I + epsilon) is met to less than one threshold, up to rounding.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As for `event_camera`.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.events import event_camera, event_camera_decode
+    >>> from synann_core.spiking import event_camera, event_camera_decode
     >>> frames = np.array([[[0.1]], [[0.2]], [[0.2]], [[0.05]]])
     >>> event_camera_decode(event_camera(frames, 0.1), frames[0], 0.1)[:, 0, 0].round(3)
     array([0.1  , 0.183, 0.183, 0.054])
     """
-    call = Call(counts=counts, threshold=threshold, first=first)
-    shape = check_time_axis(call, "counts")[1:]
-    check_fits(call, "threshold", shape)
-    check_fits(call, "first", shape)
     epsilon = check_number("epsilon", epsilon, 0.0, ends="()")
-    return call.value(partial(_frames, epsilon=epsilon))
+    with Arguments(counts=counts, threshold=threshold, first=first) as given:
+        shape = check_time_axis(given, "counts")[1:]
+        check_fits(given, "threshold", shape)
+        check_fits(given, "first", shape)
+        return given.result(_frames(*given.arrays, epsilon=epsilon, xp=given.xp))
 
 
-def counts_to_events(counts: Array, /) -> Events:
-    """List of events, ordered by time, then row, then column; |n| equal ones where there are n.
+def counts_to_events(counts: ArrayT, /) -> Events[ArrayT]:
+    """List the events, ordered by time, then row, then column; |n| equal ones where there are n.
 
     Parameters
     ----------
@@ -144,12 +139,6 @@ def counts_to_events(counts: Array, /) -> Events:
     Events
         Of int32 arrays.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `counts` is no real floating-point array of three axes, or holds other than whole numbers
-        between −2³¹ and 2³¹.
-
     Notes
     -----
     How many there are depends on the data: for eager libraries only (not under ``jax.jit``).
@@ -157,37 +146,38 @@ def counts_to_events(counts: Array, /) -> Events:
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.events import counts_to_events
+    >>> from synann_core.spiking import counts_to_events
     >>> counts_to_events(np.array([[[0.0, 1.0]], [[-2.0, 0.0]]]))
     Events(t=array([0, 1, 1], dtype=int32), x=array([1, 0, 0], dtype=int32),
            y=array([0, 0, 0], dtype=int32), p=array([ 1, -1, -1], dtype=int32))
     """
-    call = Call(counts=counts)
-    check_time_axis(call, "counts", "height", "width")
-    xp, counts = call.xp, call["counts"]
-    where = xp.nonzero(counts)
-    values = counts[where]
-    whole = (xp.round(values) == values) & (xp.abs(values) < 2.0**31)
-    if not xp.all(whole):
-        wrong = float(values[~whole][0])
-        raise ValueError(f"`counts` must hold whole numbers. Received: {wrong}")
-    signed = xp.astype(values, xp.int32)
-    place = xp.repeat(xp.arange(signed.shape[0], device=device(signed)), xp.abs(signed))
-    columns = (xp.astype(c, xp.int32) for c in (*where, xp.sign(signed)))
-    t, y, x, p = (xp.take(c, place) for c in columns)
-    return Events(t, x, y, p)
+    with Arguments(counts=counts) as given:
+        check_time_axis(given, "counts", "height", "width")
+        xp, numbers = given.xp, given["counts"]
+        where: Any = xp.nonzero(numbers)
+        values = numbers[where]
+        whole = (xp.round(values) == values) & (xp.abs(values) < 2.0**31)
+        if not xp.all(whole):
+            wrong = float(values[~whole][0])
+            raise ValueError(f"`counts` must hold whole numbers. Received: {wrong}")
+        signed = xp.astype(values, xp.int32)
+        place = xp.repeat(xp.arange(signed.shape[0], device=device(signed)), xp.abs(signed))
+        columns = (xp.astype(c, xp.int32) for c in (*where, xp.sign(signed)))
+        t, y, x, p = (xp.take(c, place) for c in columns)
+        events: Events[Any] = Events(t, x, y, p)
+        return events
 
 
 def events_to_counts(
-    events: Events,
+    events: Events[ArrayT],
     shape: tuple[int, int, int],
     /,
     *,
     duration: int = 1,
     separate: bool = False,
     dtype: object = None,
-) -> Array:
-    """Sum of the polarities of the events at each pixel in each frame.
+) -> ArrayT:
+    """Sum the polarities of the events at each pixel in each frame.
 
     Parameters
     ----------
@@ -208,15 +198,10 @@ def events_to_counts(
     array, shape (T, height, width), or (T, 2, height, width) if `separate`
         Whole numbers: inverse to `counts_to_events`. If `separate`, the darker events are first.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `events` are not four integer arrays of one length and library, or an option is wrong.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.events import counts_to_events, events_to_counts
+    >>> from synann_core.spiking import counts_to_events, events_to_counts
     >>> events = counts_to_events(np.array([[[0.0, 1.0]], [[-2.0, 0.0]]]))
     >>> events_to_counts(events, (2, 1, 2))
     array([[[ 0.,  1.]],
@@ -232,10 +217,12 @@ def events_to_counts(
     if duration > (most := max(xp.iinfo(events.t.dtype).max, 2**31 - 1)):
         raise ValueError(f"`duration` must be at most {most}. Received: {duration}")
     dtype = xp.empty(0).dtype if dtype is None else dtype
-    counts = _histogram(events, frames, height, width, duration, xp)
+    counts = _histogram(events, (frames, height, width), duration, xp)
     if not separate:
         counts = counts[:, 1, ...] - counts[:, 0, ...]
-    return xp.astype(counts, dtype)
+    result: Any = xp.astype(counts, dtype)
+    returned: ArrayT = result
+    return returned
 
 
 def _event_counts(frames: Array, threshold: Array, *, epsilon: float, xp: Namespace) -> Array:
@@ -251,46 +238,43 @@ def _event_counts(frames: Array, threshold: Array, *, epsilon: float, xp: Namesp
         count = xp.sign(change) * xp.floor(xp.abs(change) / threshold)
         return level + count, (count,)
 
-    _, (counts,) = scan(step, xp.zeros_like(start), (log,), xp)
+    counts: Array = scan(step, xp.zeros_like(start), (log,), xp)[1][0]
     return counts
 
 
 def _frames(
     counts: Array, threshold: Array, first: Array, *, epsilon: float, xp: Namespace
 ) -> Array:
-    return xp.exp(_decode(counts, threshold, xp.log(first + epsilon), xp=xp)) - epsilon
+    return xp.exp(decode(counts, threshold, xp.log(first + epsilon), xp=xp)) - epsilon
 
 
-def _checked_events(events: Events) -> tuple[Events, Namespace]:
+def _checked_events(events: Any) -> tuple[Events[Any], Namespace]:
     if not (isinstance(events, tuple | list) and len(events) == 4):
         raise TypeError(
             f"`events` must be four arrays t, x, y, p. Received: {type(events).__qualname__}"
         )
-    events = Events(*events)
-    xp = namespace_of(**events._asdict())
-    for name, column in events._asdict().items():
-        if (
-            xp is None
-            or isinstance(column, int | float)
-            or not xp.isdtype(column.dtype, "integral")
-        ):
-            received = getattr(column, "dtype", column)
-            raise TypeError(f"`{name}` must be an integer array. Received: {received}")
-        if column.ndim != 1 or column.shape != events.t.shape:
+    columns = Events[Any](*events)
+    xp: Any = namespace_of(**columns._asdict())
+    for name, column in columns._asdict().items():
+        dtype = getattr(column, "dtype", None)
+        if dtype is None or not xp.isdtype(dtype, "integral"):
+            raise TypeError(
+                f"`{name}` must be an integer array. Received: {column if dtype is None else dtype}"
+            )
+        if column.ndim != 1 or column.shape != columns.t.shape:
             raise ValueError(
-                f"`{name}` must have shape (events,), as `t` has, {tuple(events.t.shape)}. "
+                f"`{name}` must have shape (events,), as `t` has, {tuple(columns.t.shape)}. "
                 f"Received: shape {tuple(column.shape)}"
             )
-    return events, xp
+    return columns, xp
 
 
-def _histogram(
-    events: Events, frames: int, height: int, width: int, duration: int, xp: Namespace
-) -> Array:
-    """Events per frame, polarity, row and column.
+def _histogram(events: Events[Any], shape: Shape, duration: int, xp: Namespace) -> Array:
+    """Count the events per frame, polarity, row and column.
 
     Sorted, then found by bisection: no library-independent operation adds in place.
     """
+    frames, height, width = shape
     # Columns are as short as cameras write them: not every size and frame is a number of theirs.
     t, x, y, p = (xp.astype(a, xp.int32) if xp.iinfo(a.dtype).bits < 32 else a for a in events)
     # int32 would overflow in the cells of events far outside, which the test below leaves out.

@@ -2,25 +2,26 @@
 
 Time is the first axis of spike trains. Each number is encoded on its own: none depends on the other
 samples of a batch. No gradient passes a spike.
+
+TypeError says that an array is not of real floating-point numbers, or that libraries differ;
+ValueError, that a shape does not fit, or that an option is unknown or out of its range.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
-from synann_core._lib.arguments import Call
+from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_int, check_number
 from synann_core._lib.numerics import constant
-from synann_core._lib.typing import Array, Namespace
+from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.spiking.codes.time_axis import check_time_axis, first_spikes, spikes_at
-
-__all__ = ["first_spike_times", "latency_decode", "latency_encode", "latency_times"]
 
 
 def latency_times(
-    x: Array,
+    x: ArrayT,
     /,
     steps: int | None = None,
     *,
@@ -30,8 +31,8 @@ def latency_times(
     linear: bool = False,
     normalise: bool = False,
     epsilon: float = 1e-7,
-) -> Array:
-    """Time at which a value fires: the larger, the earlier. Not rounded.
+) -> ArrayT:
+    """Return the time at which a value fires: the larger, the earlier. Not rounded.
 
     ``t = τ ln(x'/(x' − threshold))`` with ``x' = max(x, threshold + epsilon)``, when an RC circuit
     with time constant τ and drive x reaches the threshold; or, if `linear`,
@@ -61,11 +62,6 @@ def latency_times(
     -------
     array, shape, dtype and device of x
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is no real floating-point array, or an option is out of range.
-
     Notes
     -----
     The times of ``snntorch.spikegen.latency_code``. Its normalised logarithmic form differs: it
@@ -75,17 +71,17 @@ def latency_times(
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.latency import latency_times
+    >>> from synann_core.spiking import latency_times
     >>> latency_times(np.array([0.02, 0.5, 1.0]), 5, linear=True, normalise=True)
     array([3.92, 2.  , 0.  ])
     """
-    call = Call(x=x)
-    code = _checked(steps, tau, threshold, first_spike, linear, normalise, epsilon)
-    return call.value(code.times)
+    code = _Code(steps, tau, threshold, first_spike, linear, normalise, epsilon)
+    with Arguments(x=x) as given:
+        return given.result(code.times(given["x"], xp=given.xp))
 
 
 def latency_encode(
-    x: Array,
+    x: ArrayT,
     /,
     steps: int,
     *,
@@ -96,7 +92,7 @@ def latency_encode(
     normalise: bool = False,
     clip: bool = False,
     epsilon: float = 1e-7,
-) -> Array:
+) -> ArrayT:
     """Spike once, at the step next to the value's `latency_times`: the larger, the earlier.
 
     Parameters
@@ -115,28 +111,23 @@ def latency_encode(
     array, shape (T, ...), dtype and device of x
         Zeros and ones. Times are rounded half to even; one outside the T steps gives no spike.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is no real floating-point array, or an option is out of range.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.latency import latency_encode
+    >>> from synann_core.spiking import latency_encode
     >>> latency_encode(np.array([0.02, 0.5, 1.0]), 5, linear=True, normalise=True).T
     array([[0., 0., 0., 0., 1.],
            [0., 0., 1., 0., 0.],
            [1., 0., 0., 0., 0.]])
     """
-    call = Call(x=x)
     steps = check_int("steps", steps, 1)
-    code = _checked(steps, tau, threshold, first_spike, linear, normalise, epsilon)
-    return call.value(partial(code.spikes, clip=bool(clip)))
+    code = _Code(steps, tau, threshold, first_spike, linear, normalise, epsilon)
+    with Arguments(x=x) as given:
+        return given.result(code.spikes(given["x"], clip=bool(clip), xp=given.xp))
 
 
 def latency_decode(
-    spikes: Array,
+    spikes: ArrayT,
     /,
     *,
     tau: float = 1.0,
@@ -145,8 +136,8 @@ def latency_decode(
     linear: bool = False,
     normalise: bool = False,
     epsilon: float = 1e-7,
-) -> Array:
-    """Value whose latency code has its first spike where `spikes` have it; 0 where they are silent.
+) -> ArrayT:
+    """Return the value whose latency code has its first spike where `spikes` have it; 0 if silent.
 
     ``x = threshold / (1 − e^(−(t − first_spike)/τ))`` or, if `linear`,
     ``x = 1 − (t − first_spike)/τ``, in [0, 1]; 1 at `first_spike` and before.
@@ -163,27 +154,22 @@ def latency_decode(
         For values above the threshold the linear code is met to 1/(2τ); the logarithmic one to half
         a step of time, which is coarse for large values.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `spikes` is no real floating-point array with a time axis, or an option is out of range.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.latency import latency_decode, latency_encode
+    >>> from synann_core.spiking import latency_decode, latency_encode
     >>> spikes = latency_encode(np.array([0.02, 0.5, 1.0]), 5, linear=True, normalise=True)
     >>> latency_decode(spikes, linear=True, normalise=True)
     array([0. , 0.5, 1. ])
     """
-    call = Call(spikes=spikes)
-    steps = check_time_axis(call, "spikes")[0]
-    code = _checked(steps, tau, threshold, first_spike, linear, normalise, epsilon)
-    return call.value(code.value)
+    with Arguments(spikes=spikes) as given:
+        steps = check_time_axis(given, "spikes")[0]
+        code = _Code(steps, tau, threshold, first_spike, linear, normalise, epsilon)
+        return given.result(code.value(given["spikes"], xp=given.xp))
 
 
-def first_spike_times(spikes: Array, /) -> Array:
-    """Step of the first spike of each train; T, the number of steps, where there is none.
+def first_spike_times(spikes: ArrayT, /) -> ArrayT:
+    """Return the step of each train's first spike; T, the number of steps, where there is none.
 
     Parameters
     ----------
@@ -195,75 +181,58 @@ def first_spike_times(spikes: Array, /) -> Array:
     array, shape (...), dtype of spikes
         Whole numbers from 0 to T.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `spikes` is no real floating-point array with a time axis.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.latency import first_spike_times
+    >>> from synann_core.spiking import first_spike_times
     >>> first_spike_times(np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]]))
     array([2., 1., 0.])
     """
-    call = Call(spikes=spikes)
-    check_time_axis(call, "spikes")
-    return call.value(first_spikes)
-
-
-def _checked(
-    steps: int | None,
-    tau: float,
-    threshold: float,
-    first_spike: float,
-    linear: bool,
-    normalise: bool,
-    epsilon: float,
-) -> _Code:
-    if normalise and steps is None:
-        raise ValueError("`steps` must be given to normalise. Received: None")
-    if steps is not None:
-        steps = check_int("steps", steps, 1)
-    return _Code(
-        last=0 if steps is None else steps - 1,
-        tau=check_number("tau", tau, 0.0, ends="()"),
-        threshold=check_number("threshold", threshold, 0.0, 1.0, ends="()"),
-        first=check_number(
-            "first_spike", first_spike, 0.0, math.inf if steps is None else steps - 1
-        ),
-        linear=bool(linear),
-        normalise=bool(normalise),
-        epsilon=check_number("epsilon", epsilon, 0.0, ends="()"),
-    )
+    with Arguments(spikes=spikes) as given:
+        check_time_axis(given, "spikes")
+        return given.result(first_spikes(given["spikes"], xp=given.xp))
 
 
 @dataclass(frozen=True)
 class _Code:
-    """The checked options of a latency code, and its formulas."""
+    """The options of a latency code, checked, and its formulas."""
 
-    last: int  # step; 0 where the number of steps is neither given nor needed
+    steps: Any  # int; None where it is neither given nor needed
     tau: float
     threshold: float
-    first: float
+    first_spike: float
     linear: bool
     normalise: bool
     epsilon: float
+
+    def __post_init__(self) -> None:
+        if self.normalise and self.steps is None:
+            raise ValueError("`steps` must be given to normalise. Received: None")
+        last = math.inf if self.steps is None else check_int("steps", self.steps, 1) - 1
+        ranges = {
+            "tau": (math.inf, "()"),
+            "threshold": (1.0, "()"),
+            "epsilon": (math.inf, "()"),
+            "first_spike": (last, "[]"),
+        }
+        for name, (most, ends) in ranges.items():
+            number = check_number(name, getattr(self, name), 0.0, most, ends)
+            object.__setattr__(self, name, number)
 
     def times(self, x: Array, *, xp: Namespace) -> Array:
         tau = self._tau(x, xp)
         if self.linear:
             threshold = constant(self.threshold, x, xp)
-            return xp.minimum(-tau * (x - 1.0), -tau * (threshold - 1.0)) + self.first
-        return tau * self._charging(x, xp) + self.first
+            return xp.minimum(-tau * (x - 1.0), -tau * (threshold - 1.0)) + self.first_spike
+        return tau * self._charging(x, xp) + self.first_spike
 
     def spikes(self, x: Array, *, clip: bool, xp: Namespace) -> Array:
-        once = spikes_at(xp.round(self.times(x, xp=xp)), self.last + 1, xp)
+        once = spikes_at(xp.round(self.times(x, xp=xp)), self.steps, xp)
         return xp.where(x < self.threshold, 0.0, once) if clip else once
 
     def value(self, spikes: Array, *, xp: Namespace) -> Array:
         times = first_spikes(spikes, xp=xp)
-        late = times - self.first
+        late = times - self.first_spike
         # A time can be rounded to before the first, and τ be 0 in the last of the steps.
         age = xp.where(late > 0.0, late / self._tau(times, xp), 0.0)
         value = 1.0 - age if self.linear else self.threshold / xp.abs(xp.expm1(-age))
@@ -273,11 +242,11 @@ class _Code:
     def _tau(self, like: Array, xp: Namespace) -> Array:
         if not self.normalise:
             return constant(self.tau, like, xp)
-        span = constant(self.last - self.first, like, xp)
+        span = constant(self.steps - 1 - self.first_spike, like, xp)
         return span if self.linear else span / self._charging(constant(0.0, like, xp), xp)
 
     def _charging(self, x: Array, xp: Namespace) -> Array:
-        """Time to the threshold, in time constants."""
+        """Return the time to the threshold, in time constants."""
         # ln(x'/(x' − threshold)) without the rounding of x', which can be as large as epsilon.
         above = xp.maximum(x - self.threshold, constant(self.epsilon, x, xp))
         return xp.log1p(self.threshold / above)

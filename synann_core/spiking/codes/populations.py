@@ -1,31 +1,25 @@
 """Codes that use several neurons: the order in which they fire, or which of them fire, and when.
 
 Neurons are on the last axis; time is the first axis of spike trains. No gradient passes a spike.
+
+TypeError says that an array is not of real floating-point numbers, or that libraries differ;
+ValueError, that a shape does not fit, or that an option is unknown or out of its range.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
+import math
+from dataclasses import dataclass
 
 from array_api_compat import device
 
-from synann_core._lib.arguments import Call
+from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_int, check_number
-from synann_core._lib.typing import Array, Namespace
+from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.spiking.codes.time_axis import check_time_axis, first_spikes, spikes_at
 
-__all__ = [
-    "population_decode",
-    "population_encode",
-    "population_response",
-    "rank_order_activation",
-    "rank_order_decode",
-    "rank_order_encode",
-]
 
-
-def rank_order_encode(x: Array, /, steps: int | None = None) -> Array:
+def rank_order_encode(x: ArrayT, /, steps: int | None = None) -> ArrayT:
     """Fire one neuron per step, the one with the largest value first.
 
     ``rank = argsort(argsort(−x, stable))`` over the last axis is the step; of equal values the
@@ -42,28 +36,24 @@ def rank_order_encode(x: Array, /, steps: int | None = None) -> Array:
     array, shape (T, ..., n), dtype and device of x
         Zeros and ones.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is no real floating-point array with an axis, or `steps` is out of range.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.populations import rank_order_encode
+    >>> from synann_core.spiking import rank_order_encode
     >>> rank_order_encode(np.array([0.2, 0.9, 0.5]))
     array([[0., 1., 0.],
            [0., 0., 1.],
            [1., 0., 0.]])
     """
-    call = Call(x=x)
-    call.expect(x=(..., "n"))
-    steps = max(call.shape("x")[-1], 1) if steps is None else check_int("steps", steps, 1)
-    return call.value(partial(_rank_spikes, steps=steps))
+    with Arguments(x=x) as given:
+        given.check_shapes(x=(..., "n"))
+        count = given.shape("x")[-1] or 1
+        steps = count if steps is None else check_int("steps", steps, 1)
+        return given.result(_rank_spikes(given["x"], steps=steps, xp=given.xp))
 
 
-def rank_order_decode(spikes: Array, /, *, modulation: float = 0.9) -> Array:
-    """Approximate values from an order of firing: ``modulation^rank``; 0 for silent neurons.
+def rank_order_decode(spikes: ArrayT, /, *, modulation: float = 0.9) -> ArrayT:
+    """Return approximate values from an order of firing: ``modulation^rank``; 0 for silent neurons.
 
     The order says nothing of sizes: the largest value is taken for 1, and each neuron's for that of
     the one before it times `modulation`.
@@ -80,26 +70,23 @@ def rank_order_decode(spikes: Array, /, *, modulation: float = 0.9) -> Array:
     array, shape (..., n), dtype and device of spikes
         Its order is that of the encoded values.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `spikes` is no real floating-point array with a time axis, or `modulation` out of range.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.populations import rank_order_decode, rank_order_encode
+    >>> from synann_core.spiking import rank_order_decode, rank_order_encode
     >>> rank_order_decode(rank_order_encode(np.array([0.2, 0.9, 0.5])), modulation=0.5)
     array([0.25, 1.  , 0.5 ])
     """
-    call = Call(spikes=spikes)
-    check_time_axis(call, "spikes")
-    modulation = check_number("modulation", modulation, 0.0, 1.0, ends="()")
-    return call.value(partial(_faded, modulation=modulation))
+    with Arguments(spikes=spikes) as given:
+        check_time_axis(given, "spikes")
+        modulation = check_number("modulation", modulation, 0.0, 1.0, ends="()")
+        return given.result(_faded(given["spikes"], modulation=modulation, xp=given.xp))
 
 
-def rank_order_activation(spikes: Array, weights: Array, /, *, modulation: float = 0.9) -> Array:
-    """How well an order of firing fits each neuron's weights: ``Σ_i w_ki modulation^rank_i``.
+def rank_order_activation(spikes: ArrayT, weights: ArrayT, /, *, modulation: float = 0.9) -> ArrayT:
+    """Return how well an order of firing fits each neuron's weights.
+
+    ``Σ_i w_ki modulation^rank_i``.
 
     Largest for the neuron whose weights have the order of the ranks.
 
@@ -114,11 +101,6 @@ def rank_order_activation(spikes: Array, weights: Array, /, *, modulation: float
     -------
     array, shape (..., m), promoted dtype
 
-    Raises
-    ------
-    TypeError, ValueError
-        As for `rank_order_decode`; also if the shapes do not fit.
-
     Notes
     -----
     S. Thorpe and J. Gautrais, "Rank order coding", Computational Neuroscience, 1998.
@@ -126,29 +108,23 @@ def rank_order_activation(spikes: Array, weights: Array, /, *, modulation: float
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.populations import rank_order_activation, rank_order_encode
+    >>> from synann_core.spiking import rank_order_activation, rank_order_encode
     >>> spikes = rank_order_encode(np.array([0.2, 0.9, 0.5]))
     >>> weights = np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 0.5]])
     >>> rank_order_activation(spikes, weights, modulation=0.5)
     array([1.25, 0.5 ])
     """
-    call = Call(spikes=spikes, weights=weights)
-    call.expect(weights=("m", "n"), spikes=(..., "n"))
-    _check_neurons(call, 1)
-    modulation = check_number("modulation", modulation, 0.0, 1.0, ends="()")
-    return call.value(partial(_activation, modulation=modulation))
+    with Arguments(spikes=spikes, weights=weights) as given:
+        given.check_shapes(weights=("m", "n"), spikes=(..., "n"))
+        _check_neurons(given, 1)
+        modulation = check_number("modulation", modulation, 0.0, 1.0, ends="()")
+        return given.result(_activation(*given.arrays, modulation=modulation, xp=given.xp))
 
 
 def population_response(
-    x: Array,
-    /,
-    neurons: int,
-    *,
-    low: float = 0.0,
-    high: float = 1.0,
-    width: float = 1.5,
-) -> Array:
-    """Gaussian receptive fields: how much each of m neurons responds to a value.
+    x: ArrayT, /, neurons: int, *, low: float = 0.0, high: float = 1.0, width: float = 1.5
+) -> ArrayT:
+    """Return how much each of m neurons responds to a value: Gaussian receptive fields.
 
     ``r_i = exp(−(x − μ_i)²/2σ²)`` with ``μ_i = low + (2i − 3)/2 · (high − low)/(m − 2)``,
     i = 1 … m, and ``σ = (high − low)/(width · (m − 2))``: the outermost centres lie half a spacing
@@ -170,11 +146,6 @@ def population_response(
     array, shape (..., m), dtype and device of x
         In [0, 1].
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is no real floating-point array, or an option is out of range.
-
     Notes
     -----
     S. Bohte, H. La Poutré and J. Kok, "Unsupervised clustering with spiking neurons by sparse
@@ -183,17 +154,18 @@ def population_response(
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.populations import population_response
+    >>> from synann_core.spiking import population_response
     >>> population_response(np.array([0.5, 0.75]), 5).round(3)
     array([[0.011, 0.325, 1.   , 0.325, 0.011],
            [0.   , 0.032, 0.531, 0.932, 0.172]])
     """
-    call = Call(x=x)
-    return call.value(partial(_response, **_fields(neurons, low, high, width)))
+    fields = _Fields(neurons, low, high, width)
+    with Arguments(x=x) as given:
+        return given.result(fields.response(given["x"], given.xp))
 
 
 def population_encode(
-    x: Array,
+    x: ArrayT,
     /,
     steps: int,
     neurons: int,
@@ -202,7 +174,7 @@ def population_encode(
     high: float = 1.0,
     width: float = 1.5,
     least: float = 0.1,
-) -> Array:
+) -> ArrayT:
     """Spike once per neuron, the earlier the more it responds: at ``round(T(1 − r_i))``.
 
     Parameters
@@ -221,29 +193,26 @@ def population_encode(
     array, shape (T, ..., m), dtype and device of x
         Zeros and ones. Times are rounded half to even; T itself is after the last step: silent.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is no real floating-point array, or an option is out of range.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.latency import first_spike_times
-    >>> from synann_core.spiking.codes.populations import population_encode
+    >>> from synann_core.spiking import first_spike_times
+    >>> from synann_core.spiking import population_encode
     >>> spikes = population_encode(np.array([0.5, 0.75]), 10, 5)
     >>> first_spike_times(spikes)
     array([[10.,  7.,  0.,  7., 10.],
            [10., 10.,  5.,  1.,  8.]])
     """
-    call = Call(x=x)
-    fields = _fields(neurons, low, high, width)
+    fields = _Fields(neurons, low, high, width)
     steps, least = check_int("steps", steps, 1), check_number("least", least, 0.0, 1.0)
-    return call.value(partial(_population_spikes, steps=steps, least=least, **fields))
+    with Arguments(x=x) as given:
+        xp, response = given.xp, fields.response(given["x"], given.xp)
+        spikes = spikes_at(xp.round(steps * (1.0 - response)), steps, xp)
+        return given.result(xp.where(response < least, 0.0, spikes))
 
 
-def population_decode(spikes: Array, /, *, low: float = 0.0, high: float = 1.0) -> Array:
-    """Mean of the centres of a population's receptive fields, weighted by how early they fire.
+def population_decode(spikes: ArrayT, /, *, low: float = 0.0, high: float = 1.0) -> ArrayT:
+    """Return the mean of the fields' centres, weighted by how early their neurons fire.
 
     ``x = Σ r_i μ_i / Σ r_i`` with ``r_i = 1 − t_i/T``, 0 where neuron i is silent.
 
@@ -259,23 +228,17 @@ def population_decode(spikes: Array, /, *, low: float = 0.0, high: float = 1.0) 
         For `width` 1.5, `least` 0.1 and T ≥ 20, met to 0.09 of the spacing of the centres. NaN
         where all neurons are silent.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `spikes` is no real floating-point array of time and at least three neurons, or an option
-        is out of range.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.codes.populations import population_decode, population_encode
+    >>> from synann_core.spiking import population_decode, population_encode
     >>> population_decode(population_encode(np.array([0.5, 0.75, 0.8]), 100, 12)).round(3)
     array([0.5 , 0.75, 0.8 ])
     """
-    call = Call(spikes=spikes)
-    _check_neurons(call, 3)
-    low, high = _range(low, high)
-    return call.value(partial(_weighted_mean, low=low, high=high))
+    with Arguments(spikes=spikes) as given:
+        neurons = _check_neurons(given, 3)
+        fields = _Fields(neurons, low, high, 1.0)
+        return given.result(_weighted_mean(given["spikes"], fields, given.xp))
 
 
 def _rank_spikes(x: Array, *, steps: int, xp: Namespace) -> Array:
@@ -293,53 +256,43 @@ def _activation(spikes: Array, weights: Array, *, modulation: float, xp: Namespa
     return _faded(spikes, modulation=modulation, xp=xp) @ xp.matrix_transpose(weights)
 
 
-def _centres(neurons: int, low: float, high: float, like: Array, xp: Namespace) -> Array:
-    i = xp.arange(1, neurons + 1, dtype=like.dtype, device=device(like))
-    return low + (2.0 * i - 3.0) * (0.5 * (high - low) / (neurons - 2))
+@dataclass(frozen=True)
+class _Fields:
+    """The receptive fields of a population, checked."""
+
+    neurons: int
+    low: float
+    high: float
+    width: float
+
+    def __post_init__(self) -> None:
+        check_int("neurons", self.neurons, 3)
+        low = check_number("low", self.low)
+        for name, least in (("low", -math.inf), ("high", low), ("width", 0.0)):
+            number = check_number(name, getattr(self, name), least, ends="()")
+            object.__setattr__(self, name, number)
+
+    def centres(self, like: Array, xp: Namespace) -> Array:
+        i = xp.arange(1, self.neurons + 1, dtype=like.dtype, device=device(like))
+        spacing = 0.5 * (self.high - self.low) / (self.neurons - 2)
+        return self.low + (2.0 * i - 3.0) * spacing
+
+    def response(self, x: Array, xp: Namespace) -> Array:
+        sigma = (self.high - self.low) / (self.width * (self.neurons - 2))
+        z = (x[..., None] - self.centres(x, xp)) / sigma
+        return xp.exp(-0.5 * z * z)
 
 
-def _response(
-    x: Array, *, neurons: int, low: float, high: float, width: float, xp: Namespace
-) -> Array:
-    sigma = (high - low) / (width * (neurons - 2))
-    z = (x[..., None] - _centres(neurons, low, high, x, xp)) / sigma
-    return xp.exp(-0.5 * z * z)
-
-
-def _population_spikes(
-    x: Array, *, steps: int, least: float, xp: Namespace, **fields: Any
-) -> Array:
-    response = _response(x, **fields, xp=xp)
-    spikes = spikes_at(xp.round(steps * (1.0 - response)), steps, xp)
-    return xp.where(response < least, 0.0, spikes)
-
-
-def _weighted_mean(spikes: Array, *, low: float, high: float, xp: Namespace) -> Array:
+def _weighted_mean(spikes: Array, fields: _Fields, xp: Namespace) -> Array:
     weight = 1.0 - first_spikes(spikes, xp=xp) / spikes.shape[0]
-    centres = _centres(spikes.shape[-1], low, high, spikes, xp)
-    return xp.sum(weight * centres, axis=-1) / xp.sum(weight, axis=-1)
+    return xp.sum(weight * fields.centres(spikes, xp), axis=-1) / xp.sum(weight, axis=-1)
 
 
-def _check_neurons(call: Call, least: int) -> None:
-    shape = check_time_axis(call, "spikes")
+def _check_neurons(given: Arguments[ArrayT], least: int) -> int:
+    shape = check_time_axis(given, "spikes")
     if len(shape) < 2 or shape[-1] < least:
         raise ValueError(
             f"`spikes` must have shape (time, ..., neurons), neurons ≥ {least}. "
             f"Received: shape {shape}"
         )
-
-
-def _range(low: float, high: float) -> tuple[float, float]:
-    low = check_number("low", low)
-    return low, check_number("high", high, low, ends="()")
-
-
-def _fields(neurons: int, low: float, high: float, width: float) -> dict[str, Any]:
-    """The checked options of the receptive fields."""
-    low, high = _range(low, high)
-    return {
-        "neurons": check_int("neurons", neurons, 3),
-        "low": low,
-        "high": high,
-        "width": check_number("width", width, 0.0, ends="()"),
-    }
+    return shape[-1]

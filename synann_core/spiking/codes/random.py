@@ -3,6 +3,9 @@
 The generator is Threefry-2x32 with 20 rounds: a block cipher that turns a key and a counter into 64
 random bits. Number i of a call is the block of counter i, so that nothing depends on the order in
 which numbers are drawn, and the first numbers of a larger array are those of a smaller one.
+
+TypeError and ValueError say that a number, a key, a shape or a dtype is of another kind, or out of
+its range.
 """
 
 from __future__ import annotations
@@ -18,8 +21,6 @@ from synann_core._lib.checks import check_int
 from synann_core._lib.loops import runner
 from synann_core._lib.typing import Array, Namespace, Shape
 
-__all__ = ["fold_in", "random_key", "uniform"]
-
 _PARITY = 0x1BD11BDA
 _ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
 # Eager libraries make 140 temporaries of this many numbers: they stay in the second-level cache.
@@ -27,7 +28,7 @@ _CHUNK = 1 << 15
 
 
 def random_key(seed: int, *, xp: Namespace = np, device: Any = None) -> Array:
-    """Key as an array, to be passed into a jitted function; elsewhere the seed itself will do.
+    """Return a key as an array, to pass into a jitted function; elsewhere the seed will do.
 
     Parameters
     ----------
@@ -43,14 +44,9 @@ def random_key(seed: int, *, xp: Namespace = np, device: Any = None) -> Array:
     array, shape (2,), int32
         The seed's upper and lower 32 bits (as ``jax.random.PRNGKey`` has them, there unsigned).
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `seed` is no int, or out of range.
-
     Examples
     --------
-    >>> from synann_core.spiking.codes.random import random_key
+    >>> from synann_core.spiking import random_key
     >>> random_key(7)
     array([0, 7], dtype=int32)
     """
@@ -58,12 +54,12 @@ def random_key(seed: int, *, xp: Namespace = np, device: Any = None) -> Array:
 
 
 def fold_in(key: int | Array, data: int) -> int | Array:
-    """Key of another, independent stream, for one layer, one step or one sample, say.
+    """Return the key of another, independent stream, for one layer, one step or one sample, say.
 
     Parameters
     ----------
     key : int in [0, 2⁶⁴), or integer array of shape (2,)
-        See `uniform`.
+        See `random_uniform`.
     data : int
         Number of the stream, in [0, 2⁶⁴).
 
@@ -72,28 +68,24 @@ def fold_in(key: int | Array, data: int) -> int | Array:
     int, or array of shape (2,) and dtype int32
         As `key` is. The bits of ``jax.random.fold_in`` (which takes 32 bits of data).
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is of another kind, or out of range.
-
     Examples
     --------
-    >>> from synann_core.spiking.codes.random import fold_in
+    >>> from synann_core.spiking import fold_in
     >>> fold_in(0, 0) == 0x6B20015999BA4EFE
     True
     """
     xp, key_words = _key_words(key, None, None)
     counter = _words("data", data, xp, device(key_words[0]))
     with silence(xp):
-        words = xp.concat(_threefry(*key_words, counter[0:1], counter[1:2]))
-    if _is_int(key):
+        words: Any = xp.concat(_threefry(*key_words, counter[0:1], counter[1:2]))
+    if isinstance(key, int | np.integer):
         upper, lower = (int(w) % 2**32 for w in words)
         return upper << 32 | lower
-    return words
+    folded: Array = words
+    return folded
 
 
-def uniform(
+def random_uniform(
     key: int | Array,
     shape: Shape,
     *,
@@ -101,7 +93,7 @@ def uniform(
     xp: Namespace | None = None,
     device: Any = None,
 ) -> Array:
-    """Uniform random numbers in [0, 1), bit-identical on every library, eager or compiled.
+    """Draw uniform random numbers in [0, 1), bit-identical on every library, eager or compiled.
 
     Parameters
     ----------
@@ -123,13 +115,6 @@ def uniform(
         float32 numbers are the float64 ones, truncated. Number i, in C order, depends on the key
         and on i alone.
 
-    Raises
-    ------
-    TypeError
-        If `key` is neither int nor integer array, `shape` no tuple of int, or `dtype` another.
-    ValueError
-        If the key is out of range or of another shape, or the numbers are too many.
-
     Notes
     -----
     Threefry-2x32-20 of J. Salmon, M. Moraes, R. Dror and D. Shaw, "Parallel random numbers: as easy
@@ -138,8 +123,8 @@ def uniform(
 
     Examples
     --------
-    >>> from synann_core.spiking.codes.random import uniform
-    >>> uniform(0, (2, 2)).round(4)
+    >>> from synann_core.spiking import random_uniform
+    >>> random_uniform(0, (2, 2)).round(4)
     array([[0.4185, 0.2163],
            [0.9653, 0.5745]])
     """
@@ -198,17 +183,11 @@ def _key_words(
     key: Any, xp: Namespace | None, device: Any
 ) -> tuple[Namespace, tuple[Array, Array]]:
     """Namespace, and the two words of the key, each of shape (1,): NumPy's scalars would warn."""
-    if _is_int(key):
+    if isinstance(key, int | np.integer):
         # Users pass numpy or torch, which lack names that their wrappers have.
         xp = array_namespace((np if xp is None else xp).empty(0))
         words = _words("key", key, xp, device)
-    else:
-        words = _key_array(key)
-        xp = array_namespace(words)
-    return xp, (words[0:1], words[1:2])
-
-
-def _key_array(key: Any) -> Array:
+        return xp, (words[0:1], words[1:2])
     try:
         xp = array_namespace(key)
     except TypeError:
@@ -219,11 +198,8 @@ def _key_array(key: Any) -> Array:
         raise TypeError(f"`key` must be an int or of int32 or uint32. Received: {key.dtype}")
     if tuple(key.shape) != (2,):
         raise ValueError(f"`key` must have shape (2,). Received: shape {tuple(key.shape)}")
-    return xp.astype(key, xp.int32)
-
-
-def _is_int(key: Any) -> bool:
-    return isinstance(key, int | np.integer)
+    words = xp.astype(key, xp.int32)
+    return xp, (words[0:1], words[1:2])
 
 
 def _words(name: str, value: Any, xp: Namespace, device: Any) -> Array:

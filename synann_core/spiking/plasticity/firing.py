@@ -18,33 +18,33 @@ from synann_core._lib.typing import Array, Namespace
 
 
 def response(s: Array, tau: float, xp: Namespace) -> Array:
-    """Spike response ``ε(s) = s/τ · e^(1 − s/τ)``, 0 before the arrival."""
+    """Return the spike response ``ε(s) = s/τ · e^(1 − s/τ)``, 0 before the arrival."""
     s = _after(s, xp) / tau
     return s * xp.exp(1.0 - s)
 
 
 def response_slope(s: Array, tau: float, xp: Namespace) -> Array:
-    """Derivative of `response`."""
+    """Return the derivative of `response`."""
     started = (s > 0.0) & ~xp.isinf(s)
     s = _after(s, xp) / tau
     return xp.where(started, (1.0 - s) * xp.exp(1.0 - s) / tau, 0.0 * s)
 
 
 def _after(s: Array, xp: Namespace) -> Array:
-    """Time since an arrival; 0, where ε is 0, before it and where it never comes (or ever was)."""
+    """Return the time since an arrival; 0 before it and where it never comes, as ε is 0 there."""
     return xp.where((s > 0.0) & ~xp.isinf(s) | xp.isnan(s), s, xp.zeros_like(s))
 
 
 def _arrivals(times: Array, delays: Array, xp: Namespace) -> Array:
-    """(B, n) and (K,) as the arrivals (B, n·K)."""
+    """Return the arrivals (B, n·K) of times (B, n) and delays (K,)."""
     rows = times.shape[0]
     return xp.reshape(times[:, :, None] + delays, (rows, times.shape[1] * delays.shape[0]))
 
 
 def first_crossings(
-    times: Array, weights: Array, delays: Array, *, tau: float, theta: float, xp: Namespace
+    times: Array, weights: Array, delays: Array, *, tau: float, threshold: float, xp: Namespace
 ) -> Array:
-    """Firing times (B, m), inf where the threshold is never reached."""
+    """Return firing times (B, m), inf where the threshold is never reached."""
     m, n, count = weights.shape
     if n * count == 0:
         return xp.full((times.shape[0], m), xp.inf, dtype=times.dtype, device=device(times))
@@ -52,15 +52,16 @@ def first_crossings(
 
     def chunk(times: Array) -> tuple[tuple[Array], tuple[()]]:
         arrivals = _arrivals(times, delays, xp)
-        return (runner(_first_crossing, xp)(arrivals, flat, tau=tau, theta=theta, xp=xp),), ()
+        first = runner(_first_crossing, xp)
+        return (first(arrivals, flat, tau=tau, threshold=threshold, xp=xp),), ()
 
     return over_rows(chunk, ((times, 0.0),), m * n * count, xp)[0][0]
 
 
 def _first_crossing(
-    arrivals: Array, weights: Array, *, tau: float, theta: float, xp: Namespace
+    arrivals: Array, weights: Array, *, tau: float, threshold: float, xp: Namespace
 ) -> Array:
-    """(B, P) arrivals and (m, P) weights to the firing times (B, m)."""
+    """Return firing times (B, m) for arrivals (B, P) and weights (m, P)."""
     order = xp.argsort(arrivals, axis=-1)
     arrivals = xp.take_along_axis(arrivals, order, axis=-1)
     first = arrivals[:, :1]
@@ -85,7 +86,7 @@ def _first_crossing(
     rising = b > 0.0
     peak = 1.0 - a / xp.where(rising, b, xp.ones_like(b))
     end = xp.minimum(xp.where(rising, xp.maximum(peak, nothing), nothing), gap[:, :, None])
-    level = theta / math.e
+    level = threshold / math.e
     reaches = ((a + b * end) * xp.exp(-end) >= level) & comes[:, :, None]
     place = xp.argmax(xp.astype(reaches, xp.int32), axis=1)[:, None, :]
     a, b, end, fires = (
@@ -119,7 +120,7 @@ def first_crossings_vjp(
     floor: float,
     xp: Namespace,
 ) -> tuple[Array, Array]:
-    """Gradients of the input times and the weights for those of the firing times."""
+    """Return the gradients of the input times and the weights for those of the firing times."""
 
     def chunk(*rows: Array) -> tuple[tuple[Array], tuple[Array]]:
         gtimes, gweights = runner(_chunk_vjp, xp)(

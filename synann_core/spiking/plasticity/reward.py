@@ -1,19 +1,19 @@
-"""STDP that waits for a reward."""
+"""STDP that waits for a reward.
+
+TypeError and ValueError say that an argument is of the wrong kind, shape or range.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
-from array_api_compat import device
-
-from synann_core._lib.arguments import Call
+from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_fields
-from synann_core._lib.typing import Array, Namespace
+from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.spiking.plasticity.stdp import STDP, STEP_SHAPES
-from synann_core.spiking.plasticity.traces import State, named_state
-
-__all__ = ["RewardSTDP"]
+from synann_core.spiking.plasticity.traces import State, named_state, silent_state
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,6 @@ class RewardSTDP:
     tau : float
         Time constant of the eligibility in steps, ≥ 0.001.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `rule` is no STDP or `tau` is out of its range.
-
     Notes
     -----
     A reward belongs to a sample, so the eligibility has shape (B, m, n). Source: Izhikevich,
@@ -42,8 +37,7 @@ class RewardSTDP:
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.plasticity.reward import RewardSTDP
-    >>> from synann_core.spiking.plasticity.stdp import STDP
+    >>> from synann_core.spiking import STDP, RewardSTDP
     >>> rule = RewardSTDP(STDP(a_plus=0.1, a_minus=0.0, tau_plus=1.0), tau=2.0)
     >>> weights, spike, none = np.array([[0.5]]), np.array([[1.0]]), np.array([[0.0]])
     >>> state = rule.init(weights, 1)
@@ -61,18 +55,19 @@ class RewardSTDP:
             raise TypeError(f"`rule` must be an STDP. Received: {self.rule!r}")
         check_fields(self, tau=(1e-3, math.inf))
 
-    def init(self, weights: Array, batch: int) -> State:
-        """Traces and eligibility of neurons that have been silent; arguments of `STDP.init`."""
-        state = self.rule.init(weights, batch)
-        shape = (state["pre"].shape[0], *weights.shape)
-        call = Call(weights=weights)
-        zeros = call.xp.zeros(shape, dtype=call.dtype, device=device(weights))
-        return {**state, "eligibility": zeros}
+    def init(self, weights: ArrayT, batch: int) -> State[ArrayT]:
+        """Return traces and eligibility of neurons that have been silent; see `STDP.init`."""
+        return silent_state(weights, batch, pre="Bn", post="Bm", eligibility="Bmn")
 
     def step(
-        self, weights: Array, pre: Array, post: Array, reward: Array, state: State
-    ) -> tuple[Array, State]:
-        """Weights and state after one step.
+        self,
+        weights: ArrayT,
+        pre: ArrayT,
+        post: ArrayT,
+        reward: ArrayT | float,
+        state: State[ArrayT],
+    ) -> tuple[ArrayT, State[ArrayT]]:
+        """Return weights and state after one step.
 
         Parameters
         ----------
@@ -87,33 +82,17 @@ class RewardSTDP:
         -------
         weights : array, shape (m, n)
         state : dict
-
-        Raises
-        ------
-        TypeError, ValueError
-            As for `STDP.step`; also if `reward` does not fit.
         """
         names = ("pre", "post", "eligibility")
-        call = Call(weights=weights, pre=pre, post=post, **named_state(state, *names))
-        call.expect(**STEP_SHAPES, state_eligibility=("B", "m", "n"))
-        reward = call.shaped(reward, call.shape("pre")[:1], "reward")
-        results = self._step(*call.arrays.values(), reward=reward, xp=call.xp)
-        weights, *rest = (call.xp.astype(a, call.dtype, copy=False) for a in results)
-        return weights, dict(zip(names, rest, strict=True))
+        named = named_state(state, *names)
+        with Arguments(weights=weights, pre=pre, post=post, **named) as given:
+            given.check_shapes(**STEP_SHAPES, state_eligibility=("B", "m", "n"))
+            given.array("reward", reward, given.shape("pre")[:1])
+            weights, *after = map(given.result, self._step(*given.arrays, xp=given.xp))
+            return weights, dict(zip(names, after, strict=True))
 
-    def _step(
-        self,
-        weights: Array,
-        pre: Array,
-        post: Array,
-        x: Array,
-        y: Array,
-        eligibility: Array,
-        *,
-        reward: Array,
-        xp: Namespace,
-    ) -> tuple[Array, ...]:
-        rule = self.rule
+    def _step(self, weights: Array, pre: Array, post: Array, *more: Array, xp: Namespace) -> Any:
+        rule, (x, y, eligibility, reward) = self.rule, more
         x, met_x = rule._next(x, pre, rule.tau_plus, "potentiation")
         y, met_y = rule._next(y, post, rule.tau_minus, "depression")
         grow, fade = rule._factors(weights, xp)

@@ -1,13 +1,18 @@
-"""SpikeProp: firing times of neurons with delayed synapses, and their gradients."""
+"""SpikeProp: firing times of neurons with delayed synapses, and their gradients.
+
+TypeError says that an argument is not a real floating-point array, that an option is not a number,
+or that libraries differ; ValueError, that shapes do not fit, or that `tau`, `threshold` or
+`slope_floor` is not finite and positive.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from synann_core._lib.arguments import Call
+from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_number
-from synann_core._lib.typing import Array, Namespace
+from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.spiking.plasticity.firing import (
     first_crossings,
     first_crossings_vjp,
@@ -15,22 +20,13 @@ from synann_core.spiking.plasticity.firing import (
     response_slope,
 )
 
-__all__ = [
-    "firing_times",
-    "firing_times_vjp",
-    "raise_silent",
-    "spike_response",
-    "spike_response_derivative",
-    "spikeprop_gradients",
-]
-
 # ∂t/∂w has the potential's slope at the crossing for its denominator, which is 0 where the
 # potential just touches the threshold.
 SLOPE_FLOOR = 0.1
 
 
-def spike_response(s: Array, /, tau: float) -> Array:
-    """Postsynaptic potential ``ε(s) = (s/τ) e^(1 − s/τ)``, 0 before its spike.
+def spike_response(s: ArrayT | float, /, tau: float) -> ArrayT:
+    """Return the postsynaptic potential ``ε(s) = (s/τ) e^(1 − s/τ)``, 0 before its spike.
 
     Parameters
     ----------
@@ -44,41 +40,34 @@ def spike_response(s: Array, /, tau: float) -> Array:
     array, shape of s
         In [0, 1].
 
-    Raises
-    ------
-    TypeError
-        If `s` is not a real floating-point array or number.
-    ValueError
-        If `tau` is not finite and positive.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.plasticity.spikeprop import spike_response
+    >>> from synann_core.spiking import spike_response
     >>> spike_response(np.array([-1.0, 0.0, 7.0, 14.0]), 7.0).round(4)
     array([0.    , 0.    , 1.    , 0.7358])
     """
-    return Call(s=s).value(lambda s, xp: response(s, check_number("tau", tau, 0.0, ends="()"), xp))
+    with Arguments(s=s) as given:
+        return given.result(response(given["s"], _positive("tau", tau), given.xp))
 
 
-def spike_response_derivative(s: Array, /, tau: float) -> Array:
-    """``ε′(s) = (1/τ)(1 − s/τ) e^(1 − s/τ)``, 0 for s ≤ 0; arguments of `spike_response`.
+def spike_response_derivative(s: ArrayT | float, /, tau: float) -> ArrayT:
+    """Return ``ε′(s) = (1/τ)(1 − s/τ) e^(1 − s/τ)``, 0 for s ≤ 0; arguments of `spike_response`.
 
     Examples
     --------
-    >>> from synann_core.spiking.plasticity.spikeprop import spike_response_derivative
+    >>> from synann_core.spiking import spike_response_derivative
     >>> float(spike_response_derivative(7.0, 7.0))
     0.0
     """
-    return Call(s=s).value(
-        lambda s, xp: response_slope(s, check_number("tau", tau, 0.0, ends="()"), xp)
-    )
+    with Arguments(s=s) as given:
+        return given.result(response_slope(given["s"], _positive("tau", tau), given.xp))
 
 
 def firing_times(
-    times: Array, weights: Array, delays: Array, /, *, tau: float, theta: float = 1.0
-) -> Array:
-    """When each neuron's potential first crosses its threshold upwards.
+    times: ArrayT, weights: ArrayT, delays: ArrayT, /, *, tau: float, threshold: float = 1.0
+) -> ArrayT:
+    """Find when each neuron's potential first crosses its threshold upwards.
 
     ``x_j(t) = Σ_i Σ_k w_jik ε(t − t_i − d_k)``, with ε of `spike_response`.
 
@@ -92,8 +81,8 @@ def firing_times(
         ≥ 0, in the unit of times.
     tau : float
         Time constant of ε, > 0.
-    theta : float
-        Threshold, > 0.
+    threshold : float
+        > 0.
 
     Returns
     -------
@@ -102,14 +91,6 @@ def firing_times(
         to the dtype: the error is that of the potential, some (20 + 3·span)·eps·Σ|w| with the span
         from a sample's first arrival to its crossing in units of τ, over its slope there. A
         potential that only touches the threshold may count as either.
-
-    Raises
-    ------
-    TypeError
-        If an argument is not a real floating-point array, if the libraries differ, or if `tau` or
-        `theta` is no number.
-    ValueError
-        If the shapes do not fit, or `tau` or `theta` is not finite and positive.
 
     Notes
     -----
@@ -120,32 +101,30 @@ def firing_times(
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.plasticity.spikeprop import firing_times
+    >>> from synann_core.spiking import firing_times
     >>> times, delays = np.array([[0.0, 6.0], [0.0, np.inf]]), np.array([1.0, 2.0])
     >>> firing_times(times, np.full((1, 2, 2), 0.4), delays, tau=7.0).round(4)
     array([[8.2611],
            [   inf]])
     """
-    call = _call(times, weights, delays)
-    options = {
-        "tau": check_number("tau", tau, 0.0, ends="()"),
-        "theta": check_number("theta", theta, 0.0, ends="()"),
-    }
-    return call.value(lambda *a, xp: first_crossings(*a, **options, xp=xp))
+    with _checked(times, weights, delays) as given:
+        tau, threshold = _positive("tau", tau), _positive("threshold", threshold)
+        fired = first_crossings(*given.arrays, tau=tau, threshold=threshold, xp=given.xp)
+        return given.result(fired)
 
 
 def firing_times_vjp(
-    times: Array,
-    weights: Array,
-    delays: Array,
+    times: ArrayT,
+    weights: ArrayT,
+    delays: ArrayT,
     /,
-    fired: Array,
-    grad: Array,
+    fired: ArrayT,
+    grad: ArrayT | float,
     *,
     tau: float,
     slope_floor: float = SLOPE_FLOOR,
-) -> tuple[Array, Array]:
-    """Gradients of `firing_times` for an upstream gradient.
+) -> tuple[ArrayT, ArrayT]:
+    """Return the gradients of `firing_times` for an upstream gradient.
 
     With ``δ_j = grad_j / max(x_j′(t_j), slope_floor)``: ``∂L/∂w_jik = −Σ_b δ_j ε(t_j − t_i − d_k)``
     and ``∂L/∂t_i = Σ_j δ_j Σ_k w_jik ε′(t_j − t_i − d_k)``.
@@ -169,11 +148,6 @@ def firing_times_vjp(
     gtimes : array, shape (B, n)
     gweights : array, shape (m, n, K)
 
-    Raises
-    ------
-    TypeError, ValueError
-        As for `firing_times`; also if `fired` or `grad` does not fit or `slope_floor` ≤ 0.
-
     Notes
     -----
     Source: Bohte, Kok and La Poutré, "Error-backpropagation in temporally encoded networks of
@@ -182,41 +156,35 @@ def firing_times_vjp(
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.plasticity.spikeprop import firing_times, firing_times_vjp
+    >>> from synann_core.spiking import firing_times, firing_times_vjp
     >>> case = np.array([[0.0, 6.0]]), np.full((1, 2, 2), 0.4), np.array([1.0, 2.0])
     >>> fired = firing_times(*case, tau=7.0)
     >>> gtimes, gweights = firing_times_vjp(*case, fired, 1.0, tau=7.0)
     >>> bool((gweights < 0).all())  # more weight, an earlier spike
     True
     """
-    call = _call(times, weights, delays)
-    shape = (call.shape("times")[0], call.shape("weights")[0])
-    fired, grad = call.shaped(fired, shape, "fired"), call.shaped(grad, shape)
-    floor = check_number("slope_floor", slope_floor, 0.0, ends="()")
-    tau = check_number("tau", tau, 0.0, ends="()")
-
-    def vjp(times: Array, weights: Array, delays: Array, upstream: Array, *, xp: Namespace) -> Any:
-        gradients = first_crossings_vjp(
-            times, weights, delays, *upstream, tau=tau, floor=floor, xp=xp
-        )
-        return *gradients, delays
-
-    gtimes, gweights, _ = call.gradients(vjp, (fired, grad))
-    return gtimes, gweights
+    with _checked(times, weights, delays) as given:
+        shape = (given.shape("times")[0], given.shape("weights")[0])
+        given.array("fired", fired, shape)
+        given.array("grad", grad, shape)
+        floor, tau = _positive("slope_floor", slope_floor), _positive("tau", tau)
+        found = first_crossings_vjp(*given.arrays, tau=tau, floor=floor, xp=given.xp)
+        gtimes, gweights = given.gradients((*found, given["delays"]))[:2]
+        return gtimes, gweights
 
 
 def spikeprop_gradients(
-    times: Array,
-    layers: Sequence[Array],
-    delays: Array,
-    target: Array,
+    times: ArrayT,
+    layers: Sequence[ArrayT],
+    delays: ArrayT,
+    target: ArrayT,
     /,
     *,
     tau: float,
-    theta: float = 1.0,
+    threshold: float = 1.0,
     slope_floor: float = SLOPE_FLOOR,
-) -> tuple[Array, list[Array], list[Array]]:
-    """Loss, gradients and firing times of a network of layers.
+) -> tuple[ArrayT, list[ArrayT], list[ArrayT]]:
+    """Return loss, gradients and firing times of a network of layers.
 
     ``E = ½ Σ (t_j − target_j)²`` over the outputs that fire, one number per sample.
 
@@ -229,7 +197,7 @@ def spikeprop_gradients(
     delays : array, shape (K,)
     target : array, shape (B, m)
         Wanted firing times of the last layer.
-    tau, theta, slope_floor : float
+    tau, threshold, slope_floor : float
         As for `firing_times` and `firing_times_vjp`.
 
     Returns
@@ -241,15 +209,10 @@ def spikeprop_gradients(
     fired : list of arrays, shapes (B, m)
         Firing times of each layer.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As for `firing_times`; also if there is no layer.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.plasticity.spikeprop import spikeprop_gradients
+    >>> from synann_core.spiking import spikeprop_gradients
     >>> times, delays = np.array([[0.0, 6.0]]), np.array([1.0, 2.0])
     >>> weights, target = np.full((1, 2, 2), 0.4), np.array([[7.0]])
     >>> for _ in range(20):
@@ -262,11 +225,11 @@ def spikeprop_gradients(
         raise ValueError(f"`layers` must be a list of one or more arrays. Received: {layers!r}")
     fired = [times]
     for weights in layers:
-        fired.append(firing_times(fired[-1], weights, delays, tau=tau, theta=theta))
-    call = Call(fired=fired[-1])
-    grad = call["fired"] - call.shaped(target, call.shape("fired"), "target")
-    loss = call.value(lambda error, xp: 0.5 * xp.sum(error * error, axis=-1), grad)
-    gradients: list[Array] = []
+        fired.append(firing_times(fired[-1], weights, delays, tau=tau, threshold=threshold))
+    with Arguments(fired=fired[-1]) as given:
+        grad: Any = given["fired"] - given.array("target", target, given.shape("fired"))
+        loss = given.result(0.5 * given.xp.sum(grad * grad, axis=-1))
+    gradients: list[ArrayT] = []
     for weights, before, after in reversed(list(zip(layers, fired[:-1], fired[1:], strict=True))):
         grad, gradient = firing_times_vjp(
             before, weights, delays, after, grad, tau=tau, slope_floor=slope_floor
@@ -275,8 +238,8 @@ def spikeprop_gradients(
     return loss, gradients, fired[1:]
 
 
-def raise_silent(weights: Array, fired: Array, /, amount: float) -> Array:
-    """Weights with those of silent neurons raised, which no gradient would wake.
+def raise_silent(weights: ArrayT, fired: ArrayT, /, amount: float) -> ArrayT:
+    """Raise the weights of silent neurons, which no gradient would wake.
 
     Parameters
     ----------
@@ -291,30 +254,29 @@ def raise_silent(weights: Array, fired: Array, /, amount: float) -> Array:
     -------
     array, shape (m, n, K)
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is of the wrong kind or shape.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.plasticity.spikeprop import raise_silent
+    >>> from synann_core.spiking import raise_silent
     >>> raise_silent(np.zeros((2, 1, 1)), np.array([[np.inf, 3.0]]), 0.1)[:, 0, 0]
     array([0.1, 0. ])
     """
-    call = Call(weights=weights, fired=fired, amount=amount)
-    call.expect(weights=("m", "n", "K"), fired=("B", "m"), amount=())
-    return call.value(_raise_silent)
+    with Arguments(weights=weights, fired=fired, amount=amount) as given:
+        given.check_shapes(weights=("m", "n", "K"), fired=("B", "m"), amount=())
+        return given.result(_raise_silent(*given.arrays, xp=given.xp))
 
 
-def _call(times: Array, weights: Array, delays: Array) -> Call:
-    call = Call(times=times, weights=weights, delays=delays)
-    call.expect(weights=("m", "n", "K"), times=("B", "n"), delays=("K",))
-    return call
+def _checked(times: ArrayT, weights: ArrayT, delays: ArrayT) -> Arguments[ArrayT]:
+    given = Arguments[ArrayT](times=times, weights=weights, delays=delays)
+    given.check_shapes(weights=("m", "n", "K"), times=("B", "n"), delays=("K",))
+    return given
+
+
+def _positive(name: str, value: float) -> float:
+    return check_number(name, value, 0.0, ends="()")
 
 
 def _raise_silent(weights: Array, fired: Array, amount: Array, *, xp: Namespace) -> Array:
     silent = xp.astype(xp.isinf(fired), weights.dtype)
-    share = xp.sum(silent, axis=0) / max(fired.shape[0], 1)
+    share: Array = xp.sum(silent, axis=0) / max(fired.shape[0], 1)
     return weights + amount * share[:, None, None]

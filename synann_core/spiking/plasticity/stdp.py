@@ -3,27 +3,35 @@
 Three forms of one rule: a sum over pairs of spikes (`reference/plasticity.py`), traces that are
 updated step by step (`STDP.step`, `STDP.online`), and products over a whole window
 (`STDP.offline`).
+
+TypeError says that an argument is not a real floating-point array, or that libraries differ;
+ValueError, that shapes do not fit, or that an option is unknown or out of its range.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
-from array_api_compat import device
-
-from synann_core._lib.arguments import Call
-from synann_core._lib.checks import check_fields, check_int, check_option
+from synann_core._lib.arguments import Arguments
+from synann_core._lib.checks import check_fields, check_option
 from synann_core._lib.loops import runner, scan
-from synann_core._lib.typing import Array, Namespace
-from synann_core.spiking.plasticity.traces import State, decayed_sums, named_state
+from synann_core._lib.typing import Array, ArrayT, Namespace
+from synann_core.spiking.plasticity.traces import State, decayed_sums, named_state, silent_state
 
-__all__ = ["STDP"]
+Coincident = Literal["both", "potentiation", "depression", "none"]
+Pairing = Literal["all", "nearest"]
+Dependence = Literal["additive", "hard", "power", "linear"]
 
-_COINCIDENT = ("both", "potentiation", "depression", "none")
-_PAIRING = ("all", "nearest")
-_DEPENDENCE = ("additive", "hard", "power", "linear")
+STEP_SHAPES: dict[str, Any] = {
+    "weights": ("m", "n"),
+    "pre": ("B", "n"),
+    "post": ("B", "m"),
+    "state_pre": ("B", "n"),
+    "state_post": ("B", "m"),
+}
+_WINDOW_SHAPES = {**STEP_SHAPES, "pre": ("T", "B", "n"), "post": ("T", "B", "m")}
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,6 @@ class STDP:
     low, high : float
         Bounds of the weight, unused by "additive".
 
-    Raises
-    ------
-    TypeError, ValueError
-        If a parameter is no number, out of its range, or not one of its options.
-
     Notes
     -----
     Spikes are 0 or 1 in floating-point arrays; weights have a row for each postsynaptic neuron, as
@@ -68,7 +71,7 @@ class STDP:
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.spiking.plasticity.stdp import STDP
+    >>> from synann_core.spiking import STDP
     >>> rule = STDP(a_plus=0.1, a_minus=0.1, tau_plus=1.0, tau_minus=1.0)
     >>> pre, post = np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])
     >>> pre, post = pre[:, None, None], post[:, None, None]  # 3 steps, 1 sample, 1 neuron
@@ -82,35 +85,29 @@ class STDP:
     a_minus: float = 0.012
     tau_plus: float = 20.0
     tau_minus: float = 20.0
-    coincident: str = "both"
-    pairing: str = "all"
-    dependence: str = "additive"
+    coincident: Coincident = "both"
+    pairing: Pairing = "all"
+    dependence: Dependence = "additive"
     mu_plus: float = 1.0
     mu_minus: float = 1.0
     low: float = 0.0
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        anything = (-math.inf, math.inf)
-        check_fields(
-            self,
-            a_plus=anything,
-            a_minus=anything,
-            tau_plus=(1e-3, math.inf),
-            tau_minus=(1e-3, math.inf),
-            mu_plus=(0.0, math.inf),
-            mu_minus=(0.0, math.inf),
-            low=anything,
-            high=anything,
-        )
-        check_option("coincident", self.coincident, _COINCIDENT)
-        check_option("pairing", self.pairing, _PAIRING)
-        check_option("dependence", self.dependence, _DEPENDENCE)
+        ranges = {
+            (-math.inf, math.inf): ("a_plus", "a_minus", "low", "high"),
+            (1e-3, math.inf): ("tau_plus", "tau_minus"),
+            (0.0, math.inf): ("mu_plus", "mu_minus"),
+        }
+        check_fields(self, **{name: limits for limits, names in ranges.items() for name in names})
+        check_option("coincident", self.coincident, get_args(Coincident))
+        check_option("pairing", self.pairing, get_args(Pairing))
+        check_option("dependence", self.dependence, get_args(Dependence))
         if not self.low < self.high:
             raise ValueError(f"`low` must be below `high`. Received: {self.low} and {self.high}")
 
-    def window(self, delay: Array) -> Array:
-        """W(d) of delays d = t_post − t_pre in steps: the learning window, without F±.
+    def window(self, delay: ArrayT | float) -> ArrayT:
+        """Return W(d) for delays d = t_post − t_pre in steps: the learning window, without F±.
 
         Parameters
         ----------
@@ -119,16 +116,12 @@ class STDP:
         Returns
         -------
         array, shape of `delay`
-
-        Raises
-        ------
-        TypeError
-            If `delay` is not a real floating-point array or number.
         """
-        return Call(delay=delay).value(self._window)
+        with Arguments(delay=delay) as given:
+            return given.result(self._window(given["delay"], xp=given.xp))
 
-    def init(self, weights: Array, batch: int) -> State:
-        """Traces of neurons that have been silent.
+    def init(self, weights: ArrayT, batch: int) -> State[ArrayT]:
+        """Return the traces of neurons that have been silent.
 
         Parameters
         ----------
@@ -140,24 +133,13 @@ class STDP:
         -------
         dict
             "pre", shape (batch, n), and "post", shape (batch, m): zeros.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is of the wrong kind or shape.
         """
-        call = Call(weights=weights)
-        call.expect(weights=("m", "n"))
-        m, n = call.shape("weights")
-        options = {"dtype": call.dtype, "device": device(weights)}
-        batch = check_int("batch", batch, 0)
-        return {
-            "pre": call.xp.zeros((batch, n), **options),
-            "post": call.xp.zeros((batch, m), **options),
-        }
+        return silent_state(weights, batch, pre="Bn", post="Bm")
 
-    def step(self, weights: Array, pre: Array, post: Array, state: State) -> tuple[Array, State]:
-        """Weights and traces after one step.
+    def step(
+        self, weights: ArrayT, pre: ArrayT, post: ArrayT, state: State[ArrayT]
+    ) -> tuple[ArrayT, State[ArrayT]]:
+        """Return weights and traces after one step.
 
         Parameters
         ----------
@@ -172,23 +154,17 @@ class STDP:
         -------
         weights : array, shape (m, n)
         state : dict
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not a real floating-point array, libraries differ, or shapes do not
-            fit.
         """
-        call = Call(weights=weights, pre=pre, post=post, **named_state(state, "pre", "post"))
-        call.expect(**STEP_SHAPES)
-        results = self._step(*call.arrays.values(), xp=call.xp)
-        weights, *traces = (call.xp.astype(a, call.dtype, copy=False) for a in results)
-        return weights, dict(zip(("pre", "post"), traces, strict=True))
+        named = named_state(state, "pre", "post")
+        with Arguments(weights=weights, pre=pre, post=post, **named) as given:
+            given.check_shapes(**STEP_SHAPES)
+            weights, pre, post = map(given.result, self._step(*given.arrays, xp=given.xp))
+            return weights, {"pre": pre, "post": post}
 
     def online(
-        self, weights: Array, pre: Array, post: Array, state: State | None = None
-    ) -> tuple[Array, State]:
-        """Weights and traces after all steps of a window: `step` in a loop (on JAX a scan).
+        self, weights: ArrayT, pre: ArrayT, post: ArrayT, state: State[ArrayT] | None = None
+    ) -> tuple[ArrayT, State[ArrayT]]:
+        """Return weights and traces after a window: `step` in a loop (on JAX a scan).
 
         Parameters
         ----------
@@ -202,22 +178,18 @@ class STDP:
         -------
         weights : array, shape (m, n)
         state : dict
-
-        Raises
-        ------
-        TypeError, ValueError
-            As for `step`.
         """
-        call = _window_call(weights, pre, post)
-        state = self.init(weights, call.shape("pre")[1]) if state is None else state
-        call = Call(weights=weights, pre=pre, post=post, **named_state(state, "pre", "post"))
-        call.expect(**{**STEP_SHAPES, **_WINDOW_SHAPES})
-        results = runner(_online, call.xp)(*call.arrays.values(), rule=self, xp=call.xp)
-        weights, x, y = (call.xp.astype(a, call.dtype, copy=False) for a in results)
-        return weights, {"pre": x, "post": y}
+        named = {} if state is None else named_state(state, "pre", "post")
+        with _window(weights, pre, post, **named) as given:
+            if state is None:
+                for name in ("pre", "post"):
+                    given.array(f"state_{name}", 0.0, given.shape(name)[1:])
+            run = runner(_online, given.xp)
+            weights, pre, post = map(given.result, run(*given.arrays, rule=self, xp=given.xp))
+            return weights, {"pre": pre, "post": post}
 
-    def offline(self, weights: Array, pre: Array, post: Array) -> Array:
-        """Weights after a window, by matrix products over all its steps and samples at once.
+    def offline(self, weights: ArrayT, pre: ArrayT, post: ArrayT) -> ArrayT:
+        """Return weights after a window, by matrix products over all its steps and samples.
 
         With "additive" the result of `online`, to rounding. With the others F± is that of the
         weights before the window, which are then clipped once: the same only for small changes.
@@ -231,14 +203,10 @@ class STDP:
         Returns
         -------
         array, shape (m, n)
-
-        Raises
-        ------
-        TypeError, ValueError
-            As for `step`.
         """
-        call = _window_call(weights, pre, post)
-        return call.value(lambda *a, xp: runner(_offline, xp)(*a, rule=self, xp=xp))
+        with _window(weights, pre, post) as given:
+            run = runner(_offline, given.xp)
+            return given.result(run(*given.arrays, rule=self, xp=given.xp))
 
     def _window(self, delay: Array, *, xp: Namespace) -> Array:
         before = self.a_plus * xp.exp(-xp.abs(delay) / self.tau_plus)
@@ -254,40 +222,47 @@ class STDP:
         return self.coincident in (part, "both")
 
     def _next(self, trace: Array, spikes: Array, tau: float, part: str) -> tuple[Array, Array]:
-        """Trace after this step, and what the other side's spikes of this step meet of it."""
+        """Return the trace after this step, and the trace that the other side's spikes meet."""
         faded = math.exp(-1.0 / tau) * trace
         kept = faded * (1.0 - spikes) if self.pairing == "nearest" else faded
         now = kept + spikes
         return now, now if self._meets(part) else faded
 
-    def _factors(self, weights: Array, xp: Namespace) -> tuple[Array, Array]:
-        """F₊ and F₋, amplitudes included."""
-        room = xp.stack([self.high - weights, weights - self.low])
+    def _factors(self, weights: Array, xp: Namespace) -> tuple[Any, Any]:
+        """Return F₊ and F₋, amplitudes included."""
         if self.dependence == "additive":
-            factors = xp.ones_like(room)
-        elif self.dependence == "hard":
-            factors = xp.astype(room > 0, room.dtype)
+            return self.a_plus, self.a_minus
+        rooms = self.high - weights, weights - self.low
+        if self.dependence == "hard":
+            grow, fade = (xp.astype(room > 0, room.dtype) for room in rooms)
         else:
-            share = xp.maximum(room / (self.high - self.low), xp.zeros_like(room))
+            shares = (room / (self.high - self.low) for room in rooms)
+            above, below = (xp.maximum(share, xp.zeros_like(share)) for share in shares)
             powers = (self.mu_plus, self.mu_minus) if self.dependence == "power" else (1.0, 1.0)
-            factors = xp.stack([share[k, ...] ** power for k, power in enumerate(powers)])
-        return self.a_plus * factors[0, ...], self.a_minus * factors[1, ...]
+            grow, fade = above ** powers[0], below ** powers[1]
+        return self.a_plus * grow, self.a_minus * fade
 
     def _bounded(self, weights: Array, xp: Namespace) -> Array:
         return weights if self.dependence == "additive" else xp.clip(weights, self.low, self.high)
+
+    def _changed(
+        self, weights: Array, pre: Array, post: Array, met_x: Array, met_y: Array, xp: Namespace
+    ) -> Array:
+        """Return the weights after spikes (rows, n) and (rows, m) and the traces they meet."""
+        grow, fade = self._factors(weights, xp)
+        change = grow * (xp.matrix_transpose(post) @ met_x)
+        change = change - fade * (xp.matrix_transpose(met_y) @ pre)
+        return self._bounded(weights + change, xp)
 
     def _step(
         self, weights: Array, pre: Array, post: Array, x: Array, y: Array, *, xp: Namespace
     ) -> tuple[Array, Array, Array]:
         x, met_x = self._next(x, pre, self.tau_plus, "potentiation")
         y, met_y = self._next(y, post, self.tau_minus, "depression")
-        grow, fade = self._factors(weights, xp)
-        change = grow * (xp.matrix_transpose(post) @ met_x)
-        change = change - fade * (xp.matrix_transpose(met_y) @ pre)
-        return self._bounded(weights + change, xp), x, y
+        return self._changed(weights, pre, post, met_x, met_y, xp), x, y
 
     def _whole(self, spikes: Array, tau: float, part: str, xp: Namespace) -> Array:
-        """What each step's spikes of the other side meet, for a whole window."""
+        """Return what each step's spikes of the other side meet, for a whole window."""
         if self.pairing == "all":
             traces = decayed_sums(spikes, math.exp(-1.0 / tau), xp=xp)
             return traces if self._meets(part) else traces - spikes
@@ -296,21 +271,8 @@ class STDP:
             trace, met = self._next(trace, now[0], tau, part)
             return trace, (met,)
 
-        return scan(step, xp.zeros_like(spikes[0, ...]), (spikes,), xp)[1][0]
-
-
-_WINDOW_SHAPES: dict[str, Any] = {
-    "weights": ("m", "n"),
-    "pre": ("T", "B", "n"),
-    "post": ("T", "B", "m"),
-}
-STEP_SHAPES: dict[str, Any] = {
-    "weights": ("m", "n"),
-    "pre": ("B", "n"),
-    "post": ("B", "m"),
-    "state_pre": ("B", "n"),
-    "state_post": ("B", "m"),
-}
+        met: Array = scan(step, xp.zeros_like(spikes[0, ...]), (spikes,), xp)[1][0]
+        return met
 
 
 def _online(
@@ -332,18 +294,15 @@ def _offline(weights: Array, pre: Array, post: Array, *, rule: STDP, xp: Namespa
     met_x = rule._whole(pre, rule.tau_plus, "potentiation", xp)
     met_y = rule._whole(post, rule.tau_minus, "depression", xp)
     pre, post, met_x, met_y = (_rows(a, xp) for a in (pre, post, met_x, met_y))
-    grow, fade = rule._factors(weights, xp)
-    change = grow * (xp.matrix_transpose(post) @ met_x)
-    change = change - fade * (xp.matrix_transpose(met_y) @ pre)
-    return rule._bounded(weights + change, xp)
+    return rule._changed(weights, pre, post, met_x, met_y, xp)
 
 
-def _window_call(weights: Array, pre: Array, post: Array) -> Call:
-    call = Call(weights=weights, pre=pre, post=post)
-    call.expect(**_WINDOW_SHAPES)
-    return call
+def _window(weights: ArrayT, pre: ArrayT, post: ArrayT, **state: ArrayT) -> Arguments[ArrayT]:
+    given = Arguments[ArrayT](weights=weights, pre=pre, post=post, **state)
+    given.check_shapes(**{name: _WINDOW_SHAPES[name] for name in given.named})
+    return given
 
 
 def _rows(a: Array, xp: Namespace) -> Array:
-    """(T, B, N) as (T·B, N)."""
+    """Return (T, B, N) as (T·B, N)."""
     return xp.reshape(a, (a.shape[0] * a.shape[1], a.shape[2]))

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from array_api_compat import device
 
-from synann_core._lib.typing import Array, Namespace
+from synann_core._lib.arguments import Arguments
+from synann_core._lib.checks import check_int
+from synann_core._lib.typing import Array, ArrayT, Namespace
 
 # Steps handled by one product: its cost per step grows with the block, a Python step's does not.
 _BLOCK = 64
 
+State = dict[str, ArrayT]
 
-State = dict[str, Array]
+
+def silent_state(weights: ArrayT, batch: int, **axes: str) -> State[ArrayT]:
+    """Return zeros for `batch` samples and weights (m, n); axes are letters such as "Bmn"."""
+    with Arguments[ArrayT](weights=weights) as given:
+        given.check_shapes(weights=("m", "n"))
+        m, n = given.shape("weights")
+        sizes = {"B": check_int("batch", batch, 0), "m": m, "n": n}
+        options = {"dtype": given.dtype, "device": device(weights)}
+        shapes = {name: tuple(sizes[axis] for axis in own) for name, own in axes.items()}
+        zeros = given.xp.zeros
+        return {name: given.result(zeros(shape, **options)) for name, shape in shapes.items()}
 
 
-def named_state(state: object, *names: str) -> State:
-    """The arrays of a state under the names that errors use."""
+def named_state(state: State[ArrayT], *names: str) -> State[ArrayT]:
+    """Return the arrays of a state under the names that errors use."""
     if not isinstance(state, dict) or set(state) != set(names):
         received = sorted(map(str, state)) if isinstance(state, dict) else type(state).__qualname__
         raise ValueError(f"`state` must be a dict of {names}. Received: {received}")
@@ -22,7 +35,7 @@ def named_state(state: object, *names: str) -> State:
 
 
 def decayed_sums(signal: Array, decay: float | Array, *, xp: Namespace) -> Array:
-    """``y[t] = decay · y[t − 1] + signal[t]`` along the first axis, from y[−1] = 0.
+    """Return ``y[t] = decay · y[t − 1] + signal[t]`` along the first axis, from y[−1] = 0.
 
     A few matrix products, instead of a step for each time.
     """

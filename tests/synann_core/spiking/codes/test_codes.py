@@ -25,7 +25,7 @@ from synann_core.spiking.codes.populations import (
     rank_order_decode,
     rank_order_encode,
 )
-from synann_core.spiking.codes.random import uniform
+from synann_core.spiking.codes.random import random_uniform
 from synann_core.spiking.codes.rate import deterministic_rate_encode, rate_decode, rate_encode
 from tests.helpers import EPS, assert_close
 
@@ -218,7 +218,7 @@ def test_ties():
     """A value at the threshold fires; a random number equal to the probability does not."""
     at = latency_encode(np.array([0.25, 0.2499]), 40, threshold=0.25, clip=True, normalise=True)
     np.testing.assert_array_equal(at.sum(axis=0), [1, 0])
-    number = uniform(0, (1,))
+    number = random_uniform(0, (1,))
     assert not rate_encode(number, 1, key=0).any()
     assert rate_encode(np.nextafter(number, 1.0), 1, key=0).all()
 
@@ -253,7 +253,7 @@ def test_the_first_steps_of_a_longer_train():
     in_time = np.broadcast_to(x, (50, 20, 30))
     np.testing.assert_array_equal(rate_encode(in_time, key=3), rate_encode(x, 50, key=3))
     assert (rate_encode(x, 50, key=4) != rate_encode(x, 50, key=3)).any()
-    assert uniform(3, (1,))[0] < 1
+    assert random_uniform(3, (1,))[0] < 1
 
 
 @given(st.floats(0, 1), st.integers(1, 300))

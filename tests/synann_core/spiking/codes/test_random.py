@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import encoders as slow
-from synann_core.spiking.codes.random import fold_in, random_key, uniform
+from synann_core.spiking.codes.random import fold_in, random_key, random_uniform
 
 word64 = st.integers(0, 2**64 - 1)
 BITS = {"float32": 24, "float64": 53}
@@ -40,14 +40,14 @@ def test_blocks_against_the_slow_cipher(key, counter):
 
 @pytest.mark.parametrize("seed", [0, 1, 2**63 + 5])
 def test_same_bits_on_every_library(xp, dtype, seed):
-    draw = functools.partial(uniform, shape=(7, 11), dtype=xp.dtype(dtype))
+    draw = functools.partial(random_uniform, shape=(7, 11), dtype=xp.dtype(dtype))
     key = random_key(seed, xp=xp.library, device=xp.device)
     got = xp.call(draw, key)
     xp.check(got, dtype, (7, 11))
     want = slow.uniform(seed, 77, BITS[dtype])
     np.testing.assert_array_equal(xp.to_numpy(got).ravel(), want)
     # The seed itself, where the library has to be said.
-    number = uniform(seed, (7, 11), dtype=xp.dtype(dtype), xp=xp.library, device=xp.device)
+    number = random_uniform(seed, (7, 11), dtype=xp.dtype(dtype), xp=xp.library, device=xp.device)
     xp.check(number, dtype, (7, 11))
     np.testing.assert_array_equal(xp.to_numpy(number), xp.to_numpy(got))
 
@@ -60,7 +60,7 @@ def test_the_bits_of_jax(seed):
         np.asarray(raw), np.asarray(random_key(seed)).astype(np.uint32), strict=True
     )
     want = np.asarray(jax.random.bits(key, (9, 5), jnp.uint64))
-    got = uniform(raw, (9, 5), dtype=jnp.float64)  # a raw key of JAX is a key
+    got = random_uniform(raw, (9, 5), dtype=jnp.float64)  # a raw key of JAX is a key
     np.testing.assert_array_equal(np.asarray(got) * 2.0**53, want >> 11)
     folded = jax.random.key_data(jax.random.fold_in(key, 12345))
     np.testing.assert_array_equal(
@@ -69,19 +69,19 @@ def test_the_bits_of_jax(seed):
 
 
 def test_number_by_number():
-    large = uniform(3, (5, 40_000))  # several chunks
-    np.testing.assert_array_equal(uniform(3, (2, 40_000)), large[:2])
-    np.testing.assert_array_equal(uniform(3, (200_000,), xp=jnp, dtype=jnp.float64), large.ravel())
-    single = uniform(3, (5, 40_000), dtype=np.float32)
+    large = random_uniform(3, (5, 40_000))  # several chunks
+    np.testing.assert_array_equal(random_uniform(3, (2, 40_000)), large[:2])
+    np.testing.assert_array_equal(random_uniform(3, (200_000,), xp=jnp, dtype=jnp.float64), large.ravel())
+    single = random_uniform(3, (5, 40_000), dtype=np.float32)
     np.testing.assert_array_equal(single, np.floor(large * 2**24) / 2**24)
-    assert float(uniform(3, ())) == large[0, 0]
-    assert uniform(3, (4, 0)).shape == (4, 0)
+    assert float(random_uniform(3, ())) == large[0, 0]
+    assert random_uniform(3, (4, 0)).shape == (4, 0)
 
 
 def test_streams_differ():
     keys = [0, 1, 2**32, fold_in(0, 0), fold_in(0, 1), fold_in(1, 0), fold_in(fold_in(0, 1), 1)]
     assert len(set(keys)) == len(keys)
-    numbers = np.stack([uniform(key, (1000,)) for key in keys])
+    numbers = np.stack([random_uniform(key, (1000,)) for key in keys])
     assert len(np.unique(numbers)) == numbers.size  # 7000 of 2⁵³: two are equal once in 4e8
 
 
@@ -89,7 +89,7 @@ def test_streams_differ():
 @pytest.mark.parametrize("seed", range(3))
 def test_uniform(seed, dtype):
     count = 100_000
-    u = np.sort(uniform(seed, (count,), dtype=dtype))
+    u = np.sort(random_uniform(seed, (count,), dtype=dtype))
     assert u[0] >= 0
     assert u[-1] < 1
     # Dvoretzky, Kiefer and Wolfowitz: further off than this once in 10⁹ seeds.
@@ -98,8 +98,8 @@ def test_uniform(seed, dtype):
 
 
 def test_neighbours_and_streams_are_uncorrelated():
-    u = uniform(11, (1000, 101)) - 0.5
-    other = uniform(fold_in(11, 1), (1000, 101)) - 0.5
+    u = random_uniform(11, (1000, 101)) - 0.5
+    other = random_uniform(fold_in(11, 1), (1000, 101)) - 0.5
     for a, b in ((u[:, 1:], u[:, :-1]), (u[1:], u[:-1]), (u, other)):
         # Products in [−¼, ¼] of mean 0, Hoeffding (in two sets that do not overlap, for
         # neighbours): once in 10⁹.
@@ -109,7 +109,7 @@ def test_neighbours_and_streams_are_uncorrelated():
 
 
 def test_default_dtype(xp):
-    got = uniform(0, (2,), xp=xp.library, device=xp.device)
+    got = random_uniform(0, (2,), xp=xp.library, device=xp.device)
     assert got.dtype == xp.library.empty(0).dtype
 
 
@@ -130,18 +130,18 @@ def test_default_dtype(xp):
 )
 def test_refuses(arguments, options, error, message):
     with pytest.raises(error, match=message):
-        uniform(*arguments, **options)
+        random_uniform(*arguments, **options)
 
 
 def test_the_number_that_is_wrong_is_named():
     with pytest.raises(ValueError, match=r"`data` must be at least 0. Received: -1"):
         fold_in(0, -1)
     with pytest.raises(TypeError, match=r"`key` must be an int or of int32 or uint32. .* key<fry>"):
-        uniform(jax.random.key(0), (2,))
+        random_uniform(jax.random.key(0), (2,))
     with pytest.raises(TypeError, match=r"`seed` must be an int. Received: 0.5"):
         random_key(0.5)
 
 
 def test_numpy_integers_are_seeds():
     assert fold_in(np.int64(5), 0) == fold_in(5, 0)
-    np.testing.assert_array_equal(uniform(np.uint8(5), (3,)), uniform(5, (3,)))
+    np.testing.assert_array_equal(random_uniform(np.uint8(5), (3,)), random_uniform(5, (3,)))

@@ -17,21 +17,21 @@ def case(rng, steps=9, batch=3, n=4, m=2):
 
 
 @pytest.mark.jax_alternates(4)
-@pytest.mark.parametrize("kappa", [0.0, 0.7])
-def test_window_and_steps_equal_the_reference(xp, dtype, kappa):
+@pytest.mark.parametrize("output_decay", [0.0, 0.7])
+def test_window_and_steps_equal_the_reference(xp, dtype, output_decay):
     arrays = [a.astype(dtype) for a in case(np.random.default_rng(0))]
-    want = slow.eprop(*(a.astype(float) for a in arrays), 0.9, kappa)
+    want = slow.eprop(*(a.astype(float) for a in arrays), 0.9, output_decay)
     arrays = [xp.asarray(a, dtype) for a in arrays]
 
     def window(*a):
-        return eprop_gradient(*a, 0.9, kappa=kappa)
+        return eprop_gradient(*a, 0.9, output_decay=output_decay)
 
     got = xp.call(window, *arrays)
     xp.check(got, dtype, (2, 4))
     assert_close(xp.to_numpy(got), want, 100 * EPS[dtype])
 
     def step(x, slope, signal, state):
-        return eprop_step(x, slope, signal, state, 0.9, kappa=kappa)
+        return eprop_step(x, slope, signal, state, 0.9, output_decay=output_decay)
 
     state, total = eprop_init(got, 3), 0.0
     for t in range(9):
@@ -98,12 +98,12 @@ def test_eprop_is_backpropagation_through_time_in_one_feed_forward_layer(reset):
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.0, 1.0), st.floats(0.0, 0.99), st.integers(1, 150))
-def test_window_and_steps_agree_on_any_trains(seed, beta, kappa, steps):
+def test_window_and_steps_agree_on_any_trains(seed, beta, output_decay, steps):
     x, slope, signal = case(np.random.default_rng(seed), steps, 2, 3, 2)
-    want = eprop_gradient(x, slope, signal, beta, kappa=kappa)
+    want = eprop_gradient(x, slope, signal, beta, output_decay=output_decay)
     state, total, size = eprop_init(want, 2), 0.0, 0.0
     for now in zip(x, slope, signal, strict=True):
-        part, state = eprop_step(*now, state, beta, kappa=kappa)
+        part, state = eprop_step(*now, state, beta, output_decay=output_decay)
         total, size = total + part, size + np.abs(part)
     assert_close(total, want, 1e-12, scale=1.0 + size)
 
@@ -117,15 +117,15 @@ def test_a_layer_learns_by_random_feedback():
     target = np.sin(np.arange(steps) / steps * 2 * np.pi)[:, None, None]
     weights, readout = rng.normal(0.1, 0.2, (m, n)), rng.normal(0.0, 0.3, (1, m))
     feedback = np.abs(rng.normal(0.0, 0.3, (1, m))) * np.sign(readout)
-    losses, kappa = [], 0.8
+    losses, output_decay = [], 0.8
     for _ in range(200):
         membrane, y = np.zeros((1, m)), np.zeros((1, 1))
         state, total, loss = eprop_init(weights, 1), 0.0, 0.0
         for now, wanted in zip(x, target, strict=True):
             membrane = beta * membrane + now @ weights.T - theta * (membrane > theta)
-            y = kappa * y + (membrane > theta) @ readout.T
+            y = output_decay * y + (membrane > theta) @ readout.T
             slope = 1.0 / (1.0 + 2.0 * np.abs(membrane - theta)) ** 2
-            part, state = eprop_step(now, slope, (y - wanted) @ feedback, state, beta, kappa=kappa)
+            part, state = eprop_step(now, slope, (y - wanted) @ feedback, state, beta, output_decay=output_decay)
             total, loss = total + part, loss + float(((y - wanted) ** 2).sum())
         weights = weights - 0.003 * total
         losses.append(loss / steps)
@@ -136,13 +136,13 @@ def test_bad_arguments_are_named():
     x, slope, signal = case(np.random.default_rng(0))
     with pytest.raises(ValueError, match="`slope` must have shape"):
         eprop_gradient(x, slope[:4], signal, 0.9)
-    with pytest.raises(ValueError, match=r"`beta` must have shape \(\)"):
+    with pytest.raises(ValueError, match=r"`decay` must have shape \(\)"):
         eprop_gradient(x, slope, signal, np.ones(2))
     with pytest.raises(TypeError, match="`x` must have a real floating-point dtype"):
         eprop_gradient(x > 0, slope, signal, 0.9)
-    for kappa, error in ((1.0, ValueError), (-0.1, ValueError), ("0", TypeError)):
-        with pytest.raises(error, match=r"`kappa` must be (in \[0, 1\)|a number)"):
-            eprop_gradient(x, slope, signal, 0.9, kappa=kappa)
+    for output_decay, error in ((1.0, ValueError), (-0.1, ValueError), ("0", TypeError)):
+        with pytest.raises(error, match=r"`output_decay` must be (in \[0, 1\)|a number)"):
+            eprop_gradient(x, slope, signal, 0.9, output_decay=output_decay)
     with pytest.raises(ValueError, match="`state` must be a dict of"):
         eprop_step(x[0], slope[0], signal[0], {}, 0.9)
     state = eprop_init(np.zeros((2, 4)), 2)

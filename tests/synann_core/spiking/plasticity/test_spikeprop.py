@@ -23,8 +23,8 @@ def case(rng, batch=4, n=3, m=3, count=6, scale=0.5):
     return times, weights, np.arange(1.0, count + 1.0)
 
 
-def firing_times(times, weights, delays, tau=TAU, theta=1.0):
-    return sp.firing_times(times, weights, delays, tau=tau, theta=theta)
+def firing_times(times, weights, delays, tau=TAU, threshold=1.0):
+    return sp.firing_times(times, weights, delays, tau=tau, threshold=threshold)
 
 
 @pytest.mark.jax_alternates(4)
@@ -60,10 +60,10 @@ def test_firing_times_equal_the_reference(xp, dtype):
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.5, 20.0), st.floats(0.1, 2.0))
-def test_the_threshold_is_crossed_then_and_not_before(seed, tau, theta):
+def test_the_threshold_is_crossed_then_and_not_before(seed, tau, threshold):
     rng = np.random.default_rng(seed)
     times, weights, delays = case(rng, batch=1, m=2)
-    fired = firing_times(times, weights, delays, tau, theta)[0]
+    fired = firing_times(times, weights, delays, tau, threshold)[0]
     grid = np.linspace(0.0, 20.0 + 10.0 * tau, 1001)
     for j in range(2):
         level = sum(
@@ -71,10 +71,10 @@ def test_the_threshold_is_crossed_then_and_not_before(seed, tau, theta):
             for i in range(3)
             for k, d in enumerate(delays)
         )
-        assert level[grid < fired[j]].max() < theta * (1.0 + 1e-9)
+        assert level[grid < fired[j]].max() < threshold * (1.0 + 1e-9)
         if np.isfinite(fired[j]):
             at = slow.potential(fired[j], times[0], weights[j], delays, tau)
-            assert at == pytest.approx(theta, abs=1e-12 * (1.0 + np.abs(weights).sum()))
+            assert at == pytest.approx(threshold, abs=1e-12 * (1.0 + np.abs(weights).sum()))
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-50.0, 50.0))
@@ -298,8 +298,8 @@ def test_bad_arguments_are_named():
             firing_times(times, weights, delays, wrong)
     with pytest.raises(TypeError, match="`tau` must be a number"):
         firing_times(times, weights, delays, "7")
-    with pytest.raises(ValueError, match=r"`theta` must be in \(0, inf\)"):
-        firing_times(times, weights, delays, theta=-1.0)
+    with pytest.raises(ValueError, match=r"`threshold` must be in \(0, inf\)"):
+        firing_times(times, weights, delays, threshold=-1.0)
     with pytest.raises(ValueError, match=r"`fired` must have shape \(2, 4\)"):
         sp.firing_times_vjp(times, weights, delays, np.zeros((2, 3)), 1.0, tau=TAU)
     with pytest.raises(ValueError, match="`slope_floor` must be"):

@@ -1,0 +1,109 @@
+"""Records: a neuron's rule, parameters and state; what a run takes and gives, and its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from synann_core._lib.typing import Array, ArrayT
+from synann_core.spiking.neurons.surrogates import Surrogate
+
+Order = Literal["article", "snntorch", "immediate"]
+Reset = Literal["subtract", "zero", "none"]
+Test = Literal[">", ">="]
+RecordT = TypeVar("RecordT", bound=tuple[Any, ...])
+
+
+class Rule(NamedTuple):
+    """What is not an array; hashable, a constant to JAX."""
+
+    order: Order
+    reset: Reset
+    fires: Test
+    surrogate: Surrogate
+    detach_reset: bool
+    gain: float
+    rest: float
+    reset_to: float
+    adaptation: float
+    adaptation_decay: float
+
+
+class Plan(NamedTuple):
+    """How neurons run; hashable, a constant to JAX."""
+
+    rule: Rule
+    steps: int | None = None  # where the currents stay; else these have a time axis
+    learned: bool = True  # whether more gradients than those of the currents need to be right
+
+
+class Parameters(NamedTuple):
+    """The numbers of a neuron that can be learned; None where it has no such part."""
+
+    decay: Array
+    threshold: Array | None = None
+    synaptic_decay: Array | None = None
+    recurrent: Array | None = None
+
+
+class State(NamedTuple, Generic[ArrayT]):
+    """What a neuron remembers between two steps; None where it has no such state.
+
+    Attributes
+    ----------
+    membrane : array, shape (..., N)
+    current : array or None
+        Synaptic current y, of neurons with a `synaptic_decay`.
+    spikes : array or None
+        Last spikes; None stands for those that the membrane tells (delayed orders) or for none
+        ("immediate"). With an adaptive threshold the membrane does not tell them: pass them on.
+    adaptation : array or None
+        What raises the threshold, of neurons with an `adaptation`.
+    """
+
+    membrane: ArrayT
+    current: ArrayT | None = None
+    spikes: ArrayT | None = None
+    adaptation: ArrayT | None = None
+
+
+class Inputs(NamedTuple):
+    """What a run starts from."""
+
+    parameters: Parameters
+    state: State[Array]
+    currents: Array  # time first; or one step's, which stay
+
+
+class Run(NamedTuple):
+    """What a run gives: all spikes and potentials, time first, and the state after it."""
+
+    spikes: Array
+    potential: Array
+    state: State[Array]
+
+
+class Upstream(NamedTuple):
+    """Gradients of what a run gives; None where they are 0."""
+
+    spikes: Array | None = None
+    membrane: Array | None = None
+    state: State[Array] | None = None
+
+
+class Gradients(NamedTuple, Generic[ArrayT]):
+    """What `LIF.vjp` returns, each in the shape and dtype of what it is the gradient of."""
+
+    currents: ArrayT
+    decay: ArrayT
+    threshold: ArrayT | None
+    synaptic_decay: ArrayT | None
+    recurrent: ArrayT | None
+    state: State[ArrayT]
+
+
+def mapped(function: Callable[..., Any], *records: RecordT) -> RecordT:
+    """Return a record of ``function(*entries)``, with None where the first record has None."""
+    make: Any = type(records[0])
+    entries = zip(*records, strict=True)
+    return make(*(None if group[0] is None else function(*group) for group in entries))  # type: ignore[no-any-return]
