@@ -9,7 +9,7 @@ import numpy as np
 
 from synann_core import SynaMLP
 from synann_core._lib.checks import to_numpy
-from synann_core.models.passes import _NORM_EPS
+from synann_core.models.passes import NORM_EPS
 
 __all__ = ["to_core"]
 
@@ -87,9 +87,9 @@ def to_core(model: keras.Model) -> SynaMLP:
 
 def _weights(layer: Any, names: dict[str, str]) -> dict[str, np.ndarray[Any, Any]]:
     """A layer's weights by the core's names, matrices as (units, inputs)."""
-    if names is _NORM and layer.epsilon != _NORM_EPS:
+    if names is _NORM and layer.epsilon != NORM_EPS:
         raise ValueError(
-            f"`model` must have {layer.name} with epsilon {_NORM_EPS}. Received: {layer.epsilon}"
+            f"`model` must have {layer.name} with epsilon {NORM_EPS}. Received: {layer.epsilon}"
         )
     return {
         f"{layer.name}.{ours}": to_numpy(keras.ops.stop_gradient(getattr(layer, theirs))).T.copy()

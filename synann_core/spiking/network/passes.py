@@ -14,9 +14,9 @@ from array_api_compat import device
 
 from synann_core import optim
 from synann_core._lib.typing import Array, Namespace
+from synann_core.layer import beta_of, logit_gradient
 from synann_core.learning import initial_beta
 from synann_core.log_odds import logit
-from synann_core.models.passes import _beta
 from synann_core.models.training import like
 from synann_core.spiking.network import losses
 from synann_core.spiking.neurons import dynamics
@@ -196,7 +196,7 @@ def _currents(
     if layer.kind == "linear":
         result = xp.matmul(rows, xp.matrix_transpose(weights[f"{k}.weight"])) + bias
     else:
-        transmission = _log_transmission(rows, _strengths(weights, k, xp), xp=xp)
+        transmission = _log_transmission(rows, beta_of(weights[f"{k}.beta_logit"], xp=xp), xp=xp)
         result = weights[f"{k}.gain"] * transmission + bias
     return xp.reshape(result, (*x.shape[:-1], layer.units)), transmission
 
@@ -217,11 +217,7 @@ def _currents_vjp(
         gradients[f"{k}.weight"] = xp.matmul(xp.matrix_transpose(grad), x)
         return xp.matmul(grad, weights[f"{k}.weight"]) if k else None
     gradients[f"{k}.gain"] = xp.sum(grad * transmission, axis=0)
-    beta = _strengths(weights, k, xp)
+    beta = beta_of(weights[f"{k}.beta_logit"], xp=xp)
     gx, gbeta = _log_transmission_vjp(x, beta, grad * weights[f"{k}.gain"], xp=xp)
-    gradients[f"{k}.beta_logit"] = gbeta * beta * (1.0 - beta)
+    gradients[f"{k}.beta_logit"] = logit_gradient(beta, gbeta)
     return gx if k else None
-
-
-def _strengths(weights: Arrays, k: int, xp: Namespace) -> Array:
-    return _beta({"synapse.beta_logit": weights[f"{k}.beta_logit"]}, xp)
