@@ -40,7 +40,7 @@ if os.environ["KERAS_BACKEND"] not in ("torch", "jax", "tensorflow"):
     raise SystemExit(f"KERAS_BACKEND: must be torch, jax or tensorflow. Received: {given}")
 try:
     import keras
-    from synann_keras import SynaRNNCell, syna_cnn, syna_mlp
+    from synann_keras import SynaCNN, SynaMLP, SynaRNNCell
 except ImportError as error:
     raise SystemExit(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}: {error}") from None
 
@@ -109,9 +109,9 @@ def affine(images: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.n
 def build(model: str, layer: str, shape: tuple[int, int], classes: int) -> keras.Model:
     """An untrained model for images of the given shape; "mlp" wants each as a row of pixels."""
     if model == "mlp":
-        return syna_mlp(shape[0] * shape[1], 280, classes, layer=layer, dropout=0.25)
+        return SynaMLP(shape[0] * shape[1], 280, classes, layer=layer, dropout=0.25)
     if model == "cnn":
-        return syna_cnn((*shape, 1), classes, layer=layer)
+        return SynaCNN(1, classes, layer=layer)
     # Read an image row by row, then decide from the last state.
     inputs = keras.Input(shape)
     recurrent = keras.layers.RNN(SynaRNNCell(HIDDEN, name="cell"), name="recurrent")

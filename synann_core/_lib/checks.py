@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from array_api_compat import (
@@ -18,6 +18,7 @@ from array_api_compat import (
 from synann_core._lib.arguments import namespace_of
 from synann_core._lib.typing import Array
 
+OptionT = TypeVar("OptionT", bound=str)
 Samples = tuple[Array, np.ndarray[Any, Any]]  # features, and labels as a NumPy array
 
 
@@ -112,7 +113,7 @@ def check_fields(rule: Any, **ranges: tuple[float, float]) -> None:
         object.__setattr__(rule, name, value)
 
 
-def check_option(name: str, value: Any, options: tuple[str, ...]) -> str:
+def check_option(name: str, value: OptionT, options: tuple[str, ...]) -> OptionT:
     """`value`, one of the options."""
     if not (isinstance(value, str) and value in options):
         raise ValueError(f"`{name}` must be one of {options}. Received: {value!r}")
