@@ -22,7 +22,7 @@ INLINE void excite(const REAL *s, ptrdiff_t rows, const Graph *graph, int64_t st
                    ptrdiff_t count, REAL *p, REAL *c) {
     for (int64_t e = start; e < stop; e++) {
         const REAL *f = s + (ptrdiff_t)graph->sources[e] * rows;
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             c[r] = FMA(known(1 - f[r]), p[r], c[r]);
             p[r] *= f[r];
         }
@@ -33,7 +33,7 @@ INLINE void inhibit(const REAL *s, ptrdiff_t rows, const REAL *beta, const Graph
                     int64_t start, int64_t stop, ptrdiff_t count, REAL *p, REAL *c) {
     for (int64_t k = start; k < stop; k++) {
         const REAL *y = s + (ptrdiff_t)graph->readings[k] * rows, b = beta[k];
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             c[r] = FMA(known(b * y[r]), p[r], c[r]);
             p[r] *= FMA(-b, y[r], 1);
         }
@@ -41,7 +41,7 @@ INLINE void inhibit(const REAL *s, ptrdiff_t rows, const REAL *beta, const Graph
 }
 
 INLINE void reset(ptrdiff_t count, REAL *p, REAL *c) {
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         p[r] = 1;
         c[r] = 0;
     }
@@ -49,7 +49,7 @@ INLINE void reset(ptrdiff_t count, REAL *p, REAL *c) {
 
 /* Take a block's product into that of the blocks before it. */
 INLINE void join(ptrdiff_t count, const REAL *p, const REAL *c, REAL *product, REAL *rest) {
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         rest[r] = FMA(c[r], product[r], rest[r]);
         product[r] *= c[r] < HALF ? 1 - c[r] : p[r];
     }
@@ -63,7 +63,7 @@ INLINE void neuron(const REAL *s, ptrdiff_t rows, REAL alpha, const REAL *beta, 
     if (in.e1 - in.e0 + in.k1 - in.k0 <= BLOCK) {
         excite(s, rows, graph, in.e0, in.e1, count, p, c);
         inhibit(s, rows, beta, graph, in.k0, in.k1, count, p, c);
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             out[r] = alpha * (c[r] < HALF ? 1 - c[r] : p[r]);
         }
         return;
@@ -81,7 +81,7 @@ INLINE void neuron(const REAL *s, ptrdiff_t rows, REAL alpha, const REAL *beta, 
         inhibit(s, rows, beta, graph, k, stop, count, p, c);
         join(count, p, c, product, rest);
     }
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         out[r] = alpha * (rest[r] < HALF ? 1 - rest[r] : product[r]);
     }
 }
@@ -157,30 +157,30 @@ INLINE void by_division(const REAL *restrict s, REAL *restrict g, ptrdiff_t rows
                         ptrdiff_t count, REAL *galpha, REAL *gbeta) {
     const Reads in = reads(graph, i);
     REAL up[LANES], value[LANES], part[LANES];
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         up[r] = g[at + r];
         value[r] = s[at + r];
         part[r] = up[r] * (value[r] / alpha);
     }
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         *galpha += part[r];
     }
     for (int64_t e = in.e0; e < in.e1; e++) {
         const ptrdiff_t node = (ptrdiff_t)graph->sources[e] * rows;
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             g[node + r] += up[r] * (value[r] / s[node + r]);
         }
     }
     for (int64_t k = in.k0; k < in.k1; k++) {
         const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
         const REAL b = beta[k];
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             const REAL y = s[node + r], ratio = up[r] * (value[r] / FMA(-b, y, 1));
             g[node + r] -= ratio * b;
             part[r] = ratio * y;
         }
         REAL sum = gbeta[k];
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             sum -= part[r];
         }
         gbeta[k] = sum;
@@ -190,11 +190,11 @@ INLINE void by_division(const REAL *restrict s, REAL *restrict g, ptrdiff_t rows
 /* Whether no factor of `count` rows is 0 and no product of them has lost digits. */
 INLINE int divisible(const REAL *value, REAL alpha, ptrdiff_t count) {
     const REAL least = TINY / EPSILON, most = 1 / least;
-    int plain = (least < alpha) & (alpha < most);
-    for (ptrdiff_t r = 0; r < count; r++) {
-        plain &= ABS(value[r]) > least;
+    Whole small = (Whole) !((least < alpha) & (alpha < most));
+    EACH_ROW {
+        small |= (Whole) !(ABS(value[r]) > least);
     }
-    return plain;
+    return !small;
 }
 
 /* s, g[nodes · rows], α, β, graph, gα[neurons], gβ[inhibitory]; rows, inputs: turn the gradients g of
@@ -244,13 +244,13 @@ typedef struct {
 
 INLINE void start_block(ptrdiff_t count, Moving *now) {
     reset(count, now->p, now->c);
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         now->d[r] = 0;
     }
 }
 
 INLINE void end_block(ptrdiff_t count, Moving *now) {
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         const REAL p = now->c[r] < HALF ? 1 - now->c[r] : now->p[r];
         now->slope[r] = FMA(now->slope[r], p, now->product[r] * now->d[r]);
         now->product[r] *= p;
@@ -261,7 +261,7 @@ INLINE void moving_neuron(const REAL *s, const REAL *ds, ptrdiff_t rows, const R
                           const REAL *dbeta, const Graph *graph, ptrdiff_t i, ptrdiff_t count,
                           Moving *now) {
     const Reads in = reads(graph, i);
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         now->product[r] = 1;
         now->slope[r] = 0;
     }
@@ -270,7 +270,7 @@ INLINE void moving_neuron(const REAL *s, const REAL *ds, ptrdiff_t rows, const R
         start_block(count, now);
         for (int64_t e = start; e < stop; e++) {
             const ptrdiff_t node = (ptrdiff_t)graph->sources[e] * rows;
-            for (ptrdiff_t r = 0; r < count; r++) {
+            EACH_ROW {
                 const REAL f = s[node + r], p = now->p[r];
                 now->d[r] = FMA(now->d[r], f, p * ds[node + r]);
                 now->c[r] = FMA(known(1 - f), p, now->c[r]);
@@ -285,7 +285,7 @@ INLINE void moving_neuron(const REAL *s, const REAL *ds, ptrdiff_t rows, const R
         for (int64_t k = start; k < stop; k++) {
             const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
             const REAL b = beta[k], db = dbeta[k];
-            for (ptrdiff_t r = 0; r < count; r++) {
+            EACH_ROW {
                 const REAL y = s[node + r], p = now->p[r], f = FMA(-b, y, 1);
                 now->d[r] = FMA(now->d[r], f, -p * (b * ds[node + r] + db * y));
                 now->c[r] = FMA(known(b * y), p, now->c[r]);
@@ -312,7 +312,7 @@ KERNEL(graph_tangents)(const Array *arrays, const Number *numbers) {
         FOR_ROWS(rows, {
             Moving now;
             moving_neuron(s + r, ds + r, rows, beta, dbeta, &graph, i, count, &now);
-            for (ptrdiff_t j = 0; j < count; j++) {
+            _Pragma("GCC unroll 1") for (ptrdiff_t j = 0; j < count; j++) {
                 out[r + j] = alpha[i] * now.slope[j] + dalpha[i] * now.product[j];
             }
         })

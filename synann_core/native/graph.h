@@ -52,6 +52,9 @@ INLINE int64_t block_end(int64_t start, int64_t stop) {
     return stop - start > BLOCK ? start + BLOCK : stop;
 }
 
+/* For each of the rows that go through a neuron together. Unrolled, it would not become vectors. */
+#define EACH_ROW _Pragma("GCC unroll 1") for (ptrdiff_t r = 0; r < count; r++)
+
 /* Run `body` with `count` rows at a time from row `r` on: the compiler makes vectors of LANES. */
 #define FOR_ROWS(rows, body)                       \
     for (ptrdiff_t r = 0; r < (rows);) {           \

@@ -8,22 +8,22 @@ A factor f = ȳ + y β̄ of an inhibitory input is a sum of positive terms and k
 /* A sum of `count` rows over excitatory inputs, by blocks. */
 INLINE void sum_of(const REAL *z, ptrdiff_t rows, const Graph *graph, const Reads *in,
                    ptrdiff_t count, REAL *total) {
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         total[r] = 0;
     }
     for (int64_t start = in->e0, stop; start < in->e1; start = stop) {
         REAL part[LANES];
         stop = block_end(start, in->e1);
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             part[r] = 0;
         }
         for (int64_t e = start; e < stop; e++) {
             const REAL *term = z + (ptrdiff_t)graph->sources[e] * rows;
-            for (ptrdiff_t r = 0; r < count; r++) {
+            EACH_ROW {
                 part[r] += term[r];
             }
         }
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             total[r] += part[r];
         }
     }
@@ -34,28 +34,28 @@ INLINE void subtract_logs(const REAL *y, const REAL *y_bar, ptrdiff_t rows, cons
                           const REAL *beta_bar, const Graph *graph, int64_t start, int64_t stop,
                           ptrdiff_t count, REAL small, REAL *total) {
     REAL p[LANES], c[LANES], logs[LANES];
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         p[r] = 1;
         c[r] = logs[r] = 0;
     }
     for (int64_t k = start; k < stop; k++) {
         const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
         REAL f[LANES], next_c[LANES], next_p[LANES];
-        int ordinary = 1;
-        for (ptrdiff_t r = 0; r < count; r++) {
+        Whole special = 0;
+        EACH_ROW {
             f[r] = FMA(y[node + r], beta_bar[k], y_bar[node + r]);
             next_c[r] = FMA(y[node + r] * beta[k], p[r], c[r]);
             next_p[r] = p[r] * f[r];
-            ordinary &= (f[r] > small) & !(next_p[r] < small);
+            special |= (Whole)((!(f[r] > small)) | (next_p[r] < small));
         }
-        if (ordinary) {
-            for (ptrdiff_t r = 0; r < count; r++) {
+        if (!special) {
+            EACH_ROW {
                 p[r] = next_p[r];
                 c[r] = next_c[r];
             }
             continue;
         }
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             if (!(f[r] > small)) { /* also 0 and NaN */
                 logs[r] += LOG(f[r]);
             } else if (next_p[r] < small) {
@@ -68,7 +68,7 @@ INLINE void subtract_logs(const REAL *y, const REAL *y_bar, ptrdiff_t rows, cons
             }
         }
     }
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         total[r] -= logs[r] + (c[r] < HALF ? LOG1P(-c[r]) : LOG(p[r]));
     }
 }
@@ -120,26 +120,26 @@ INLINE void spread(const REAL *y, const REAL *y_bar, REAL *restrict h, ptrdiff_t
                    ptrdiff_t i, ptrdiff_t count, REAL floor, REAL *gtheta, REAL *ggamma) {
     const Reads in = reads(graph, i);
     REAL up[LANES], through[LANES];
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         up[r] = h[at + r];
         *gtheta += up[r];
     }
     for (int64_t e = in.e0; e < in.e1; e++) {
         REAL *to = h + (ptrdiff_t)graph->sources[e] * rows;
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             to[r] += up[r];
         }
     }
     for (int64_t k = in.k0; k < in.k1; k++) {
         const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             REAL f = FMA(y[node + r], beta_bar[k], y_bar[node + r]);
             f = f < floor ? floor : f;
             through[r] = up[r] * (y[node + r] * beta[k] / f);
             h[node + r] -= through[r];
         }
         REAL sum = ggamma[k];
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             sum -= through[r];
         }
         ggamma[k] = sum;
@@ -176,22 +176,22 @@ INLINE void tangent(const REAL *y, const REAL *y_bar, REAL *dz, ptrdiff_t rows, 
     for (int64_t start = in.k0, stop; start < in.k1; start = stop) {
         REAL part[LANES];
         stop = block_end(start, in.k1);
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             part[r] = 0;
         }
         for (int64_t k = start; k < stop; k++) {
             const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
-            for (ptrdiff_t r = 0; r < count; r++) {
+            EACH_ROW {
                 REAL f = FMA(y[node + r], beta_bar[k], y_bar[node + r]);
                 f = f < floor ? floor : f;
                 part[r] += y[node + r] * beta[k] / f * (dgamma[k] + dz[node + r]);
             }
         }
-        for (ptrdiff_t r = 0; r < count; r++) {
+        EACH_ROW {
             total[r] -= part[r];
         }
     }
-    for (ptrdiff_t r = 0; r < count; r++) {
+    EACH_ROW {
         dz[at + r] = dtheta + total[r];
     }
 }

@@ -152,12 +152,13 @@ INLINE void slope(const Surrogate *of, ptrdiff_t n, const REAL *restrict h,
     case 0: FOR_EACH(const REAL root = 1 + ABS(z); out[i] = height / (root * root);)
     case 1: FOR_EACH(out[i] = height / (1 + z * z);)
     case 2:
-        FOR_EACH(const REAL e = EXP(-ABS(z)); const REAL root = 1 + e;
+        FOR_EACH(const REAL e = exponential(-ABS(z)); const REAL root = 1 + e;
                  out[i] = (4 * height) * e / (root * root);)
     case 3:
         FOR_EACH(const REAL left = 1 - ABS(z); out[i] = height * (left < 0 ? (REAL)0 : left);)
     case 4: FOR_EACH(out[i] = ABS(z) <= 1 ? height : (REAL)0;)
-    case 5: FOR_EACH(out[i] = height * EXP(-(z * z) / 2);)
+    case 5:
+        FOR_EACH(out[i] = height * exponential(-(z * z) / 2);)
     default: FOR_EACH((void)z; out[i] = height;)
     }
 #undef FOR_EACH
