@@ -49,6 +49,7 @@ INLINE REAL exponential(REAL x) {
     REAL r = FMA(-k, OF_REAL(0.693359375f, 0.693147180369123816490), x);
     r = FMA(-k, OF_REAL(-2.12194440e-4f, 1.90821492927058770002e-10), r);
     REAL series = (REAL)terms[OF_REAL(6, 0)];
+#pragma GCC unroll 12
     for (int term = OF_REAL(7, 1); term < 12; term++) {
         series = FMA(series, r, (REAL)terms[term]);
     }
