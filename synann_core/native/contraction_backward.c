@@ -206,6 +206,24 @@ static void strip(const Array *arrays, int form, REAL floor, ptrdiff_t j0, Copie
     }
 }
 
+static int gradients(const Array *arrays, int form, REAL floor, ptrdiff_t j0, ptrdiff_t j1) {
+    ptrdiff_t rows = arrays[0].shape[0], m = arrays[2].shape[0];
+    if (rows == 0 || m == 0) {
+        memset(arrays[5].data, 0, (size_t)arrays[5].size * sizeof(REAL));
+        memset(arrays[6].data, 0, (size_t)arrays[6].size * sizeof(REAL));
+        return 0;
+    }
+    Copies *copies = malloc(sizeof *copies);
+    if (!copies) {
+        return NO_MEMORY;
+    }
+    for (; j0 < j1; j0 += STRIP) {
+        strip(arrays, form, floor, j0, copies);
+    }
+    free(copies);
+    return 1;
+}
+
 /* Write gy[:, j0:j1] and gbeta[:, j0:j1].
 
 arrays: y, ȳ (rows, n), β, β̄ (m, n), grad (rows, m), gy, gbeta; ȳ and β̄ both or neither
@@ -213,25 +231,27 @@ numbers: j0, a multiple of 64; j1, likewise or n; careful, 1 if a factor may be 
 less than eps/2; floor: divides by max(f, floor) */
 KERNEL(gradients)(const Array *arrays, const Number *numbers) {
     ptrdiff_t j0 = numbers[0].integer, j1 = numbers[1].integer;
-    ptrdiff_t rows = arrays[0].shape[0], n = arrays[0].shape[1], m = arrays[2].shape[0];
+    ptrdiff_t n = arrays[0].shape[1];
     int careful = numbers[2].integer != 0, bars = arrays[1].data != NULL;
     if (bars != (arrays[3].data != NULL) || j0 < 0 || j0 % 64 || j1 < j0 || j1 > n ||
         (j1 % 64 && j1 != n)) {
         return BAD_VALUE;
     }
-    Copies *copies = malloc(sizeof *copies);
-    if (!copies) {
-        return NO_MEMORY;
-    }
-    if (rows == 0 || m == 0) {
-        memset(arrays[5].data, 0, (size_t)(rows * n) * sizeof(REAL));
-        memset(arrays[6].data, 0, (size_t)(m * n) * sizeof(REAL));
-        j1 = j0;
-    }
     int form = bars ? (careful ? CAREFUL : BARS) : (careful ? GUARDED : OPEN);
-    for (; j0 < j1; j0 += STRIP) {
-        strip(arrays, form, (REAL)numbers[3].real, j0, copies);
+    return gradients(arrays, form, (REAL)numbers[3].real, j0, j1);
+}
+
+/* Write the whole of gy and gbeta and return 1, or return 0 if y or β is not in [0, 1].
+
+arrays: y (rows, n), β (m, n), grad (rows, m), gy, gbeta */
+KERNEL(gradients_open)(const Array *arrays, const Number *numbers) {
+    (void)numbers;
+    Range y = range_of(arrays[0].data, arrays[0].size);
+    Range beta = range_of(arrays[1].data, arrays[1].size);
+    if (!(y.least >= 0 && y.most <= 1 && beta.least >= 0 && beta.most <= 1)) {
+        return 0;
     }
-    free(copies);
-    return 0;
+    Array given[7] = {arrays[0], {0}, arrays[1], {0}, arrays[2], arrays[3], arrays[4]};
+    int form = y.most * beta.most < 1 ? OPEN : GUARDED;
+    return gradients(given, form, (REAL)(IS_FLOAT ? 0x1p-24 : 0x1p-53), 0, arrays[0].shape[1]);
 }

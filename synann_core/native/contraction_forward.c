@@ -334,22 +334,15 @@ KERNEL(log_product)(const Array *arrays, const Number *numbers) {
     return log_products(arrays, b0, b1, i0, i1, (REAL)numbers[5].real, numbers[4].integer != 0);
 }
 
-static int in_unit_interval(const Array *array) {
-    const REAL *a = array->data;
-    int outside = 0;
-    for (ptrdiff_t k = 0; k < array->size; k++) {
-        outside |= !(a[k] >= 0 && a[k] <= 1); /* so that NaN is outside */
-    }
-    return !outside;
-}
-
 /* Write the whole of out and return 1, or return 0 if y or β is not in [0, 1] or a factor is 0.
 
 For few values this takes a fraction of the time of checking and dividing the work in Python.
 arrays: y (rows, n), β (m, n), out (rows, m) */
 KERNEL(log_product_open)(const Array *arrays, const Number *numbers) {
     (void)numbers;
-    if (!in_unit_interval(&arrays[0]) || !in_unit_interval(&arrays[1])) {
+    Range y = range_of(arrays[0].data, arrays[0].size);
+    Range beta = range_of(arrays[1].data, arrays[1].size);
+    if (!(y.least >= 0 && y.most <= 1 && beta.least >= 0 && beta.most <= 1)) {
         return 0;
     }
     Array given[5] = {arrays[0], {0}, arrays[1], {0}, arrays[2]};

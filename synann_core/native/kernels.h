@@ -44,6 +44,7 @@ enum { NO_MEMORY = -1, BAD_VALUE = -2 }; /* results that are MemoryError and Val
     K(log_product, "rbn rbn? rmn rmn? Rbm # # # # # %") \
     K(log_product_open, "rbn rmn Rbm") \
     K(gradients, "rbn rbn? rmn rmn? rbm Rbn Rmn # # # %") \
+    K(gradients_open, "rbn rmn rbm Rbn Rmn") \
     K(tangent, "rbn rbn? rbn rmn rmn? rmn Rbm # # # # %")
 
 typedef int Kernel(const Array *arrays, const Number *numbers);

@@ -90,4 +90,36 @@ INLINE int any(Words mask) {
     return r != 0;
 }
 
+/* The least and the greatest of some numbers; NaN if one of them is not finite. */
+typedef struct {
+    REAL least, most;
+} Range;
+
+static inline Range range_of(const REAL *a, ptrdiff_t size) {
+    Vector least = all(size ? a[0] : 0), most = least, odd = all(0);
+    ptrdiff_t k = 0;
+    for (; k + LANES <= size; k += LANES) {
+        Vector now = load(a + k);
+        least = where_less(now, least, now, least);
+        most = larger(most, now);
+        odd += now - now; /* NaN, or 0 */
+    }
+    Range range = {least[0], most[0]};
+    REAL spoiled = odd[0];
+    for (int lane = 1; lane < LANES; lane++) {
+        range.least = least[lane] < range.least ? least[lane] : range.least;
+        range.most = most[lane] > range.most ? most[lane] : range.most;
+        spoiled += odd[lane];
+    }
+    for (; k < size; k++) {
+        range.least = a[k] < range.least ? a[k] : range.least;
+        range.most = a[k] > range.most ? a[k] : range.most;
+        spoiled += a[k] - a[k];
+    }
+    if (spoiled != 0) {
+        range.least = range.most = __builtin_nanf("");
+    }
+    return range;
+}
+
 #endif
