@@ -117,12 +117,15 @@ class Arguments(Generic[ArrayT]):
         self.arrays = list(self.named.values())
 
     def __enter__(self) -> Arguments[ArrayT]:
-        self._quiet = silence(self.xp)
-        self._quiet.__enter__()
+        # As `silence`, whose context torch's compiler could not enter by hand.
+        self._quiet = None if is_torch_namespace(self.xp) else np.errstate(all="ignore")
+        if self._quiet is not None:
+            self._quiet.__enter__()
         return self
 
     def __exit__(self, *raised: Any) -> None:
-        self._quiet.__exit__(*raised)
+        if self._quiet is not None:
+            self._quiet.__exit__(*raised)
 
     def __getitem__(self, name: str) -> Array:
         return self.named[name]

@@ -1,7 +1,7 @@
 /* The kernels of all engines, and what they are given.
 
 Every source of an engine is compiled once for each level of processors and each type of real
-numbers, with LEVEL (v3, v4, aarch64) and REAL (float, double) defined. It defines its kernels as
+numbers, with LEVEL (v3, v4, aarch64), REAL (float, double) and REAL_IS_FLOAT or REAL_IS_DOUBLE defined. It defines its kernels as
 
     KERNEL(name)(const Array *arrays, const Number *numbers) { ... return 0; }
 
@@ -41,7 +41,11 @@ typedef union {
 enum { NO_MEMORY = -1, BAD_VALUE = -2 }; /* results that are MemoryError and ValueError */
 
 #define KERNELS(K) \
-    K(log_product, "rbn rbn? rmn rmn? Rbm # # # # %") \
+    K(log_product, "rbn rbn? rmn rmn? Rbm # # # # # %") \
+    K(log_product_open, "rbn rmn Rbm") \
+    K(gradients, "rbn rbn? rmn rmn? rbm Rbn Rmn # # # %") \
+    K(gradients_open, "rbn rmn rbm Rbn Rmn") \
+    K(tangent, "rbn rbn? rbn rmn rmn? rmn Rbm # # # # %") \
     K(graph_check, "lp ue lp uk #") \
     K(graph_forward, "Rs rn rk lp ue lp uk # #") \
     K(graph_backward, "rs Rs rn rk lp ue lp uk Rn Rk # #") \
