@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from array_api_compat import array_namespace
 
@@ -19,7 +19,9 @@ from synann_core._lib.typing import Array
 __all__ = ["SGD", "Adam", "constant", "cosine", "one_cycle"]
 
 Arrays = dict[str, Array]
+State = dict[str, Any]
 Schedule = Callable[[float], float]
+ScheduleName = Literal["constant", "cosine", "one_cycle"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class SGD:
     ValueError
         If a number is out of its range.
     TypeError
-        If a parameter is no number, or `nesterov` no bool.
+        If a parameter is not a number, or `nesterov` not a bool.
 
     Notes
     -----
@@ -73,24 +75,21 @@ class SGD:
         if not isinstance(self.nesterov, bool):
             raise TypeError(f"`nesterov` must be a bool. Received: {self.nesterov!r}")
 
-    def init(self, parameters: Arrays) -> dict[str, Any]:
+    def init(self, parameters: Arrays) -> State:
         """State for parameters that have not been updated yet."""
         return {"velocity": _zeros(parameters)}
 
     def update(
-        self, parameters: Arrays, gradients: Arrays, state: dict[str, Any], rate: Any
-    ) -> tuple[Arrays, dict[str, Any]]:
+        self, parameters: Arrays, gradients: Arrays, state: State, rate: float | Array
+    ) -> tuple[Arrays, State]:
         """Return parameters and state after one step of size `rate`."""
         velocity = {k: self.momentum * state["velocity"][k] + g for k, g in gradients.items()}
-        step = (
-            {k: g + self.momentum * velocity[k] for k, g in gradients.items()}
-            if self.nesterov
-            else velocity
-        )
+        step = velocity
+        if self.nesterov:
+            step = {k: g + self.momentum * velocity[k] for k, g in gradients.items()}
         decay = 1.0 - rate * self.weight_decay
-        return {k: p * decay - rate * step[k] for k, p in parameters.items()}, {
-            "velocity": velocity
-        }
+        new = {k: p * decay - rate * step[k] for k, p in parameters.items()}
+        return new, {"velocity": velocity}
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ class Adam:
     Raises
     ------
     TypeError, ValueError
-        If a parameter is no number, or out of its range.
+        If a parameter is not a number, or out of its range.
 
     Notes
     -----
@@ -143,7 +142,7 @@ class Adam:
             weight_decay=(0.0, math.inf),
         )
 
-    def init(self, parameters: Arrays) -> dict[str, Any]:
+    def init(self, parameters: Arrays) -> State:
         """State for parameters that have not been updated yet."""
         # The bias corrections 1 − beta^t: floats, so that a compiled step need not know t.
         return {
@@ -154,8 +153,8 @@ class Adam:
         }
 
     def update(
-        self, parameters: Arrays, gradients: Arrays, state: dict[str, Any], rate: Any
-    ) -> tuple[Arrays, dict[str, Any]]:
+        self, parameters: Arrays, gradients: Arrays, state: State, rate: float | Array
+    ) -> tuple[Arrays, State]:
         """Return parameters and state after one step of size `rate`."""
         b1, b2 = self.beta1, self.beta2
         mean = {k: b1 * state["mean"][k] + (1.0 - b1) * g for k, g in gradients.items()}
@@ -168,6 +167,9 @@ class Adam:
             xp = array_namespace(p)
             new[k] = p * decay - step * mean[k] / (xp.sqrt(square[k]) * scale + self.eps)
         return new, {"mean": mean, "square": square, "decay1": decay1, "decay2": decay2}
+
+
+Optimizer = SGD | Adam
 
 
 def constant(progress: float) -> float:

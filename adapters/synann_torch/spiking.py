@@ -14,7 +14,9 @@ from synann_core._lib.checks import check_int, check_option
 from synann_core._lib.numerics import sum_to_shape
 from synann_core._lib.torch_modes import torch_watcher
 from synann_core.spiking import LIF, State
-from synann_core.spiking.neurons import dynamics
+from synann_core.spiking.neurons import dispatch
+from synann_core.spiking.neurons.rule import Rule, membranes
+from synann_core.spiking.neurons.state import Inputs, Parameters, Upstream, mapped
 
 __all__ = ["Spiking"]
 
@@ -36,7 +38,7 @@ class Spiking(nn.Module):
     Raises
     ------
     TypeError
-        If `neuron` is no LIF.
+        If `neuron` is not a LIF.
     ValueError
         If `learn` names what the neuron does not have.
 
@@ -114,23 +116,16 @@ class Spiking(nn.Module):
         """
         state = State(state) if isinstance(state, Tensor) else state
         neuron = self._neuron(currents)
-        given = [a for a in (currents, *self.parameters(), *(state or ())) if a is not None]
-        if torch_watcher(*given) != "autograd":
+        arrays = (currents, *self.parameters(), *(state or ()))
+        if torch_watcher(*arrays) != "autograd":
             spikes, record = neuron.run(currents, state)
             return spikes, record.membrane, record.state
-        call, initial = neuron.checked(currents, state, None)
-        names = tuple(name for name in _LEARNED if name in call.arrays)
-        present = tuple(a is not None for a in initial)
-        arrays = [
-            call["currents"],
-            *(call[n] for n in names),
-            *(a for a in initial if a is not None),
-        ]
-        spikes, membranes, *last = _Sequence.apply(neuron.rule, names, present, *arrays)
-        state = State(
-            *_spread((a.to(call.dtype) for a in last), (True, present[1], True, present[3]))
+        given, inputs = neuron.checked(currents, state, None)
+        spikes, membranes, *last = _Sequence.apply(
+            neuron.rule, *inputs.parameters, *inputs.state, inputs.currents
         )
-        return spikes.to(call.dtype), membranes.to(call.dtype), state
+        after = mapped(given.result, State(*last))
+        return given.result(spikes), given.result(membranes), after
 
     def extra_repr(self) -> str:
         """Order, reset and surrogate, and what is learned."""
@@ -153,39 +148,26 @@ class _Sequence(torch.autograd.Function):
     """A run and its hand-written backward pass; keeps the inputs and the membranes."""
 
     @staticmethod
-    def forward(ctx: Any, rule: Any, names: Any, present: Any, *arrays: Tensor) -> Any:
-        currents, params, state = _unpack(names, present, arrays)
-        spikes, potential, final = dynamics.run(
-            params, state, currents, rule=rule, steps=None, xp=xp
-        )
-        membranes = dynamics.membrane(potential, spikes, params, rule, xp)
-        ctx.rule, ctx.names, ctx.present = rule, names, present
+    def forward(ctx: Any, rule: Rule, *arrays: Tensor | None) -> Any:
+        inputs = _inputs(arrays)
+        run = dispatch.forward(inputs, rule=rule, steps=None, xp=xp)
+        ctx.rule = rule
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*arrays, potential)
-        return spikes, membranes, *(a for a in final if a is not None)
+        ctx.save_for_backward(*arrays, run.potential)
+        after = membranes(run.potential, run.spikes, inputs.parameters, rule, xp)
+        return run.spikes, after, *run.state
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gspikes: Any, gmembranes: Any, *last: Any) -> Any:
         *arrays, potential = ctx.saved_tensors
-        currents, params, state = _unpack(ctx.names, ctx.present, arrays)
-        after = (True, ctx.present[1], True, ctx.present[3])
-        grads = (gspikes, gmembranes, _spread(last, after))
-        gcurrents, gparams, gstate = dynamics.vjp(
-            params, state, currents, potential, grads, rule=ctx.rule, steps=None, xp=xp
-        )
-        summed = (sum_to_shape(gparams[n], tuple(params[n].shape), xp) for n in ctx.names)
-        before = (g for g, there in zip(gstate, ctx.present, strict=True) if there)
-        return None, None, None, gcurrents, *summed, *before
+        inputs = _inputs(arrays)
+        upstream = Upstream(gspikes, gmembranes, State(*last))
+        found = dispatch.vjp(inputs, potential, upstream, rule=ctx.rule, steps=None, xp=xp)
+        own = inputs.parameters
+        parameters = mapped(lambda p, g: sum_to_shape(g, tuple(p.shape), xp), own, found[1:5])
+        return None, *parameters, *found.state, found.currents
 
 
-def _unpack(names: Any, present: Any, arrays: Any) -> tuple[Tensor, dict[str, Tensor], Any]:
-    currents, *rest = arrays
-    params = dict(zip(names, rest, strict=False))
-    return currents, params, _spread(rest[len(names) :], present)
-
-
-def _spread(values: Any, present: Any) -> tuple[Any, ...]:
-    """The values in the places that are there, None in the others."""
-    remaining = iter(values)
-    return tuple(next(remaining) if there else None for there in present)
+def _inputs(arrays: Any) -> Inputs:
+    return Inputs(Parameters(*arrays[:4]), State(*arrays[4:8]), arrays[8])

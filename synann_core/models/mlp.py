@@ -6,7 +6,6 @@ import functools
 import json
 import os
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -25,22 +24,16 @@ from synann_core._lib.checks import (
     to_numpy,
 )
 from synann_core._lib.files import FilePath, read_config, read_tensors, write_tensors
-from synann_core._lib.typing import Array
+from synann_core._lib.loops import runner
+from synann_core._lib.typing import Array, NumpyArray
 from synann_core.learning import _log_softmax, as_generator
-from synann_core.models import passes
-from synann_core.models.training import (
-    batch_slices,
-    check_augmented,
-    check_finite,
-    like,
-    training_step,
-)
+from synann_core.models import passes, training
+from synann_core.models.training import History, Options, Step, batch_slices, like
 
 __all__ = ["SynaMLP"]
 
-History = dict[str, list[float]]
-Augment = Callable[[np.ndarray[Any, Any], np.random.Generator], np.ndarray[Any, Any]]
-_SCHEDULES = {"constant": optim.constant, "cosine": optim.cosine, "one_cycle": optim.one_cycle}
+Arrays = dict[str, Array]
+Augment = Callable[[NumpyArray, np.random.Generator], NumpyArray]
 _FORMAT = "synann.SynaMLP"
 
 
@@ -137,8 +130,8 @@ class SynaMLP:
         *,
         epochs: int = 20,
         batch_size: int = 100,
-        optimizer: optim.SGD | optim.Adam | None = None,
-        schedule: str | optim.Schedule = "one_cycle",
+        optimizer: optim.Optimizer | None = None,
+        schedule: optim.ScheduleName | optim.Schedule = "one_cycle",
         validation: tuple[Array, Array] | None = None,
         augment: Augment | None = None,
         callback: Callable[[dict[str, float]], object] | None = None,
@@ -184,69 +177,61 @@ class SynaMLP:
         X = detached(X)  # the gradients here are written by hand
         if validation is not None:
             self._check_data(*check_pair("validation", validation), prefix="validation ")
-        check_int("epochs", epochs, 0)
-        check_int("batch_size", batch_size, 2)
         check_callable("augment", augment)
-        check_callable("callback", callback)
-        optimizer = optim.Adam(learning_rate=0.005) if optimizer is None else optimizer
-        if not isinstance(optimizer, optim.SGD | optim.Adam):
-            raise TypeError(f"`optimizer` must be an SGD or an Adam. Received: {optimizer!r}")
-        if not callable(schedule):
-            schedule = _SCHEDULES[check_option("schedule", schedule, tuple(_SCHEDULES))]
-        rng = as_generator(rng)
-        xp = array_namespace(X)
+        options = Options(
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optim.Adam(learning_rate=0.005) if optimizer is None else optimizer,
+            schedule=schedule,
+            callback=callback,
+            rng=rng,
+            least=2,
+        )
         weights = self._weights_like(X)
         trainable = {k: w for k, w in weights.items() if passes.trainable(k)}
-        state = optimizer.init(trainable)
-        step = training_step(xp)
+        return training.epochs(
+            self,
+            self._step(X, labels, options, augment),
+            weights,
+            options.optimizer.init(trainable),
+            labels,
+            options,
+            score=None if validation is None else lambda: self.score(*validation),
+        )
+
+    def _step(
+        self, X: Array, labels: NumpyArray, options: Options, augment: Augment | None
+    ) -> Callable[..., Step]:
+        """Training step on the samples with the given indices."""
+        xp, rng = array_namespace(X), as_generator(options.rng)
         one_hot = np.eye(self.classes)
-        host = to_numpy(X) if augment is not None else None
-        batches = batch_slices(X.shape[0], batch_size)
-        history: History = {}
-        done = 0
-        for _ in range(epochs):
-            order = rng.permutation(X.shape[0])
-            loss = correct = 0.0
-            for batch in batches:
-                rows = order[batch]
-                if host is not None and augment is not None:
-                    x = check_augmented(augment(host[rows], rng), host[rows])
-                else:
-                    x = xp.take(X, xp.asarray(rows, device=device(X)), axis=0)
-                keep = None
-                if self.dropout:
-                    kept = rng.random((rows.size, self.hidden)) >= self.dropout
-                    keep = like(kept / (1.0 - self.dropout), X, xp)
-                target = like(one_hot[labels[rows]], X, xp)
-                # float: a NumPy number would impose its dtype on the weights
-                factor = float(schedule(done / (len(batches) * epochs)))
-                with silence(xp):
-                    batch_loss, out, weights, state = step(
-                        weights,
-                        state,
-                        like(x, X, xp),
-                        target,
-                        keep,
-                        optimizer.learning_rate * factor,
-                        optimizer=optimizer,
-                        layer=self.layer,
-                        gate=self.gate,
-                        xp=xp,
-                    )
-                loss += float(batch_loss) * rows.size
-                correct += float(np.sum(to_numpy(xp.argmax(out, axis=1)) == labels[rows]))
-                done += 1
-            check_finite(weights, optimizer, xp)
-            # Once an epoch, whole: an interrupted call leaves the last finished epoch's weights.
-            self.weights = weights
-            entry = {"loss": loss / X.shape[0], "accuracy": correct / X.shape[0]}
-            if validation is not None:
-                entry["val_accuracy"] = self.score(*validation)
-            for key, value in entry.items():
-                history.setdefault(key, []).append(value)
-            if callback is not None:
-                callback(entry)
-        return history
+        host = None if augment is None else to_numpy(X)
+        run = runner(passes.train, xp)
+
+        def step(weights: Arrays, state: optim.State, rows: NumpyArray, rate: float) -> Step:
+            if augment is None or host is None:
+                x = xp.take(X, xp.asarray(rows, device=device(X)), axis=0)
+            else:
+                x = _check_augmented(augment(host[rows], rng), host[rows])
+            keep = None
+            if self.dropout:
+                kept = rng.random((rows.size, self.hidden)) >= self.dropout
+                keep = like(kept / (1.0 - self.dropout), X, xp)
+            batch = passes.Batch(like(x, X, xp), like(one_hot[labels[rows]], X, xp), keep)
+            with silence(xp):
+                done: Step = run(
+                    weights,
+                    state,
+                    batch,
+                    rate,
+                    optimizer=options.optimizer,
+                    layer=self.layer,
+                    gate=self.gate,
+                    xp=xp,
+                )
+            return done
+
+        return step
 
     def decision_function(self, X: Array, /) -> Array:
         """Logits, shape (samples, classes), for features X in [0, 1]."""
@@ -255,7 +240,7 @@ class SynaMLP:
         weights = self._weights_like(X)
         run = functools.partial(passes.logits, layer=self.layer, gate=self.gate, xp=xp)
         with silence(xp):
-            chunks = [run(weights, X[rows, :]) for rows in batch_slices(X.shape[0], 1000)]
+            chunks = [run(weights, X[rows, :]) for rows in batch_slices(X.shape[0], 1000, least=2)]
         return xp.concat(chunks, axis=0) if chunks else run(weights, X)
 
     def predict_proba(self, X: Array, /) -> Array:
@@ -356,3 +341,14 @@ class SynaMLP:
 
 
 _CONFIG = ("in_features", "hidden", "classes", "layer", "gate", "dropout")
+
+
+def _check_augmented(x: Array, batch: Array) -> Array:
+    """`x`, what `augment` made of a batch: as many samples, and values that `fit` accepts."""
+    x = check_unit_matrix("augment(batch, rng)", x, batch.shape[1])
+    if x.shape[0] != batch.shape[0]:
+        raise ValueError(
+            f"`augment(batch, rng)` must keep the {batch.shape[0]} samples of its batch. "
+            f"Received: {x.shape[0]}"
+        )
+    return x

@@ -10,14 +10,16 @@ of its weights to `gradients`.
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from synann_core import optim
 from synann_core._lib.files import FilePath, check_tensors
 from synann_core._lib.typing import Array, Namespace
 from synann_core.learning import _cross_entropy, _cross_entropy_vjp, _log_softmax, initial_beta
 from synann_core.log_odds import _expit, logit
+from synann_core.models.training import Step
 from synann_core.transmission import _contributions, _log_transmission, _log_transmission_vjp
 
 Arrays = dict[str, Array]
@@ -25,6 +27,14 @@ Arrays = dict[str, Array]
 _NORM_EPS = 1e-5  # added to the variance
 _NORM_MOMENTUM = 0.1  # share of the newest batch in the running statistics
 _NORM_START = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
+
+
+class Batch(NamedTuple):
+    """What one step is trained on."""
+
+    x: Array  # (rows, features)
+    target: Array  # (rows, classes), one-hot
+    keep: Array | None  # dropout mask, divided by the probability of keeping; None for none
 
 
 def shapes(in_features: int, hidden: int, classes: int, layer: str) -> dict[str, tuple[int, ...]]:
@@ -118,6 +128,24 @@ def parts(
         split = log_y[:, None, :] * output - xp.matmul(output, added)
     constant = weights["output.bias"] + xp.matmul(weights["output.weight"], shift)
     return constant, split
+
+
+def train(
+    weights: Arrays,
+    state: optim.State,
+    batch: Batch,
+    rate: float,
+    *,
+    optimizer: optim.Optimizer,
+    layer: str,
+    gate: str,
+    xp: Namespace,
+) -> Step:
+    """One step of an optimizer on one batch."""
+    loss, out, gradients, running = train_step(weights, *batch, layer=layer, gate=gate, xp=xp)
+    trained = {name: weights[name] for name in gradients}
+    new, state = optimizer.update(trained, gradients, state, rate)
+    return Step(loss, out, {**weights, **new, **running}, state)
 
 
 def train_step(

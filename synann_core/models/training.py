@@ -1,76 +1,150 @@
-"""What `SynaMLP.fit` repeats: batches, arrays in the library of the data, one training step."""
+"""Train models on labelled samples: the loop over epochs and batches that all of them share.
+
+A model gives the loop one function, a step on the rows of a batch, and gets its weights back once
+an epoch.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
+import numpy as np
 from array_api_compat import array_namespace, device
 
 from synann_core import optim
-from synann_core._lib.checks import check_unit_matrix, to_numpy
-from synann_core._lib.loops import runner
-from synann_core._lib.typing import Array, Namespace
-from synann_core.models import passes
+from synann_core._lib.checks import check_callable, check_int, check_option, to_numpy
+from synann_core._lib.typing import Array, Namespace, NumpyArray
+from synann_core.learning import as_generator
+
+Weights = dict[str, Array]
+Entry = dict[str, float]
+History = dict[str, list[float]]
+
+SCHEDULES = {"constant": optim.constant, "cosine": optim.cosine, "one_cycle": optim.one_cycle}
+
+
+class Step(NamedTuple):
+    """What a step on one batch gives."""
+
+    loss: Array  # mean of the batch, shape ()
+    scores: Array  # (rows, classes), as they were before the step; the largest wins
+    weights: Weights
+    state: optim.State
+
+
+class Model(Protocol):
+    """What the loop needs of a model."""
+
+    weights: Weights
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options that every model's `fit` has, checked; their meaning is documented there.
+
+    `least` is the size of the smallest batch that the model can be trained on.
+    """
+
+    epochs: int
+    batch_size: int
+    optimizer: optim.Optimizer
+    schedule: optim.ScheduleName | optim.Schedule = "constant"
+    callback: Callable[[Entry], object] | None = None
+    progress: Callable[[int, float], object] | None = None
+    rng: int | np.random.Generator = 0
+    least: int = 1
+
+    def __post_init__(self) -> None:
+        check_int("epochs", self.epochs, 0)
+        check_int("batch_size", self.batch_size, self.least)
+        check_callable("callback", self.callback)
+        check_callable("progress", self.progress)
+        if not isinstance(self.optimizer, optim.SGD | optim.Adam):
+            raise TypeError(f"`optimizer` must be an SGD or an Adam. Received: {self.optimizer!r}")
+        if not callable(self.schedule):
+            check_option("schedule", self.schedule, tuple(SCHEDULES))
+        object.__setattr__(self, "rng", as_generator(self.rng))
+
+    def rate(self, progress: float) -> float:
+        """Learning rate at `progress` in [0, 1]; a plain float, as dtypes must not follow it."""
+        schedule = self.schedule if callable(self.schedule) else SCHEDULES[self.schedule]
+        return self.optimizer.learning_rate * float(schedule(progress))
+
+
+def epochs(
+    model: Model,
+    step: Callable[[Weights, optim.State, NumpyArray, float], Step],
+    weights: Weights,
+    state: optim.State,
+    labels: NumpyArray,
+    options: Options,
+    score: Callable[[], float] | None = None,
+) -> History:
+    """Train a model for all epochs; return the history of loss and accuracy.
+
+    Parameters
+    ----------
+    model : Model
+        Its weights are replaced once an epoch, whole: an interrupted call leaves those of the last
+        finished epoch.
+    step : callable
+        ``step(weights, state, rows, rate)`` trains on the samples whose indices are `rows`.
+    weights, state
+        Where to start: the model's weights in the library of the data, the optimizer's state.
+    labels : integer array, shape (samples,)
+    options : Options
+    score : callable, optional
+        Gives the accuracy on validation data after an epoch.
+    """
+    samples, history = labels.size, History()
+    batches = batch_slices(samples, options.batch_size, options.least)
+    steps = len(batches) * options.epochs
+    xp, generator = array_namespace(*weights.values()), as_generator(options.rng)
+    done = 0
+    for _ in range(options.epochs):
+        order = generator.permutation(samples)
+        total = correct = 0.0
+        for batch in batches:
+            rows = order[batch]
+            loss, scores, weights, state = step(weights, state, rows, options.rate(done / steps))
+            total += float(loss) * rows.size
+            correct += float(np.sum(to_numpy(xp.argmax(scores, axis=1)) == labels[rows]))
+            done += 1
+            if options.progress is not None:
+                options.progress(rows.size, float(loss))
+        check_finite(weights, options.optimizer, xp)
+        model.weights = weights
+        entry = {"loss": total / samples, "accuracy": correct / samples}
+        if score is not None:
+            entry["val_accuracy"] = score()
+        for key, value in entry.items():
+            history.setdefault(key, []).append(value)
+        if options.callback is not None:
+            options.callback(entry)
+    return history
 
 
 def like(value: Array, reference: Array, xp: Namespace) -> Array:
-    """`value` (of the same library, or else by way of NumPy) as an array like `reference`."""
+    """Return `value`, by way of NumPy if of another library, as an array like `reference`."""
     if array_namespace(value) is not xp:
         value = to_numpy(value)
     return xp.asarray(value, dtype=reference.dtype, device=device(reference))
 
 
-def batch_slices(samples: int, size: int) -> list[slice]:
-    """Slices of `size`; a last batch of one joins the one before, for it has no variance."""
+def batch_slices(samples: int, size: int, least: int = 1) -> list[slice]:
+    """Slices of `size`; a last batch of fewer than `least` samples joins the one before."""
     starts = list(range(0, samples, size))
-    if len(starts) > 1 and samples - starts[-1] == 1:
+    if len(starts) > 1 and samples - starts[-1] < least:
         starts.pop()
     return [slice(a, b) for a, b in itertools.pairwise([*starts, samples])]
 
 
-def check_augmented(x: Array, batch: Array) -> Array:
-    """`x`, what `augment` made of a batch: as many samples, and values that `fit` accepts."""
-    x = check_unit_matrix("augment(batch, rng)", x, batch.shape[1])
-    if x.shape[0] != batch.shape[0]:
-        raise ValueError(
-            f"`augment(batch, rng)` must keep the {batch.shape[0]} samples of its batch. "
-            f"Received: {x.shape[0]}"
-        )
-    return x
-
-
-def check_finite(weights: dict[str, Array], optimizer: object, xp: Namespace) -> None:
+def check_finite(weights: Weights, optimizer: optim.Optimizer, xp: Namespace) -> None:
     """Refuse the weights of a training that diverged."""
-    if not all(bool(xp.all(xp.isfinite(w))) for w in weights.values()):
+    if not all(bool(xp.all(xp.isfinite(weight))) for weight in weights.values()):
         raise ValueError(
             f"`optimizer` must keep the weights finite. Received: {optimizer}, which diverged"
         )
-
-
-def training_step(xp: Namespace) -> Callable[..., Any]:
-    """The step as a function of arrays: jitted on JAX."""
-    return runner(_train, xp)
-
-
-def _train(
-    weights: dict[str, Array],
-    state: dict[str, Any],
-    x: Array,
-    target: Array,
-    keep: Array | None,
-    rate: Any,
-    *,
-    optimizer: optim.SGD | optim.Adam,
-    layer: str,
-    gate: str,
-    xp: Namespace,
-) -> tuple[Array, Array, dict[str, Array], dict[str, Any]]:
-    """One step: loss, logits, new weights, new optimizer state."""
-    loss, out, gradients, running = passes.train_step(
-        weights, x, target, keep, layer=layer, gate=gate, xp=xp
-    )
-    trainable = {k: weights[k] for k in gradients}
-    new, state = optimizer.update(trainable, gradients, state, rate)
-    return loss, out, {**weights, **new, **running}, state

@@ -35,8 +35,9 @@ from synann_core.spiking.codes.populations import (
     rank_order_encode,
 )
 from synann_core.spiking.codes.rate import deterministic_rate_encode, rate_decode, rate_encode
-from synann_core.spiking.network.network import Layer, SpikingNetwork
-from synann_core.spiking.neurons.lif import LIF
+from synann_core.spiking.network.layer import Layer
+from synann_core.spiking.network.network import SpikingNetwork
+from synann_core.spiking.neurons.lif import LIF, Record
 from synann_core.spiking.neurons.presets import (
     decay_factor,
     leaky_integrator,
@@ -44,7 +45,7 @@ from synann_core.spiking.neurons.presets import (
     snntorch_leaky,
     snntorch_synaptic,
 )
-from synann_core.spiking.neurons.state import Gradients, Record, State
+from synann_core.spiking.neurons.state import Gradients, State
 from synann_core.spiking.neurons.surrogates import (
     Surrogate,
     arctan,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from synann_core._lib.loops import scan
 from synann_core._lib.typing import Array, Namespace
 from synann_core.learning import _cross_entropy, _cross_entropy_vjp
+from synann_core.spiking.neurons.state import Upstream
 
-LOSSES = ("membrane", "membrane_sum", "count", "first_spike")
-READOUTS = ("count", "membrane", "first_spike")
+Loss = Literal["membrane", "membrane_sum", "count", "first_spike"]
+Readout = Literal["count", "membrane", "first_spike"]
 
 
-def scores(readout: str, spikes: Array, membrane: Array, xp: Namespace) -> Array:
-    """One score for each sample and class; the largest wins."""
+def scores(readout: Readout, spikes: Array, membrane: Array, xp: Namespace) -> Array:
+    """Return one score for each sample and class; the largest wins."""
     if readout == "count":
         return xp.sum(spikes, axis=0)
     if readout == "first_spike":
@@ -20,9 +23,9 @@ def scores(readout: str, spikes: Array, membrane: Array, xp: Namespace) -> Array
 
 
 def loss(
-    kind: str, spikes: Array, membrane: Array, target: Array, xp: Namespace
-) -> tuple[Array, Array | None, Array | None]:
-    """Mean loss of the batch, its gradients by spikes and by membranes (None for 0).
+    kind: Loss, spikes: Array, membrane: Array, target: Array, xp: Namespace
+) -> tuple[Array, Upstream]:
+    """Return the mean loss of the batch, and its gradients by spikes and by membranes.
 
     Cross-entropy of `target` (batch, classes) and the softmax of: the membranes at every step,
     added up ("membrane", as snnTorch's tutorials do); the sum of the membranes over the steps
@@ -30,28 +33,25 @@ def loss(
     ("first_spike").
     """
     batch = target.shape[0]
-    if kind == "membrane":
-        each = xp.full_like(membrane[:, :, 0], 1.0 / batch)
-        goal = xp.broadcast_to(target, membrane.shape)
-        grad, _ = _cross_entropy_vjp(membrane, goal, each, xp=xp)
-        return xp.sum(_cross_entropy(membrane, goal, xp=xp)) / batch, None, grad
-    each = xp.full_like(target[:, 0], 1.0 / batch)
     slopes = None
-    if kind == "first_spike":
+    if kind == "membrane":
+        logits, target = membrane, xp.broadcast_to(target, membrane.shape)
+    elif kind == "first_spike":
         times, slopes = first_spike(spikes, xp)
         logits = -times
     else:
         logits = xp.sum(spikes if kind == "count" else membrane, axis=0)
+    each = xp.full_like(logits[..., 0], 1.0 / batch)
     grad, _ = _cross_entropy_vjp(logits, target, each, xp=xp)
     value = xp.sum(_cross_entropy(logits, target, xp=xp)) / batch
     if slopes is not None:
-        return value, -grad * slopes, None
+        return value, Upstream(spikes=-grad * slopes)
     grad = xp.broadcast_to(grad, spikes.shape)
-    return (value, grad, None) if kind == "count" else (value, None, grad)
+    return value, Upstream(spikes=grad) if kind == "count" else Upstream(membrane=grad)
 
 
 def first_spike(spikes: Array, xp: Namespace) -> tuple[Array, Array]:
-    """Steps before the first spike (all, if there is none), and their derivatives by the spikes.
+    """Count the steps before the first spike (all, if there is none); derivatives by the spikes.
 
     The time is ``Σ_t ∏_{k ≤ t} (1 − s[k])``, which is linear in every spike: its derivative is
     exact for spikes 0 and 1, and reaches a silent neuron. One by s[τ] is minus the steps from τ to

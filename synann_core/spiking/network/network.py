@@ -1,93 +1,28 @@
-"""A classifier of spiking neurons, trained by backpropagation through time written by hand."""
+"""A classifier of spiking neurons, trained by backpropagation through time written by hand.
+
+TypeError and ValueError say that data or options have the wrong kind, shape or range.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
 
 import numpy as np
 from array_api_compat import array_namespace, device
 
 from synann_core import optim
 from synann_core._lib.arguments import namespace_of, silence
-from synann_core._lib.checks import (
-    check_callable,
-    check_int,
-    check_labels,
-    check_option,
-    detached,
-    to_numpy,
-)
+from synann_core._lib.checks import check_int, check_labels, check_option, detached, to_numpy
 from synann_core._lib.loops import runner
-from synann_core._lib.typing import Array, Namespace
-from synann_core.learning import as_generator
-from synann_core.models.training import check_finite, like
+from synann_core._lib.typing import Array, ArrayT, Namespace, NumpyArray
+from synann_core.models import training
+from synann_core.models.training import History, Options, Step, like
 from synann_core.spiking.network import losses, passes
-from synann_core.spiking.neurons.lif import LIF, finite
+from synann_core.spiking.network.layer import Layer
 
-__all__ = ["Layer", "SpikingNetwork"]
-
-History = dict[str, list[float]]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer: what makes currents of its inputs, and neurons.
-
-    Parameters
-    ----------
-    units : int
-        Neurons, ≥ 1.
-    neuron : LIF
-    kind : {"linear", "synapse"}
-        ``I = W x + b``, or a synapse tensor's log output, ``I = gain · Σ_j log(1 − β_ij x_j) + b``,
-        for inputs in [0, 1].
-    recurrent : bool
-        Learn weights from the layer's own spikes of the step before.
-    learn : tuple of {"decay", "threshold", "synaptic_decay"}
-        Numbers of the neurons to learn, one a neuron; decays are kept in [0, 1].
-    mean_input : float
-        Of a synapse layer: expected input, for the initial β.
-    spread : float
-        Of a synapse layer: initial gains are uniform in ±spread.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is of the wrong kind or out of its range.
-
-    Examples
-    --------
-    >>> from synann_core.spiking import LIF, Layer
-    >>> Layer(10, LIF(decay=0.9)).kind
-    'linear'
-    """
-
-    units: int
-    neuron: LIF = field(default_factory=LIF)
-    kind: str = "linear"
-    recurrent: bool = False
-    learn: tuple[str, ...] = ()
-    mean_input: float = 0.5
-    spread: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_int("units", self.units, 1)
-        if not isinstance(self.neuron, LIF):
-            raise TypeError(f"`neuron` must be a LIF. Received: {self.neuron!r}")
-        check_option("kind", self.kind, ("linear", "synapse"))
-        if not isinstance(self.recurrent, bool):
-            raise TypeError(f"`recurrent` must be a bool. Received: {self.recurrent!r}")
-        if self.recurrent and self.neuron.recurrent is not None:
-            raise ValueError("`recurrent` must be False if the neuron has recurrent weights")
-        object.__setattr__(self, "learn", tuple(self.learn))
-        for name in self.learn:
-            check_option("learn", name, passes.LEARNED)
-            if getattr(self.neuron, name) is None:
-                raise ValueError(f"`learn` must name what the neuron has. Received: {name!r}")
-        for name in ("mean_input", "spread"):
-            object.__setattr__(self, name, finite(name, getattr(self, name)))
+Arrays = dict[str, Array]
+_CHUNK = 512  # samples at a time where nothing is learned
 
 
 class SpikingNetwork:
@@ -115,11 +50,6 @@ class SpikingNetwork:
         ``"0.weight"``, ``"0.bias"``, … (a synapse layer: ``"0.beta_logit"``, ``"0.gain"``,
         ``"0.bias"``), and what neurons learn. NumPy float64 at first, then like the training data.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is of the wrong kind or out of its range.
-
     Examples
     --------
     >>> import numpy as np
@@ -137,10 +67,10 @@ class SpikingNetwork:
     def __init__(
         self,
         in_features: int,
-        layers: Any,
+        layers: Sequence[Layer],
         *,
         steps: int = 25,
-        loss: str = "membrane",
+        loss: losses.Loss = "membrane",
         seed: int = 0,
     ) -> None:
         self.in_features = check_int("in_features", in_features, 1)
@@ -148,7 +78,8 @@ class SpikingNetwork:
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise TypeError(f"`layers` must be one or more Layers. Received: {layers!r}")
         self.steps = check_int("steps", steps, 1)
-        self.loss = check_option("loss", loss, losses.LOSSES)
+        check_option("loss", loss, get_args(losses.Loss))
+        self.loss = loss
         seed = check_int("seed", seed, 0)
         self.weights: dict[str, Array] = passes.initial_weights(in_features, self.layers, seed)
 
@@ -162,8 +93,8 @@ class SpikingNetwork:
         """Number of trained numbers."""
         return sum(int(np.prod(w.shape)) for w in self.weights.values())
 
-    def run(self, X: Array, /) -> list[tuple[Array, Array]]:
-        """Spikes and membranes of every layer.
+    def run(self, X: ArrayT, /) -> list[tuple[ArrayT, ArrayT]]:
+        """Run all layers: return spikes and membranes of each.
 
         Parameters
         ----------
@@ -174,20 +105,16 @@ class SpikingNetwork:
         -------
         list of (spikes, membranes)
             Each of shape (steps, samples, units).
-
-        Raises
-        ------
-        TypeError, ValueError
-            If X has the wrong kind or shape.
         """
         xp = self._check_inputs(X)
+        pairs: list[Any] = []
         with silence(xp):
-            traces = self._forward(X, xp)
-            pairs = zip(traces, self.layers, strict=True)
-            return [passes.output(trace, layer, xp) for trace, layer in pairs]
+            for trace, layer in zip(self._forward(X, xp), self.layers, strict=True):
+                pairs.append(passes.output(trace, layer, xp))
+        return pairs
 
-    def gradients(self, X: Array, y: Array, /) -> tuple[Array, dict[str, Array]]:
-        """Mean loss of a batch and its gradients by all weights.
+    def gradients(self, X: ArrayT, y: Any, /) -> tuple[ArrayT, dict[str, ArrayT]]:
+        """Return the mean loss of a batch and its gradients by all weights.
 
         Parameters
         ----------
@@ -201,29 +128,24 @@ class SpikingNetwork:
             In nats; "membrane" adds up the steps.
         gradients : dict of str to array
             By the names of `weights`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If data have the wrong kind, shape or range.
         """
         xp = self._check_inputs(X)
-        target = like(np.eye(self.classes)[self._labels(X, y)], X, xp)
+        target = self._targets(self._labels(X, y), X, xp)
+        fixed, weights = self._values(X, xp)
+        evaluate = runner(passes.evaluate, xp)
         with silence(xp):
-            loss, _, _, gradients = runner(passes.value_and_gradients, xp)(
-                self._weights_like(X), X, target, **self._options(xp)
-            )
-        return loss, gradients
+            found = evaluate(weights, fixed, X, target, architecture=self._architecture, xp=xp)
+        return found.loss, found.gradients
 
     def fit(
         self,
         X: Array,
-        y: Array,
+        y: Any,
         /,
         *,
         epochs: int = 1,
         batch_size: int = 128,
-        optimizer: optim.SGD | optim.Adam | None = None,
+        optimizer: optim.Optimizer | None = None,
         callback: Callable[[dict[str, float]], object] | None = None,
         progress: Callable[[int, float], object] | None = None,
         rng: int | np.random.Generator = 0,
@@ -253,91 +175,83 @@ class SpikingNetwork:
 
         Raises
         ------
-        TypeError, ValueError
-            If data or options have the wrong kind, shape or range. If training diverges: the
-            network is then as after the last finite epoch.
+        ValueError
+            If training diverges: the network is then as after the last finite epoch.
         """
         xp = self._check_inputs(X)
         labels = self._labels(X, y)
         X = detached(X)  # the gradients here are written by hand
-        check_int("epochs", epochs, 0)
-        check_int("batch_size", batch_size, 1)
-        check_callable("callback", callback)
-        check_callable("progress", progress)
-        optimizer = optim.Adam(learning_rate=5e-4) if optimizer is None else optimizer
-        if not isinstance(optimizer, optim.SGD | optim.Adam):
-            raise TypeError(f"`optimizer` must be an SGD or an Adam. Received: {optimizer!r}")
-        rng = as_generator(rng)
-        weights = self._weights_like(X)
-        state = optimizer.init(weights)
-        step = runner(passes.train, xp)
-        one_hot, samples, axis = np.eye(self.classes), labels.size, X.ndim - 2
-        history: History = {}
-        for _ in range(epochs):
-            order = rng.permutation(samples)
-            total = correct = 0.0
-            for start in range(0, samples, batch_size):
-                rows = order[start : start + batch_size]
-                with silence(xp):
-                    loss, scores, weights, state = step(
-                        weights,
-                        state,
-                        xp.take(X, xp.asarray(rows, device=device(X)), axis=axis),
-                        like(one_hot[labels[rows]], X, xp),
-                        optimizer.learning_rate,
-                        optimizer=optimizer,
-                        **self._options(xp),
-                    )
-                total += float(loss) * rows.size
-                correct += float(np.sum(to_numpy(xp.argmax(scores, axis=1)) == labels[rows]))
-                if progress is not None:
-                    progress(rows.size, float(loss))
-            check_finite(weights, optimizer, xp)
-            self.weights = weights
-            entry = {"loss": total / samples, "accuracy": correct / samples}
-            for key, value in entry.items():
-                history.setdefault(key, []).append(value)
-            if callback is not None:
-                callback(entry)
-        return history
+        options = Options(
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optim.Adam(learning_rate=5e-4) if optimizer is None else optimizer,
+            callback=callback,
+            progress=progress,
+            rng=rng,
+        )
+        fixed, weights = self._values(X, xp)
+        targets, run = self._targets(labels, X, xp), runner(passes.train, xp)
+        constants = {"optimizer": options.optimizer, "architecture": self._architecture, "xp": xp}
 
-    def decision_function(self, X: Array, /, *, readout: str = "membrane") -> Array:
-        """Scores, shape (samples, classes): summed membranes, spike counts, or −first-spike times.
+        def step(weights: Arrays, state: optim.State, rows: NumpyArray, rate: float) -> Step:
+            index = xp.asarray(rows, device=device(X))
+            x, target = xp.take(X, index, axis=X.ndim - 2), xp.take(targets, index, axis=0)
+            with silence(xp):
+                done: Step = run(weights, state, fixed, x, target, rate, **constants)
+            return done
+
+        state = options.optimizer.init(weights)
+        return training.epochs(self, step, weights, state, labels, options)
+
+    def decision_function(self, X: ArrayT, /, *, readout: losses.Readout = "membrane") -> ArrayT:
+        """Return scores: summed membranes, spike counts, or minus the times of the first spikes.
 
         Parameters
         ----------
         X : array, as for `run`
         readout : {"membrane", "count", "first_spike"}
+
+        Returns
+        -------
+        array, shape (samples, classes)
         """
-        check_option("readout", readout, losses.READOUTS)
+        check_option("readout", readout, get_args(losses.Readout))
         xp = self._check_inputs(X)
         chunks = []
         samples = X.shape[-2]
         for start in range(0, samples, _CHUNK):
             part = X[..., start : min(start + _CHUNK, samples), :]
             with silence(xp):
-                trace = self._forward(part, xp)[-1]
-                spikes, membrane = passes.output(trace, self.layers[-1], xp)
+                spikes, membrane = passes.output(self._forward(part, xp)[-1], self.layers[-1], xp)
                 chunks.append(losses.scores(readout, spikes, membrane, xp))
-        return chunks[0] if len(chunks) == 1 else xp.concat(chunks, axis=0)
+        scores: Any = chunks[0] if len(chunks) == 1 else xp.concat(chunks, axis=0)
+        returned: ArrayT = scores
+        return returned
 
-    def predict(self, X: Array, /, *, readout: str = "membrane") -> Array:
-        """Class of each sample, an integer array of shape (samples,)."""
+    def predict(self, X: ArrayT, /, *, readout: losses.Readout = "membrane") -> ArrayT:
+        """Return the class of each sample, an integer array of shape (samples,)."""
         scores = self.decision_function(X, readout=readout)
-        return array_namespace(scores).argmax(scores, axis=1)
+        classes: ArrayT = array_namespace(scores).argmax(scores, axis=1)
+        return classes
 
-    def score(self, X: Array, y: Array, /, *, readout: str = "membrane") -> float:
-        """Share of samples whose predicted class is the label, in [0, 1]."""
+    def score(self, X: Array, y: Any, /, *, readout: losses.Readout = "membrane") -> float:
+        """Return the share of samples whose predicted class is the label, in [0, 1]."""
         self._check_inputs(X)
         labels = self._labels(X, y)
         return float(np.mean(to_numpy(self.predict(X, readout=readout)) == labels))
 
-    def _options(self, xp: Namespace) -> dict[str, Any]:
-        return {"layers": self.layers, "steps": self.steps, "loss": self.loss, "xp": xp}
+    @property
+    def _architecture(self) -> passes.Architecture:
+        return passes.Architecture(self.layers, self.steps, self.loss)
 
-    def _forward(self, X: Array, xp: Namespace) -> list[Any]:
-        weights = self._weights_like(X)
-        return passes.forward(weights, X, layers=self.layers, steps=self.steps, xp=xp)
+    def _forward(self, X: Array, xp: Namespace) -> list[passes.Trace]:
+        fixed, weights = self._values(X, xp)
+        return passes.forward({**fixed, **weights}, X, layers=self.layers, steps=self.steps, xp=xp)
+
+    def _values(self, X: Array, xp: Namespace) -> tuple[Arrays, Arrays]:
+        """Return what is not learned, and the weights, like X."""
+        weights = {name: like(weight, X, xp) for name, weight in self.weights.items()}
+        return passes.constants(self.layers, X, xp), weights
 
     def _check_inputs(self, X: Array) -> Namespace:
         xp = namespace_of(X=X)
@@ -353,12 +267,10 @@ class SpikingNetwork:
             )
         return xp
 
-    def _labels(self, X: Array, y: Array) -> np.ndarray[Any, Any]:
+    def _labels(self, X: Array, y: Any) -> NumpyArray:
         return check_labels("y", y, X if X.ndim == 2 else X[0, ...], self.classes)
 
-    def _weights_like(self, X: Array) -> dict[str, Array]:
-        xp = array_namespace(X)
-        return {name: like(weight, X, xp) for name, weight in self.weights.items()}
-
-
-_CHUNK = 512  # samples at a time where nothing is learned
+    def _targets(self, labels: NumpyArray, X: Array, xp: Namespace) -> Array:
+        """Return the labels one-hot, like X."""
+        one_hot: Any = np.eye(self.classes)[labels]
+        return like(one_hot, X, xp)

@@ -7,31 +7,59 @@ is one product of (steps · batch) rows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import device
 
 from synann_core import optim
-from synann_core._lib.typing import Array, Namespace
+from synann_core._lib.numerics import sum_to_shape
+from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.learning import initial_beta
 from synann_core.log_odds import logit
 from synann_core.models.passes import _beta
-from synann_core.models.training import like
+from synann_core.models.training import Step, like
 from synann_core.spiking.network import losses
-from synann_core.spiking.neurons import dynamics
+from synann_core.spiking.network.layer import Layer
+from synann_core.spiking.neurons import dispatch
+from synann_core.spiking.neurons.rule import membranes
+from synann_core.spiking.neurons.state import Inputs, Parameters, Run, State, Upstream
 from synann_core.transmission import _log_transmission, _log_transmission_vjp
 
 Arrays = dict[str, Array]
-Trace = tuple[Any, ...]  # inputs, parameters and state of the neurons, currents, potentials, spikes
-
-LEARNED = ("decay", "threshold", "synaptic_decay")
 
 
-def initial_weights(in_features: int, layers: tuple[Any, ...], seed: int) -> dict[str, Any]:
-    """Linear layers as in torch, β from `initial_beta`, the neurons' own numbers."""
+class Architecture(NamedTuple):
+    """What a network is, without its weights; hashable, a constant to JAX."""
+
+    layers: tuple[Layer, ...]
+    steps: int
+    loss: losses.Loss
+
+
+class Trace(NamedTuple):
+    """What a layer keeps for its backward pass."""
+
+    x: Array
+    inputs: Inputs
+    run: Run
+    steps: int | None  # for a constant input
+    transmission: Array | None  # of a synapse layer
+
+
+class Evaluation(NamedTuple):
+    """Mean loss of a batch, output of the last layer, gradients of the weights."""
+
+    loss: Array
+    spikes: Array
+    membrane: Array
+    gradients: Arrays
+
+
+def initial_weights(in_features: int, layers: tuple[Layer, ...], seed: int) -> dict[str, Any]:
+    """Return Linear layers as in torch, β from `initial_beta`, the neurons' own numbers."""
     rng = np.random.default_rng(seed)
-    weights: dict[str, Any] = {}
+    weights: dict[str, NumpyArray] = {}
     for k, layer in enumerate(layers):
         n, bound = layer.units, in_features**-0.5
         if layer.kind == "linear":
@@ -51,114 +79,125 @@ def initial_weights(in_features: int, layers: tuple[Any, ...], seed: int) -> dic
     return weights
 
 
+def constants(layers: tuple[Layer, ...], reference: Array, xp: Namespace) -> Arrays:
+    """Return what neurons do not learn as arrays like `reference`, under the weights' names."""
+    found: Arrays = {}
+    for k, layer in enumerate(layers):
+        learned = layer.learned
+        for name in Parameters._fields:
+            value = getattr(layer.neuron, name)
+            if value is not None and name not in learned:
+                value = value if hasattr(value, "ndim") else np.full(layer.units, value)
+                found[f"{k}.{name}"] = like(value, reference, xp)
+    return found
+
+
 def forward(
-    weights: Arrays, x: Array, *, layers: tuple[Any, ...], steps: int, xp: Namespace
+    values: Arrays, x: Array, *, layers: tuple[Layer, ...], steps: int, xp: Namespace
 ) -> list[Trace]:
-    """Run all layers on x, (batch, features) for a constant input or (steps, batch, features)."""
+    """Run all layers on x, (batch, features) for a constant input or (steps, batch, features).
+
+    `values` are the weights, and beside them the constants.
+    """
     traces: list[Trace] = []
     for k, layer in enumerate(layers):
-        params = _params(weights, k, layer, x, xp)
-        times = steps if x.ndim == 2 else None
-        currents, transmission = _currents(weights, k, layer, x, xp)
+        neuron, times = layer.neuron, steps if x.ndim == 2 else None
+        currents, transmission = _currents(values, k, layer, x, xp)
         shape = currents.shape if times else currents.shape[1:]
-        at_rest = xp.full(shape, layer.neuron.rest, dtype=x.dtype, device=device(x))
+        at_rest = xp.full(shape, neuron.rest, dtype=x.dtype, device=device(x))
         zeros = xp.zeros_like(at_rest)
-        state = (
+        state: State[Array] = State(
             at_rest,
-            zeros if "synaptic_decay" in params else None,
-            None,
-            zeros if layer.neuron.adaptation else None,
+            None if neuron.synaptic_decay is None else zeros,
+            adaptation=zeros if neuron.adaptation else None,
         )
-        spikes, potential, _ = dynamics.run(
-            params, state, currents, rule=layer.neuron.rule, steps=times, xp=xp
-        )
-        traces.append((x, params, state, currents, potential, spikes, times, transmission))
-        x = spikes
+        own: dict[str, Any] = {name: values.get(f"{k}.{name}") for name in Parameters._fields}
+        inputs = Inputs(Parameters(**own), state, currents)
+        run = dispatch.forward(inputs, rule=neuron.rule, steps=times, xp=xp)
+        traces.append(Trace(x, inputs, run, times, transmission))
+        x = run.spikes
     return traces
 
 
-def output(trace: Trace, layer: Any, xp: Namespace) -> tuple[Array, Array]:
-    """Spikes and membranes of a layer."""
-    _, params, _, _, potential, spikes, _, _ = trace
-    rule = layer.neuron.rule
-    if not rule.immediate:
-        return spikes, potential
-    return spikes, dynamics.membrane(potential, spikes, params, rule, xp)
+def output(trace: Trace, layer: Layer, xp: Namespace) -> tuple[Array, Array]:
+    """Return spikes and membranes of a layer."""
+    run, params = trace.run, trace.inputs.parameters
+    return run.spikes, membranes(run.potential, run.spikes, params, layer.neuron.rule, xp)
 
 
 def backward(
-    weights: Arrays,
+    values: Arrays,
     traces: list[Trace],
-    gspikes: Array | None,
-    gmembrane: Array | None,
+    upstream: Upstream,
     *,
-    layers: tuple[Any, ...],
+    layers: tuple[Layer, ...],
     xp: Namespace,
 ) -> Arrays:
-    """Gradients of all weights from those of the last layer's spikes and membranes."""
+    """Return the gradients of all weights from those of the last layer's spikes and membranes.
+
+    Every trace is let go of once it has served.
+    """
     gradients: Arrays = {}
     for k in reversed(range(len(layers))):
-        layer = layers[k]
-        x, params, state, currents, potential, _, times, transmission = traces.pop()
-        grads = (gspikes, gmembrane, (None,) * 4)
-        learned = (*layer.learn, *(("recurrent",) if layer.recurrent else ()))
-        options = {"rule": layer.neuron.rule, "steps": times, "xp": xp}
-        gcurrents, gparams, _ = dynamics.vjp(
-            params, state, currents, potential, grads, **options, learned=bool(learned)
+        layer, trace, learned = layers[k], traces.pop(), layers[k].learned
+        found = dispatch.vjp(
+            trace.inputs,
+            trace.run.potential,
+            upstream,
+            rule=layer.neuron.rule,
+            steps=trace.steps,
+            learned=bool(learned),
+            xp=xp,
         )
         for name in learned:
-            g = gparams[name]
-            extra = tuple(range(g.ndim - weights[f"{k}.{name}"].ndim))
-            gradients[f"{k}.{name}"] = xp.sum(g, axis=extra) if extra else g
-        rows = xp.reshape(gcurrents, (-1, layer.units))
-        inputs = xp.reshape(x, (-1, x.shape[-1]))
-        gx = _currents_vjp(weights, k, layer, inputs, transmission, rows, gradients, xp)
-        gspikes, gmembrane = (None if gx is None else xp.reshape(gx, x.shape)), None
+            key = f"{k}.{name}"
+            gradients[key] = sum_to_shape(getattr(found, name), values[key].shape, xp)
+        gx, added = _currents_vjp(values, k, trace, found.currents, xp)
+        gradients |= added
+        upstream = Upstream(spikes=gx)
     return gradients
 
 
-def value_and_gradients(
+def evaluate(
     weights: Arrays,
+    fixed: Arrays,
     x: Array,
     target: Array,
     *,
-    layers: tuple[Any, ...],
-    steps: int,
-    loss: str,
+    architecture: Architecture,
     xp: Namespace,
-) -> tuple[Array, Array, Array, Arrays]:
-    """Mean loss, last spikes and membranes, gradients."""
-    traces = forward(weights, x, layers=layers, steps=steps, xp=xp)
+) -> Evaluation:
+    """Return the mean loss of a batch, the output, and the gradients of the weights."""
+    layers, steps, loss = architecture
+    values = {**fixed, **weights}
+    traces = forward(values, x, layers=layers, steps=steps, xp=xp)
     spikes, membrane = output(traces[-1], layers[-1], xp)
-    value, gspikes, gmembrane = losses.loss(loss, spikes, membrane, target, xp)
-    gradients = backward(weights, traces, gspikes, gmembrane, layers=layers, xp=xp)
-    return value, spikes, membrane, gradients
+    value, upstream = losses.loss(loss, spikes, membrane, target, xp)
+    gradients = backward(values, traces, upstream, layers=layers, xp=xp)
+    return Evaluation(value, spikes, membrane, gradients)
 
 
 def train(
     weights: Arrays,
-    state: dict[str, Any],
+    state: optim.State,
+    fixed: Arrays,
     x: Array,
     target: Array,
-    rate: Any,
+    rate: float,
     *,
-    optimizer: optim.SGD | optim.Adam,
-    layers: tuple[Any, ...],
-    steps: int,
-    loss: str,
+    optimizer: optim.Optimizer,
+    architecture: Architecture,
     xp: Namespace,
-) -> tuple[Array, Array, Arrays, dict[str, Any]]:
-    """One step: loss, scores, new weights, new optimizer state."""
-    value, spikes, membrane, gradients = value_and_gradients(
-        weights, x, target, layers=layers, steps=steps, loss=loss, xp=xp
-    )
-    new, state = optimizer.update(weights, gradients, state, rate)
-    scores = losses.scores("membrane", spikes, membrane, xp)
-    return value, scores, kept_in_range(new, xp), state
+) -> Step:
+    """Take one step of an optimizer on one batch."""
+    found = evaluate(weights, fixed, x, target, architecture=architecture, xp=xp)
+    new, state = optimizer.update(weights, found.gradients, state, rate)
+    scores = losses.scores("membrane", found.spikes, found.membrane, xp)
+    return Step(found.loss, scores, kept_in_range(new, xp), state)
 
 
 def kept_in_range(weights: Arrays, xp: Namespace) -> Arrays:
-    """Decays in [0, 1] and thresholds not negative, after a step of the optimizer."""
+    """Return weights with decays in [0, 1] and thresholds not negative, after a step."""
     kept = dict(weights)
     for name, w in weights.items():
         if name.endswith((".decay", ".synaptic_decay")):
@@ -168,60 +207,39 @@ def kept_in_range(weights: Arrays, xp: Namespace) -> Arrays:
     return kept
 
 
-def _params(
-    weights: Arrays, k: int, layer: Any, reference: Array, xp: Namespace
-) -> dynamics.Params:
-    params: dynamics.Params = {}
-    for name in (*LEARNED, "recurrent"):
-        value = weights.get(f"{k}.{name}", getattr(layer.neuron, name))
-        if value is not None:
-            known = f"{k}.{name}" in weights
-            params[name] = value if known else _constant(value, reference, xp)
-    return params
-
-
-def _constant(value: Any, reference: Array, xp: Namespace) -> Array:
-    if hasattr(value, "ndim"):
-        return like(value, reference, xp)
-    return xp.asarray(value, dtype=reference.dtype, device=device(reference))
-
-
 def _currents(
-    weights: Arrays, k: int, layer: Any, x: Array, xp: Namespace
+    values: Arrays, k: int, layer: Layer, x: Array, xp: Namespace
 ) -> tuple[Array, Array | None]:
-    """Currents, and the log-transmission that a synapse layer made them of."""
-    bias = weights[f"{k}.bias"]
+    """Return currents, and the log-transmission that a synapse layer made them of."""
+    bias = values[f"{k}.bias"]
     rows = xp.reshape(x, (-1, x.shape[-1]))
     transmission = None
     if layer.kind == "linear":
-        result = xp.matmul(rows, xp.matrix_transpose(weights[f"{k}.weight"])) + bias
+        result = xp.matmul(rows, xp.matrix_transpose(values[f"{k}.weight"])) + bias
     else:
-        transmission = _log_transmission(rows, _strengths(weights, k, xp), xp=xp)
-        result = weights[f"{k}.gain"] * transmission + bias
+        transmission = _log_transmission(rows, _strengths(values, k, xp), xp=xp)
+        result = values[f"{k}.gain"] * transmission + bias
     return xp.reshape(result, (*x.shape[:-1], layer.units)), transmission
 
 
 def _currents_vjp(
-    weights: Arrays,
-    k: int,
-    layer: Any,
-    x: Array,
-    transmission: Array | None,
-    grad: Array,
-    gradients: Arrays,
-    xp: Namespace,
-) -> Array | None:
-    """Add the gradients of the weights; return that of the inputs (None for the first layer's)."""
-    gradients[f"{k}.bias"] = xp.sum(grad, axis=0)
-    if transmission is None:
+    values: Arrays, k: int, trace: Trace, grad: Array, xp: Namespace
+) -> tuple[Array | None, Arrays]:
+    """Return the gradients of the inputs (None for the first layer's) and of the weights."""
+    x = xp.reshape(trace.x, (-1, trace.x.shape[-1]))
+    grad = xp.reshape(grad, (-1, grad.shape[-1]))
+    gradients = {f"{k}.bias": xp.sum(grad, axis=0)}
+    gx = None
+    if trace.transmission is None:
         gradients[f"{k}.weight"] = xp.matmul(xp.matrix_transpose(grad), x)
-        return xp.matmul(grad, weights[f"{k}.weight"]) if k else None
-    gradients[f"{k}.gain"] = xp.sum(grad * transmission, axis=0)
-    beta = _strengths(weights, k, xp)
-    gx, gbeta = _log_transmission_vjp(x, beta, grad * weights[f"{k}.gain"], xp=xp)
-    gradients[f"{k}.beta_logit"] = gbeta * beta * (1.0 - beta)
-    return gx if k else None
+        gx = xp.matmul(grad, values[f"{k}.weight"]) if k else None
+    else:
+        gradients[f"{k}.gain"] = xp.sum(grad * trace.transmission, axis=0)
+        beta = _strengths(values, k, xp)
+        gx, gbeta = _log_transmission_vjp(x, beta, grad * values[f"{k}.gain"], xp=xp)
+        gradients[f"{k}.beta_logit"] = gbeta * beta * (1.0 - beta)
+    return (xp.reshape(gx, trace.x.shape) if k else None), gradients
 
 
-def _strengths(weights: Arrays, k: int, xp: Namespace) -> Array:
-    return _beta({"synapse.beta_logit": weights[f"{k}.beta_logit"]}, xp)
+def _strengths(values: Arrays, k: int, xp: Namespace) -> Array:
+    return _beta({"synapse.beta_logit": values[f"{k}.beta_logit"]}, xp)

@@ -1,139 +1,136 @@
-"""The adjoint of `_lif`'s dynamics: backpropagation through time, written by hand.
+"""The adjoint of the array path: backpropagation through time, written by hand.
 
-    ds = gs[t] + (what the next step does with s[t])        du = ds σ′(h[t] − θ − κ a[t])
+    ds = gs[t] + (what the next step does with s[t])        du = ds σ′(h[t] − threshold − κ a[t])
     dh[t] = (gradient of the membrane of step t) + du       dI[t] = gain dh[t] + α dI[t+1]
 
-from the last step to the first. In the delayed orders the membrane's gradient is
-gm[t] + decay (1 − r[t+1]) dh[t+1] for a reset to a value, else without the bracket.
+from the last step to the first, with κ the adaptation and α the synaptic decay. In the delayed
+orders the membrane's gradient is gm[t] + decay (1 − r[t+1]) dh[t+1] for a reset to a value, else
+without the bracket.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from typing import Any, NamedTuple
 
 from synann_core._lib.loops import scan
 from synann_core._lib.typing import Array, Namespace
-from synann_core.spiking.neurons.dynamics import (
-    Carry,
-    Params,
+from synann_core.spiking.neurons.rule import (
     Rule,
     adapted,
     complete,
     drive,
+    fire,
     fired,
-    membrane,
+    membranes,
     reset_by,
     threshold_of,
 )
+from synann_core.spiking.neurons.state import Gradients, Inputs, Parameters, State, Upstream, mapped
+
+
+class _Moment(NamedTuple):
+    """What the adjoint of a step needs; for all steps at once, time first."""
+
+    h: Array  # the potential
+    s: Array  # its spikes
+    r: Array  # the spikes of the step before
+    m: Array  # the membrane before
+    y: Array | None = None  # the synaptic current before
+    a: Array | None = None  # the adaptation before
+    gs: Array | None = None  # upstream
+    gm: Array | None = None
 
 
 def backward(
-    params: Params,
-    state: Carry,
-    currents: Array,
+    inputs: Inputs,
     potential: Array,
-    grads: tuple[Array | None, Array | None, Carry],
+    upstream: Upstream,
     *,
     rule: Rule,
     steps: int | None,
     xp: Namespace,
-) -> tuple[Array, dict[str, Array], Carry]:
-    """`_lif.vjp` as array operations, but for `through_first_spikes`."""
-    state = complete(params, state, rule, xp)
-    past = _replay(params, state, currents, potential, rule, steps, xp)
-    gspikes, gmembrane, gfinal = grads
+) -> Gradients[Array]:
+    """Return the gradients of everything in `inputs`, but for `through_first_spikes`."""
+    params = inputs.parameters
+    inputs = inputs._replace(state=complete(inputs, rule, fire, xp))
+    gspikes, gmembrane, gfinal = upstream
     first = None
     if rule.order == "article" and gspikes is not None:  # what it puts out is one step old
         first = gspikes[0, ...]
         gspikes = xp.concat([gspikes[1:, ...], xp.zeros_like(gspikes[:1, ...])])
-    given = {**past, "h": potential, "gs": gspikes, "gm": gmembrane}
-    names = [name for name, value in given.items() if value is not None]
+    run = _replay(inputs, potential, rule, steps, xp)._replace(gs=gspikes, gm=gmembrane)
+    there = {name: value for name, value in run._asdict().items() if value is not None}
 
     def step(carry: Any, part: tuple[Array, ...]) -> tuple[Any, tuple[Array]]:
         later, sums = carry
-        at = dict(zip(names, part, strict=True))
+        at = _Moment(**dict(zip(there, part, strict=True)))
         later, current, added = _step_back(params, at, later, rule, xp)
-        sums = {name: total + added[name] for name, total in sums.items()}
-        return (later, sums), (current,)
+        return (later, mapped(operator.add, sums, added)), (current,)
 
     zero = xp.zeros_like(potential[0, ...])
-    later = tuple(
-        None if now is None else (zero if g is None else g)
-        for now, g in zip(state, gfinal, strict=True)
-    )
-    sums = {name: zero for name in params if name != "recurrent"}
-    parts = tuple(xp.flip(given[name], axis=0) for name in names)
+    final = State[Any](None) if gfinal is None else gfinal
+    later = mapped(lambda _, g: zero if g is None else g, inputs.state, final)
+    sums = mapped(lambda _: zero, params._replace(recurrent=None))
+    parts = tuple(xp.flip(value, axis=0) for value in there.values())
     (gstate, sums), (gcurrents,) = scan(step, (later, sums), parts, xp)
     gcurrents = xp.flip(gcurrents, axis=0)
-    if "recurrent" in params:
-        n = zero.shape[-1]
-        rows = [xp.reshape(a, (-1, n)) for a in (gcurrents, past["s_before"])]
-        sums = {**sums, "recurrent": xp.matmul(xp.matrix_transpose(rows[0]), rows[1])}
+    if params.recurrent is not None:
+        rows = [xp.reshape(a, (-1, zero.shape[-1])) for a in (gcurrents, run.r)]
+        sums = sums._replace(recurrent=xp.matmul(xp.matrix_transpose(rows[0]), rows[1]))
     if first is not None:
-        gstate = (*gstate[:2], gstate[2] + first, gstate[3])
-    return (gcurrents if steps is None else xp.sum(gcurrents, axis=0)), sums, gstate
+        gstate = gstate._replace(spikes=gstate.spikes + first)
+    gcurrents = gcurrents if steps is None else xp.sum(gcurrents, axis=0)
+    return Gradients._make((gcurrents, *sums, gstate))
 
 
 def _replay(
-    params: Params,
-    state: Carry,
-    currents: Array,
-    potential: Array,
-    rule: Rule,
-    steps: int | None,
-    xp: Namespace,
-) -> dict[str, Array | None]:
-    """What the adjoint needs of each step, recomputed from the potentials."""
+    inputs: Inputs, potential: Array, rule: Rule, steps: int | None, xp: Namespace
+) -> _Moment:
+    """Recompute what the adjoint needs of each step from the potentials."""
+    params, state, currents = inputs
 
-    def before(initial: Array, values: Array) -> Array:
+    def before(initial: Any, values: Array) -> Array:
         return xp.concat([initial[None, ...], values[:-1, ...]])
 
-    m, y, s, a = state
-    adaptation = currents_before = None
-    if a is not None:
+    adaptation = flowing = None
+    if state.adaptation is not None:
 
-        def adapt(a: Array, part: tuple[Array]) -> tuple[Array, tuple[Array]]:
+        def adapt(a: Array, part: tuple[Array]) -> tuple[Any, tuple[Array]]:
             spikes = fired(part[0], threshold_of(params, a, rule), rule, xp)
             return adapted(a, spikes, rule), (a,)
 
-        _, (adaptation,) = scan(adapt, a, (potential,), xp)
+        _, (adaptation,) = scan(adapt, state.adaptation, (potential,), xp)
     spikes = fired(potential, threshold_of(params, adaptation, rule), rule, xp)
-    s_before = before(s, spikes)
-    if y is not None:
+    earlier = before(state.spikes, spikes)
+    if state.current is not None:
 
         def flow(y: Array, part: tuple[Array, Array]) -> tuple[Array, tuple[Array]]:
             current, s = part
-            return drive(params, (None, y, s, None), current, xp), (y,)
+            return drive(params, state._replace(current=y, spikes=s), current, xp), (y,)
 
         if steps is not None:
             currents = xp.broadcast_to(currents, potential.shape)
-        _, (currents_before,) = scan(flow, y, (currents, s_before), xp)
-    membranes = membrane(potential, spikes, params, rule, xp)
-    return {
-        "s": spikes,
-        "s_before": s_before,
-        "m_before": before(m, membranes),
-        "y_before": currents_before,
-        "a": adaptation,
-    }
+        _, (flowing,) = scan(flow, state.current, (currents, earlier), xp)
+    after = membranes(potential, spikes, params, rule, xp)
+    return _Moment(potential, spikes, earlier, before(state.membrane, after), flowing, adaptation)
 
 
 def _step_back(
-    params: Params, at: dict[str, Array], later: Carry, rule: Rule, xp: Namespace
-) -> tuple[Carry, Array, dict[str, Array]]:
-    """Gradients of m, y, s, a before a step from those after it, of its current, of parameters."""
+    params: Parameters, at: _Moment, later: State[Any], rule: Rule, xp: Namespace
+) -> tuple[State[Any], Array, Parameters]:
+    """Return the gradients of the state before a step, of its current, and of the parameters."""
     gm, gy, gs, ga = later
-    h, s, r, m = at["h"], at["s"], at["s_before"], at["m_before"]
-    decay: Any = params["decay"]
-    threshold: Any = params.get("threshold")
+    h, s, r, m = at[:4]
+    decay, threshold = params.decay, params.threshold
     subtract = threshold is not None and rule.reset == "subtract"
     to_value = threshold is not None and rule.reset == "zero"
-    gm = gm + at["gm"] if "gm" in at else gm
-    gs = gs + at["gs"] if "gs" in at else gs
+    gm = gm if at.gm is None else gm + at.gm
+    gs = gs if at.gs is None else gs + at.gs
     gh, gthreshold = gm, xp.zeros_like(gm)
     if ga is not None:
         gs = gs + ga
-    if rule.immediate:
+    if rule.order == "immediate":
         if to_value:
             gh = gm * (1.0 - s)
             gs = gs if rule.detach_reset else gs + gm * (rule.reset_to - h)
@@ -141,47 +138,42 @@ def _step_back(
             gthreshold = -gm * s
             gs = gs if rule.detach_reset else gs - gm * threshold
     if threshold is not None:
-        u = h - threshold_of(params, at.get("a"), rule)
+        u = h - threshold_of(params, at.a, rule)
         gu = gs * rule.surrogate.derivative(u, xp=xp)
         gh, gthreshold = gh + gu, gthreshold - gu
         ga = None if ga is None else rule.adaptation_decay * ga - rule.adaptation * gu
     gdrive = gh if rule.gain == 1.0 else rule.gain * gh
     gdrive = gdrive if gy is None else gdrive + gy
-    added = {"decay": m, "threshold": gthreshold}
-    gs, gm = xp.zeros_like(gh), decay * gh
-    if not rule.immediate:
+    gs, gm, kept = xp.zeros_like(gh), decay * gh, m
+    if rule.order != "immediate":
         if to_value:
-            added["decay"] = reset_by(m, r, threshold, rule)
+            kept = reset_by(m, r, threshold, rule)
             gs = gs if rule.detach_reset else gm * (rule.reset_to - m)
             gm = (1.0 - r) * gm
         elif subtract:
-            added["threshold"] = gthreshold - gh * r
+            gthreshold = gthreshold - gh * r
             gs = gs if rule.detach_reset else -gh * threshold
-    added["decay"] = gh * (added["decay"] - rule.rest)
+    gsynaptic = None
     if gy is not None:
-        added["synaptic_decay"] = gdrive * at["y_before"]
-        gy = params["synaptic_decay"] * gdrive
-    if "recurrent" in params:
-        gs = gs + xp.matmul(gdrive, params["recurrent"])
-    return (gm, gy, gs, ga), gdrive, added
+        gsynaptic, gy = gdrive * at.y, params.synaptic_decay * gdrive
+    if params.recurrent is not None:
+        gs = gs + xp.matmul(gdrive, params.recurrent)
+    added = Parameters(gh * (kept - rule.rest), gthreshold, gsynaptic)
+    return State(gm, gy, gs, ga), gdrive, added
 
 
 def through_first_spikes(
-    params: Params,
-    state: Carry,
-    gparams: dict[str, Array],
-    gstate: Carry,
-    rule: Rule,
-    xp: Namespace,
-) -> tuple[dict[str, Array], Carry]:
+    inputs: Inputs, gradients: Gradients[Array], rule: Rule, xp: Namespace
+) -> Gradients[Array]:
     """Send the gradient of the spikes before the first step on to the membrane they came from."""
-    if rule.immediate or "threshold" not in params:
-        return gparams, (*gstate[:2], None, gstate[3])
-    gm, gy, gs, ga = gstate
-    u = state[0] - threshold_of(params, state[3], rule)
-    gu = gs * rule.surrogate.derivative(u, xp=xp)
-    gtheta, lost = gparams["threshold"], gu
-    if gtheta.ndim < gu.ndim:  # summed already
-        lost = xp.sum(gu, axis=tuple(range(gu.ndim - gtheta.ndim)))
+    gm, gy, gs, ga = gradients.state
+    threshold = threshold_of(inputs.parameters, inputs.state.adaptation, rule)
+    gthreshold: Any = gradients.threshold
+    if rule.order == "immediate" or threshold is None:
+        return gradients._replace(state=State(gm, gy, None, ga))
+    gu = gs * rule.surrogate.derivative(inputs.state.membrane - threshold, xp=xp)
+    lost = gu
+    if gthreshold.ndim < gu.ndim:  # summed already
+        lost = xp.sum(gu, axis=tuple(range(gu.ndim - gthreshold.ndim)))
     ga = ga if ga is None else ga - rule.adaptation * gu
-    return {**gparams, "threshold": gtheta - lost}, (gm + gu, gy, None, ga)
+    return gradients._replace(threshold=gthreshold - lost, state=State(gm + gu, gy, None, ga))

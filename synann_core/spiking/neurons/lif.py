@@ -1,32 +1,55 @@
-"""Leaky integrate-and-fire neurons with explicit state, and their backward pass by hand."""
+"""Leaky integrate-and-fire neurons with explicit state, and their backward pass by hand.
+
+TypeError says that an argument is not a real floating-point array, or that libraries differ;
+ValueError, that there is no step, that shapes do not fit, or that an option is unknown.
+"""
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
 import numbers
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, get_args
 
-from synann_core._lib.arguments import Call, is_number, silence
+from synann_core._lib.arguments import Arguments, is_number
 from synann_core._lib.checks import check_int, check_option
-from synann_core._lib.numerics import sum_to_shape
-from synann_core._lib.typing import Array, Shape
-from synann_core.spiking.neurons import dynamics
-from synann_core.spiking.neurons.state import (
-    PARAMETERS,
-    Gradients,
-    Record,
-    State,
-    as_dtype,
-    params_of,
-)
+from synann_core._lib.typing import Array, ArrayT, Shape
+from synann_core.spiking.neurons import dispatch
+from synann_core.spiking.neurons.rule import Order, Reset, Rule, Test, membranes
+from synann_core.spiking.neurons.state import Gradients, Inputs, Parameters, State, Upstream, mapped
 from synann_core.spiking.neurons.surrogates import Surrogate, fast_sigmoid
 
-__all__ = ["LIF"]
 
-ORDERS = ("article", "snntorch", "immediate")
-RESETS = ("subtract", "zero", "none")
-TESTS = (">", ">=")
+@dataclass(frozen=True, eq=False)
+class Record(Generic[ArrayT]):
+    """What a run keeps for its backward pass: one array of potentials, (T, ..., N).
+
+    Attributes
+    ----------
+    membrane : array, shape (T, ..., N)
+        After each step. In the delayed orders it is the array that is kept, with no copy.
+    state : State
+        After the last step: give it to the next `run`, or gradients to `vjp`.
+    """
+
+    state: State[ArrayT]
+    _potential: Array = field(repr=False)
+    _spikes: Array | None = field(repr=False)  # what `run` returned, where the membrane needs it
+    _inputs: Inputs = field(repr=False)
+    _steps: int | None = field(repr=False)
+    _given: Arguments[ArrayT] = field(repr=False)
+    _rule: Rule = field(repr=False)
+
+    @property
+    def membrane(self) -> ArrayT:
+        """Membranes after each step."""
+        given, result = self._given, self._potential
+        if self._spikes is not None:
+            params = self._inputs.parameters
+            result = membranes(result, self._spikes, params, self._rule, given.xp)
+        return given.result(result)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +65,11 @@ class LIF:
     Parameters
     ----------
     decay : number or array, shape (N,)
-        Share of the membrane that is left after a step, β in [0, 1]; see `decay_factor`.
+        Share of the membrane that is left after a step, in [0, 1]; see `decay_factor`.
     threshold : number, array of shape (N,), or None
-        θ > 0; None for an integrator without spikes.
+        > 0; None for an integrator without spikes.
     synaptic_decay : number or array, shape (N,), optional
-        α in [0, 1]: inputs add to a current that decays by it, and the current moves the membrane.
+        In [0, 1]: inputs add to a current that decays by it, and the current moves the membrane.
     recurrent : array, shape (N, N), optional
         Weights [to, from] of the spikes of the step before, added to the input.
     gain : float
@@ -67,13 +90,6 @@ class LIF:
         Stand-in for the derivative of that test.
     detach_reset : bool
         Whether gradients pass by the reset, as in snnTorch; they do not in Norse.
-
-    Raises
-    ------
-    TypeError
-        If a number is none.
-    ValueError
-        If an option is unknown or a number not finite.
 
     Notes
     -----
@@ -102,16 +118,16 @@ class LIF:
     reset_to: float = 0.0
     adaptation: float = 0.0
     adaptation_decay: float = 0.0
-    order: str = "snntorch"
-    reset: str = "subtract"
-    fires: str = ">"
+    order: Order = "snntorch"
+    reset: Reset = "subtract"
+    fires: Test = ">"
     surrogate: Surrogate = field(default_factory=fast_sigmoid)
     detach_reset: bool = True
 
     def __post_init__(self) -> None:
-        check_option("order", self.order, ORDERS)
-        check_option("reset", self.reset, RESETS)
-        check_option("fires", self.fires, TESTS)
+        check_option("order", self.order, get_args(Order))
+        check_option("reset", self.reset, get_args(Reset))
+        check_option("fires", self.fires, get_args(Test))
         if not isinstance(self.surrogate, Surrogate):
             raise TypeError(f"`surrogate` must be a Surrogate. Received: {self.surrogate!r}")
         if not isinstance(self.detach_reset, bool):
@@ -131,13 +147,15 @@ class LIF:
                 f"`adaptation` must be 0 without a threshold. Received: {self.adaptation}"
             )
 
-    @property
-    def rule(self) -> dynamics.Rule:
+    @functools.cached_property
+    def rule(self) -> Rule:
         """The options, without the arrays."""
-        return dynamics.Rule(**{name: getattr(self, name) for name in dynamics.Rule._fields})
+        return Rule(**{name: getattr(self, name) for name in Rule._fields})
 
-    def step(self, current: Array, /, state: State | None = None) -> tuple[Array, State]:
-        """One step.
+    def step(
+        self, current: ArrayT, /, state: State[ArrayT] | None = None
+    ) -> tuple[ArrayT, State[ArrayT]]:
+        """Take one step.
 
         Parameters
         ----------
@@ -152,11 +170,6 @@ class LIF:
             0 or 1.
         state : State
 
-        Raises
-        ------
-        TypeError, ValueError
-            As for `run`.
-
         Examples
         --------
         >>> import numpy as np
@@ -166,12 +179,13 @@ class LIF:
         (array([0., 1.]), array([0.5, 0.5]))
         """
         spikes, record = self.run(current, state, steps=1)
-        return spikes[0, ...], record.state
+        first: Any = spikes[0, ...]
+        return first, record.state
 
     def run(
-        self, currents: Array, /, state: State | None = None, *, steps: int | None = None
-    ) -> tuple[Array, Record]:
-        """A whole sequence.
+        self, currents: ArrayT, /, state: State[ArrayT] | None = None, *, steps: int | None = None
+    ) -> tuple[ArrayT, Record[ArrayT]]:
+        """Run a whole sequence.
 
         Parameters
         ----------
@@ -188,35 +202,23 @@ class LIF:
             0 or 1, in the inputs' dtype.
         record : Record
             Membranes and last state; `vjp` needs it.
-
-        Raises
-        ------
-        TypeError
-            If an argument is not a real floating-point array, or if the libraries differ.
-        ValueError
-            If there is no step, or if the shapes do not fit.
         """
-        call, initial = self.checked(currents, state, steps)
-        rule, params = self.rule, params_of(call)
-        with silence(call.xp):
-            spikes, potential, final = dynamics.run(
-                params, initial, call["currents"], rule=rule, steps=steps, xp=call.xp
-            )
-        after = State(*(None if a is None else as_dtype(a, call.dtype, call.xp) for a in final))
-        # With a synaptic current, the inputs tell it again; else only their shape counts.
-        kept = spikes if rule.immediate else None
-        start = State(*initial)
-        record = Record(after, potential, kept, start, call["currents"], steps, call, rule)
-        return as_dtype(spikes, call.dtype, call.xp), record
+        given, inputs = self.checked(currents, state, steps)
+        with given:
+            run = dispatch.forward(inputs, rule=self.rule, steps=steps, xp=given.xp)
+            after: State[Any] = mapped(given.result, run.state)
+            kept = run.spikes if self.order == "immediate" else None
+            record = Record(after, run.potential, kept, inputs, steps, given, self.rule)
+            return given.result(run.spikes), record
 
     def vjp(
         self,
-        record: Record,
-        spikes: Array = 0.0,
-        membrane: Array = 0.0,
-        state: State | None = None,
-    ) -> Gradients:
-        """Backpropagation through time.
+        record: Record[ArrayT],
+        spikes: ArrayT | float = 0.0,
+        membrane: ArrayT | float = 0.0,
+        state: State[ArrayT] | None = None,
+    ) -> Gradients[ArrayT]:
+        """Backpropagate through time.
 
         Parameters
         ----------
@@ -234,11 +236,6 @@ class LIF:
             synaptic decay and recurrent weights (None where there are none), and of the state
             before the first step.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If a gradient is no array like what it is the gradient of.
-
         Examples
         --------
         >>> import numpy as np
@@ -249,47 +246,57 @@ class LIF:
         >>> grads.currents[:, 0], float(grads.decay)
         (array([1.75, 1.5 , 1.  ]), 3.0)
         """
-        call, rule = record._call, record._rule
+        given = copy.copy(record._given)  # it takes in the gradients, in place of the record's
+        given.arrays = []
         shape = tuple(record._potential.shape)
-        upstream = [
-            None if is_number(value) and value == 0 else call.shaped(value, shape, name)
-            for name, value in (("spikes", spikes), ("membrane", membrane))
-        ]
-        gfinal = _upstream_state(call, state, record.state)
-        with silence(call.xp):
-            gcurrents, gparams, gstate = dynamics.vjp(
-                params_of(call),
-                tuple(record._initial),
-                record._currents,
-                record._potential,
-                (upstream[0], upstream[1], gfinal),
-                rule=rule,
-                steps=record._steps,
-                xp=call.xp,
+        with given:
+            upstream = Upstream(
+                given.array("spikes", spikes, shape) if _counts(spikes) else None,
+                given.array("membrane", membrane, shape) if _counts(membrane) else None,
+                None if state is None else _upstream_state(given, state, record.state),
             )
-        results = {"currents": gcurrents, **gparams}
-        values = {
-            name: as_dtype(sum_to_shape(g, call.shape(name), call.xp), call._dtypes[name], call.xp)
-            for name, g in results.items()
-        }
-        before = State(*(None if g is None else as_dtype(g, call.dtype, call.xp) for g in gstate))
-        theta, alpha, recurrent = (values.get(name) for name in PARAMETERS[1:])
-        return Gradients(values["currents"], values["decay"], theta, alpha, recurrent, before)
+            found = dispatch.vjp(
+                record._inputs,
+                record._potential,
+                upstream,
+                rule=record._rule,
+                steps=record._steps,
+                xp=given.xp,
+            )
+            state_gradients = {f"state.{n}": g for n, g in found.state._asdict().items()}
+            values = {**found._asdict(), **state_gradients}
+            fitted = given.gradients(values[name] for name in given.named)
+            own = dict(zip(given.named, fitted, strict=True))
+            results: dict[str, Any] = {name: own.get(name) for name in Gradients._fields[:-1]}
+            before: State[Any] = mapped(given.result, found.state)
+            return Gradients(**results, state=before)
 
     def checked(
-        self, currents: Array, state: State | None, steps: int | None
-    ) -> tuple[Call, dynamics.Carry]:
-        """Checked arguments, and a state in which all that the neuron has is there."""
-        given = {n: getattr(self, n) for n in PARAMETERS if getattr(self, n) is not None}
+        self, currents: ArrayT, state: State[ArrayT] | None, steps: int | None
+    ) -> tuple[Arguments[ArrayT], Inputs]:
+        """Check the arguments; return them, and with a state in which all is that a neuron has."""
         if is_number(currents):
             raise TypeError(f"`currents` must be an array. Received: {currents!r}")
         if state is not None and not isinstance(state, State):
             raise TypeError(f"`state` must be a State. Received: {type(state).__qualname__}")
-        before = {f"state.{n}": a for n, a in (state or State(None))._asdict().items()}
-        call = Call(
-            currents=currents, **given, **{n: a for n, a in before.items() if a is not None}
+        start = State[Any](
+            self.rest,
+            None if self.synaptic_decay is None else 0.0,
+            None,
+            0.0 if self.adaptation else None,
         )
-        shape = call.shape("currents")
+        if state is not None:
+            pairs = zip(start._asdict().items(), state, strict=True)
+            own = {
+                n: at_rest if a is None else a for (n, at_rest), a in pairs if at_rest is not None
+            }
+            start = start._replace(**{**own, "spikes": state.spikes})
+        named = {name: getattr(self, name) for name in Parameters._fields}
+        named |= {f"state.{n}": None if is_number(a) else a for n, a in start._asdict().items()}
+        given = Arguments[ArrayT](
+            currents=currents, **{name: a for name, a in named.items() if a is not None}
+        )
+        shape = given.shape("currents")
         if steps is not None:
             check_int("steps", steps, 1)
         elif not shape or shape[0] < 1:
@@ -297,28 +304,20 @@ class LIF:
                 f"`currents` must have shape (T, ..., N) with T ≥ 1. Received: shape {shape}"
             )
         shape = shape if steps is not None else shape[1:]
-        _check_shapes(call, shape)
-        return call, self._initial(call, shape)
-
-    def _initial(self, call: Call, shape: Shape) -> dynamics.Carry:
-        xp, arrays = call.xp, call.arrays
-
-        def of(name: str, otherwise: float | None) -> Array | None:
-            found = arrays.get(f"state.{name}")
-            if found is None and otherwise is not None:
-                return call.shaped(otherwise, shape)
-            return None if found is None else xp.broadcast_to(found, shape)
-
-        return (
-            of("membrane", self.rest),
-            None if self.synaptic_decay is None else of("current", 0.0),
-            of("spikes", None),
-            of("adaptation", 0.0) if self.adaptation else None,
+        _check_shapes(given, shape)
+        arrays: dict[str, Any] = given.named
+        names: State[Any] = State(*State._fields)
+        initial = mapped(
+            lambda a, n: given.array(n, a, shape) if is_number(a) else arrays[f"state.{n}"],
+            start,
+            names,
         )
+        parameters = {name: a for name, a in arrays.items() if name in Parameters._fields}
+        return given, Inputs(Parameters(**parameters), initial, given["currents"])
 
 
 def finite(name: str, value: Any) -> float:
-    """`value`, a finite number, as a float."""
+    """Return a finite number as a float."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be a number. Received: {value!r}")
     if not math.isfinite(value):
@@ -326,30 +325,31 @@ def finite(name: str, value: Any) -> float:
     return float(value)
 
 
-def _check_shapes(call: Call, shape: Shape) -> None:
+def _check_shapes(given: Arguments[ArrayT], shape: Shape) -> None:
     n = shape[-1] if shape else 0
-    for name in ("decay", "threshold", "synaptic_decay"):
-        if name in call.arrays and call.shape(name) not in ((), (n,)):
+    for name in given.named:
+        wanted = shape if name.startswith("state.") else (n, n) if name == "recurrent" else (n,)
+        number = "be a number or " if name in ("decay", "threshold", "synaptic_decay") else ""
+        fits = given.shape(name) == wanted or (number and given.shape(name) == ())
+        if not fits and name != "currents":
             raise ValueError(
-                f"`{name}` must be a number or have shape ({n},). "
-                f"Received: shape {call.shape(name)}"
-            )
-    if "recurrent" in call.arrays and call.shape("recurrent") != (n, n):
-        raise ValueError(
-            f"`recurrent` must have shape ({n}, {n}). Received: shape {call.shape('recurrent')}"
-        )
-    for name in call.arrays:
-        if name.startswith("state.") and call.shape(name) != shape:
-            raise ValueError(
-                f"`{name}` must have shape {shape}. Received: shape {call.shape(name)}"
+                f"`{name}` must {number}have shape {wanted}. Received: shape {given.shape(name)}"
             )
 
 
-def _upstream_state(call: Call, state: State | None, like: State) -> dynamics.Carry:
-    """Gradients of the last state, None where there are none."""
-    if state is None:
-        return (None,) * len(like)
-    return tuple(
-        None if g is None or now is None else call.shaped(g, tuple(now.shape), f"state.{name}")
-        for name, g, now in zip(State._fields, state, like, strict=True)
-    )
+def _upstream_state(
+    given: Arguments[ArrayT], state: State[ArrayT], like: State[ArrayT]
+) -> State[Array]:
+    """Return the gradients of the last state, None where there are none."""
+
+    def checked(now: Array, gradient: Array | None, name: str) -> Array | None:
+        wanted = tuple(now.shape)
+        return None if gradient is None else given.array(f"state.{name}", gradient, wanted)
+
+    names: State[Any] = State(*State._fields)
+    return mapped(checked, like, state, names)
+
+
+def _counts(gradient: Any) -> bool:
+    """Whether a gradient is other than the number 0."""
+    return not (is_number(gradient) and gradient == 0)

@@ -1,147 +1,179 @@
-"""LIF neurons by compiled kernels, for NumPy arrays and torch tensors on the CPU.
+"""Run neurons by compiled loops, for NumPy arrays and torch tensors on the CPU.
 
-The same operations in the same order as `spiking._lif`'s, without fused multiply-adds: spikes and
-membranes have the same bits. A row of the batch goes through all its steps at once, so that its
-state stays in the first-level cache.
+The same operations in the same order as those of the array path, without fused multiply-adds:
+spikes and membranes have the same bits. A row of the batch goes through all its steps at once, so
+that its state stays in the first-level cache. Recurrent and adaptive neurons are not served.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.threads import run_parts, thread_count
-from synann_core.native.host import contiguous, read_only, wrap
-
-Array = Any
+from synann_core._lib.typing import Array, Namespace, NumpyArray, Shape
+from synann_core.native.host import contiguous, wrap
+from synann_core.spiking.neurons.rule import Rule, complete, fired
+from synann_core.spiking.neurons.state import Gradients, Inputs, Run, State, Upstream
+from synann_core.spiking.neurons.surrogates import SHAPES
 
 _ROWS = 16  # rows of the batch in one part; parameters' gradients are summed part by part
 _WORK = 1 << 16  # neuron steps below which a second thread costs more than it saves
 
 
-def run(
-    params: dict[str, Array],
-    state: tuple[Any, ...],
-    currents: Array,
-    rule: Any,
-    steps: int | None,
-) -> tuple[Array, Array, tuple[Any, ...]]:
-    """`spiking._lif.run` for a complete state."""
-    from synann_core.native.lif_loops import forward
+def forward(inputs: Inputs, *, rule: Rule, steps: int | None, xp: Namespace) -> Run:
+    """Run the neurons for all steps."""
+    from synann_core.native import lif_loops
 
-    keep_freed_memory()
-    like, job = currents, _Job(params, state, currents, rule, steps)
-    potential = np.empty((job.steps, *job.m.shape), job.dtype)
-    spikes = np.empty_like(potential)
-    m, s = np.empty_like(job.m), np.empty_like(job.m)
-    y = np.empty_like(job.y)
-    arguments = (*map(read_only, job.arrays), *job.options, potential, spikes, m, s, y)
-    job.over_rows(forward, arguments)
-    shape = job.shape
-    first, third = (wrap(a.reshape(shape), like) for a in (m, s))
-    second = None if state[1] is None else wrap(y.reshape(shape), like)
-    return (
-        wrap(spikes.reshape(job.steps, *shape), like),
-        wrap(potential.reshape(job.steps, *shape), like),
-        (first, second, third, None),
+    job = _job(inputs, rule, steps, xp)
+    spikes = np.empty((job.steps, *job.matrix), job.dtype)
+    potential, current = np.empty_like(spikes), np.empty_like(job.arrays[3])
+    membrane, last = np.empty(job.matrix, job.dtype), np.empty(job.matrix, job.dtype)
+    results = (potential, spikes, membrane, last, current)
+    _over_rows(lif_loops.forward, (*job.arrays, *job.options, *results), job)
+    shape = tuple(inputs.state.membrane.shape)
+    spikes, potential, *state = _back(
+        inputs,
+        (spikes, (job.steps, *shape)),
+        (potential, (job.steps, *shape)),
+        (membrane, shape),
+        (None if inputs.state.current is None else current, shape),
+        (last, shape),
     )
+    return Run(spikes, potential, State(*state))
 
 
 def vjp(
-    params: dict[str, Array],
-    state: tuple[Any, ...],
-    currents: Array,
+    inputs: Inputs,
     potential: Array,
-    grads: tuple[Array | None, Array | None, tuple[Any, ...]],
-    rule: Any,
+    upstream: Upstream,
+    *,
+    rule: Rule,
     steps: int | None,
     learned: bool,
-) -> tuple[Array, dict[str, Array], tuple[Any, ...]]:
-    """`spiking._lif.vjp` for a complete state; parameters' gradients, if `learned`, are (N,)."""
-    from synann_core.native.lif_loops import backward
+    xp: Namespace,
+) -> Gradients[Array]:
+    """Return the gradients of everything in `inputs`; those of parameters are (N,)."""
+    from synann_core.native import lif_loops
 
+    job = _job(inputs, rule, steps, xp)
+    every, number, surrogate = (job.steps, *job.matrix), job.dtype.type, rule.surrogate
+    last: State[Any] = upstream.state or State(None)
+    given = _views(
+        (potential, every),
+        (upstream.spikes, every),
+        (upstream.membrane, every),
+        (last.membrane, job.matrix),
+        (last.current, job.matrix),
+        (last.spikes, job.matrix),
+    )
+    options = (
+        SHAPES.index(surrogate.shape),
+        number(surrogate.width),
+        number(surrogate.height),
+        not rule.detach_reset,
+        learned,
+    )
+    currents, current = np.empty_like(job.arrays[0]), np.empty_like(job.arrays[3])
+    membrane, spikes = np.empty(job.matrix, job.dtype), np.empty(job.matrix, job.dtype)
+    sums = np.zeros((-(-job.matrix[0] // _ROWS), 3, job.matrix[1]), job.dtype)
+    results = (currents, membrane, spikes, current, sums)
+    arguments = (*job.arrays, *job.options, *options, *given, *results)
+    _over_rows(lif_loops.backward, arguments, job)
+    shape = tuple(inputs.state.membrane.shape)
+    decay, threshold, synaptic_decay = sums.sum(axis=0)
+    currents, decay, threshold, synaptic_decay, *state = _back(
+        inputs,
+        (currents, tuple(inputs.currents.shape)),
+        (decay, decay.shape),
+        (threshold, decay.shape),
+        (None if inputs.parameters.synaptic_decay is None else synaptic_decay, decay.shape),
+        (membrane, shape),
+        (None if inputs.state.current is None else current, shape),
+        (spikes, shape),
+    )
+    return Gradients(currents, decay, threshold, synaptic_decay, None, State(*state))
+
+
+class _Job(NamedTuple):
+    """The inputs where the loops meet them."""
+
+    arrays: list[NumpyArray]  # currents, m, s, y as matrices (batch, N); parameters as (N,)
+    options: tuple[Any, ...]  # the rule, as numbers
+    steps: int
+    matrix: tuple[int, int]
+    dtype: np.dtype[Any]
+
+
+def _job(inputs: Inputs, rule: Rule, steps: int | None, xp: Namespace) -> _Job:
     keep_freed_memory()
-    like, job = currents, _Job(params, state, currents, rule, steps)
-    kinds = ("fast_sigmoid", "arctan", "sigmoid", "triangle", "boxcar", "gaussian")
-    kind = kinds.index(rule.surrogate.shape) if rule.surrogate.shape in kinds else len(kinds)
-    number = job.dtype.type
-    surrogate = (kind, number(rule.surrogate.width), number(rule.surrogate.height))
-    rows, n = job.m.shape
-    stacked = [job.flat(g, (job.steps, rows, n)) for g in grads[:2]]
-    last = [job.flat(g, (rows, n)) for g in grads[2][:3]]
-    gcurrents = np.empty(job.currents.shape, job.dtype)
-    gm, gy, gs = np.empty_like(job.m), np.empty_like(job.y), np.empty_like(job.m)
-    sums = np.zeros((-(-rows // _ROWS), 3, n), job.dtype)
-    attached = not rule.detach_reset
-    h = job.flat(potential, (job.steps, rows, n))
-    arguments = (*map(read_only, job.arrays), *job.options, *surrogate, attached, learned)
-    arguments += (*map(read_only, (h, *stacked, *last)), gcurrents, gm, gs, gy, sums)
-    job.over_rows(backward, arguments)
-    names = ("decay", "threshold", "synaptic_decay")
-    total = sums.sum(axis=0)
-    gparams = {name: wrap(total[k], like) for k, name in enumerate(names) if name in params}
-    shape = job.shape
-    first, third = (wrap(a.reshape(shape), like) for a in (gm, gs))
-    second = None if state[1] is None else wrap(gy.reshape(shape), like)
-    back = wrap(gcurrents.reshape(currents.shape), like)
-    return back, gparams, (first, second, third, None)
+    params, state, currents = inputs
+    state = complete(inputs, rule, fired, xp)
+    shape, count = state.membrane.shape, currents.shape[0] if steps is None else steps
+    rows, n = int(np.prod(shape[:-1], dtype=int)), shape[-1]
+    arrays = _views(
+        (currents, (count if steps is None else 1, rows, n)),
+        (state.membrane, (rows, n)),
+        (state.spikes, (rows, n)),
+        (state.current, (rows, n)),
+        (params.decay, (n,)),
+        (params.threshold, (n,)),
+        (params.synaptic_decay, (n,)),
+    )
+    dtype, later = arrays[0].dtype, rule.order != "immediate"
+    number = dtype.type
+    subtract, to_value = number(rule.reset == "subtract"), number(rule.reset == "zero")
+    zero = number(0)
+    options = (
+        number(1),
+        number(rule.gain),
+        number(rule.rest),
+        number(rule.reset_to),
+        subtract if later else zero,
+        to_value if later else zero,
+        zero if later else subtract,
+        zero if later else to_value,
+        rule.fires == ">=",
+        rule.order == "article",
+    )
+    return _Job(arrays, options, count, (rows, n), dtype)
 
 
-class _Job:
-    """The arguments as matrices (batch, N), parameters as (N,), options as numbers."""
+def _views(*arrays: tuple[Array | None, Shape]) -> list[NumpyArray]:
+    """Return arrays of these shapes: empty ones, of as many axes, for None; numbers repeated.
 
-    def __init__(
-        self,
-        params: dict[str, Array],
-        state: tuple[Any, ...],
-        currents: Array,
-        rule: Any,
-        steps: int | None,
-    ) -> None:
-        self.shape = tuple(state[0].shape)
-        n = self.shape[-1] if self.shape else 1
-        rows = int(np.prod(self.shape[:-1], dtype=int))
-        self.steps = currents.shape[0] if steps is None else steps
-        self.m = contiguous(state[0]).reshape(rows, n)
-        self.dtype = self.m.dtype
-        self.y, self.s = (self.flat(a, (rows, n)) for a in state[1:3])
-        self.currents = self.flat(currents, (1 if steps is not None else self.steps, rows, n))
-        numbers = (params["decay"], params["threshold"], params.get("synaptic_decay"))
-        parameters = (
-            self.flat(a, (-1,)) if a is None else np.array(np.broadcast_to(contiguous(a), (n,)))
-            for a in numbers
-        )
-        self.arrays = (self.currents, self.m, self.s, self.y, *parameters)
-        later, number = not rule.immediate, self.dtype.type
-        subtract, to_value = number(rule.reset == "subtract"), number(rule.reset == "zero")
-        zero = number(0)
-        self.options = (
-            number(1),
-            number(rule.gain),
-            number(rule.rest),
-            number(rule.reset_to),
-            subtract if later else zero,
-            to_value if later else zero,
-            zero if later else subtract,
-            zero if later else to_value,
-            rule.fires == ">=",
-            rule.order == "article",
-        )
-
-    def flat(self, a: Array | None, shape: tuple[int, ...]) -> Any:
-        """An array of this shape; an empty one, of as many axes, for None."""
+    The first is not None. All are read-only views, so that the loops are compiled once for arrays
+    of either kind.
+    """
+    views: list[NumpyArray] = []
+    for a, shape in arrays:
         if a is None:
-            return np.empty((0,) * len(shape), self.dtype)
-        return contiguous(a).reshape(shape)
+            view = np.empty((0,) * len(shape), views[0].dtype)
+        else:
+            # (asked here first, for there are many small arrays)
+            own = a if isinstance(a, np.ndarray) and a.flags.carray else contiguous(a)
+            view = own.reshape(shape) if own.ndim else np.full(shape, own)
+        view.flags.writeable = False
+        views.append(view)
+    return views
 
-    def over_rows(self, function: Any, arguments: tuple[Any, ...]) -> None:
-        """Call ``function(*arguments, first row, last row, part)`` on all threads."""
-        rows = self.m.shape[0]
-        parts = [
-            (*arguments, start, min(start + _ROWS, rows), k)
-            for k, start in enumerate(range(0, rows, _ROWS))
-        ]
-        work = self.steps * self.m.size
-        run_parts(function, parts, thread_count() if work >= _WORK else 1)
+
+def _back(inputs: Inputs, *arrays: tuple[NumpyArray | None, Shape]) -> list[Any]:
+    """Return arrays in these shapes and in the library of the inputs; None stays None."""
+    like, results = inputs.currents, []
+    for a, shape in arrays:
+        result: Any = None if a is None else a.reshape(shape)
+        results.append(result if a is None or isinstance(like, np.ndarray) else wrap(result, like))
+    return results
+
+
+def _over_rows(function: Callable[..., None], arguments: tuple[Any, ...], job: _Job) -> None:
+    """Call ``function(*arguments, first row, last row, part)`` on all threads."""
+    rows, n = job.matrix
+    parts: list[tuple[Any, ...]] = []
+    for start in range(0, rows, _ROWS):
+        parts.append((*arguments, start, min(start + _ROWS, rows), len(parts)))
+    run_parts(function, parts, thread_count() if job.steps * rows * n >= _WORK else 1)

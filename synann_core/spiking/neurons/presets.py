@@ -1,32 +1,28 @@
-"""Neurons of other libraries, and decays from time constants."""
+"""Neurons of other libraries, and decays from time constants.
+
+A `decay` or `threshold` is a number or an array of shape (N,), as for `LIF`.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 from synann_core._lib.checks import check_option
 from synann_core.spiking.neurons.lif import LIF, finite
+from synann_core.spiking.neurons.rule import Reset
 from synann_core.spiking.neurons.surrogates import arctan, superspike
 
-__all__ = [
-    "decay_factor",
-    "leaky_integrator",
-    "norse_lif",
-    "snntorch_leaky",
-    "snntorch_synaptic",
-]
 
-
-def decay_factor(tau: float, dt: float = 1.0, *, method: str = "exp") -> float:
-    """Share that is left after a step `dt` of a decay with time constant `tau`.
+def decay_factor(tau: float, dt: float = 1.0, *, method: Literal["exp", "euler"] = "exp") -> float:
+    """Return the share that is left after a step `dt` of a decay with time constant `tau`.
 
     Parameters
     ----------
     tau, dt : float
         In the same unit, > 0.
     method : {"exp", "euler"}
-        ``e^(−dt/τ)``, exact, or ``1 − dt/τ``, one step of Euler's method.
+        ``e^(−dt/tau)``, exact, or ``1 − dt/tau``, one step of Euler's method.
 
     Returns
     -------
@@ -36,7 +32,7 @@ def decay_factor(tau: float, dt: float = 1.0, *, method: str = "exp") -> float:
     ------
     ValueError
         If a number is not positive and finite, or the method unknown; also for Euler's method with
-        dt > τ, which oscillates.
+        dt > tau, which oscillates.
 
     Examples
     --------
@@ -56,7 +52,7 @@ def decay_factor(tau: float, dt: float = 1.0, *, method: str = "exp") -> float:
 
 
 def leaky_integrator(decay: Any = 0.95, **options: Any) -> LIF:
-    """Membrane without threshold, the readout of a network: ``m = decay·m + I``.
+    """Make a membrane without threshold, the readout of a network: ``m = decay·m + I``.
 
     Examples
     --------
@@ -65,11 +61,12 @@ def leaky_integrator(decay: Any = 0.95, **options: Any) -> LIF:
     >>> leaky_integrator(0.5).run(np.ones((3, 1)))[1].membrane[:, 0]
     array([1.  , 1.5 , 1.75])
     """
-    return LIF(decay, None, **{"reset": "none", **options})
+    options.setdefault("reset", "none")
+    return LIF(decay, None, **options)
 
 
-def snntorch_leaky(beta: Any, threshold: Any = 1.0, *, reset: str = "subtract") -> LIF:
-    """``snntorch.Leaky(beta, threshold, reset_mechanism=reset)``, with its default surrogate.
+def snntorch_leaky(decay: Any, threshold: Any = 1.0, *, reset: Reset = "subtract") -> LIF:
+    """Make ``snntorch.Leaky(decay, threshold, reset_mechanism=reset)``, its surrogate too.
 
     Examples
     --------
@@ -77,13 +74,13 @@ def snntorch_leaky(beta: Any, threshold: Any = 1.0, *, reset: str = "subtract") 
     >>> snntorch_leaky(0.95).surrogate.shape
     'arctan'
     """
-    return LIF(beta, threshold, reset=reset, surrogate=arctan())
+    return LIF(decay, threshold, reset=reset, surrogate=arctan())
 
 
-def snntorch_synaptic(alpha: Any, beta: Any, threshold: Any = 1.0) -> LIF:
-    """``snntorch.Synaptic(alpha, beta, threshold)``: with its default reset, "subtract".
+def snntorch_synaptic(synaptic_decay: Any, decay: Any, threshold: Any = 1.0) -> LIF:
+    """Make ``snntorch.Synaptic(synaptic_decay, decay, threshold)``; the reset is "subtract".
 
-    Its reset to zero is another one than `LIF`'s: it also takes the input away.
+    Its reset to zero differs from that of `LIF`: it also takes the input away.
 
     Examples
     --------
@@ -91,7 +88,7 @@ def snntorch_synaptic(alpha: Any, beta: Any, threshold: Any = 1.0) -> LIF:
     >>> snntorch_synaptic(0.9, 0.8).synaptic_decay
     0.9
     """
-    return LIF(beta, threshold, alpha, surrogate=arctan())
+    return LIF(decay, threshold, synaptic_decay, surrogate=arctan())
 
 
 def norse_lif(
@@ -103,7 +100,7 @@ def norse_lif(
     *,
     dt: float = 0.001,
 ) -> LIF:
-    """Norse's ``lif_feed_forward_step``, with its parameters and defaults (1/s and s).
+    """Make Norse's ``lif_feed_forward_step``, with its parameters and defaults (1/s and s).
 
     Gradients pass through its reset; its surrogate ignores the slope. Its state i is `current`
     times `synaptic_decay`: the current after its decay, where this library keeps that before.

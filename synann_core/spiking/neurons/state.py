@@ -1,20 +1,25 @@
-"""What neurons remember, keep of a run, and give back from it."""
+"""Records of arrays: a neuron's parameters and state, what a run takes and gives, its gradients."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from synann_core._lib.arguments import Call
-from synann_core._lib.typing import Array, Namespace
-from synann_core.spiking.neurons import dynamics
+from synann_core._lib.typing import Array, ArrayT
 
-__all__ = ["Gradients", "Record", "State"]
-
-PARAMETERS = ("decay", "threshold", "synaptic_decay", "recurrent")
+RecordT = TypeVar("RecordT", bound=tuple[Any, ...])
 
 
-class State(NamedTuple):
+class Parameters(NamedTuple):
+    """The numbers of a neuron that can be learned; None where it has no such part."""
+
+    decay: Array
+    threshold: Array | None = None
+    synaptic_decay: Array | None = None
+    recurrent: Array | None = None
+
+
+class State(NamedTuple, Generic[ArrayT]):
     """What a neuron remembers between two steps; None where it has no such state.
 
     Attributes
@@ -29,59 +34,49 @@ class State(NamedTuple):
         What raises the threshold, of neurons with an `adaptation`.
     """
 
-    membrane: Array
-    current: Array | None = None
+    membrane: ArrayT
+    current: ArrayT | None = None
+    spikes: ArrayT | None = None
+    adaptation: ArrayT | None = None
+
+
+class Inputs(NamedTuple):
+    """What a run starts from."""
+
+    parameters: Parameters
+    state: State[Array]
+    currents: Array  # time first; or one step's, which stay
+
+
+class Run(NamedTuple):
+    """What a run gives: all spikes and potentials, time first, and the state after it."""
+
+    spikes: Array
+    potential: Array
+    state: State[Array]
+
+
+class Upstream(NamedTuple):
+    """Gradients of what a run gives; None where they are 0."""
+
     spikes: Array | None = None
-    adaptation: Array | None = None
+    membrane: Array | None = None
+    state: State[Array] | None = None
 
 
-class Gradients(NamedTuple):
+class Gradients(NamedTuple, Generic[ArrayT]):
     """What `LIF.vjp` returns, each in the shape and dtype of what it is the gradient of."""
 
-    currents: Array
-    decay: Array
-    threshold: Array | None
-    synaptic_decay: Array | None
-    recurrent: Array | None
-    state: State
+    currents: ArrayT
+    decay: ArrayT
+    threshold: ArrayT | None
+    synaptic_decay: ArrayT | None
+    recurrent: ArrayT | None
+    state: State[ArrayT]
 
 
-@dataclass(frozen=True, eq=False)
-class Record:
-    """What a run keeps for its backward pass: one array of potentials, (T, ..., N).
-
-    Attributes
-    ----------
-    membrane : array, shape (T, ..., N)
-        After each step. In the delayed orders it is the array that is kept, with no copy.
-    state : State
-        After the last step: give it to the next `run`, or gradients to `vjp`.
-    """
-
-    state: State
-    _potential: Array = field(repr=False)
-    _spikes: Array | None = field(repr=False)  # what `run` returned, where the membrane needs it
-    _initial: State = field(repr=False)
-    _currents: Array = field(repr=False)
-    _steps: int | None = field(repr=False)
-    _call: Call = field(repr=False)
-    _rule: dynamics.Rule = field(repr=False)
-
-    @property
-    def membrane(self) -> Array:
-        """Membranes after each step."""
-        call, result = self._call, self._potential
-        if self._spikes is not None:
-            params = params_of(call)
-            result = dynamics.membrane(result, self._spikes, params, self._rule, call.xp)
-        return as_dtype(result, call.dtype, call.xp)
-
-
-def as_dtype(value: Array, dtype: Any, xp: Namespace) -> Array:
-    """`value` in this dtype; itself, if it is in it already."""
-    return value if value.dtype == dtype else xp.astype(value, dtype)
-
-
-def params_of(call: Call) -> dynamics.Params:
-    """The parameters among the arguments of a call."""
-    return {name: call[name] for name in PARAMETERS if name in call.arrays}
+def mapped(function: Callable[..., Any], *records: RecordT) -> RecordT:
+    """Return a record of ``function(*entries)``, with None where the first record has None."""
+    make: Any = type(records[0])
+    entries = zip(*records, strict=True)
+    return make(*(None if group[0] is None else function(*group) for group in entries))  # type: ignore[no-any-return]

@@ -9,24 +9,16 @@ from __future__ import annotations
 import math
 import numbers
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-from synann_core._lib.arguments import Call
+from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_option
-from synann_core._lib.typing import Array, Namespace
+from synann_core._lib.typing import Array, ArrayT, Namespace
 
-__all__ = [
-    "Surrogate",
-    "arctan",
-    "boxcar",
-    "fast_sigmoid",
-    "gaussian",
-    "sigmoid",
-    "straight_through",
-    "superspike",
-    "triangle",
+SurrogateShape = Literal[
+    "fast_sigmoid", "arctan", "sigmoid", "triangle", "boxcar", "gaussian", "straight_through"
 ]
-
-SHAPES = ("fast_sigmoid", "arctan", "sigmoid", "triangle", "boxcar", "gaussian", "straight_through")
+SHAPES: tuple[SurrogateShape, ...] = get_args(SurrogateShape)  # the compiled loops count them
 
 
 @dataclass(frozen=True)
@@ -63,7 +55,7 @@ class Surrogate:
     array([0. , 0.5, 1. , 0.5])
     """
 
-    shape: str
+    shape: SurrogateShape
     width: float = 1.0
     height: float = 1.0
 
@@ -76,12 +68,13 @@ class Surrogate:
             # A plain float takes the dtype of the membrane; a NumPy number would impose its own.
             object.__setattr__(self, name, float(value))
 
-    def __call__(self, u: Array, /) -> Array:
-        """Stand-in for H′(u); array like u."""
-        return Call(u=u).value(self.derivative)
+    def __call__(self, u: ArrayT | float, /) -> ArrayT:
+        """Return what stands for H′(u), like u."""
+        with Arguments(u=u) as given:
+            return given.result(self.derivative(given["u"], xp=given.xp))
 
     def derivative(self, u: Array, *, xp: Namespace) -> Array:
-        """The formula on a checked array."""
+        """Return the same for a checked array."""
         z = u / self.width
         if self.shape == "fast_sigmoid":
             root = 1.0 + xp.abs(z)
@@ -103,7 +96,7 @@ class Surrogate:
 
 
 def fast_sigmoid(width: float = 1 / 25, height: float = 1.0) -> Surrogate:
-    """``height / (1 + |u|/width)²``; the default is snnTorch's, whose slope is 1/width.
+    """Make ``height / (1 + |u|/width)²``; the default is snnTorch's, whose slope is 1/width.
 
     Examples
     --------
@@ -129,7 +122,7 @@ def superspike(width: float = 1 / 100, height: float = 1.0) -> Surrogate:
 
 
 def arctan(width: float = 1 / math.pi, height: float = 1.0) -> Surrogate:
-    """``height / (1 + (u/width)²)``; snnTorch's atan(α) has width 2/(πα) and height α/2.
+    """Make ``height / (1 + (u/width)²)``; snnTorch's atan(α) has width 2/(πα) and height α/2.
 
     Examples
     --------
@@ -141,7 +134,7 @@ def arctan(width: float = 1 / math.pi, height: float = 1.0) -> Surrogate:
 
 
 def sigmoid(width: float = 1 / 25, height: float = 25 / 4) -> Surrogate:
-    """``4 height p (1 − p)``, p = 1/(1 + e^(−u/width)); with height 1/(4 width) it is p′(u).
+    """Make ``4 height p (1 − p)``, p = 1/(1 + e^(−u/width)); with height 1/(4 width) it is p′(u).
 
     Examples
     --------
@@ -154,7 +147,7 @@ def sigmoid(width: float = 1 / 25, height: float = 25 / 4) -> Surrogate:
 
 
 def triangle(width: float = 1.0, height: float = 1.0) -> Surrogate:
-    """``height · max(0, 1 − |u|/width)``.
+    """Make ``height · max(0, 1 − |u|/width)``.
 
     Examples
     --------
@@ -166,7 +159,7 @@ def triangle(width: float = 1.0, height: float = 1.0) -> Surrogate:
 
 
 def boxcar(width: float = 0.5, height: float = 1.0) -> Surrogate:
-    """``height`` for |u| ≤ width, else 0.
+    """Make ``height`` for |u| ≤ width, else 0.
 
     Examples
     --------
@@ -179,7 +172,7 @@ def boxcar(width: float = 0.5, height: float = 1.0) -> Surrogate:
 
 
 def gaussian(width: float = 0.5, height: float = 1.0) -> Surrogate:
-    """``height · e^(−(u/width)²/2)``.
+    """Make ``height · e^(−(u/width)²/2)``.
 
     Examples
     --------
@@ -191,7 +184,7 @@ def gaussian(width: float = 0.5, height: float = 1.0) -> Surrogate:
 
 
 def straight_through(height: float = 1.0) -> Surrogate:
-    """``height`` everywhere.
+    """Make ``height`` everywhere.
 
     Examples
     --------

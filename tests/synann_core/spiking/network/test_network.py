@@ -1,5 +1,7 @@
 """Spiking networks: gradients by hand against torch's autograd, losses, folding, training."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,7 @@ from synann_core.spiking import (
 from synann_core.spiking.network import losses
 from tests.helpers import EPS, assert_close
 
-LOSSES = losses.LOSSES
+LOSSES = get_args(losses.Loss)
 WIDE = fast_sigmoid(0.5)
 PLAIN = LIF(0.9, surrogate=WIDE)
 NETWORKS = {
@@ -216,7 +218,7 @@ def test_readouts_and_predictions(xp):
     network, x, labels = make("article's")
     (_, _), (spikes, membranes) = network.run(x)
     x = xp.asarray(x)
-    found = {r: network.decision_function(x, readout=r) for r in losses.READOUTS}
+    found = {r: network.decision_function(x, readout=r) for r in get_args(losses.Readout)}
     assert_close(xp.to_numpy(found["count"]), spikes.sum(0), 1e-15)
     assert_close(xp.to_numpy(found["membrane"]), membranes.sum(0), 1e-13)
     assert_close(xp.to_numpy(found["first_spike"]), -slow.first_spike(spikes), 1e-15)
@@ -230,7 +232,7 @@ def test_readouts_and_predictions(xp):
 def test_many_samples_go_by_chunks_and_none_is_left_out(monkeypatch):
     network, x, _ = make("article's")
     whole = network.decision_function(x)
-    monkeypatch.setattr("synann_core.spiking.network._CHUNK", 4)
+    monkeypatch.setattr("synann_core.spiking.network.network._CHUNK", 4)
     np.testing.assert_allclose(network.decision_function(x), whole, rtol=1e-13)
     sequence = np.broadcast_to(x, (STEPS, *x.shape))
     np.testing.assert_allclose(network.decision_function(sequence), whole, rtol=1e-13)
