@@ -15,7 +15,7 @@ enum {
     APART = (int)(64 / sizeof(REAL)), /* from one to the next of the four that share a division */
     STRIP = 4 * APART,                /* inputs */
     OUTPUTS = 32,                     /* whose β and its gradient stay in the first-level cache */
-    ROWS = 512,                       /* whose y and its gradient stay in the second-level cache */
+    ROWS = 128,                       /* whose y and its gradient stay in the second-level cache */
     PAIR = WIDTH == 32 ? 1 : 2,       /* rows at a time */
 };
 
@@ -23,11 +23,27 @@ enum {
 be as small as the smallest normal number, so that four of them have no common denominator. */
 enum { OPEN, GUARDED, BARS, CAREFUL };
 
+/* Hide from the compiler where a pointer points. */
+#if WIDTH == 64 || defined(__aarch64__)
+#define FORGET(pointer) ((void)0)
+#else
+#define FORGET(pointer) __asm__("" : "+r"(pointer))
+#endif
+
 /* Above this, t divided by four factors of eps/2 may overflow. */
 #define LARGE ((REAL)(IS_FLOAT ? 0x1p30 : 0x1p810))
 
+/* Whether one of the numbers is large, or NaN. */
+INLINE int any_large(const REAL *t, int count) {
+    int result = 0;
+    for (int i = 0; i < count; i++) {
+        result |= !(t[i] <= LARGE && t[i] >= -LARGE);
+    }
+    return result;
+}
+
 /* t/f for four vectors f. */
-INLINE void quotients(int form, const Vector *f, REAL t, Vector *r) {
+INLINE void quotients(int form, const Vector *f, REAL t, int large, Vector *r) {
     if (form == CAREFUL) {
         for (int q = 0; q < 4; q++) {
             r[q] = t / f[q];
@@ -35,7 +51,7 @@ INLINE void quotients(int form, const Vector *f, REAL t, Vector *r) {
         return;
     }
     Vector ab = f[0] * f[1], cd = f[2] * f[3];
-    if (__builtin_expect(t <= LARGE && t >= -LARGE, 1)) {
+    if (__builtin_expect(!large, 1)) {
         Vector all_four = t / (ab * cd), over_ab = all_four * cd, over_cd = all_four * ab;
         r[0] = over_ab * f[1];
         r[1] = over_ab * f[0];
@@ -65,11 +81,27 @@ typedef struct {
     ptrdiff_t step, sums_step;
 } Weights;
 
+/* Ask for the next row before it is needed: rows are far apart, which processors do not foresee. */
+INLINE void fetch(const REAL *p, int count) {
+    for (int k = 0; k < count; k += APART) {
+        __builtin_prefetch(p + k);
+    }
+}
+
 /* `rows` rows against `count` outputs: sums += t y/f, and the rows' gradient −= t β/f, or is that
 if it is the `first`. Alone, a row has no sums to add to, and writes its own with a minus. */
 INLINE void meet(int form, int rows, int alone, Held held, Weights weights, int count, REAL floor,
                  int first) {
     const Vector zero = all(0), one = all(1), least = all(floor);
+    int large[PAIR];
+    for (int r = 0; r < rows; r++) {
+        large[r] = form != CAREFUL && any_large(held.t + r * held.t_step, count);
+    }
+    for (int r = 0; r < rows; r++) {
+        fetch(held.y + (rows + r) * held.step, STRIP);
+        fetch(held.gradient + (rows + r) * held.gradient_step, STRIP);
+        fetch(held.t + (rows + r) * held.t_step, count);
+    }
     for (int half = 0; half < APART; half += LANES) {
         Vector y[PAIR][4], bar[PAIR][4], total[PAIR][4];
         for (int r = 0; r < rows; r++) {
@@ -84,9 +116,6 @@ INLINE void meet(int form, int rows, int alone, Held held, Weights weights, int 
             const REAL *w_bar = form < BARS ? w : weights.bar + i * weights.step + half;
             REAL *sums = weights.sums + i * weights.sums_step + half;
             Vector sum[4];
-            for (int q = 0; q < 4; q++) {
-                sum[q] = alone ? zero : load(sums + q * APART);
-            }
             for (int r = 0; r < rows; r++) {
                 Vector f[4], ratio[4];
                 for (int q = 0; q < 4; q++) {
@@ -96,10 +125,13 @@ INLINE void meet(int form, int rows, int alone, Held held, Weights weights, int 
                         f[q] = larger(f[q], least);
                     }
                 }
-                quotients(form, f, held.t[r * held.t_step + i], ratio);
+                quotients(form, f, held.t[r * held.t_step + i], large[r], ratio);
+                FORGET(w); /* few registers: β is better loaded again than kept and others moved */
+                FORGET(sums);
                 for (int q = 0; q < 4; q++) {
                     total[r][q] = fused(load(w + q * APART), ratio[q], total[r][q]);
-                    sum[q] = fused(y[r][q], ratio[q], sum[q]);
+                    Vector before = r > 0 ? sum[q] : alone ? zero : load(sums + q * APART);
+                    sum[q] = fused(y[r][q], ratio[q], before);
                 }
             }
             for (int q = 0; q < 4; q++) {

@@ -63,69 +63,101 @@ INLINE void add(REAL *sums, Vector value) {
     store(sums, next);
 }
 
+/* Products of `size` factors, for `held` scalars and a tile's vectors, to p[held][SIDE]. */
+INLINE void multiply(int form, int held, const REAL *tile, const REAL *tile_bar, Scalars scalars,
+                     int size, REAL *out) {
+    const Vector one = all(1);
+    Vector p[HELD][VECTORS];
+    for (int r = 0; r < held; r++) {
+        /* The next rows are far away, which processors do not foresee. */
+        __builtin_prefetch(scalars.a + (held + r) * scalars.step);
+        __builtin_prefetch(scalars.a + (held + r) * scalars.step + BLOCK / 2);
+        for (int q = 0; q < VECTORS; q++) {
+            p[r][q] = one;
+        }
+    }
+    for (int j = 0; j < size; j++) {
+        Vector w[VECTORS], w_bar[VECTORS];
+        for (int q = 0; q < VECTORS; q++) {
+            w[q] = load(tile + (ptrdiff_t)j * SIDE + q * LANES);
+            w_bar[q] = form == PLAIN ? w[q] : load(tile_bar + (ptrdiff_t)j * SIDE + q * LANES);
+        }
+        for (int r = 0; r < held; r++) {
+            Vector a = all(scalars.a[r * scalars.step + j]);
+            Vector a_bar = form == PLAIN ? a : all(scalars.bar[r * scalars.step + j]);
+            for (int q = 0; q < VECTORS; q++) {
+                p[r][q] *= factor(form, w[q], w_bar[q], a, a_bar);
+            }
+        }
+    }
+    for (int r = 0; r < held; r++) {
+        for (int q = 0; q < VECTORS; q++) {
+            store(out + r * SIDE + q * LANES, p[r][q]);
+        }
+    }
+}
+
+/* Functions of their own, so that all registers are theirs. */
+#define MULTIPLY(name, form, held)                                                             \
+    static __attribute__((noinline)) void name(const REAL *tile, const REAL *tile_bar,         \
+                                               Scalars scalars, int size, REAL *out) {         \
+        multiply(form, held, tile, tile_bar, scalars, size, out);                              \
+    }
+MULTIPLY(multiply_plain, PLAIN, HELD)
+MULTIPLY(multiply_bar_in_vectors, BAR_IN_VECTORS, HELD)
+MULTIPLY(multiply_bar_in_scalars, BAR_IN_SCALARS, HELD)
+
 /* Add a group's logarithms from its products alone. 0, and nothing added, if that does not do. */
 INLINE int add_products(int form, int held, const REAL *tile, const REAL *tile_bar, Scalars scalars,
                         int size, REAL *sums) {
-    Vector product[HELD][VECTORS], exponent[HELD][VECTORS];
-    Words bad = {0};
-    for (int r = 0; r < held; r++) {
-        for (int q = 0; q < VECTORS; q++) {
-            product[r][q] = all(1);
-            exponent[r][q] = all(0);
-        }
-    }
-    const REAL limit = (REAL)(IS_FLOAT ? 0x1p-63 : 0x1p-511), lift = 1 / limit;
+    REAL p[HELD * SIDE];
+    Vector product[HELD * VECTORS], exponent[HELD * VECTORS];
+    int count = held * VECTORS;
+    const REAL limit = SMALL(1), lift = 1 / limit;
     for (int start = 0; start < size; start += BLOCK) {
-        int end = start + BLOCK < size ? start + BLOCK : size;
-        Vector p[HELD][VECTORS];
-        for (int r = 0; r < held; r++) {
-            for (int q = 0; q < VECTORS; q++) {
-                p[r][q] = all(1);
-            }
+        int now = size - start < BLOCK ? size - start : BLOCK;
+        if (held == 1) {
+            multiply(form, 1, tile, tile_bar, scalars, now, p);
+        } else if (form == PLAIN) {
+            multiply_plain(tile, tile_bar, scalars, now, p);
+        } else if (form == BAR_IN_VECTORS) {
+            multiply_bar_in_vectors(tile, tile_bar, scalars, now, p);
+        } else {
+            multiply_bar_in_scalars(tile, tile_bar, scalars, now, p);
         }
-        for (int j = start; j < end; j++) {
-            Vector w[VECTORS], w_bar[VECTORS];
-            for (int q = 0; q < VECTORS; q++) {
-                w[q] = load(tile + (ptrdiff_t)j * SIDE + q * LANES);
-                w_bar[q] = form == PLAIN ? w[q] : load(tile_bar + (ptrdiff_t)j * SIDE + q * LANES);
-            }
-            for (int r = 0; r < held; r++) {
-                Vector a = all(scalars.a[r * scalars.step + j]);
-                Vector a_bar = form == PLAIN ? a : all(scalars.bar[r * scalars.step + j]);
-                for (int q = 0; q < VECTORS; q++) {
-                    p[r][q] *= factor(form, w[q], w_bar[q], a, a_bar);
-                }
-            }
+        Vector most = all(0), least = all(1);
+        for (int k = 0; k < count; k++) {
+            Vector block = load(p + k * LANES);
+            product[k] = start == 0 ? block : product[k] * block;
+            exponent[k] = start == 0 ? all(0) : exponent[k];
+            most = larger(most, block);
+            least = where_less(product[k], least, product[k], least);
         }
-        Words small = {0};
-        for (int r = 0; r < held; r++) {
-            for (int q = 0; q < VECTORS; q++) {
-                product[r][q] *= p[r][q];
-                bad |= ~less(p[r][q], all(CLOSE));
-                small |= less(product[r][q], all(limit));
-            }
-        }
-        if (any(bad)) {
-            return 0;
-        }
-        if (any(small)) {
-            for (int r = 0; r < held; r++) {
-                for (int q = 0; q < VECTORS; q++) {
-                    Vector now = product[r][q];
-                    bad |= less(now, all(SMALLEST_NORMAL));
-                    product[r][q] = where_less(now, all(limit), now * lift, now);
-                    exponent[r][q] += where_less(now, all(limit), all((REAL)SHIFT(1)), all(0));
-                }
-            }
-            if (any(bad)) {
+        if (any(~less(most, all(CLOSE)) | less(least, all(limit)))) {
+            if (any(~less(most, all(CLOSE)) | less(least, all(SMALLEST_NORMAL)))) {
                 return 0;
             }
+            for (int k = 0; k < count; k++) {
+                Vector before = product[k];
+                product[k] = where_less(before, all(limit), before * lift, before);
+                exponent[k] += where_less(before, all(limit), all((REAL)SHIFT(1)), all(0));
+            }
         }
+        tile += BLOCK * SIDE;
+        tile_bar += BLOCK * SIDE;
+        scalars.a += BLOCK;
+        scalars.bar = form == PLAIN ? NULL : scalars.bar + BLOCK;
     }
-    for (int r = 0; r < held; r++) {
-        for (int q = 0; q < VECTORS; q++) {
-            add(sums + (2 * r) * SIDE + q * LANES, log_product_of(product[r][q], exponent[r][q]));
-        }
+    Words odd = {0}; /* NaN, which is neither large nor small */
+    for (int k = 0; k < count; k++) {
+        odd |= ~less(all(0), product[k]);
+    }
+    if (any(odd)) {
+        return 0;
+    }
+    for (int k = 0; k < count; k++) {
+        int r = k / VECTORS, q = k % VECTORS;
+        add(sums + (2 * r) * SIDE + q * LANES, log_product_of(product[k], exponent[k]));
     }
     return 1;
 }
