@@ -55,7 +55,7 @@ def test_variant_is_named(xp):
     y, beta = xp.asarray(np.ones(3)), xp.asarray(np.ones((2, 3)))
     want = {"jax": "jax-scan", "jax-jit": "jax-scan"}.get(xp.name, "array-api")
     if xp.name in ("numpy", "numpy-readonly", "torch"):
-        want = "numba"
+        want = "native"
     if xp.name in ("torch-cuda", "cupy"):
         want = "triton"
     assert syn.log_transmission_variant(y, beta) == want
