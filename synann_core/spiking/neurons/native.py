@@ -104,7 +104,7 @@ def _job(inputs: Inputs, plan: Plan, xp: Namespace) -> _Job:
         parts.append((start, min(start + _ROWS, rows), len(parts)))
     every = (plan.steps or times, rows, n)
     threads = thread_count() if math.prod(every) >= _WORK else 1
-    return _Job(arrays, options, every, arrays[0].dtype, parts, threads)
+    return _Job(arrays, options, every, contiguous(state.membrane).dtype, parts, threads)
 
 
 def _views(shape: Shape, *arrays: Array | None) -> list[NumpyArray | None]:
