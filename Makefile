@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?= -c requirements/tested.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS)
 
-.PHONY: demo digits-seeds examples test lint wheel bench dashboard golden clean
+.PHONY: demo digits-seeds examples test lint wheel kernels widths sanitize bench dashboard golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
@@ -34,15 +34,41 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
-# The built wheel, in an environment that holds nothing else.
+# The built wheel, with the tag of the systems it runs on, in an environment that holds nothing else.
 wheel: $(VENV)/.test
 	rm -rf dist .wheel-venv
-	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+	SYNANN_NATIVE_REQUIRED=ON $(BIN)/python -m pip --disable-pip-version-check wheel --quiet \
+	--no-deps --wheel-dir dist/built .
+	$(ACTIVE) auditwheel repair --wheel-dir dist dist/built/*.whl && rm -r dist/built
 	$(BIN)/check-wheel-contents dist
 	$(PYTHON) -m venv .wheel-venv
 	.wheel-venv/bin/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS) dist/*.whl
-	cd .wheel-venv && bin/python -c "import synann as syn; \
-	print('wheel: synann', syn.__version__, float(syn.synapse(0.9, 0.2, beta=0.5)), syn.graph.motifs)"
+	cd .wheel-venv && bin/python -c "import numpy as np, synann as syn; \
+	print('wheel: synann', syn.__version__, float(syn.synapse(0.9, 0.2, beta=0.5)), syn.graph.motifs, \
+	syn.log_transmission_variant(np.ones(3), np.ones((2, 3))))"
+
+# The kernels into the source tree, after a change in their sources.
+KERNELS := -DNATIVE_REQUIRED=ON -DPython_EXECUTABLE=$(abspath $(BIN))/python -S synann_core/native
+SHAPES := $(BIN)/python -m tests.synann_core.native.shapes
+ACTIVE := PATH="$(abspath $(BIN)):$$PATH"
+kernels: $(VENV)/.test
+	$(ACTIVE) cmake -G Ninja $(KERNELS) -B build/native
+	$(ACTIVE) cmake --build build/native
+	$(ACTIVE) cmake --install build/native --prefix .
+
+# Vectors of other widths, as other processors have them: the same bits.
+widths: kernels
+	for width in 16 64; do $(ACTIVE) cmake -G Ninja $(KERNELS) -B build/width$$width -DWIDTH=$$width \
+	&& $(ACTIVE) cmake --build build/width$$width || exit 1; done
+	$(SHAPES) build/native build/width16 build/width64 | tee build/digests
+	test $$(cut -d' ' -f1 build/digests | sort -u | wc -l) = 1
+
+# Memory errors and undefined behaviour in the kernels.
+sanitize: $(VENV)/.test
+	$(ACTIVE) cmake -G Ninja $(KERNELS) -B build/sanitized -DSANITIZE=ON
+	$(ACTIVE) cmake --build build/sanitized
+	LD_PRELOAD=$$(cc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
+	$(SHAPES) build/sanitized
 
 # Every benchmark once on a tiny size; one that raises is a failure.
 bench: $(VENV)/.test
@@ -63,11 +89,13 @@ golden: $(VENV)/.test
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.demo: pyproject.toml requirements/tested.txt | $(VENV)/bin/python
+NATIVE := $(wildcard synann_core/native/*.c synann_core/native/*.h) synann_core/native/CMakeLists.txt
+
+$(VENV)/.demo: pyproject.toml requirements/tested.txt $(NATIVE) | $(VENV)/bin/python
 	$(PIP) -e ".[examples,fast]"
 	touch $@
 
-$(VENV)/.test: pyproject.toml requirements/tested.txt requirements/dev.txt | $(VENV)/bin/python
+$(VENV)/.test: pyproject.toml requirements/tested.txt requirements/dev.txt $(NATIVE) | $(VENV)/bin/python
 	$(PIP) -e ".[examples,test,torch,jax,keras,fast,bench]" -r requirements/dev.txt
 	touch $@
 

@@ -3,43 +3,78 @@
 import numpy as np
 import pytest
 
-from synann_core.contraction.native import _scaling
-from synann_core.native.contraction_forward import log_product_block, log_product_open
+from synann_core.native.host import kernels
 
 
-def arguments(rows, m, n, kind):
+def arguments(rows, m, n, kind, power=1):
     rng = np.random.default_rng(n)
-    y, beta = rng.random((rows, n), kind), rng.random((m, n), kind)
-    return y, beta, np.log1p(-(y[:, None, :].astype(float) * beta)).sum(-1)
+    y, beta = (rng.random(s).astype(kind) ** power for s in ((rows, n), (m, n)))
+    return y, beta, np.log1p(-(y[:, None, :].astype(np.longdouble) * beta)).sum(-1)
+
+
+def log_product(y, beta, bounds=None, careful=0, floor=0.0):
+    out = np.full((y.shape[0], beta.shape[0]), 7, y.dtype)
+    bounds = bounds or (0, out.shape[0], 0, out.shape[1])
+    return out, kernels.log_product(y, None, beta, None, out, *bounds, careful, floor)
+
+
+@pytest.mark.parametrize("power", [1, 16])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 70, 127, 128, 129, 300])
+@pytest.mark.parametrize(("rows", "m"), [(3, 5), (70, 2), (5, 33)])
+def test_sums_of_logarithms_with_every_remainder(kind, n, rows, m, power):
+    y, beta, want = arguments(rows, m, n, kind, power)
+    out, opened = log_product(y, beta)
+    assert opened
+    assert np.allclose(out, want, rtol=20 * np.finfo(kind).eps, atol=np.finfo(kind).tiny)
+    whole = np.full_like(out, np.nan)
+    assert kernels.log_product_open(y, beta, whole) == 1
+    assert np.array_equal(whole, out)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-@pytest.mark.parametrize("n", [1, 31, 32, 33, 70])
-def test_sums_of_logarithms_with_every_remainder(kind, n):
-    y, beta, want = arguments(3, 5, n, kind)
-    out = np.full((3, 5), np.nan, kind)
-    assert log_product_open(y, beta, _scaling(kind, None), out)
-    assert np.allclose(out, want, rtol=20 * np.finfo(kind).eps, atol=0)
+def test_bits_do_not_depend_on_the_way_that_was_taken(kind):
+    """Nor on which side lies in vectors: products alone, or with their complements."""
+    y, beta, _ = arguments(40, 40, 300, kind)
+    y[::3] **= 32  # blocks that need their complements, in some rows only
+    y[1::3] = 1 - y[1::3] ** 64  # and products that underflow
+    beta[::7] **= 32
+    out, _ = log_product(y, beta)
+    for careful in (0, 1):
+        assert np.array_equal(log_product(y, beta, None, careful)[0], out)
+    for k in range(40):
+        assert np.array_equal(log_product(y[k : k + 1], beta)[0], out[k : k + 1])
+        assert np.array_equal(log_product(y, beta[k : k + 1])[0], out[:, k : k + 1])
+    assert np.array_equal(log_product(beta, y)[0], out.T)
 
 
 def test_a_block_leaves_the_rest_alone():
     y, beta, want = arguments(4, 6, 40, np.float64)
-    out = np.full((4, 6), 7.0)
-    bounds = (1, 3, 2, 5)
-    log_product_block(y, None, beta, None, None, None, _scaling(np.float64, None), out, *bounds)
-    assert np.allclose(out[1:3, 2:5], want[1:3, 2:5], rtol=1e-14, atol=0)
-    out[1:3, 2:5] = 7.0
-    assert (out == 7.0).all()
+    out, _ = log_product(y, beta, (1, 3, 2, 5))
+    assert np.allclose(out[1:3, 2:5], want[1:3, 2:5].astype(float), rtol=1e-14, atol=0)
+    out[1:3, 2:5] = 7
+    assert (out == 7).all()
 
 
-@pytest.mark.parametrize("bad", [1.5, -0.1, np.nan])
-def test_values_outside_the_domain_are_reported(bad):
-    y, beta, _ = arguments(2, 2, 8, np.float64)
-    y[1, 3] = bad
-    assert not log_product_open(y, beta, _scaling(np.float64, None), np.empty((2, 2)))
+@pytest.mark.parametrize("bad", [1.5, -0.1, np.nan, np.inf])
+@pytest.mark.parametrize("at", [0, 3, 15])
+def test_values_outside_the_domain_are_reported(bad, at):
+    y, beta, _ = arguments(2, 2, 16, np.float64)
+    for a in (y, beta):
+        a[1, at], kept = bad, a[1, at]
+        assert kernels.log_product_open(y, beta, np.empty((2, 2))) == 0
+        a[1, at] = kept
 
 
 def test_a_closed_factor_is_reported():
-    y, beta, _ = arguments(2, 2, 8, np.float64)
+    y, beta, _ = arguments(2, 2, 300, np.float64)
     y[1, 3] = beta[0, 3] = 1.0
-    assert not log_product_open(y, beta, _scaling(np.float64, None), np.empty((2, 2)))
+    assert kernels.log_product_open(y, beta, np.empty((2, 2))) == 0
+    out, opened = log_product(y, beta)
+    assert not opened
+    assert np.argwhere(np.isneginf(out)).tolist() == [[1, 0]]
+    guarded, opened = log_product(y, beta, floor=1e-300)
+    assert opened
+    open_ones = np.isfinite(out)
+    assert np.array_equal(guarded[open_ones], out[open_ones])
+    assert guarded[1, 0] < np.log(1e-300)
