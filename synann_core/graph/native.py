@@ -139,7 +139,7 @@ def _by_nodes(flat: Array, rows: Array) -> Array:
 
 def _graph(structure: Any) -> tuple[Array, ...]:
     """The structure as the kernels take it, checked when it is first asked for."""
-    made = structure.__dict__.get("_unsigned")
+    made: tuple[Array, ...] | None = structure.__dict__.get("_unsigned")
     if made is None:
         rows = (structure.excitatory, structure.inhibitory)
         made = tuple(a for indptr, indices in rows for a in (indptr, _unsigned(indices)))

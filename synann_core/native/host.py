@@ -52,18 +52,6 @@ def contiguous(a: Any) -> NumpyArray:
     return a if ready else np.require(a, requirements=["C", "A"])
 
 
-def read_only(a: Any) -> Any:
-    """Return a view, so that the kernels are compiled once for arrays of either kind.
-
-    None stays None.
-    """
-    if a is None:
-        return None
-    a = a.view()
-    a.flags.writeable = False
-    return a
-
-
 def wrap(a: NumpyArray, like: Array) -> Array:
     """Return a result in the library of `like`: NumPy or torch."""
     if isinstance(like, np.ndarray):

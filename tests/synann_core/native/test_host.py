@@ -36,13 +36,6 @@ def test_contiguous_memory_is_not_copied():
     assert np.array_equal(turned, a.T)
 
 
-def test_views_are_read_only_and_none_stays_none():
-    a = np.zeros(3)
-    assert not host.read_only(a).flags.writeable
-    assert a.flags.writeable
-    assert host.read_only(None) is None
-
-
 def test_results_come_back_in_the_callers_library():
     import torch
 
