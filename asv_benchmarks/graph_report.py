@@ -41,7 +41,7 @@ def memory(wiring: Wiring) -> float:
     compiled = build(wiring)
     x = np.full(wiring.inputs, 0.5)
     compiled(x)
-    compiled.vjp(x, 1.0)
+    compiled.vjp(x, grad=1.0)
     return (resident("VmHWM") - before) / wiring.nbytes
 
 

@@ -1,4 +1,4 @@
-"""Synapse graphs by compiled loops, for NumPy arrays and torch tensors on the CPU.
+"""Evaluate graphs by compiled loops, for NumPy arrays and torch tensors on the CPU.
 
 Some rows of the batch at a time go through the graph in topological order.
 """
@@ -12,108 +12,84 @@ import numpy as np
 from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.threads import run_parts, thread_count
+from synann_core._lib.typing import Array, NumpyArray
+from synann_core.graph.parameters import GraphParameters, Parameters
+from synann_core.graph.structure import Structure, Task
+from synann_core.graph.wiring import Ints
 from synann_core.native.host import contiguous, read_only, wrap
-
-Array = Any
 
 _ROWS = 8  # to a pass: of float64, a cache line for each node
 _PART = 1 << 18  # parameters that a thread moves at a time
 
 
-class Strengths(NamedTuple):
+class _Strengths(NamedTuple):
     """α and β of every neuron and inhibitory edge in order, or θ, e^(−γ) and 1 − e^(−γ)."""
 
-    alpha: Array
-    beta: Array
-    beta_bar: Array | None  # None in probability space
+    alpha: NumpyArray
+    beta: NumpyArray
+    beta_bar: NumpyArray | None  # None in probability space
 
 
 class _Values(NamedTuple):
     """Values of all nodes, flat, the rows side by side, and in surprisal space y and ȳ."""
 
-    value: Array
-    y: Array | None
-    y_bar: Array | None
+    value: NumpyArray
+    y: NumpyArray | None
+    y_bar: NumpyArray | None
 
 
-def strengths(structure: Any, alpha: Array, beta: Array, surprisals: bool) -> Strengths:
-    """Parameters where the loops meet them."""
-    alpha, beta = (
-        read_only(a if index is None else a[index])
-        for a, index in (
-            (contiguous(alpha), structure.alpha_index),
-            (contiguous(beta), structure.beta_index),
-        )
-    )
-    if not surprisals:
-        return Strengths(alpha, beta, None)
-    return Strengths(alpha, read_only(np.exp(-beta)), read_only(-np.expm1(-beta)))
-
-
-def forward(structure: Any, x: Array, parameters: Strengths, outputs: Array) -> Array:
-    """Values of the outputs (nodes in order), (rows, outputs)."""
-    rows = contiguous(x)
+def forward(task: Task, x: Array, params: Parameters) -> Array:
+    """Values of the outputs, (rows, outputs)."""
+    rows, outputs, strengths = contiguous(x), task.outputs, _strengths(task, params)
     out = np.empty((rows.shape[0], outputs.size), rows.dtype)
     for part in _parts(rows):
-        values, _, _ = _values(structure, rows[part], parameters)
-        out[part] = _by_nodes(values, rows[part])[outputs].T
+        values = _values(task.structure, rows[part], strengths)
+        out[part] = _by_nodes(values.value, rows[part])[outputs].T
     return wrap(out, x)
 
 
-def vjp(
-    structure: Any, x: Array, parameters: Strengths, grad: Array, outputs: Array, sizes: Any
-) -> tuple[Array, Array, Array]:
-    """Gradients of x and of the distinct parameters, of which there are `sizes`."""
+def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> tuple[Array, Parameters]:
+    """Gradients of x (rows, inputs) and of the parameters for those of the outputs."""
     from synann_core.native import graph_loops, graph_surprisal_loops
 
-    rows, upstream = contiguous(x), contiguous(grad)
-    alpha, beta, beta_bar = parameters
+    structure, outputs, strengths = task.structure, task.outputs, _strengths(task, params)
+    rows, upstream, graph = contiguous(x), contiguous(grad), _graph(structure)
+    alpha, beta, beta_bar = strengths
     gx = np.empty_like(rows)
-    galpha, gbeta = np.zeros(alpha.size, rows.dtype), np.zeros(beta.size, rows.dtype)
-    graph = _graph(structure)
+    sums = np.zeros(alpha.size, rows.dtype), np.zeros(beta.size, rows.dtype)
     for part in _parts(rows):
-        now = rows[part]
-        s, y, y_bar = _values(structure, now, parameters)
+        now, count = rows[part], np.uint64(len(rows[part]))
+        s, y, y_bar = _values(structure, now, strengths)
         g = np.zeros_like(s)
         _by_nodes(g, now)[outputs] = upstream[part].T
-        count = np.uint64(now.shape[0])
         if beta_bar is None:
-            graph_loops.backward(s, g, count, alpha, beta, graph, galpha, gbeta)
+            graph_loops.backward(s, g, count, alpha, beta, graph, *sums)
         else:
-            sums = (galpha, gbeta)
-            graph_surprisal_loops.backward(
-                y, y_bar, g, count, beta, beta_bar, graph, _floor(s), *sums
-            )
+            floor = _floor(s)
+            graph_surprisal_loops.backward(y, y_bar, g, count, beta, beta_bar, graph, floor, *sums)
         gx[part] = _by_nodes(g, now)[: structure.inputs].T
-    galpha = _collected(galpha, structure.alpha_index, sizes[0])
+    galpha = _collected(sums[0], structure.alpha_index, structure.params.alpha.size)
     if structure.own_betas and structure.beta_index is not None:
-        gbeta = _moved(gbeta, structure.beta_index)
+        gbeta = _moved(sums[1], structure.beta_index)
     else:
-        gbeta = _collected(gbeta, structure.beta_index, sizes[1])
-    return wrap(gx, x), wrap(galpha, x), wrap(gbeta, x)
+        gbeta = _collected(sums[1], structure.beta_index, structure.params.beta.size)
+    return wrap(gx, x), GraphParameters(wrap(galpha, x), wrap(gbeta, x))
 
 
-def jvp(
-    structure: Any,
-    x: Array,
-    parameters: Strengths,
-    tangents: tuple[Array, Array, Array],
-    outputs: Array,
-) -> Array:
-    """Tangent of the outputs."""
+def jvp(task: Task, x: Array, params: Parameters, dx: Array, dparams: Parameters) -> Array:
+    """Tangents of the outputs, (rows, outputs)."""
     from synann_core.native import graph_loops, graph_surprisal_loops
 
-    rows, dx = contiguous(x), contiguous(tangents[0])
-    dalpha, dbeta, _ = strengths(structure, *tangents[1:], surprisals=False)
-    alpha, beta, beta_bar = parameters
+    structure, outputs, strengths = task.structure, task.outputs, _strengths(task, params)
+    rows, moved, graph = contiguous(x), contiguous(dx), _graph(structure)
+    alpha, beta, beta_bar = strengths
+    dalpha, dbeta = _in_order(structure, dparams)
     out = np.empty((rows.shape[0], outputs.size), rows.dtype)
-    graph = _graph(structure)
     for part in _parts(rows):
-        now = rows[part]
-        s, y, y_bar = _values(structure, now, parameters)
+        now, count = rows[part], np.uint64(len(rows[part]))
+        s, y, y_bar = _values(structure, now, strengths)
         ds = np.empty_like(s)
-        _by_nodes(ds, now)[: structure.inputs] = dx[part].T
-        count = np.uint64(now.shape[0])
+        _by_nodes(ds, now)[: structure.inputs] = moved[part].T
         if beta_bar is None:
             graph_loops.tangents(s, ds, count, alpha, dalpha, beta, dbeta, graph)
         else:
@@ -123,34 +99,59 @@ def jvp(
     return wrap(out, x)
 
 
-def _values(structure: Any, rows: Array, parameters: Strengths) -> _Values:
+def _strengths(task: Task, params: Parameters) -> _Strengths:
+    """Parameters as the loops take them; of the graph's own ones they are kept."""
+
+    def make() -> _Strengths:
+        alpha, beta = _in_order(task.structure, params)
+        if task.space == "probability":
+            return _Strengths(alpha, beta, None)
+        return _Strengths(alpha, read_only(np.exp(-beta)), read_only(-np.expm1(-beta)))
+
+    if not task.structure.is_own(params, task.space):
+        return make()
+    return task.structure.once(("strengths", task.space, params.alpha.dtype), make)
+
+
+def _in_order(structure: Structure, params: Parameters) -> tuple[NumpyArray, NumpyArray]:
+    """An α or its tangent for every neuron, and a β for every inhibitory edge."""
+    alpha, beta = map(contiguous, params)
+    if structure.alpha_index is not None:
+        alpha = alpha[structure.alpha_index]
+    if structure.beta_index is not None:
+        beta = beta[structure.beta_index]
+    return read_only(alpha), read_only(beta)
+
+
+def _values(structure: Structure, rows: NumpyArray, strengths: _Strengths) -> _Values:
     from synann_core.native import graph_loops, graph_surprisal_loops
 
     keep_freed_memory()
-    alpha, beta, beta_bar = parameters
-    first, count = structure.inputs * rows.shape[0], np.uint64(rows.shape[0])
-    s = np.empty((structure.inputs + structure.neurons) * rows.shape[0], rows.dtype)
+    alpha, beta, beta_bar = strengths
+    graph, count, first = _graph(structure), np.uint64(len(rows)), structure.inputs * len(rows)
+    s = np.empty((structure.inputs + structure.neurons) * len(rows), rows.dtype)
     s[:first] = rows.T.ravel()
     if beta_bar is None:
-        graph_loops.forward(s, count, alpha, beta, _graph(structure))
+        graph_loops.forward(s, count, alpha, beta, graph)
         return _Values(s, None, None)
     y, y_bar = np.empty_like(s), np.empty_like(s)
     y[:first], y_bar[:first] = np.exp(-s[:first]), -np.expm1(-s[:first])
-    graph_surprisal_loops.forward(s, y, y_bar, count, alpha, beta, beta_bar, _graph(structure))
+    graph_surprisal_loops.forward(s, y, y_bar, count, alpha, beta, beta_bar, graph)
     return _Values(s, y, y_bar)
 
 
-def _by_nodes(flat: Array, rows: Array) -> Array:
+def _by_nodes(flat: NumpyArray, rows: NumpyArray) -> NumpyArray:
     """A view as (nodes, rows)."""
     return flat.reshape(flat.size // rows.shape[0], rows.shape[0])
 
 
-def _graph(structure: Any) -> tuple[Array, ...]:
+def _graph(structure: Structure) -> tuple[Ints, ...]:
     """The structure as unsigned integers."""
-    return tuple(map(_unsigned, (*structure.excitatory, *structure.inhibitory)))
+    rows = (*structure.excitatory, *structure.inhibitory)
+    return structure.once("unsigned", lambda: tuple(map(_unsigned, rows)))
 
 
-def _moved(values: Array, index: Array) -> Array:
+def _moved(values: NumpyArray, index: Ints) -> NumpyArray:
     """Each value where its parameter stands; none is shared.
 
     A pass of its own: random writes between the random reads of the loops took twice as long.
@@ -158,26 +159,27 @@ def _moved(values: Array, index: Array) -> Array:
     from synann_core.native.graph_loops import move
 
     out = np.empty_like(values)
-    parts = range(0, values.size, _PART)
     arguments = (read_only(values), _unsigned(index), out)
-    ranges = [(np.uint64(k), np.uint64(min(k + _PART, values.size))) for k in parts]
-    run_parts(move, [(*arguments, *part) for part in ranges], thread_count())
+    ends = ((k, min(k + _PART, values.size)) for k in range(0, values.size, _PART))
+    parts = [(*arguments, np.uint64(start), np.uint64(stop)) for start, stop in ends]
+    run_parts(move, parts, thread_count())
     return out
 
 
-def _unsigned(index: Array) -> Array:
-    return read_only(index.view(f"u{index.dtype.itemsize}"))
+def _unsigned(index: Ints) -> Ints:
+    unsigned: Ints = read_only(index.view(f"u{index.dtype.itemsize}"))
+    return unsigned
 
 
-def _parts(rows: Array) -> list[slice]:
+def _parts(rows: NumpyArray) -> list[slice]:
     return [slice(start, start + _ROWS) for start in range(0, rows.shape[0], _ROWS)]
 
 
-def _floor(like: Array) -> Any:
+def _floor(like: NumpyArray) -> Any:
     return like.dtype.type(surprisal_floor(like.dtype, np))
 
 
-def _collected(gradients: Array, index: Array | None, size: int) -> Array:
+def _collected(gradients: NumpyArray, index: Ints | None, size: int) -> NumpyArray:
     """Gradients of the distinct parameters."""
     if index is None:
         return gradients
