@@ -92,11 +92,11 @@ $(VENV)/bin/python:
 NATIVE := $(wildcard synann_core/native/*.c synann_core/native/*.h) synann_core/native/CMakeLists.txt
 
 $(VENV)/.demo: pyproject.toml requirements/tested.txt $(NATIVE) | $(VENV)/bin/python
-	$(PIP) -e ".[examples,fast]"
+	$(PIP) -e ".[examples]"
 	touch $@
 
 $(VENV)/.test: pyproject.toml requirements/tested.txt requirements/dev.txt $(NATIVE) | $(VENV)/bin/python
-	$(PIP) -e ".[examples,test,torch,jax,keras,fast,bench]" -r requirements/dev.txt
+	$(PIP) -e ".[examples,test,torch,jax,keras,bench]" -r requirements/dev.txt
 	touch $@
 
 clean:

@@ -2,7 +2,7 @@
 
     python examples/circuits.py                 everything, pictures in outputs/
 
-Needs: pip install "synann[examples,fast]"
+Needs: pip install "synann[examples]"
 """
 
 from __future__ import annotations

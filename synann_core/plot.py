@@ -1,26 +1,29 @@
-"""Pictures: a synapse's surface, a graph, a trajectory, and which pixels a decision came from.
+"""Draw a synapse's surface, a graph, a trajectory, and the pixels that a decision came from.
 
-Needs matplotlib, ``pip install "synann[plot]"``; nothing else in the library imports this module.
-Every function draws into the axes that it is given, or into new ones of pyplot, and returns them.
+This needs matplotlib, ``pip install "synann[plot]"``; nothing else in the library imports this
+module. Every function draws into the axes that it is given, or into new ones of pyplot, and returns
+them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from synann_core._lib.arguments import is_number, namespace_of
 from synann_core._lib.checks import check_int, check_option, to_numpy
-from synann_core._lib.typing import Array
-from synann_core.graph.builder import SynapseGraph
+from synann_core._lib.typing import Array, NumpyArray, Space
+from synann_core.graph import SynapseGraph
 from synann_core.surprisals import surprisal
 from synann_core.synapses import synapse
 
-__all__ = ["graph", "pixels", "surface", "trajectory"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
-Axes = Any
+__all__ = ["graph", "pixels", "surface", "trajectory"]
 
 _REAL = int | float | np.integer | np.floating
 _BENDS = (0.12, 0.3, 0.48, 0.66)  # of synapses that join the same two nodes
@@ -30,13 +33,13 @@ EXCITATORY, INHIBITORY = "#0072B2", "#D55E00"
 
 
 def surface(
-    ax: Axes | None = None,
+    ax: Axes3D | None = None,
     *,
     alpha: float = 1.0,
     beta: float = 1.0,
-    space: str = "probability",
+    space: Space = "probability",
     points: int = 41,
-) -> Axes:
+) -> Axes3D:
     """Draw one synapse over its two inputs, S(x, y; α, β) or −log of it.
 
     Parameters
@@ -56,7 +59,7 @@ def surface(
     Raises
     ------
     TypeError, ValueError
-        If `ax` is not three-dimensional, `points` no int of 2 or more, or `space` unknown.
+        If `ax` is not three-dimensional, `points` not an int of 2 or more, or `space` unknown.
 
     Examples
     --------
@@ -64,7 +67,7 @@ def surface(
     >>> plot.surface(beta=0.9).get_zlabel()
     'S(x, y)'
     """
-    check_option("space", space, ("probability", "surprisal"))
+    check_option("space", space, get_args(Space))
     if not (ax is None or hasattr(ax, "plot_surface")):
         raise TypeError(f"`ax` must be three-dimensional. Received: {type(ax).__name__}")
     # In surprisal space the borders, where it is infinite, are left out.
@@ -91,7 +94,7 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
         Of some dozens of neurons; larger ones cannot be read.
     ax : Axes of matplotlib, optional
     values : array, shape (nodes,), optional
-        To be written under the names, as ``graph.compile().values(x)`` gives them.
+        Written under the names, as ``graph.compile().values(x)`` gives them.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
     ImportError
         If networkx is missing.
     TypeError
-        If `graph` is no SynapseGraph, or `values` no array.
+        If `graph` is not a SynapseGraph, or `values` not an array.
     ValueError
         If the values are not as many as the nodes, or if the graph does not compile.
 
@@ -140,44 +143,22 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
     places = networkx.multipartite_layout(drawn, subset_key=columns)
     ax = _new_axes() if ax is None else ax
     rims = [2.5 if node in compiled.outputs else 0.8 for node in drawn]
-    networkx.draw_networkx_nodes(
-        drawn,
-        places,
-        ax=ax,
-        node_color="white",
-        edgecolors="black",
-        linewidths=rims,
-        node_size=1700,
-    )
+    colours, size = {"node_color": "white", "edgecolors": "black"}, {"ax": ax, "node_size": 1700}
+    networkx.draw_networkx_nodes(drawn, places, linewidths=rims, **colours, **size)
     networkx.draw_networkx_labels(drawn, places, names, ax=ax, font_size=8)
     # Bent to either side: a pair of nodes may have synapses of both kinds.
     for kind, colour, tip, side in (
         ("excitatory", EXCITATORY, "-|>", -1.0),
         ("inhibitory", INHIBITORY, "-[", 1.0),
     ):
-        bends = [f"arc3,rad={side * bend}" for bend in _BENDS]
-        edges = [e for e in drawn.edges(keys=True, data=True) if e[3]["kind"] == kind]
-        networkx.draw_networkx_edges(
-            drawn,
-            places,
-            [e[:3] for e in edges],
-            ax=ax,
-            edge_color=colour,
-            arrowstyle=tip,
-            node_size=1700,
-            connectionstyle=bends,
-        )
+        bent = {"connectionstyle": [f"arc3,rad={side * bend}" for bend in _BENDS]}
+        edges = {e[:3]: e[3] for e in drawn.edges(keys=True, data=True) if e[3]["kind"] == kind}
+        line = {"edgelist": list(edges), "edge_color": colour, "arrowstyle": tip}
+        networkx.draw_networkx_edges(drawn, places, **line, **bent, **size)
         if kind == "inhibitory":
-            strengths = {e[:3]: f"{e[3]['beta']:.3g}" for e in edges}
-            networkx.draw_networkx_edge_labels(
-                drawn,
-                places,
-                strengths,
-                ax=ax,
-                font_size=7,
-                font_color=colour,
-                connectionstyle=bends,
-            )
+            strengths = {edge: f"{attributes['beta']:.3g}" for edge, attributes in edges.items()}
+            text = {"ax": ax, "font_size": 7, "font_color": colour}
+            networkx.draw_networkx_edge_labels(drawn, places, strengths, **text, **bent)
     ax.margins(0.12)
     ax.set_axis_off()
     return ax
@@ -203,7 +184,7 @@ def trajectory(
     Raises
     ------
     TypeError, ValueError
-        If `states` is no array or no matrix, or if `names` is no sequence of one for each column.
+        If `states` is not a matrix, or if `names` is not a sequence of one for each column.
 
     Examples
     --------
@@ -260,8 +241,8 @@ def pixels(
     Raises
     ------
     TypeError, ValueError
-        If `parts` is no array, `image_shape` not two ints of 1 or more, or if the parts are not as
-        many as the pixels, or `limit` is no finite number ≥ 0.
+        If `parts` is not an array of as many entries as there are pixels, `image_shape` not two
+        ints of 1 or more, or `limit` not a finite number ≥ 0.
 
     Examples
     --------
@@ -292,13 +273,13 @@ def pixels(
     return ax
 
 
-def _numbers(name: str, value: Any) -> np.ndarray[Any, Any]:
+def _numbers(name: str, value: Any) -> NumpyArray:
     """An array of any library as one of NumPy."""
     namespace_of(**{name: value})
     return np.asarray(value) if is_number(value) else to_numpy(value)
 
 
-def _new_axes(**options: Any) -> Axes:
+def _new_axes(**options: Any) -> Any:
     try:
         from matplotlib import pyplot
     except ImportError:

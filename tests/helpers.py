@@ -121,7 +121,7 @@ def make_backend(name):
     """Import the library and hold its flags for as long as the backend is in use."""
     if name in ("numpy", "numpy-readonly"):
         yield _backend(name, "numpy")
-    elif name == "numpy-agnostic":  # what NumPy does without numba
+    elif name == "numpy-agnostic":  # what NumPy does without the kernels
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SYNANN_KERNELS", "off")
             yield _backend(name, "numpy")

@@ -72,10 +72,10 @@ def make_calls(wiring: Wiring, compiled: CompiledGraph, dtype: str = "float64") 
     vector = rng.random(nodes).astype(dtype)
     return {
         "forward": lambda: compiled(x),
-        "vjp": lambda: compiled.vjp(x, grad),
-        "jvp": lambda: compiled.jvp(x, x),
+        "vjp": lambda: compiled.vjp(x, grad=grad),
+        "jvp": lambda: compiled.jvp(x, dx=x),
         "surprisal forward": lambda: compiled(x, space="surprisal"),
-        "surprisal vjp": lambda: compiled.vjp(x, grad, space="surprisal"),
+        "surprisal vjp": lambda: compiled.vjp(x, space="surprisal", grad=grad),
         "csr": lambda: matrix @ vector,
     }
 

@@ -48,7 +48,7 @@ def ours(batch: int = BATCH, hidden: int = HIDDEN) -> Call:
     return call
 
 
-def without_numba(batch: int = BATCH, hidden: int = HIDDEN) -> Call:
+def without_compiled(batch: int = BATCH, hidden: int = HIDDEN) -> Call:
     """The library on NumPy arrays, without compiled loops."""
     call = ours(batch, hidden)
     return lambda: without_kernels(call)
@@ -111,7 +111,7 @@ def _torch_step(forward: Any, layers: tuple[Any, ...], batch: int) -> Call:
 OURS = "synann, NumPy"
 CONTENDERS: dict[str, Callable[..., Call]] = {
     OURS: ours,
-    "synann, NumPy, no kernels": without_numba,
+    "synann, NumPy, no kernels": without_compiled,
     "snnTorch as printed": snntorch,
     "snnTorch, first layer hoisted": functools.partial(snntorch, hoisted=True),
     "Norse as printed": norse,

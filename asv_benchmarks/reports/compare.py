@@ -151,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     notes += [f"- {name}: only in {old.folder}" for name in old.names if name not in new.names]
     notes += [f"- {name}: above {options.limit}" for name in slow]
     notes += [f"{len(slow)} of {len(shared)} slower, {len(broken)} broken"]
-    versions = common.machine("numba", "torch", "jax")
+    versions = common.machine("torch", "jax")
     common.publish(options.output, versions, tabulate_pairs(first, second), "\n".join(notes))
     return 1 if slow or broken else 0
 

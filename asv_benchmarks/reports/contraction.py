@@ -164,7 +164,7 @@ def conditions() -> str:
     y, beta, _ = make_problem(common.TINY)
     variant = syn.log_transmission_variant(y, beta)
     return (
-        f"{common.machine('numba', 'torch', 'jax')}; torch uses {torch.get_num_threads()} threads; "
+        f"{common.machine('torch', 'jax')}; torch uses {torch.get_num_threads()} threads; "
         f'on NumPy arrays the library takes its branch "{variant}".\n\n'
         f"float32, forward and backward, medians of at least {TURNS} calls (3 above one second) "
         f"that take turns in one process; idle threads spin briefly "

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         table.append([f"{size:.0e}", *cells, f"{took:.2f}"])
     common.publish(
         options.output,
-        common.machine("numba", "scipy"),
+        common.machine("scipy"),
         "nanoseconds per synapse (times the control), one vector, float64; seconds to build",
         tabulate(table, ("synapses", *CALLS, "build"), "pipe"),
         f"memory of the last one: {taken:.2f} times the arrays given",

@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for c in curves
     ]
     table = tabulate(rows, (title, "grows with", "time", "memory"), "pipe", floatfmt=".2f")
-    common.publish(options.output, common.machine("numba", "torch"), table)
+    common.publish(options.output, common.machine("torch"), table)
     common.save(draw(curves, title), options.picture)
 
 

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = common.select(CONTENDERS, options.only, OURS)
     ask = common.apart(__file__, measure, quick=options.quick)
     table = tabulate_steps(names, (options.batch, options.hidden), options.turns, ask)
-    versions = common.machine("numba", "torch", "snntorch", "norse")
+    versions = common.machine("torch", "snntorch", "norse")
     common.publish(options.output, versions, table)
 
 

@@ -49,7 +49,7 @@ def logistic_growth(counts: np.ndarray) -> tuple[Forecast, np.ndarray]:
         for day in range(days + 1):
             grad = np.zeros((days + 1, 1))
             grad[day] = 1.0
-            gstate, gdrive, _ = circuit.iterate_vjp(state, grad, drive=drive)
+            gstate, gdrive, _ = circuit.iterate_vjp(state, drive=drive, grad=grad)
             by_state, by_gain = capacity * gstate[0], capacity * gdrive[0]
             rows.append((by_gain, x[day] - by_state * first / capacity**2, by_state / capacity))
         return np.array(rows)

@@ -1,8 +1,8 @@
 """Independent parts of a computation on several threads.
 
-The compiled functions release Python's lock, so that plain threads run them side by side. (Numba's
-own parallel loops were not an option: one of their layers kills forked children, another is not
-thread-safe.) What a part computes does not depend on which thread takes it.
+The compiled kernels release Python's lock, so that plain threads run them side by side. (OpenMP's
+pools were not an option: they do not survive a fork.) What a part computes does not depend on which
+thread takes it.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ _this_thread = threading.local()
 
 
 def thread_count() -> int:
-    """Threads to use: the processors open to this process, or fewer by the usual variables.
+    """Return the threads to use: the processors open to this process, or ``OMP_NUM_THREADS``.
 
-    ``NUMBA_NUM_THREADS`` and ``OMP_NUM_THREADS`` are respected. A forked child (a worker of a
+    The smaller number counts. A forked child (a worker of a
     DataLoader, say), which has its parent's other children beside it, uses one; and so does a part
     of a computation that is on several already.
     """
     if _forked or getattr(_this_thread, "works", False):
         return 1
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
-    # OpenMP's may be a list, for nested regions.
-    limits = (os.environ.get(name, "").split(",")[0].strip() for name in names)
-    return max(1, min([count or 1, *(int(limit) for limit in limits if limit.isdecimal())]))
+    limit = (
+        os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    )  # may be a list, for nested regions
+    most = count or 1
+    return max(1, min(most, int(limit))) if limit.isdecimal() else most
 
 
 def run_parts(

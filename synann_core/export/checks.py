@@ -1,22 +1,24 @@
-"""Checks that the exports share."""
+"""Check what the exports have in common: the model, and a graph's parameters."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 from array_api_compat import is_array_api_obj
 
 from synann_core._lib.checks import to_numpy
-from synann_core.graph.arrays import _values
-from synann_core.graph.compiled import CompiledGraph
-from synann_core.models.mlp import SynaMLP
+from synann_core._lib.typing import NumpyArray, Space
+from synann_core.graph import CompiledGraph, GraphParameters
+from synann_core.graph.arrays import check_values
+from synann_core.graph.parameters import check_pair
+from synann_core.models import SynaMLP
+from synann_core.surprisals import surprisal
 
-Numbers = np.ndarray[Any, Any]
+Precision = Literal["float32", "float64"]
 
 
-def expect_network(model: Any, params: Any, space: str = "probability") -> None:
-    """Refuse what is no graph, and no SynaMLP either, and the options of graphs."""
+def check_network(model: Any, params: Any, space: Space = "probability") -> SynaMLP:
+    """Refuse a model that is neither a graph nor a SynaMLP, and for a SynaMLP a graph's options."""
     if not isinstance(model, SynaMLP):
         raise TypeError(f"`model` must be a SynaMLP or a SynapseGraph. Received: {model!r}")
     if params is not None:
@@ -26,21 +28,19 @@ def expect_network(model: Any, params: Any, space: str = "probability") -> None:
             f"`space` must be 'probability' for a SynaMLP, whose inputs are features. "
             f"Received: {space!r}"
         )
+    return model
 
 
 def parameters(
-    compiled: CompiledGraph, params: Any, *, surprisals: bool = False
-) -> tuple[Numbers, Numbers]:
-    """α and β as float64, the graph's own or given ones that are checked; or θ and γ."""
-    alpha, beta = compiled.params
+    compiled: CompiledGraph, params: Any, space: Space = "probability"
+) -> GraphParameters[NumpyArray]:
+    """Return α and β as float64, the graph's own or given ones that are checked; or θ and γ."""
+    result = compiled.params
     if params is not None:
-        if not (isinstance(params, tuple | list) and len(params) == 2):
-            raise TypeError(f"`params` must be a pair (alpha, beta). Received: {params!r}")
-        alpha, beta = (
-            _values(name, to_numpy(given) if is_array_api_obj(given) else given, own.size)
-            for name, given, own in zip(("alpha", "beta"), params, compiled.params, strict=True)
+        pair = check_pair("params", params)
+        alpha, beta = (to_numpy(a) if is_array_api_obj(a) else a for a in pair)
+        result = GraphParameters(
+            check_values("alpha", alpha, result.alpha.size),
+            check_values("beta", beta, result.beta.size),
         )
-    if not surprisals:
-        return alpha, beta
-    with np.errstate(divide="ignore"):
-        return 0.0 - np.log(alpha), 0.0 - np.log(beta)
+    return GraphParameters(*map(surprisal, result)) if space == "surprisal" else result

@@ -1,16 +1,16 @@
-"""A trained model as ONNX: the core's formulas, traced by ndonnx as they are."""
+"""Write models as ONNX: the core's formulas, traced by ndonnx as they are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from synann_core._lib.checks import check_option, to_numpy
 from synann_core._lib.files import FilePath, write_whole
-from synann_core._lib.typing import Array, Namespace
-from synann_core.export.checks import expect_network, parameters
+from synann_core._lib.typing import Array, Namespace, Space
+from synann_core.export.checks import Precision, check_network, parameters
 from synann_core.graph import GraphParameters, SynapseGraph, array_api
-from synann_core.graph.plan import make_plan
+from synann_core.graph.structure import Task
 from synann_core.models import passes
 from synann_core.models.mlp import SynaMLP
 
@@ -23,8 +23,8 @@ def save_onnx(
     /,
     *,
     params: GraphParameters | None = None,
-    space: str = "probability",
-    dtype: str = "float32",
+    space: Space = "probability",
+    dtype: Precision = "float32",
 ) -> None:
     """Write a model as an ONNX file, for onnxruntime and the like; batches of any size.
 
@@ -75,21 +75,21 @@ def save_onnx(
     >>> session.run(None, {"x": np.array([[0.9, 0.2]], np.float32)})
     [array([[0.81]], dtype=float32)]
     """
-    check_option("dtype", dtype, ("float32", "float64"))
-    surprisals = check_option("space", space, ("probability", "surprisal")) == "surprisal"
+    check_option("dtype", dtype, get_args(Precision))
+    check_option("space", space, get_args(Space))
     if isinstance(model, SynapseGraph):
-        formula, inputs = _graph_formula(model, params, surprisals, dtype)
-        data = traced(formula, {"x": (inputs,)}, "outputs", dtype)
+        formula = _graph_formula(model, params, space, dtype)
+        data = traced(formula, {"x": (len(model.inputs),)}, "outputs", dtype)
     else:
-        expect_network(model, params, space)
+        check_network(model, params, space)
         data = traced(_network_formula(model, dtype), {"x": (model.in_features,)}, "logits", dtype)
     write_whole(path, data)
 
 
 def traced(
-    formula: Callable[..., Array], inputs: dict[str, tuple[int, ...]], output: str, dtype: str
+    formula: Callable[..., Any], inputs: dict[str, tuple[int, ...]], output: str, dtype: Precision
 ) -> bytes:
-    """The ONNX file of ``formula(*inputs, xp=xp)``; the inputs' shapes are without the batch."""
+    """Return the ONNX file of ``formula(*inputs, xp=xp)``; the inputs' shapes lack the batch."""
     try:
         import ndonnx as ndx
 
@@ -106,7 +106,7 @@ def traced(
     return data
 
 
-def _network_formula(model: SynaMLP, dtype: str) -> Callable[..., Array]:
+def _network_formula(model: SynaMLP, dtype: Precision) -> Callable[..., Array]:
     weights = {name: to_numpy(weight).astype(dtype) for name, weight in model.weights.items()}
 
     def formula(x: Array, *, xp: Namespace) -> Array:
@@ -117,14 +117,13 @@ def _network_formula(model: SynaMLP, dtype: str) -> Callable[..., Array]:
 
 
 def _graph_formula(
-    graph: SynapseGraph, params: Any, surprisals: bool, dtype: str
-) -> tuple[Callable[..., Array], int]:
+    graph: SynapseGraph, params: Any, space: Space, dtype: Precision
+) -> Callable[..., Array]:
     compiled = graph.compile()
-    values = parameters(compiled, params, surprisals=surprisals)
-    plan = make_plan(compiled._structure, False, (values[0].size, values[1].size))
+    own = parameters(compiled, params, space)
 
     def formula(x: Array, *, xp: Namespace) -> Array:
-        alpha, beta = (xp.asarray(value.astype(dtype)) for value in values)
-        return array_api.forward(x, alpha, beta, plan=plan, surprisals=surprisals, xp=xp)
+        constants = GraphParameters(*(xp.asarray(values.astype(dtype)) for values in own))
+        return array_api.forward(Task(compiled._structure, xp, space), x, constants)
 
-    return formula, len(compiled.inputs)
+    return formula

@@ -1,20 +1,21 @@
-"""The array API as ndonnx traces it, with what the core asks of a library that builds graphs."""
+"""Give ndonnx, which traces the array API, what the core asks of a library that builds graphs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ndonnx as ndx
+from ndonnx import Array
 
-Array = Any
+Sizes = Sequence[int | None]
 
 # Inputs handled together, a power of two: temporaries hold so many numbers for each output.
 _BLOCK = 32
 
 
 class OnnxNamespace:
-    """The namespace for one graph; the size of its batch axis is None in a shape.
+    """A namespace for one graph, in whose shapes the size of the batch axis is None.
 
     The core's formulas run on it as they are. The loop over blocks is unrolled: there are few of
     them, and ONNX's own loops are slow.
@@ -28,17 +29,17 @@ class OnnxNamespace:
         return getattr(ndx, name)
 
     def shape(self, a: Array) -> tuple[int | None, ...]:
-        """Sizes of all axes."""
+        """Return the sizes of all axes."""
         return tuple(a.shape)
 
-    def reshape(self, a: Array, sizes: Any) -> Array:
+    def reshape(self, a: Array, sizes: Sizes) -> Array:
         """Reshape; one size may be None."""
         if None in sizes and 0 in sizes:  # ONNX could not tell what is left
             return self.full(sizes, 0.0, dtype=a.dtype)
         return ndx.reshape(a, tuple(-1 if size is None else size for size in sizes))
 
-    def full(self, sizes: Any, value: float, *, dtype: Any, device: object = None) -> Array:
-        """Constant array; one size may be None."""
+    def full(self, sizes: Sizes, value: float, *, dtype: Any, device: object = None) -> Array:
+        """Make a constant array; one size may be None."""
         constant = ndx.full(tuple(1 if s is None else s for s in sizes), value, dtype=dtype)
         if None not in sizes:
             return constant
@@ -46,29 +47,29 @@ class OnnxNamespace:
         return constant + ndx.astype(ndx.reshape(self._nothing, one_axis), dtype)
 
     def take(self, a: Array, indices: Array, *, axis: int) -> Array:
-        """Entries by their indices."""
+        """Take entries by their indices."""
         return ndx.take(a, ndx.astype(indices, ndx.int64), axis=axis)
 
-    def zeros(self, sizes: Any, *, dtype: Any, device: object = None) -> Array:
-        """Zeros; sizes as in `full`."""
+    def zeros(self, sizes: Sizes, *, dtype: Any, device: object = None) -> Array:
+        """Make zeros; sizes as in `full`."""
         return self.full(sizes, 0.0, dtype=dtype)
 
-    def ones(self, sizes: Any, *, dtype: Any, device: object = None) -> Array:
-        """Ones; sizes as in `full`."""
+    def ones(self, sizes: Sizes, *, dtype: Any, device: object = None) -> Array:
+        """Make ones; sizes as in `full`."""
         return self.full(sizes, 1.0, dtype=dtype)
 
     def stop_gradient(self, a: Array) -> Array:
-        """The same: nothing is differentiated."""
+        """Return the same: nothing is differentiated."""
         return a
 
     def attach(self, value: Array, carrier: Callable[[], Array]) -> Array:
-        """`value`: nothing is differentiated."""
+        """Return `value`: nothing is differentiated."""
         return value
 
     def with_gradient(
         self, function: Callable[..., Any], vjp: Callable[..., Any], *arrays: Array | None
     ) -> Any:
-        """``function(*arrays)``: nothing is differentiated."""
+        """Return ``function(*arrays)``: nothing is differentiated."""
         return function(*arrays)
 
     def scan_blocks(
@@ -77,12 +78,12 @@ class OnnxNamespace:
         carry: Any,
         parts: tuple[Array, ...],
     ) -> tuple[Any, Any]:
-        """The loop over blocks of one input, by larger blocks.
+        """Run the loop over blocks of one input by larger blocks.
 
         A block is (rows, 1), of weights (1, m); larger ones, (rows, k) and (k, m) with a power of
         two k, are what a step takes on other libraries.
         """
-        count, start = parts[0].shape[0], 0
+        count, start = int(parts[0].shape[0] or 0), 0
         while start < count:
             size = min(_BLOCK, 1 << ((count - start).bit_length() - 1))
             merged = []

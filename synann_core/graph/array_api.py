@@ -1,15 +1,15 @@
-"""The values of a graph and their derivatives by array operations on any namespace.
+"""Evaluate graphs and their derivatives with array operations of any namespace.
 
 Both spaces share the factor f = ȳ + y β̄ of an inhibitory input and q = yβ = 1 − f (see
-`_contraction`): in probability space a neuron's value is α ∏ x ∏ f, in surprisal space it is
+`contraction.factors`): in probability space a neuron's value is α ∏ x ∏ f, in surprisal space it is
 θ + Σ u − Σ log f. Products go in trees, with their complement beside them; derivatives of a product
 are products of the other factors, never quotients: they are exact where factors are 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from array_api_compat import device
 
@@ -17,7 +17,12 @@ from synann_core._lib.autodiff import attach, stop_gradient
 from synann_core._lib.loops import keep_freed_memory, over_rows, tree
 from synann_core._lib.numerics import constant, expm1, log_complement, surprisal_floor
 from synann_core._lib.typing import Array, Namespace
-from synann_core.graph.plan import Back, Group, Plan, Sum
+from synann_core.graph.parameters import GraphParameters, Parameters
+from synann_core.graph.plan import Back, Group, Plan, Sum, make_plan
+from synann_core.graph.structure import Task
+from synann_core.graph.wiring import Ints
+
+Chunk = tuple[tuple[Array, ...], tuple[Array, ...]]  # results of some rows, and sums over them
 
 
 class _Pair(NamedTuple):
@@ -37,144 +42,120 @@ class _Slopes(NamedTuple):
     beta: Array  # (size, k, rows)
 
 
-def forward(
-    x: Array, alpha: Array, beta: Array, *, plan: Plan, surprisals: bool, xp: Namespace
-) -> Array:
+def forward(task: Task, x: Array, params: Parameters) -> Array:
     """Values of the outputs, (rows, outputs)."""
     keep_freed_memory()
-    strengths = _strengths(beta, surprisals, xp)
+    xp, plan, strengths = task.xp, _plan(task), _strengths(params.beta, task)
 
-    def chunk(x: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        def new(values: _Pair, group: Group) -> Array:
-            return _values(values, alpha, strengths, group, surprisals, xp)
-
-        values = _pair(_with_constants(x, surprisals, xp), surprisals, xp)
+    def chunk(x: Array) -> Chunk:
+        values = _inputs(x, task)
         for level in plan.levels:
-            values = _append(values, [new(values, group) for group in level], surprisals, xp)
+            new = [_neurons(values, params.alpha, strengths, g, task)[0] for g in level]
+            values = _append(values, new, task)
         return (xp.permute_dims(_take(values.value, plan.output_rows, xp), (1, 0)),), ()
 
     (out,), _ = over_rows(chunk, ((x, 0.0),), plan.edges, xp)
     return out
 
 
-def vjp(
-    x: Array,
-    alpha: Array,
-    beta: Array,
-    grad: Array,
-    *,
-    plan: Plan,
-    surprisals: bool,
-    xp: Namespace,
-) -> tuple[Array, Array, Array]:
-    """Gradients of x (rows, inputs), α and β for those of the outputs."""
+def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> tuple[Array, Parameters]:
+    """Gradients of x (rows, inputs) and of the parameters for those of the outputs."""
     keep_freed_memory()
-    strengths = _strengths(beta, surprisals, xp)
+    xp, plan, strengths = task.xp, _plan(task), _strengths(params.beta, task)
 
-    def chunk(x: Array, grad: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        values = _pair(_with_constants(x, surprisals, xp), surprisals, xp)
-        alphas, strong, weak, betas = [], [], [], []
+    def chunk(x: Array, grad: Array) -> Chunk:
+        values, every = _inputs(x, task), []
         for level in plan.levels:
             new = []
             for group in level:
-                value, slopes = _values_and_slopes(values, alpha, strengths, group, surprisals, xp)
+                value, slopes = _neurons(values, params.alpha, strengths, group, task)
                 new.append(value)
-                alphas.append(slopes.alpha)
-                strong.append(_flat(slopes.excitatory, xp))
-                weak.append(_flat(slopes.y, xp))
-                betas.append(_flat(slopes.beta, xp))
-            values = _append(values, new, surprisals, xp)
+                every.append(slopes())
+            values = _append(values, new, task)
         upstream = _after_zero(xp.permute_dims(grad, (1, 0)), xp)
         zero = upstream[:1, ...]
-        slopes = xp.concat([zero, *strong, *weak], axis=0)
-        grads = zero
+        edges = [_flat(s.excitatory, xp) for s in every] + [_flat(s.y, xp) for s in every]
+        through, grads = xp.concat([zero, *edges], axis=0), zero
         for part in plan.back:
-            grads = xp.concat([grads, *(_back(grads, slopes, upstream, b, xp) for b in part)])
+            grads = xp.concat([grads, *(_back(grads, through, upstream, b, xp) for b in part)])
         gx = xp.permute_dims(_take(grads, plan.input_rows, xp), (1, 0))
-        galpha = _take(grads, plan.neuron_rows, xp) * xp.concat([zero[:0, ...], *alphas])
-        gbeta = _take(grads, plan.reader_rows, xp) * xp.concat([zero[:0, ...], *betas])
+        alphas = xp.concat([zero[:0, ...], *(s.alpha for s in every)])
+        betas = xp.concat([zero[:0, ...], *(_flat(s.beta, xp) for s in every)])
+        galpha = _take(grads, plan.neuron_rows, xp) * alphas
+        gbeta = _take(grads, plan.reader_rows, xp) * betas
         return (gx,), (xp.sum(galpha, axis=1), xp.sum(gbeta, axis=1))
 
     (gx,), (galpha, gbeta) = over_rows(chunk, ((x, 0.0), (grad, 0.0)), 2 * plan.edges, xp)
-    return gx, _sum(galpha, plan.alpha, xp), _sum(gbeta, plan.beta, xp)
+    return gx, GraphParameters(_sum(galpha, plan.alpha, xp), _sum(gbeta, plan.beta, xp))
 
 
-def jvp(
-    x: Array,
-    alpha: Array,
-    beta: Array,
-    dx: Array,
-    dalpha: Array,
-    dbeta: Array,
-    *,
-    plan: Plan,
-    surprisals: bool,
-    xp: Namespace,
-) -> Array:
-    """Tangent of the outputs, (rows, outputs)."""
+def jvp(task: Task, x: Array, params: Parameters, dx: Array, dparams: Parameters) -> Array:
+    """Tangents of the outputs, (rows, outputs)."""
     keep_freed_memory()
-    strengths, dbeta = _strengths(beta, surprisals, xp), _after_zero(dbeta, xp)
+    xp, plan, strengths = task.xp, _plan(task), _strengths(params.beta, task)
+    moved = GraphParameters(dparams.alpha, _after_zero(dparams.beta, xp))
 
-    def chunk(x: Array, dx: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        values = _pair(_with_constants(x, surprisals, xp), surprisals, xp)
-        tangents = xp.permute_dims(dx, (1, 0))
-        none = xp.zeros_like(values.value[:2, ...])
-        tangents = xp.concat([none, tangents])
+    def chunk(x: Array, dx: Array) -> Chunk:
+        values = _inputs(x, task)
+        tangents = xp.concat([xp.zeros_like(values.value[:2, ...]), xp.permute_dims(dx, (1, 0))])
         for level in plan.levels:
-            new = []
-            moved = []
+            new, added = [], []
             for group in level:
-                value, slopes = _values_and_slopes(values, alpha, strengths, group, surprisals, xp)
+                value, slopes = _neurons(values, params.alpha, strengths, group, task)
                 new.append(value)
-                moved.append(_tangent(tangents, slopes, dalpha, dbeta, group, xp))
-            values = _append(values, new, surprisals, xp)
-            tangents = xp.concat([tangents, *moved])
+                added.append(_tangent(tangents, slopes(), moved, group, xp))
+            values = _append(values, new, task)
+            tangents = xp.concat([tangents, *added])
         return (xp.permute_dims(_take(tangents, plan.output_rows, xp), (1, 0)),), ()
 
     (out,), _ = over_rows(chunk, ((x, 0.0), (dx, 0.0)), 2 * plan.edges, xp)
     return out
 
 
-def _values(
-    values: _Pair, alpha: Array, strengths: _Pair, group: Group, surprisals: bool, xp: Namespace
-) -> Array:
-    """Values of a group's neurons, (size, rows)."""
-    gain = _take(alpha, group.alpha, xp)[:, None]
-    x = _gather(values.value, group.excitatory, group.size, xp)
-    _, _, f, q = _factors(values, strengths, group, xp)
-    if not surprisals:
-        (_, strong), (_, weak) = _products(x, 1.0 - x, xp), _products(f, q, xp)
-        return gain * (strong * weak)
-    return gain + _added(x, xp) + _added(_logs(f, q, xp), xp)
+def _plan(task: Task) -> Plan:
+    key = ("plan", task.every)
+    return task.structure.once(key, lambda: make_plan(task.structure, task.outputs))
 
 
-def _values_and_slopes(
-    values: _Pair, alpha: Array, strengths: _Pair, group: Group, surprisals: bool, xp: Namespace
-) -> tuple[Array, _Slopes]:
+def _neurons(
+    values: _Pair, alpha: Array, strengths: _Pair, group: Group, task: Task
+) -> tuple[Array, Callable[[], _Slopes]]:
+    """Values of a group's neurons, (size, rows), and how to make their derivatives."""
+    xp = task.xp
     gain = _take(alpha, group.alpha, xp)[:, None]
     x = _gather(values.value, group.excitatory, group.size, xp)
     y, beta, f, q = _factors(values, strengths, group, xp)
-    if not surprisals:
+    if task.space == "surprisal":
+        value = gain + _added(x, xp) + _added(_logs(f, q, xp), xp)
+
+        def slopes() -> _Slopes:
+            # The Bose-Einstein occupation, capped, as of G(γ + u).
+            floor = constant(surprisal_floor(f.dtype, xp), f, xp)
+            # y β, not q: its derivative counts for second derivatives.
+            occupation = -(y * beta) / xp.maximum(f, floor)
+            return _Slopes(xp.ones_like(value), xp.ones_like(x), occupation, occupation)
+
+    else:
         (strong, all_strong), (weak, all_weak) = _products(x, 1.0 - x, xp), _products(f, q, xp)
-        by_x = _others(strong, gain * all_weak, xp)
-        others = _others(weak, gain * all_strong, xp)
         every = all_strong * all_weak
-        return gain * every, _Slopes(every, by_x, -others * beta, -others * y)
-    value = gain + _added(x, xp) + _added(_logs(f, q, xp), xp)
-    # The Bose-Einstein occupation, capped, as of G(γ + u).
-    floor = constant(surprisal_floor(f.dtype, xp), f, xp)
-    # y β, not q: its derivative counts for second derivatives.
-    occupation = -(y * beta) / xp.maximum(f, floor)
-    return value, _Slopes(xp.ones_like(value), xp.ones_like(x), occupation, occupation)
+        value = gain * every
+
+        def slopes() -> _Slopes:
+            by_x = _others(strong, gain * all_weak, xp)
+            others = _others(weak, gain * all_strong, xp)
+            return _Slopes(every, by_x, -others * beta, -others * y)
+
+    return value, slopes
 
 
 def _tangent(
-    tangents: Array, slopes: _Slopes, dalpha: Array, dbeta: Array, group: Group, xp: Namespace
+    tangents: Array, slopes: _Slopes, dparams: Parameters, group: Group, xp: Namespace
 ) -> Array:
+    """Tangents of a group's neurons; that of β comes after a 0."""
     dx = _gather(tangents, group.excitatory, group.size, xp)
     dy = _gather(tangents, group.inhibitory, group.size, xp)
-    db = _gather(dbeta[:, None], group.beta, group.size, xp)
-    own = slopes.alpha * _take(dalpha, group.alpha, xp)[:, None]
+    db = _gather(dparams.beta[:, None], group.beta, group.size, xp)
+    own = slopes.alpha * _take(dparams.alpha, group.alpha, xp)[:, None]
     strong = _added(slopes.excitatory * dx, xp)
     return own + strong + _added(slopes.y * dy + slopes.beta * db, xp)
 
@@ -260,30 +241,30 @@ def _sum(values: Array, parts: Sum, xp: Namespace) -> Array:
     return _take(xp.concat([values[:0], *(s[:, 0] for s in sums)]), parts.rows, xp)
 
 
-def _pair(value: Array, surprisals: bool, xp: Namespace) -> _Pair:
-    if surprisals:
-        return _Pair(value, xp.exp(-value), -expm1(-value, xp))
+def _pair(value: Array, task: Task) -> _Pair:
+    if task.space == "surprisal":
+        return _Pair(value, task.xp.exp(-value), -expm1(-value, task.xp))
     return _Pair(value, value, 1.0 - value)
 
 
-def _strengths(beta: Array, surprisals: bool, xp: Namespace) -> _Pair:
+def _strengths(beta: Array, task: Task) -> _Pair:
     """The parameters after one that inhibits nothing, for padding."""
-    nothing = _row(float("inf") if surprisals else 0.0, beta, xp)
-    return _pair(xp.concat([nothing, beta]), surprisals, xp)
+    nothing = _row(float("inf") if task.space == "surprisal" else 0.0, beta, task.xp)
+    return _pair(task.xp.concat([nothing, beta]), task)
 
 
-def _with_constants(x: Array, surprisals: bool, xp: Namespace) -> Array:
+def _inputs(x: Array, task: Task) -> _Pair:
     """Rows of values: the two constants of a plan, and the inputs, from x (rows, inputs)."""
-    silent, open_ = (float("inf"), 0.0) if surprisals else (0.0, 1.0)
-    x = xp.permute_dims(x, (1, 0))
-    rows = [_row(value, x, xp) for value in (silent, open_)]
-    return xp.concat([*rows, x])
+    silent, open_ = (float("inf"), 0.0) if task.space == "surprisal" else (0.0, 1.0)
+    x = task.xp.permute_dims(x, (1, 0))
+    return _pair(task.xp.concat([_row(silent, x, task.xp), _row(open_, x, task.xp), x]), task)
 
 
-def _append(values: _Pair, new: list[Array], surprisals: bool, xp: Namespace) -> _Pair:
-    added = _pair(new[0] if len(new) == 1 else xp.concat(new), surprisals, xp)
+def _append(values: _Pair, new: list[Array], task: Task) -> _Pair:
+    xp = task.xp
+    added = _pair(new[0] if len(new) == 1 else xp.concat(new), task)
     value = xp.concat([values.value, added.value])
-    p = xp.concat([values.p, added.p]) if surprisals else value
+    p = value if added.p is added.value else xp.concat([values.p, added.p])
     return _Pair(value, p, xp.concat([values.bar, added.bar]))
 
 
@@ -300,10 +281,10 @@ def _flat(a: Array, xp: Namespace) -> Array:
     return xp.reshape(a, (a.shape[0] * a.shape[1], a.shape[2]))
 
 
-def _gather(a: Array, index: Any, size: int, xp: Namespace) -> Array:
+def _gather(a: Array, index: Ints, size: int, xp: Namespace) -> Array:
     """Rows of a matrix as (size, rows that belong together, columns)."""
     return xp.reshape(_take(a, index, xp), (size, index.size // size, a.shape[1]))
 
 
-def _take(a: Array, index: Any, xp: Namespace) -> Array:
+def _take(a: Array, index: Ints, xp: Namespace) -> Array:
     return xp.take(a, xp.asarray(index, device=device(a)), axis=0)

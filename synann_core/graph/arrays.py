@@ -1,13 +1,15 @@
-"""Synapse graphs from index arrays and from networkx, and back."""
+"""Check the index arrays that a graph is built from."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from synann_core._lib.checks import check_int, check_option
-from synann_core.graph.wiring import Floats, Ints, Wiring, find_outputs
+from synann_core._lib.checks import check_int
+from synann_core._lib.typing import NumpyArray
+from synann_core.graph.wiring import Edges, Ints, Kind, Wiring, find_outputs
 
 _LARGEST = np.iinfo(np.int32).max
 
@@ -16,31 +18,16 @@ def wiring_from_arrays(
     inputs: int,
     neurons: int,
     *,
-    edges: dict[str, Any],
-    parameters: dict[str, tuple[Any, Any]],
-    outputs: Any,
+    edges: dict[str, tuple[ArrayLike, ArrayLike]],
+    parameters: dict[Kind, tuple[ArrayLike, ArrayLike | None]],
+    outputs: ArrayLike | None,
 ) -> Wiring:
-    """Check what `SynapseGraph.from_arrays` was given."""
+    """Check the arguments of `SynapseGraph.from_arrays`."""
     inputs, neurons = check_int("inputs", inputs, 0), check_int("neurons", neurons, 0)
     nodes = inputs + neurons
     if nodes > _LARGEST:
         raise ValueError(f"a graph must have at most {_LARGEST} nodes. Received: {nodes}")
-    checked = []
-    for name, pair in edges.items():
-        _pair(name, pair)
-        ends = [
-            _indices(f"{name}[{k}]", end, low, nodes, what)
-            for k, (end, low, what) in enumerate(
-                ((pair[0], inputs, "neurons"), (pair[1], 0, "nodes"))
-            )
-        ]
-        if ends[0].size != ends[1].size:
-            raise ValueError(
-                f"`{name}` must be two arrays of one length. Received: {ends[0].size} targets and "
-                f"{ends[1].size} sources"
-            )
-        checked.append((ends[0], ends[1]))
-    strong, weak = checked
+    strong, weak = checked = [_edges(name, pair, inputs, nodes) for name, pair in edges.items()]
     alpha, alpha_index = _parameters("alpha", *parameters["alpha"], neurons)
     beta, beta_index = _parameters("beta", *parameters["beta"], weak[0].size)
     if outputs is None:
@@ -66,11 +53,28 @@ def wiring_from_arrays(
     )
 
 
-def _parameters(name: str, given: Any, index: Any, count: int) -> tuple[Floats, Ints | None]:
+def _edges(name: str, pair: Any, inputs: int, nodes: int) -> Edges:
+    if not (isinstance(pair, tuple | list) and len(pair) == 2):
+        raise TypeError(
+            f"`{name}` must be a pair (targets, sources). Received: {type(pair).__qualname__}"
+        )
+    targets = _indices(f"{name}[0]", pair[0], inputs, nodes, "neurons")
+    sources = _indices(f"{name}[1]", pair[1], 0, nodes, "nodes")
+    if targets.size != sources.size:
+        raise ValueError(
+            f"`{name}` must be two arrays of one length. Received: {targets.size} targets and "
+            f"{sources.size} sources"
+        )
+    return targets, sources
+
+
+def _parameters(
+    name: Kind, given: ArrayLike, index: ArrayLike | None, count: int
+) -> tuple[NumpyArray, Ints | None]:
     """Distinct parameters, and which of them each of `count` neurons or edges has."""
     if index is None:
-        return _values(name, given, count), None
-    values = _values(name, given, None)
+        return check_values(name, given, count), None
+    values = check_values(name, given, None)
     checked = _indices(f"{name}_index", index, 0, values.size, "parameters")
     if checked.size != count:
         raise ValueError(
@@ -79,14 +83,7 @@ def _parameters(name: str, given: Any, index: Any, count: int) -> tuple[Floats, 
     return values, checked
 
 
-def _pair(name: str, pair: Any) -> None:
-    if not (isinstance(pair, tuple | list) and len(pair) == 2):
-        raise TypeError(
-            f"`{name}` must be a pair (targets, sources). Received: {type(pair).__qualname__}"
-        )
-
-
-def _indices(name: str, given: Any, low: int, high: int, what: str) -> Ints:
+def _indices(name: str, given: ArrayLike, low: int, high: int, what: str) -> Ints:
     """Integers in [low, high), as int32."""
     try:
         index = np.asarray(given)
@@ -106,8 +103,8 @@ def _indices(name: str, given: Any, low: int, high: int, what: str) -> Ints:
     return index.astype(np.int32)
 
 
-def _values(name: str, given: Any, size: int | None) -> Floats:
-    """A copy as float64, checked; a number stands for `size` of them."""
+def check_values(name: Kind, given: ArrayLike, size: int | None) -> NumpyArray:
+    """Copy parameters as float64 and check them; a number stands for `size` of them."""
     values = np.asarray(given)
     if values.dtype.kind not in "fiu":
         raise TypeError(f"`{name}` must hold real numbers. Received: {values.dtype}")
@@ -123,95 +120,3 @@ def _values(name: str, given: Any, size: int | None) -> Floats:
         wanted = "in [0, 1]" if name == "beta" else "finite and at least 0"
         raise ValueError(f"`{name}` must be {wanted}. Received: {values[place]} at {place}")
     return values.astype(np.float64)
-
-
-def write_networkx(wiring: Wiring) -> Any:
-    """The graph as `SynapseGraph.to_networkx` describes it."""
-    import networkx as nx
-
-    edges = [
-        (kind, *pair)
-        for kind, ends in (("excitatory", wiring.excitatory), ("inhibitory", wiring.inhibitory))
-        for pair in zip(*(end.tolist() for end in ends), strict=True)
-    ]
-    several = len({(target, source) for _, target, source in edges}) < len(edges)
-    g = nx.MultiDiGraph() if several else nx.DiGraph()
-    inputs, names = wiring.inputs, wiring.names
-    g.add_nodes_from(names[:inputs], kind="input")
-    alphas = _written("alpha", wiring, len(names) - inputs)
-    for name, attributes in zip(names[inputs:], alphas, strict=True):
-        g.add_node(name, kind="neuron", **attributes)
-    for place, node in enumerate(wiring.outputs.tolist()):
-        g.nodes[names[node]]["output"] = place
-    betas = iter(_written("beta", wiring, wiring.inhibitory[0].size))
-    for kind, target, source in edges:
-        attributes = next(betas) if kind == "inhibitory" else {}
-        g.add_edge(names[source], names[target], kind=kind, **attributes)
-    return g
-
-
-def _written(kind: str, wiring: Wiring, count: int) -> list[dict[str, Any]]:
-    """Attributes of each α or β: its value and, where it is shared, its name."""
-    values, index = getattr(wiring, kind), getattr(wiring, f"{kind}_index")
-    index = np.arange(count) if index is None else index
-    named = {place: name for name, (other, place) in wiring.parameters.items() if other == kind}
-    used = np.bincount(index, minlength=values.size)
-    attributes = []
-    for place in index.tolist():
-        attribute: dict[str, Any] = {kind: float(values[place])}
-        if place in named or used[place] > 1:
-            attribute["parameter"] = named.get(place, f"{kind}[{place}]")
-        attributes.append(attribute)
-    return attributes
-
-
-def read_networkx(graph: Any, g: Any) -> None:
-    """Declare in a `SynapseGraph` all that a graph of networkx holds."""
-    if not (hasattr(g, "is_directed") and g.is_directed()):
-        raise TypeError(
-            f"`g` must be a networkx.DiGraph or MultiDiGraph. Received: {type(g).__qualname__}"
-        )
-    kinds = {}
-    for name, attributes in g.nodes(data=True):
-        kinds[name] = check_option(
-            f"kind of node {name!r}", attributes.get("kind"), ("input", "neuron")
-        )
-    graph.input(*(name for name, kind in kinds.items() if kind == "input"))
-    shared: dict[str, Any] = {}
-
-    def strength(attributes: dict[str, Any], kind: str) -> Any:
-        value, name = attributes.get(kind, 1.0), attributes.get("parameter")
-        if name is None:
-            return value
-        if not isinstance(name, str):
-            raise TypeError(f"`parameter` must be a string. Received: {name!r}")
-        if name not in shared:
-            shared[name] = graph.parameter(name, value)
-        if shared[name].value != value:
-            raise ValueError(
-                f"parameter {name!r} must have one value. "
-                f"Received: {shared[name].value} and {value}"
-            )
-        return shared[name]
-
-    for name, kind in kinds.items():
-        strong, weak = [], []
-        for source, _, attributes in g.in_edges(name, data=True):
-            edge = f"kind of edge {source!r} -> {name!r}"
-            if kind == "input":
-                raise ValueError(f"input {name!r} must not read. Received: an edge from {source!r}")
-            if check_option(edge, attributes.get("kind"), ("excitatory", "inhibitory")) == (
-                "excitatory"
-            ):
-                strong.append(source)
-            else:
-                weak.append((source, strength(attributes, "beta")))
-        if kind == "neuron":
-            alpha = strength(g.nodes[name], "alpha")
-            graph.synapse(name, excitatory=strong, inhibitory=weak, alpha=alpha)
-    placed = [
-        (check_int(f"output of node {name!r}", a["output"], 0), name)
-        for name, a in g.nodes(data=True)
-        if "output" in a
-    ]
-    graph.output(*(name for _, name in sorted(placed, key=lambda pair: pair[0])))

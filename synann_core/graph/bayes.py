@@ -1,11 +1,11 @@
-"""Bayes' rule as a synapse graph."""
+"""Build Bayes' rule as a synapse graph."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from synann_core.graph.builder import SynapseGraph
 
@@ -13,9 +13,9 @@ __all__ = ["bayes_graph"]
 
 
 def bayes_graph(
-    prior: float, given: Any, otherwise: Any, *, names: Sequence[str] | None = None
+    prior: float, given: ArrayLike, otherwise: ArrayLike, *, names: Sequence[str] | None = None
 ) -> SynapseGraph:
-    """Bayes' rule for an event and independent findings, as a synapse graph.
+    """Build Bayes' rule for an event and independent findings, as a synapse graph.
 
     Its outputs are the joint probabilities of the findings with the event and without, whose ratio
     is the posterior odds. In surprisal space their difference is the posterior log-odds, ``prior
@@ -41,7 +41,7 @@ def bayes_graph(
     ------
     TypeError, ValueError
         If the shapes or the number of names do not fit, if a name is taken, or if a probability is
-        no number in [0, 1].
+        not a number in [0, 1].
 
     Notes
     -----

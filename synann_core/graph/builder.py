@@ -1,4 +1,4 @@
-"""Synapse graphs: any acyclic connection of synapses, built by names or from index arrays.
+"""Build synapse graphs, any acyclic connection of synapses, by names or from index arrays.
 
 A neuron's value is ``α_i · ∏ (excitatory inputs) · ∏_j (1 − β_ij x_j)`` over its inhibitory inputs
 j; an empty product is 1. The synapse tensor is the graph in which every input inhibits every
@@ -8,23 +8,27 @@ output.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from synann_core.graph.arrays import read_networkx, wiring_from_arrays, write_networkx
+from numpy.typing import ArrayLike
+
+from synann_core.graph.arrays import wiring_from_arrays
 from synann_core.graph.compiled import CompiledGraph
-from synann_core.graph.dispatch import GraphParameters
 from synann_core.graph.names import (
-    Name,
     Neuron,
     Parameter,
     check_name,
-    check_number,
+    check_strength,
     is_name,
     wiring_from_names,
 )
-from synann_core.graph.wiring import Wiring
+from synann_core.graph.networkx import read_networkx, write_networkx
+from synann_core.graph.wiring import Kind, Name, Wiring
 
-__all__ = ["CompiledGraph", "GraphParameters", "Parameter", "SynapseGraph"]
+if TYPE_CHECKING:
+    import networkx
+
+Strength = float | Parameter
 
 
 class SynapseGraph:
@@ -85,8 +89,8 @@ class SynapseGraph:
         name: Name,
         *,
         excitatory: Name | Sequence[Name] = (),
-        inhibitory: Name | Mapping[Name, Any] | Iterable[tuple[Name, Any]] = (),
-        alpha: float | Parameter = 1.0,
+        inhibitory: Name | Mapping[Any, Strength] | Iterable[tuple[Name, Strength]] = (),
+        alpha: Strength = 1.0,
     ) -> Name:
         """Declare a neuron and what it reads.
 
@@ -110,16 +114,13 @@ class SynapseGraph:
         ValueError
             If the name was declared before, or if α or β is out of range.
         """
-        if is_name(excitatory):
-            excitatory = (excitatory,)
-        if is_name(inhibitory):
-            inhibitory = ((inhibitory, 1.0),)
-        elif isinstance(inhibitory, Mapping):
-            inhibitory = inhibitory.items()
-        for kind, given in (("excitatory", excitatory), ("inhibitory", inhibitory)):
+        sources: Any = (excitatory,) if is_name(excitatory) else excitatory
+        pairs: Any = ((inhibitory, 1.0),) if is_name(inhibitory) else inhibitory
+        pairs = pairs.items() if isinstance(pairs, Mapping) else pairs
+        for kind, given in (("excitatory", sources), ("inhibitory", pairs)):
             if not isinstance(given, Iterable):
                 raise TypeError(f"`{kind}` of neuron {name!r} must be names. Received: {given!r}")
-        strong, weak = tuple(excitatory), tuple(inhibitory)
+        strong, weak = tuple(sources), tuple(pairs)
         for pair in weak:
             if not (isinstance(pair, tuple) and len(pair) == 2):
                 raise TypeError(
@@ -171,7 +172,7 @@ class SynapseGraph:
             raise TypeError(f"`name` must be a string. Received: {name!r}")
         if name in self._parameters:
             raise ValueError(f"`name` must be a new parameter. Received: {name!r} twice")
-        handle = Parameter(name, check_number("alpha", value, f"parameter {name!r}"))
+        handle = Parameter(name, check_strength("alpha", value, f"parameter {name!r}"))
         self._parameters[name] = handle
         return handle
 
@@ -181,13 +182,13 @@ class SynapseGraph:
         inputs: int,
         neurons: int,
         *,
-        excitatory: tuple[Any, Any] = ((), ()),
-        inhibitory: tuple[Any, Any] = ((), ()),
-        beta: Any = 1.0,
-        alpha: Any = 1.0,
-        alpha_index: Any = None,
-        beta_index: Any = None,
-        outputs: Any = None,
+        excitatory: tuple[ArrayLike, ArrayLike] = ((), ()),
+        inhibitory: tuple[ArrayLike, ArrayLike] = ((), ()),
+        beta: ArrayLike = 1.0,
+        alpha: ArrayLike = 1.0,
+        alpha_index: ArrayLike | None = None,
+        beta_index: ArrayLike | None = None,
+        outputs: ArrayLike | None = None,
     ) -> SynapseGraph:
         """Build a graph at once, of millions of synapses as well; it cannot be added to.
 
@@ -239,21 +240,25 @@ class SynapseGraph:
         return graph
 
     @classmethod
-    def from_networkx(cls, g: Any) -> SynapseGraph:
+    def from_networkx(cls, g: networkx.DiGraph) -> SynapseGraph:
         """Read a `networkx.DiGraph` or `MultiDiGraph`, as `to_networkx` writes it.
 
         Raises
         ------
         TypeError
-            If `g` is no directed graph of networkx.
+            If `g` is not a directed graph of networkx.
         ValueError
             If an attribute is missing or wrong.
         """
         graph = cls()
-        read_networkx(graph, g)
+        inputs, neurons, outputs = read_networkx(g, graph.parameter)
+        graph.input(*inputs)
+        for name, n in neurons.items():
+            graph.synapse(name, excitatory=n.excitatory, inhibitory=n.inhibitory, alpha=n.alpha)
+        graph.output(*outputs)
         return graph
 
-    def to_networkx(self) -> Any:
+    def to_networkx(self) -> networkx.DiGraph:
         """Write a `networkx.DiGraph`, or a `MultiDiGraph` where a pair of nodes has several edges.
 
         Nodes have ``kind="input" | "neuron"``, neurons ``alpha``, outputs ``output`` (their place);
@@ -321,13 +326,13 @@ class SynapseGraph:
         if self._wiring is not None:
             raise ValueError("a graph from arrays is complete: nothing can be added to it")
 
-    def _strength(self, kind: str, value: Any, where: str) -> float | Parameter:
-        """A checked number or shared parameter."""
+    def _strength(self, kind: Kind, value: Any, where: str) -> Strength:
+        """Check a number or shared parameter."""
         if not isinstance(value, Parameter):
-            return check_number(kind, value, where)
+            return check_strength(kind, value, where)
         if self._parameters.get(value.name) is not value:
             raise ValueError(
                 f"`{kind}` of {where} must be a parameter of this graph. Received: {value.name!r}"
             )
-        check_number(kind, value.value, where)
+        check_strength(kind, value.value, where)
         return value

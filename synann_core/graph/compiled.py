@@ -1,23 +1,24 @@
-"""A compiled graph: values and derivatives, on the branch that serves the arrays."""
+"""Evaluate compiled graphs: values and derivatives, by the module that serves the arrays.
+
+The methods of `CompiledGraph` raise TypeError if an argument is not a real floating-point array or
+if the libraries differ, and ValueError if shapes do not fit or `space` is unknown.
+"""
 
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
-from array_api_compat import device, is_numpy_namespace
 
-from synann_core._lib.arguments import Call, namespace_of, silence
+from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_option
-from synann_core._lib.numerics import row_count
-from synann_core._lib.typing import Array, Namespace
-from synann_core.graph.dispatch import Branches, GraphParameters, branch
-from synann_core.graph.wiring import Ints, Rows, Structure, Wiring, entries
-
-__all__ = ["CompiledGraph", "GraphParameters", "Inhibition"]
-
-_SPACES = ("probability", "surprisal")
+from synann_core._lib.typing import Array, ArrayT, NumpyArray, Space
+from synann_core.graph import dispatch, native
+from synann_core.graph.parameters import Given, GraphParameters, Parameters, arguments, check_pair
+from synann_core.graph.structure import Structure, Task
+from synann_core.graph.wiring import Ints, Name, Rows, Wiring, entries, offsets
 
 
 class Inhibition(NamedTuple):
@@ -26,6 +27,11 @@ class Inhibition(NamedTuple):
     indptr: Ints
     indices: Ints
     beta_index: Ints
+
+    def row(self, i: int) -> tuple[Ints, Ints]:
+        """Nodes that inhibit neuron i, and the place of each β."""
+        place = slice(self.indptr[i], self.indptr[i + 1])
+        return self.indices[place], self.beta_index[place]
 
 
 class CompiledGraph:
@@ -64,11 +70,10 @@ class CompiledGraph:
         self.neurons = wiring.names[wiring.inputs :]
         self.output_nodes = wiring.outputs
         self.parameters = dict(wiring.parameters)
-        self.params = GraphParameters(*map(_read_only, (wiring.alpha, wiring.beta)))
-        self._branches = Branches(self._structure, GraphParameters(wiring.alpha, wiring.beta))
+        self.params = GraphParameters(_read_only(wiring.alpha), _read_only(wiring.beta))
 
     @property
-    def outputs(self) -> tuple[Any, ...]:
+    def outputs(self) -> Sequence[Name]:
         """Names of the outputs."""
         return tuple(self.nodes[i] for i in self.output_nodes)
 
@@ -105,8 +110,8 @@ class CompiledGraph:
         return index if place is None else index[place]
 
     def __call__(
-        self, x: Array, params: GraphParameters | None = None, *, space: str = "probability"
-    ) -> Array:
+        self, x: ArrayT, params: Given[ArrayT] = None, *, space: Space = "probability"
+    ) -> ArrayT:
         """Values of the outputs.
 
         Parameters
@@ -126,13 +131,6 @@ class CompiledGraph:
             where a factor is closed, NaN outside the domain. A row's bits do not depend on its
             batch mates. Relative error a few eps, times ``1 − log`` of the value.
 
-        Raises
-        ------
-        TypeError
-            If an argument is not a real floating-point array, or if the libraries differ.
-        ValueError
-            If the shapes do not fit, or if `space` is unknown.
-
         Examples
         --------
         >>> import numpy as np
@@ -147,19 +145,19 @@ class CompiledGraph:
         return self._evaluate(x, params, space, every=False)
 
     def values(
-        self, x: Array, params: GraphParameters | None = None, *, space: str = "probability"
-    ) -> Array:
+        self, x: ArrayT, params: Given[ArrayT] = None, *, space: Space = "probability"
+    ) -> ArrayT:
         """Values of all nodes, (..., nodes), inputs first; else as the call itself."""
         return self._evaluate(x, params, space, every=True)
 
     def vjp(
         self,
-        x: Array,
-        grad: Array,
-        params: GraphParameters | None = None,
+        x: ArrayT,
+        params: Given[ArrayT] = None,
         *,
-        space: str = "probability",
-    ) -> tuple[Array, GraphParameters]:
+        space: Space = "probability",
+        grad: ArrayT | float,
+    ) -> tuple[ArrayT, GraphParameters[ArrayT]]:
         """Gradients for an upstream gradient of the outputs.
 
         Parameters
@@ -176,11 +174,6 @@ class CompiledGraph:
             are exact where factors are 0; in surprisal space the occupations are capped there (at
             eps over the smallest normal number).
 
-        Raises
-        ------
-        TypeError, ValueError
-            As for the call itself; also if `grad` does not fit the result.
-
         Examples
         --------
         >>> import numpy as np
@@ -189,33 +182,30 @@ class CompiledGraph:
         >>> graph.input("x", "y")
         >>> graph.synapse("z", excitatory="x", inhibitory="y")
         'z'
-        >>> graph.compile().vjp(np.array([1.0, 1.0]), np.ones(1))       # a closed factor
+        >>> graph.compile().vjp(np.array([1.0, 1.0]), grad=np.ones(1))       # a closed factor
         (array([ 0., -1.]), GraphParameters(alpha=array([0.]), beta=array([-1.])))
         """
-        call, surprisals = self._call(x, params, space)
-        grad = call.shaped(grad, (*call.shape("x")[:-1], len(self.output_nodes)))
-
-        xp, (own, alpha, beta) = call.xp, call.arrays.values()
-        rows, grad = (xp.reshape(a, (row_count(a), a.shape[-1])) for a in (own, grad))
-        with silence(xp):
-            gradients = self._branches.vjp(rows, alpha, beta, grad, surprisals, False, xp)
-        # (`call.gradients` would copy them: a third of the time of a large graph.)
-        like = (x, *((alpha, beta) if params is None else params))
-        gx, galpha, gbeta = (
-            g if g.dtype == a.dtype else xp.astype(g, a.dtype)
-            for g, a in zip(gradients, like, strict=True)
-        )
-        return xp.reshape(gx, x.shape), GraphParameters(galpha, gbeta)
+        with self._arguments(x, params, space) as given:
+            task, own = self._task(given, space)
+            upstream = given.array("grad", grad, (*given.shape("x")[:-1], len(self.output_nodes)))
+            gx, gparams = dispatch.vjp(task, given["x"], own, upstream)
+            # (`given.gradients` would copy them: a third of the time of a large graph.)
+            like: tuple[Any, ...] = (x, *(own if params is None else params))
+            gradients: list[Any] = [
+                g if g.dtype == a.dtype else given.xp.astype(g, a.dtype)
+                for g, a in zip((gx, *gparams), like, strict=True)
+            ]
+            return gradients[0], GraphParameters(*gradients[1:])
 
     def jvp(
         self,
-        x: Array,
-        dx: Array,
-        params: GraphParameters | None = None,
-        dparams: GraphParameters | None = None,
+        x: ArrayT,
+        params: Given[ArrayT] = None,
         *,
-        space: str = "probability",
-    ) -> Array:
+        space: Space = "probability",
+        dx: ArrayT | float,
+        dparams: GraphParameters[ArrayT] | None = None,
+    ) -> ArrayT:
         """Tangent of the outputs, (..., outputs), along `dx` and `dparams`.
 
         Parameters
@@ -225,64 +215,38 @@ class CompiledGraph:
         dx : array, shape of x, or number
         dparams : GraphParameters, optional
             Tangents of the parameters, 0 if not given.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As for the call itself; also if a tangent does not fit.
         """
-        call, surprisals = self._call(x, params, space)
-        tangents = [dx, *((0.0, 0.0) if dparams is None else _two("dparams", dparams))]
-        names = ("dx", "dparams.alpha", "dparams.beta")
-        moved = [
-            call.shaped(tangent, a.shape, name)
-            for tangent, a, name in zip(tangents, call.arrays.values(), names, strict=True)
-        ]
-
-        def formula(*arrays: Array, xp: Namespace) -> Array:
-            x, alpha, beta, dx, dalpha, dbeta = arrays
-            rows = (row_count(x), x.shape[-1])
-            primals = (xp.reshape(x, rows), alpha, beta)
-            tangents = (xp.reshape(dx, rows), dalpha, dbeta)
-            out = self._branches.jvp(primals, tangents, surprisals, xp)
-            return xp.reshape(out, (*x.shape[:-1], out.shape[-1]))
-
-        return call.value(formula, *call.arrays.values(), *moved)
+        dalpha, dbeta = (0.0, 0.0) if dparams is None else check_pair("dparams", dparams)
+        with self._arguments(x, params, space) as given:
+            task, own = self._task(given, space)
+            moved = given.array("dx", dx, given.shape("x"))
+            tangents = GraphParameters(
+                given.array("dparams.alpha", dalpha, own.alpha.shape),
+                given.array("dparams.beta", dbeta, own.beta.shape),
+            )
+            return given.result(dispatch.jvp(task, given["x"], own, moved, tangents))
 
     def variant(self, x: Array) -> str:
-        """Name of the branch that would serve x: ``"numba"`` or ``"array-api"``."""
-        return branch(namespace_of(x=x), x)
+        """Name of the implementation that would serve x: ``"native"`` or ``"array-api"``."""
+        with Arguments(x=x) as given:
+            return "native" if dispatch.choose(given.xp, *given.arrays) is native else "array-api"
 
-    def _call(self, x: Array, params: Any, space: str) -> tuple[Call, bool]:
-        """The checked arguments, and whether they are surprisals."""
-        surprisals = check_option("space", space, _SPACES) == "surprisal"
-        if params is None:
-            call = Call(x=x)
-            dtype, xp = call.dtype, call.xp
-            where = {"dtype": call.work_dtype, "device": device(call["x"])}
-            own = self._branches.own(surprisals, "float64")
-            if is_numpy_namespace(xp):
-                own = self._branches.own(surprisals, np.dtype(call.work_dtype).name)
-            alpha, beta = (xp.asarray(a, **where) for a in own)
-            call = Call(**{"x": call["x"], "params.alpha": alpha, "params.beta": beta})
-            call.dtype = dtype
-        else:
-            alpha, beta = _two("params", params)
-            call = Call(**{"x": x, "params.alpha": alpha, "params.beta": beta})
-        sizes = (a.size for a in self.params)
-        alphas, betas = ((size,) for size in sizes)
-        call.expect(**{"x": (..., len(self.inputs)), "params.alpha": alphas, "params.beta": betas})
-        return call, surprisals
+    def _arguments(self, x: ArrayT, params: Given[ArrayT], space: Space) -> Arguments[ArrayT]:
+        check_option("space", space, get_args(Space))
+        given = arguments(self.params, params, x=x)
+        given.check_shapes(x=(..., len(self.inputs)))
+        return given
 
-    def _evaluate(self, x: Array, params: Any, space: str, *, every: bool) -> Array:
-        call, surprisals = self._call(x, params, space)
+    def _task(
+        self, given: Arguments[ArrayT], space: Space, *, every: bool = False
+    ) -> tuple[Task, Parameters]:
+        task = Task(self._structure, given.xp, space, every)
+        return task, self._structure.parameters(given, space)
 
-        def formula(x: Array, alpha: Array, beta: Array, *, xp: Namespace) -> Array:
-            rows = xp.reshape(x, (row_count(x), x.shape[-1]))
-            out = self._branches.forward(rows, alpha, beta, surprisals, every, xp)
-            return xp.reshape(out, (*x.shape[:-1], out.shape[-1]))
-
-        return call.value(formula)
+    def _evaluate(self, x: ArrayT, params: Given[ArrayT], space: Space, *, every: bool) -> ArrayT:
+        with self._arguments(x, params, space) as given:
+            task, own = self._task(given, space, every=every)
+            return given.result(dispatch.forward(task, given["x"], own))
 
     def _declared(self, rows: Rows) -> tuple[Rows, Ints]:
         """Rows by declared neurons and nodes, and where each entry stood in `rows`."""
@@ -291,18 +255,11 @@ class CompiledGraph:
             return rows, np.arange(rows.indices.size, dtype=np.int32)
         places = entries(rows.indptr, place).astype(np.int32)
         nodes = np.concatenate([np.arange(len(self.inputs)), len(self.inputs) + order])
-        counts = np.diff(rows.indptr)[place]
-        indptr = np.concatenate([[0], np.cumsum(counts)])
+        indptr = offsets(np.diff(rows.indptr)[place])
         return Rows(indptr, nodes[rows.indices[places]].astype(np.int32)), places
 
 
-def _two(name: str, pair: Any) -> tuple[Any, Any]:
-    if not (isinstance(pair, tuple | list) and len(pair) == 2):
-        raise TypeError(f"`{name}` must be a pair (alpha, beta). Received: {pair!r}")
-    return pair[0], pair[1]
-
-
-def _read_only(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _read_only(a: NumpyArray) -> NumpyArray:
     view = a.view()
     view.flags.writeable = False
     return view

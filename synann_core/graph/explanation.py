@@ -1,15 +1,17 @@
-"""A neuron's surprisal, taken apart exactly into what each of its synapses added."""
+"""Explain a neuron's surprisal: take it apart exactly into what each of its synapses added."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from synann_core._lib.arguments import namespace_of
 from synann_core._lib.checks import to_numpy
-from synann_core._lib.typing import Array
-from synann_core.graph.compiled import CompiledGraph, GraphParameters
+from synann_core._lib.typing import ArrayT
+from synann_core.graph.compiled import CompiledGraph
+from synann_core.graph.parameters import Given
+from synann_core.graph.wiring import Name
 from synann_core.surprisals import surprisal
 from synann_core.transmission import contributions
 
@@ -27,15 +29,15 @@ class Part(NamedTuple):
         −log α, −log x, or −log(1 − β x), in nats.
     """
 
-    kind: str
-    source: Any
+    kind: Literal["gain", "excitatory", "inhibitory"]
+    source: Name | None
     surprisal: float
 
 
 def explain(
-    compiled: CompiledGraph, x: Array, neuron: Any, params: GraphParameters | None = None
+    compiled: CompiledGraph, x: ArrayT, neuron: Name, params: Given[ArrayT] = None
 ) -> list[Part]:
-    """Take apart why a neuron of a graph is as surprising as it is.
+    """Explain why a neuron of a graph is as surprising as it is.
 
     Parameters
     ----------
@@ -43,8 +45,7 @@ def explain(
     x : array, shape (inputs,)
         Probabilities of one sample.
     neuron : name
-        What is explained; the parts of a source that is a neuron itself are to be had by another
-        call.
+        The neuron to explain. Where a source is a neuron itself, another call explains it.
     params : GraphParameters, optional
         α and β other than the graph's own.
 
@@ -62,8 +63,7 @@ def explain(
     Examples
     --------
     >>> import numpy as np
-    >>> from synann_core.graph import explain
-    >>> from synann_core.graph import SynapseGraph
+    >>> from synann_core.graph import SynapseGraph, explain
     >>> graph = SynapseGraph()
     >>> graph.input("fever", "vaccine")
     >>> graph.synapse("flu", excitatory="fever", inhibitory={"vaccine": 0.6}, alpha=0.3)
@@ -86,23 +86,14 @@ def explain(
     values = to_numpy(compiled.values(x, params)).astype(np.float64)
     alpha, beta = (to_numpy(a) for a in (compiled.params if params is None else params))
     k = names.index(neuron)
-    indptr, excitatory = compiled.excitatory
-    excitatory = excitatory[indptr[k] : indptr[k + 1]]
-    indptr, inhibitory, beta_index = compiled.inhibitory
-    place = slice(indptr[k], indptr[k + 1])
-    inhibitory = inhibitory[place]
-    strengths = beta[beta_index[place]].astype(np.float64)
-    gain = alpha[[compiled.alpha_index[k]]].astype(np.float64)
-    return [
-        Part(kind, source, float(value))
-        for kind, sources, added in (
-            ("gain", [None], surprisal(gain)),
-            ("excitatory", [compiled.nodes[j] for j in excitatory], surprisal(values[excitatory])),
-            (
-                "inhibitory",
-                [compiled.nodes[j] for j in inhibitory],
-                contributions(values[inhibitory], strengths[None])[0],
-            ),
-        )
-        for source, value in zip(sources, added, strict=True)
-    ]
+    excitatory = compiled.excitatory.row(k)
+    inhibitory, places = compiled.inhibitory.row(k)
+    strengths = beta[None, places].astype(np.float64)
+    gain = surprisal(alpha[[compiled.alpha_index[k]]].astype(np.float64))
+    closed = contributions(values[inhibitory], strengths)[0]
+    parts = [Part("gain", None, float(gain[0]))]
+    for j, added in zip(excitatory, surprisal(values[excitatory]), strict=True):
+        parts.append(Part("excitatory", compiled.nodes[j], float(added)))
+    for j, added in zip(inhibitory, closed, strict=True):
+        parts.append(Part("inhibitory", compiled.nodes[j], float(added)))
+    return parts

@@ -1,14 +1,15 @@
-"""The fixed points of a circuit, by Newton's method from many starts; NumPy only."""
+"""Find the fixed points of a circuit by Newton's method from many starts; NumPy only."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from synann_core._lib.arguments import is_number, namespace_of
 from synann_core._lib.checks import to_numpy
-from synann_core._lib.typing import Array
+from synann_core._lib.typing import Array, NumpyArray
 
 _ROUNDS = 100  # of Newton's method from one start; it takes about ten
 
@@ -26,7 +27,7 @@ class FixedPoint(NamedTuple):
         linear part does not decide (the comparator, say, comes back slowly from one side).
     """
 
-    state: np.ndarray[Any, Any]
+    state: NumpyArray
     spectral_radius: float
 
     @property
@@ -36,28 +37,20 @@ class FixedPoint(NamedTuple):
 
 
 def find(
-    circuit: Any,
-    drive: Array | None,
-    params: Any,
-    starts: int,
-    tolerance: float,
-    rng: np.random.Generator,
+    step: Callable[..., Any], jacobian: Callable[..., Any], starts: NumpyArray, tolerance: float
 ) -> list[FixedPoint]:
-    """What `Circuit.fixed_points` returns."""
-    held = _held(drive, len(circuit.drives)) if circuit.drives and drive is not None else drive
-    points = _newton(circuit, _starts(len(circuit.states), starts, rng), held, params)
-    found: list[np.ndarray[Any, Any]] = []
-    for point in points:
+    """Find points in [0, 1] that `step` maps to themselves, farther apart than `tolerance`."""
+    found: list[NumpyArray] = []
+    for point in _newton(step, jacobian, starts):
         if all(np.abs(point - p).max() > tolerance for p in found):
             found.append(point)
     found.sort(key=lambda point: np.round(point, 9).tolist())
-    slopes = (circuit.jacobian(point, held, params) for point in found)
-    radii = [float(np.abs(np.linalg.eigvals(slope)).max()) for slope in slopes]
+    radii = [float(np.abs(np.linalg.eigvals(jacobian(point))).max()) for point in found]
     return [FixedPoint(point, radius) for point, radius in zip(found, radii, strict=True)]
 
 
-def _held(drive: Array, size: int) -> np.ndarray[Any, Any]:
-    """One drive, from any library."""
+def one_drive(drive: Array, size: int) -> NumpyArray:
+    """Check one drive, from any library."""
     namespace_of(drive=drive)
     held = np.asarray(drive) if is_number(drive) else to_numpy(drive)
     if held.shape != (size,):
@@ -65,16 +58,19 @@ def _held(drive: Array, size: int) -> np.ndarray[Any, Any]:
     return held.astype(np.float64)
 
 
-def _starts(size: int, count: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+def starting_points(size: int, count: int, rng: np.random.Generator) -> NumpyArray:
+    """Corners of up to 8 neurons, the middle, and so many random states."""
     corners = np.indices((2,) * size).reshape(size, -1).T if size <= 8 else np.empty((0, size))
     return np.concatenate([corners, np.full((1, size), 0.5), rng.random((count, size))])
 
 
-def _newton(circuit: Any, state: Any, drive: Any, params: Any) -> Any:
+def _newton(
+    step: Callable[..., Any], jacobian: Callable[..., Any], state: NumpyArray
+) -> NumpyArray:
     """The fixed points in [0, 1] to which Newton's method comes from any of the states."""
     for _ in range(_ROUNDS):
-        change = circuit.step(state, drive, params) - state
-        slope = np.eye(state.shape[-1]) - circuit.jacobian(state, drive, params)
+        change = step(state) - state
+        slope = np.eye(state.shape[-1]) - jacobian(state)
         if not np.all(np.isfinite(slope)):
             raise ValueError(
                 "`drive` and `params` must give a finite Jacobian. Received: infinite or NaN "
@@ -85,5 +81,5 @@ def _newton(circuit: Any, state: Any, drive: Any, params: Any) -> Any:
         state = np.clip(state + move, 0.0, 1.0)
         if np.abs(move).max() < 1e-13:
             break
-    error = np.abs(circuit.step(state, drive, params) - state).max(axis=-1)
-    return state[error < 1e-12]
+    settled: NumpyArray = np.abs(step(state) - state).max(axis=-1) < 1e-12
+    return state[settled]

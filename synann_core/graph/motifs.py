@@ -1,4 +1,4 @@
-"""Ready-made graphs and circuits: logic gates, comparator, latch, oscillator, growth.
+"""Build ready-made graphs and circuits: logic gates, comparator, latch, oscillator, growth.
 
 At inputs 0 and 1 and α = β = 1 a synapse is "x and not y", from which every Boolean function
 follows; between 0 and 1 the gates compute the probability for independent inputs.
@@ -6,19 +6,19 @@ follows; between 0 and 1 the gates compute the probability for independent input
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal, get_args
 
 from synann_core._lib.checks import check_int, check_option
 from synann_core.graph.builder import SynapseGraph
 from synann_core.graph.circuit import Circuit
-from synann_core.graph.names import check_number
+from synann_core.graph.names import check_strength
 
 __all__ = ["comparator", "flip", "latch", "logic_gate", "logistic_map", "oscillator"]
 
-GATES = ("not", "and", "or", "nor", "nand", "xor", "implies")
+Gate = Literal["not", "and", "or", "nor", "nand", "xor", "implies"]
 
 
-def logic_gate(name: str) -> SynapseGraph:
+def logic_gate(name: Gate) -> SynapseGraph:
     """Build a gate of synapses: inputs x and y (for "not", x alone), output z.
 
     Parameters
@@ -51,7 +51,7 @@ def logic_gate(name: str) -> SynapseGraph:
     >>> logic_gate("xor").compile()(inputs)[:, 0]
     array([0., 1., 1., 0.])
     """
-    check_option("name", name, GATES)
+    check_option("name", name, get_args(Gate))
     graph = SynapseGraph()
     graph.input("x") if name == "not" else graph.input("x", "y")
     if name in ("not", "nor"):
@@ -72,7 +72,9 @@ def logic_gate(name: str) -> SynapseGraph:
 
 
 def comparator() -> Circuit:
-    """Which of two is larger, and by how much: x' = S(x, y), y' = S(y, x) at α = β = 1.
+    """Build a circuit that tells which of two is larger, and by how much.
+
+    ``x' = S(x, y)`` and ``y' = S(y, x)`` at α = β = 1.
 
     Every step keeps x − y, and the state converges to (max(x − y, 0), max(y − x, 0)); where
     x = y only like 1/steps.
@@ -94,10 +96,10 @@ def flip(
     second: tuple[float, float] | None = None,
     crossed: bool = False,
 ) -> Circuit:
-    """Two neurons x' = S(x, y; α, β), y' = S(x, y; α₂, β₂): the published drawing of a flip-flop.
+    """Build the published drawing of a flip-flop, x' = S(x, y; α, β) and y' = S(x, y; α₂, β₂).
 
     With equal synapses both neurons are equal after one step and follow the logistic map: it is
-    no flip-flop. With the second one (1, 0), y is x one step ago, and x follows the delayed
+    not a flip-flop. With the second one (1, 0), y is x one step ago, and x follows the delayed
     logistic map, whose fixed point gives way to a ring at α = 2 (Neimark–Sacker bifurcation).
 
     Parameters
@@ -116,7 +118,7 @@ def flip(
     Raises
     ------
     TypeError, ValueError
-        If α or β is no number or out of range, or `second` no pair.
+        If α or β is not a number or out of range, or `second` is not a pair.
 
     Examples
     --------
@@ -140,12 +142,13 @@ def flip(
 
 
 def latch(alpha: float = 2.0, beta: float = 0.8) -> Circuit:
-    """Remember one bit: neurons q and p hold each other down; drives "set" and "reset".
+    """Build a circuit that remembers one bit: neurons q and p hold each other down.
 
     With the drives at 0, ``q' = α q (1 − β p)`` and ``p' = α p (1 − β q)``, bounded to [0, 1]:
     (1, 0) and (0, 1) are stable for α > 1 and α(1 − β) < 1, and for α ≤ 4β (q, p) goes to the one
-    where it leans. (With more gain both can reach 1 at once, and stay equal.) A drive at 1 excites
-    its own neuron, ``q or set``, and closes the other; both at once empty the latch.
+    where it leans. (With more gain both can reach 1 at once, and stay equal.) A drive
+    at 1 ("set" of q, "reset" of p) excites its own neuron, ``q or set``, and closes the other; both
+    at once empty the latch.
 
     Parameters
     ----------
@@ -162,7 +165,7 @@ def latch(alpha: float = 2.0, beta: float = 0.8) -> Circuit:
     Raises
     ------
     TypeError, ValueError
-        If α or β is no number or out of range, or if the circuit would not be bistable.
+        If α or β is not a number or out of range, or if the circuit would not be bistable.
 
     Examples
     --------
@@ -173,7 +176,7 @@ def latch(alpha: float = 2.0, beta: float = 0.8) -> Circuit:
     >>> latch().iterate(off, 4, drive=drive)[:, 0]
     array([0. , 0.4, 1. , 1. , 1. ])
     """
-    alpha, beta = (check_number(k, v, "a latch") for k, v in (("alpha", alpha), ("beta", beta)))
+    alpha, beta = check_strength("alpha", alpha, "a latch"), check_strength("beta", beta, "a latch")
     if not (alpha > 1.0 and alpha * (1.0 - beta) < 1.0):
         raise ValueError(
             "`alpha` must be above 1 and alpha·(1 − beta) below 1, or the circuit has one state. "
@@ -210,7 +213,7 @@ def oscillator(neurons: int = 3, alpha: float = 2.0) -> Circuit:
     Raises
     ------
     TypeError, ValueError
-        If `neurons` is not an odd int of 3 or more, or `alpha` no number above 1.
+        If `neurons` is not an odd int of 3 or more, or `alpha` not a number above 1.
 
     Examples
     --------
@@ -222,7 +225,7 @@ def oscillator(neurons: int = 3, alpha: float = 2.0) -> Circuit:
     """
     if check_int("neurons", neurons, 3) % 2 == 0:
         raise ValueError(f"`neurons` must be odd. Received: {neurons}")
-    if not check_number("alpha", alpha, "an oscillator") > 1.0:
+    if not check_strength("alpha", alpha, "an oscillator") > 1.0:
         raise ValueError(f"`alpha` must be above 1. Received: {alpha!r}")
     graph = SynapseGraph()
     graph.input(*range(neurons))
@@ -232,7 +235,7 @@ def oscillator(neurons: int = 3, alpha: float = 2.0) -> Circuit:
 
 
 def logistic_map() -> Circuit:
-    """One synapse on itself, x' = α x (1 − x), with the gain α as a drive.
+    """Build one synapse on itself, x' = α x (1 − x), with the gain α as a drive.
 
     Fixed point 1 − 1/α, stable for 1 < α < 3; then periods 2, 4, …, and chaos.
 
@@ -250,6 +253,6 @@ def logistic_map() -> Circuit:
     return Circuit(graph, {"x": "next x"})
 
 
-def _or(graph: SynapseGraph, first: Any, second: Any, name: str) -> None:
+def _or(graph: SynapseGraph, first: str, second: str, name: str) -> None:
     graph.synapse(f"{first} nor {second}", inhibitory={first: 1.0, second: 1.0})
     graph.synapse(name, inhibitory=f"{first} nor {second}")

@@ -1,17 +1,16 @@
-"""Synapse graphs by names: the records of a builder, and their translation into arrays."""
+"""Check the names and numbers of a graph that is built by names, and translate it into arrays."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from synann_core._lib.arguments import is_number
-from synann_core.graph.wiring import Floats, Ints, Wiring, find_outputs
-
-Name = Any  # str, or int
+from synann_core._lib.typing import NumpyArray
+from synann_core.graph.wiring import Edges, Ints, Kind, Name, Wiring, find_outputs
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,20 +36,16 @@ def wiring_from_names(
     """Number the nodes and parameters; unknown names are refused."""
     names = (*inputs, *neurons)
     number = {name: k for k, name in enumerate(names)}
-    for name, neuron in neurons.items():
-        for source in (*neuron.excitatory, *(source for source, _ in neuron.inhibitory)):
-            if source not in number:
-                raise ValueError(f"neuron {name!r} must read declared nodes. Received: {source!r}")
+    excitatory = [(name, source) for name, n in neurons.items() for source in n.excitatory]
+    inhibitory = [(name, source) for name, n in neurons.items() for source, _ in n.inhibitory]
+    for name, source in (*excitatory, *inhibitory):
+        if source not in number:
+            raise ValueError(f"neuron {name!r} must read declared nodes. Received: {source!r}")
     for name in outputs:
         if name not in number:
             raise ValueError(f"an output must be a declared node. Received: {name!r}")
-    strong = _edges(
-        [(number[n], number[s]) for n, neuron in neurons.items() for s in neuron.excitatory]
-    )
-    weak = _edges(
-        [(number[n], number[s]) for n, neuron in neurons.items() for s, _ in neuron.inhibitory]
-    )
-    shared: dict[str, tuple[str, int]] = {}
+    strong, weak = _edges(excitatory, number), _edges(inhibitory, number)
+    shared: dict[str, tuple[Kind, int]] = {}
     alpha, alpha_index = _distinct("alpha", [n.alpha for n in neurons.values()], shared)
     betas = [beta for neuron in neurons.values() for _, beta in neuron.inhibitory]
     beta, beta_index = _distinct("beta", betas, shared)
@@ -69,26 +64,26 @@ def wiring_from_names(
     )
 
 
-def _edges(pairs: list[tuple[int, int]]) -> tuple[Ints, Ints]:
-    targets, sources = np.asarray(pairs, np.int32).reshape(-1, 2).T.copy()
+def _edges(pairs: list[tuple[Name, Name]], number: Mapping[Name, int]) -> Edges:
+    numbers = [(number[target], number[source]) for target, source in pairs]
+    targets, sources = np.asarray(numbers, np.int32).reshape(-1, 2).T.copy()
     return targets, sources
 
 
 def _distinct(
-    kind: str, values: Sequence[float | Parameter], shared: dict[str, tuple[str, int]]
-) -> tuple[Floats, Ints | None]:
+    kind: Kind, values: Sequence[float | Parameter], shared: dict[str, tuple[Kind, int]]
+) -> tuple[NumpyArray, Ints | None]:
     """Distinct parameters, and the index of each value (None if none is shared)."""
     numbers: list[float] = []
     index = []
     for value in values:
+        place = len(numbers)
         if isinstance(value, Parameter):
-            if shared.setdefault(value.name, (kind, len(numbers)))[0] != kind:
+            use, place = shared.setdefault(value.name, (kind, place))
+            if use != kind:
                 raise ValueError(
                     f"parameter {value.name!r} must be an alpha or a beta. Received: both uses"
                 )
-            place = shared[value.name][1]
-        else:
-            place = len(numbers)
         if place == len(numbers):
             numbers.append(value.value if isinstance(value, Parameter) else value)
         index.append(place)
@@ -96,19 +91,19 @@ def _distinct(
     return np.asarray(numbers, np.float64), None if own else np.asarray(index, np.int32)
 
 
-def is_name(value: Any) -> bool:
+def is_name(value: Any) -> TypeGuard[Name]:
     """Whether `value` may name a node."""
     return isinstance(value, str | int | np.integer) and not isinstance(value, bool)
 
 
 def check_name(what: str, name: Any) -> None:
-    """Refuse what cannot name a node."""
+    """Refuse a value that cannot name a node."""
     if not is_name(name):
         raise TypeError(f"`{what}` must be a string or an int. Received: {name!r}")
 
 
-def check_number(kind: str, value: Any, where: str) -> float:
-    """A number that may be an α or, in [0, 1], a β."""
+def check_strength(kind: Kind, value: Any, where: str) -> float:
+    """Check a number that is to be an α or, in [0, 1], a β."""
     largest = float(np.finfo(np.float64).max)
     most = 1.0 if kind == "beta" else largest
     wanted = "in [0, 1]" if kind == "beta" else "a finite number, at least 0"

@@ -1,19 +1,22 @@
-"""How array operations go through a graph: by levels, and in a level by numbers of inputs.
+"""Plan how array operations go through a graph: by levels, and in a level by numbers of inputs.
 
-Neurons of a level with about as many inputs form a group; their inputs are gathered into a block
+Neurons of a level with about as many inputs form a group. Their inputs are gathered into a block
 (neurons, inputs, rows), padded to a power of two, and reduced. The way back gathers too, from the
 edges that leave a node, so that nothing is ever scattered.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import itertools
+import operator
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from synann_core.graph.wiring import Rows, Structure
+from synann_core.graph.structure import Structure
+from synann_core.graph.wiring import Ints, Rows, offsets
 
-Ints = np.ndarray[Any, Any]
+T = TypeVar("T")
 
 # Rows of the array of all values: two constants that change nothing, then the nodes.
 SILENT, OPEN, FIRST = 0, 1, 2  # an inhibitory input of 0, an excitatory input of 1
@@ -55,13 +58,12 @@ class Plan(NamedTuple):
     input_rows: Ints  # rows of the gradients of the inputs
     neuron_rows: Ints  # rows of the gradients of the neurons, in the order of the groups
     reader_rows: Ints  # the same of the neuron of each inhibitory edge
-    source_rows: Ints  # row of the values of each inhibitory edge
     alpha: Sum
     beta: Sum
 
 
-def make_plan(structure: Structure, every: bool, parameters: tuple[int, int]) -> Plan:
-    """Plan of a structure; its outputs are all nodes if `every`."""
+def make_plan(structure: Structure, outputs: Ints) -> Plan:
+    """Plan how to evaluate a structure whose outputs are these nodes (their numbers in order)."""
     inputs, neurons = structure.inputs, structure.neurons
     excitatory, inhibitory = structure.excitatory, structure.inhibitory
     classes = [_power(np.diff(rows.indptr)) for rows in (excitatory, inhibitory)]
@@ -71,50 +73,40 @@ def make_plan(structure: Structure, every: bool, parameters: tuple[int, int]) ->
     row[:inputs] = FIRST + np.arange(inputs)
     row[inputs + by_group] = FIRST + inputs + np.arange(neurons)
 
-    levels: list[list[Group]] = []
-    slots: list[list[Ints]] = [[], [], [], []]  # sources and targets of e-edges, then of i-edges
-    parts: list[Ints] = []
-    beta_parts = [np.zeros(0, np.int64)]
+    groups: list[tuple[int, Group]] = []
+    strong: list[tuple[Ints, Ints]] = []  # of each entry the source and the target
+    weak: list[tuple[Ints, Ints, Ints]] = []  # and the parameter
     for members in _runs(by_group, level, *classes):
         e, k = (int(c[members[0]]) for c in classes)
-        sources, _ = _block(excitatory, members, e, row, OPEN)
-        weak, places = _block(inhibitory, members, k, row, SILENT)
+        x, _ = _block(excitatory, members, e, row, OPEN)
+        y, places = _block(inhibitory, members, k, row, SILENT)
         index = structure.beta_index
         beta = np.where(places < 0, -1, places if index is None else index[places]) + 1
         alpha = members if structure.alpha_index is None else structure.alpha_index[members]
-        group = Group(members.size, *map(_narrow, (alpha, sources, weak, beta)))
-        if not levels or level[members[0]] != level[parts[-1][0]]:
-            levels.append([])
-        levels[-1].append(group)
-        parts.append(members)
+        group = Group(members.size, *map(_narrow, (alpha, x, y, beta)))
+        groups.append((level[members[0]], group))
         targets = row[inputs + members]
-        for slot, values, width in ((0, sources, e), (2, weak, k)):
-            slots[slot].append(values)
-            slots[slot + 1].append(np.repeat(targets, width))
-        beta_parts.append(beta)
-    source = np.concatenate([np.zeros(0, np.int64), *slots[0], *slots[2]])
-    target = np.concatenate([np.zeros(0, np.int64), *slots[1], *slots[3]])
-    strong = sum(a.size for a in slots[0])
+        strong.append((x, np.repeat(targets, e)))
+        weak.append((y, np.repeat(targets, k), beta))
+    none = np.zeros(0, np.int64)
+    source, target = (
+        np.concatenate([none, *(a[end] for a in strong), *(a[end] for a in weak)]) for end in (0, 1)
+    )
+    betas = np.concatenate([none, *(beta for _, _, beta in weak)])
 
-    declared = np.arange(inputs + neurons)
-    if structure.place is not None:
-        declared[inputs:] = inputs + structure.place
-    outputs = declared if every else structure.outputs
     node_level = np.concatenate([np.zeros(inputs, np.int64), level[by_group]])
     back, grad_row = _back(source, target, node_level, row, outputs)
     alphas = by_group if structure.alpha_index is None else structure.alpha_index[by_group]
-    betas = np.concatenate(beta_parts)
     return Plan(
-        levels=tuple(map(tuple, levels)),
+        levels=_by_level(groups),
         output_rows=_narrow(row[outputs]),
         edges=source.size,
         back=back,
         input_rows=_narrow(grad_row[FIRST : FIRST + inputs]),
         neuron_rows=_narrow(grad_row[FIRST + inputs :]),
-        reader_rows=_narrow(grad_row[target[strong:]]),
-        source_rows=_narrow(source[strong:]),
-        alpha=_sum(alphas, parameters[0]),
-        beta=_sum(betas - 1, parameters[1]),
+        reader_rows=_narrow(grad_row[target[source.size - betas.size :]]),
+        alpha=_sum(alphas, structure.params.alpha.size),
+        beta=_sum(betas - 1, structure.params.beta.size),
     )
 
 
@@ -149,36 +141,27 @@ def _back(
 ) -> tuple[tuple[tuple[Back, ...], ...], Ints]:
     """The way back, and the row of the gradients of each row of values; `level` is by rows."""
     nodes = level.size
-    edges = np.argsort(source, kind="stable")
-    edges = edges[np.count_nonzero(source < FIRST) :]
-    counts = np.bincount(source[edges] - FIRST, minlength=nodes)
-    leaving = Rows(np.concatenate([[0], np.cumsum(counts)]), edges)
-    width = _power(counts)
+    leaving = _owned(source - FIRST, nodes)
+    width = _power(np.diff(leaving.indptr))
     order = np.lexsort((width, -level))
     grad_row = np.zeros(FIRST + nodes, np.int64)  # the constants have none: the row of zeros
     grad_row[FIRST + order] = 1 + np.arange(nodes)
     output_row = np.zeros(nodes, np.int64)
     output_row[row[outputs] - FIRST] = 1 + np.arange(outputs.size)
-    back: list[list[Back]] = []
-    last = None
+    back: list[tuple[int, Back]] = []
     every = np.arange(source.size)
     for members in _runs(order, level, width):
         places, _ = _block(leaving, members, int(width[members[0]]), every, -1)
         readers = np.where(places < 0, 0, grad_row[target[places]]) if places.size else places
-        if last != level[members[0]]:
-            back.append([])
-            last = level[members[0]]
         part = (output_row[members], places + 1, readers)
-        back[-1].append(Back(members.size, *map(_narrow, part)))
-    return tuple(map(tuple, back)), grad_row
+        back.append((level[members[0]], Back(members.size, *map(_narrow, part))))
+    return _by_level(back), grad_row
 
 
 def _sum(owner: Ints, parameters: int) -> Sum:
     """Which entries belong to each parameter; −1 owns padding."""
-    order = np.argsort(owner, kind="stable")[np.count_nonzero(owner < 0) :]
-    counts = np.bincount(owner[order], minlength=parameters)
-    owned = Rows(np.concatenate([[0], np.cumsum(counts)]), order)
-    width = np.maximum(_power(counts), 1)
+    owned = _owned(owner, parameters)
+    width = np.maximum(_power(np.diff(owned.indptr)), 1)
     by_width = np.argsort(width, kind="stable")
     every, blocks = np.arange(owner.size), []
     for members in _runs(by_width, width):
@@ -187,6 +170,18 @@ def _sum(owner: Ints, parameters: int) -> Sum:
     rows = np.empty(parameters, np.int64)
     rows[by_width] = np.arange(parameters)
     return Sum(tuple(blocks), _narrow(rows))
+
+
+def _owned(owner: Ints, owners: int) -> Rows:
+    """The entries of each owner; negative ones are no owners."""
+    entries = np.argsort(owner, kind="stable")[np.count_nonzero(owner < 0) :]
+    return Rows(offsets(np.bincount(owner[entries], minlength=owners)), entries)
+
+
+def _by_level(parts: list[tuple[int, T]]) -> tuple[tuple[T, ...], ...]:
+    """Parts, which come with their level, in one tuple a level."""
+    levels = itertools.groupby(parts, operator.itemgetter(0))
+    return tuple(tuple(part for _, part in same) for _, same in levels)
 
 
 def _narrow(index: Ints) -> Ints:

@@ -1,1 +1,1 @@
-"""The loops that Numba compiles, for all engines, and how they are compiled."""
+"""The C kernels of all engines, how they are built, and how arrays reach them."""

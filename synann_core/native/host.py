@@ -15,6 +15,8 @@ try:
 except ImportError:  # installed where there is no compiler
     kernels = None  # type: ignore[assignment]
 
+__all__ = ["contiguous", "enabled", "installed", "kernels", "serves", "wrap"]
+
 
 def enabled() -> bool:
     """Whether compiled kernels may serve at all; ``SYNANN_KERNELS=off`` turns them off."""

@@ -1,33 +1,51 @@
-"""A synapse graph in C: one scalar variable for every neuron, in topological order."""
+"""Write a synapse graph in C: one scalar variable for every neuron, in topological order."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
+from synann_core._lib.typing import NumpyArray, Space
 from synann_core.export.c.text import literal, source
-from synann_core.export.checks import parameters
-from synann_core.graph.compiled import CompiledGraph
+from synann_core.export.checks import Precision, parameters
+from synann_core.graph import CompiledGraph, GraphParameters
+from synann_core.graph.wiring import Name
 
 _MOST_SYNAPSES = 20_000  # gcc took half a minute for 80,000 of them in one function
 
 
+class _Form(NamedTuple):
+    """How a neuron is written in one space."""
+
+    what: str
+    operation: str  # joins its terms
+    nothing: float  # the gain that changes nothing
+    piece: str  # of the templates, with the function that `inhibited` calls
+    inhibited: str  # of the file's name, β or γ, and the input
+
+
+_PROBABILITY = _Form("probabilities", "*=", 1.0, "open", "{0}_open({1}, {2})")
+_SURPRISAL = _Form("surprisals in nats", "+=", 0.0, "complement", "{0}_complement({1} + {2})")
+
+
 def graph_source(
-    compiled: CompiledGraph, params: Any, name: str, dtype: str, surprisals: bool
+    compiled: CompiledGraph,
+    params: GraphParameters | None,
+    name: str,
+    dtype: Precision,
+    space: Space,
 ) -> str:
-    """The whole file."""
-    alpha, beta = parameters(compiled, params, surprisals=surprisals)
-    strong, weak = compiled.excitatory, compiled.inhibitory
-    synapses = strong.indices.size + weak.indices.size
+    """Return the whole file."""
+    alpha, beta = parameters(compiled, params, space)
+    synapses = compiled.excitatory.indices.size + compiled.inhibitory.indices.size
     if synapses > _MOST_SYNAPSES:
         raise ValueError(
             f"`model` must have at most {_MOST_SYNAPSES} synapses, as C (ONNX has no limit). "
             f"Received: {synapses}"
         )
     inputs = len(compiled.inputs)
-    operation = "+=" if surprisals else "*="
-    inhibited = "{0}_complement({1} + {2})" if surprisals else "{0}_open({1}, {2})"
+    form = _PROBABILITY if space == "probability" else _SURPRISAL
 
     def value(node: int) -> str:
         return f"x[{node}]" if node < inputs else f"n{node - inputs}"
@@ -38,20 +56,16 @@ def graph_source(
     for i in compiled.order.tolist():
         if not needed[inputs + i]:
             continue
-        comment = _comment(compiled.neurons[i])
-        start = literal(alpha[compiled.alpha_index[i]], dtype)
-        sources = strong.indices[slice(*strong.indptr[i : i + 2])].tolist()
-        part = slice(*weak.indptr[i : i + 2])
-        pairs = zip(weak.indices[part].tolist(), weak.beta_index[part].tolist(), strict=True)
-        terms = [value(node) for node in sources]
-        for node, b in pairs:
-            terms.append(inhibited.format(name, literal(beta[b], dtype), value(node)))
+        gain = alpha[compiled.alpha_index[i]]
+        start, terms = literal(gain, dtype), [value(j) for j in compiled.excitatory.row(i)]
+        for node, place in zip(*compiled.inhibitory.row(i), strict=True):
+            terms.append(form.inhibited.format(name, literal(beta[place], dtype), value(node)))
             used = True
-        if terms and alpha[compiled.alpha_index[i]] == (0.0 if surprisals else 1.0):
+        if terms and gain == form.nothing:
             start = terms.pop(0)
         constant = "" if terms else "const "
-        lines.append(f"    {constant}$real n{i} = {start};{comment}")
-        lines += [f"    n{i} {operation} {term};" for term in terms]
+        lines.append(f"    {constant}$real n{i} = {start};{_comment(compiled.neurons[i])}")
+        lines += [f"    n{i} {form.operation} {term};" for term in terms]
     nodes = compiled.output_nodes.tolist()
     lines += [f"    out[{k}] = {value(node)};" for k, node in enumerate(nodes)]
     if not nodes:
@@ -63,27 +77,27 @@ def graph_source(
         dtype,
         declarations=["void ${name}_run(const $real *x, $real *out);"],
         constants={},
-        pieces=[*((["complement"] if surprisals else ["open"]) if used else []), "graph"],
+        pieces=[*([form.piece] if used else []), "graph"],
         inputs=inputs,
         outputs=len(nodes),
-        what="surprisals in nats" if surprisals else "probabilities",
+        what=form.what,
         statements="\n".join(lines).replace("$real", real),
     )
 
 
-def _needed(compiled: CompiledGraph) -> np.ndarray[Any, Any]:
+def _needed(compiled: CompiledGraph) -> NumpyArray:
     """Which nodes the outputs need: a compiler warns of other variables."""
     inputs = len(compiled.inputs)
     needed = np.zeros(len(compiled.nodes), bool)
     needed[compiled.output_nodes] = True
     for i in compiled.order[::-1].tolist():
         if needed[inputs + i]:
-            for rows in (compiled.excitatory, compiled.inhibitory):
-                needed[rows.indices[slice(*rows.indptr[i : i + 2])]] = True
+            needed[compiled.excitatory.row(i)] = True
+            needed[compiled.inhibitory.row(i)[0]] = True
     return needed
 
 
-def _comment(name: Any) -> str:
-    """The neuron's name, if nothing in it means something to a compiler."""
+def _comment(name: Name) -> str:
+    """The neuron's name, where nothing in it means something to a compiler."""
     plain = isinstance(name, str) and name.isascii() and name.isidentifier() and len(name) <= 40
     return f" /* {name} */" if plain else ""

@@ -1,4 +1,4 @@
-"""Text of the C files: numbers, arrays, and the pieces in `templates` that they are made of."""
+"""Write the text of C files: numbers, arrays, and the pieces in `templates` that make them up."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from synann_core._lib.checks import check_option
-
-Numbers = np.ndarray[Any, Any]
+from synann_core._lib.typing import NumpyArray
+from synann_core.export.checks import Precision
 
 # The suffix of numbers and of the functions of math.h, and the name of the type.
 _TYPES = {"float32": ("f", "float"), "float64": ("", "double")}
@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}\Z")
 
 
 def check_name(name: Any) -> str:
-    """`name`, with which names in C can start."""
+    """Return `name`, with which names in C can start."""
     if not (isinstance(name, str) and _NAME.match(name)):
         raise ValueError(
             "`name` must be a letter and at most 40 more letters, digits and underscores. "
@@ -30,15 +30,15 @@ def check_name(name: Any) -> str:
     return name
 
 
-def check_dtype(dtype: Any) -> str:
-    """`dtype`, the name of one that C has."""
-    return check_option("dtype", dtype, tuple(_TYPES))
+def check_dtype(dtype: Any) -> None:
+    """Refuse the name of a dtype that C lacks."""
+    check_option("dtype", dtype, tuple(_TYPES))
 
 
-def in_dtype(parameter: str, values: Any, dtype: str) -> Numbers:
-    """`values` in the dtype of the file, which must hold them."""
+def in_dtype(parameter: str, values: Any, dtype: Precision) -> NumpyArray:
+    """Return `values` in the dtype of the file, which must hold them."""
     with np.errstate(over="ignore"):
-        result = np.asarray(values, dtype=np.float64).astype(dtype)
+        result: NumpyArray = np.asarray(values, dtype=np.float64).astype(dtype)
     if not np.isfinite(result).all():
         raise ValueError(
             f"`{parameter}` must hold finite numbers, also in {dtype}. Received: "
@@ -47,8 +47,8 @@ def in_dtype(parameter: str, values: Any, dtype: str) -> Numbers:
     return result
 
 
-def literal(value: float, dtype: str) -> str:
-    """One number in hexadecimal, which is exact."""
+def literal(value: float, dtype: Precision) -> str:
+    """Write one number in hexadecimal, which is exact."""
     f, _ = _TYPES[dtype]
     value = float(np.dtype(dtype).type(value))
     if math.isinf(value):
@@ -60,22 +60,22 @@ def literal(value: float, dtype: str) -> str:
 def source(
     title: str,
     name: str,
-    dtype: str,
+    dtype: Precision,
     *,
     declarations: list[str],
-    constants: Mapping[str, Numbers],
-    variables: Mapping[str, Numbers] | None = None,
+    constants: Mapping[str, NumpyArray],
+    variables: Mapping[str, NumpyArray] | None = None,
     pieces: list[str],
     **values: object,
 ) -> str:
-    """A whole file: declarations, constants, variables and the named pieces of `templates`.
+    """Write a whole file: declarations, constants, variables and the named pieces of `templates`.
 
     In all of them $real, ${f}, $name and the `values` are filled in.
     """
     f, real = _TYPES[dtype]
     variables = variables or {}
     definitions = [
-        _array(f"{kind}{real} {name}_{key}", numbers)
+        _array(f"{kind}{real} {name}_{key}", numbers, dtype)
         for kind, arrays in (("static const ", constants), ("", variables))
         for key, numbers in arrays.items()
     ]
@@ -97,8 +97,8 @@ def source(
     return "".join(Template(text).substitute(values) for text in texts)
 
 
-def _array(declaration: str, values: Numbers) -> str:
-    numbers = [literal(value, str(values.dtype)) for value in values.ravel().tolist()]
+def _array(declaration: str, values: NumpyArray, dtype: Precision) -> str:
+    numbers = [literal(value, dtype) for value in values.ravel().tolist()]
     lines = [", ".join(numbers[i : i + 6]) for i in range(0, len(numbers), 6)]
     body = ",\n    ".join(lines)
     return f"{declaration}[{values.size}] = {{\n    {body}\n}};\n"

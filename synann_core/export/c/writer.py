@@ -1,10 +1,10 @@
-"""A trained model as one file of C that depends on nothing but math.h."""
+"""Write a trained model as one file of C that depends on nothing but math.h."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -12,12 +12,11 @@ from synann_core._lib.arguments import is_number
 from synann_core._lib.checks import check_option, to_numpy
 from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.numerics import surprisal_floor
-from synann_core._lib.typing import Array
+from synann_core._lib.typing import Array, NumpyArray, Space
 from synann_core.export.c.graph import graph_source
-from synann_core.export.c.text import Numbers, check_dtype, check_name, in_dtype, literal, source
-from synann_core.export.checks import expect_network
-from synann_core.graph.builder import SynapseGraph
-from synann_core.graph.dispatch import GraphParameters
+from synann_core.export.c.text import check_dtype, check_name, in_dtype, literal, source
+from synann_core.export.checks import Precision, check_network
+from synann_core.graph import GraphParameters, SynapseGraph
 from synann_core.layer import beta_of
 from synann_core.models import passes
 from synann_core.models.mlp import SynaMLP
@@ -31,8 +30,8 @@ def save_c(
     /,
     *,
     name: str = "model",
-    dtype: str = "float32",
-    space: str = "probability",
+    dtype: Precision = "float32",
+    space: Space = "probability",
     params: GraphParameters | None = None,
 ) -> None:
     """Write a model as one C99 source file without dependencies, for use on a small device.
@@ -84,11 +83,11 @@ def save_c(
     """
     check_name(name)
     check_dtype(dtype)
-    check_option("space", space, ("probability", "surprisal"))
+    check_option("space", space, get_args(Space))
     if isinstance(model, SynapseGraph):
-        text = graph_source(model.compile(), params, name, dtype, space == "surprisal")
+        text = graph_source(model.compile(), params, name, dtype, space)
     else:
-        expect_network(model, params, space)
+        check_network(model, params, space)
         text = _network_source(model, name, dtype)
     write_whole(path, text.encode("ascii"))
 
@@ -100,7 +99,7 @@ def save_c_learner(
     /,
     *,
     name: str = "layer",
-    dtype: str = "float32",
+    dtype: Precision = "float32",
     gamma_min: float = 1e-3,
 ) -> None:
     """Write a surprisal synapse layer that goes on learning on the device, as one C99 file.
@@ -174,9 +173,10 @@ def save_c_learner(
     write_whole(path, text.encode("ascii"))
 
 
-def _network_source(model: SynaMLP, name: str, dtype: str) -> str:
-    given = {key: to_numpy(weight) for key, weight in model.weights.items()}
-    weights = {key: weight.astype(np.float64) for key, weight in given.items()}
+def _network_source(model: SynaMLP, name: str, dtype: Precision) -> str:
+    weights: dict[str, Any] = {
+        key: to_numpy(weight).astype(np.float64) for key, weight in model.weights.items()
+    }
 
     def first(x: Array) -> Array:
         return passes._normalise(weights, "norm1", passes._dense(weights, "hidden", x, np), np)
@@ -221,7 +221,7 @@ def _network_source(model: SynaMLP, name: str, dtype: str) -> str:
     )
 
 
-def _affine(function: Callable[[Array], Array], inputs: int) -> tuple[Numbers, Numbers]:
+def _affine(function: Callable[[Any], Any], inputs: int) -> tuple[NumpyArray, NumpyArray]:
     """Matrix and bias of an affine map, from what it makes of the unit vectors and of 0."""
     bias = function(np.zeros((1, inputs)))
     return (function(np.eye(inputs)) - bias).T, bias[0]

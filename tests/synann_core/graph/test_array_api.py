@@ -18,10 +18,10 @@ few = settings(
 )
 
 
-@pytest.fixture(params=["numba", "array-api"])
+@pytest.fixture(params=["native", "array-api"])
 def branch(request, monkeypatch):
     """Both branches that serve NumPy."""
-    if request.param == "numba":
+    if request.param == "native":
         monkeypatch.delenv("SYNANN_KERNELS", raising=False)
     else:
         monkeypatch.setenv("SYNANN_KERNELS", "off")
@@ -49,7 +49,7 @@ def test_values(branch, case):
 def test_gradients_equal_complex_step(branch, case):
     """At Boolean corners too: to 1e-10 of the largest entry, none of them NaN."""
     grad = case.gradient()[0]
-    gx, gparams = case.compile().vjp(case.x, grad)
+    gx, gparams = case.compile().vjp(case.x, grad=grad)
     arguments = (case.x, case.alpha, case.beta)
 
     def values(*arguments):
@@ -68,15 +68,15 @@ def test_tangents_are_the_transpose_of_gradients(branch, case):
     compiled, rng = case.compile(), np.random.default_rng(1)
     grad, arguments = case.gradient()[0], (case.x, case.alpha, case.beta)
     dx, dalpha, dbeta = (rng.normal(size=a.shape) for a in arguments)
-    gx, (galpha, gbeta) = compiled.vjp(case.x, grad)
-    tangent = compiled.jvp(case.x, dx, None, GraphParameters(dalpha, dbeta))
+    gx, (galpha, gbeta) = compiled.vjp(case.x, grad=grad)
+    tangent = compiled.jvp(case.x, dx=dx, dparams=GraphParameters(dalpha, dbeta))
     parts = [np.sum(gx * dx), np.sum(galpha * dalpha), np.sum(gbeta * dbeta)]
     scale = sum(np.sum(np.abs(g * d)) for g, d in ((gx, dx), (galpha, dalpha), (gbeta, dbeta)))
     scale += np.sum(np.abs(grad * tangent))
     assert_close(np.sum(grad * tangent), sum(parts), 1e-12, scale=scale + EPS64)
     # Without tangents of the parameters they are held.
-    still = compiled.jvp(case.x, dx, None, GraphParameters(0 * dalpha, 0 * dbeta))
-    np.testing.assert_array_equal(compiled.jvp(case.x, dx), still)
+    still = compiled.jvp(case.x, dx=dx, dparams=GraphParameters(0 * dalpha, 0 * dbeta))
+    np.testing.assert_array_equal(compiled.jvp(case.x, dx=dx), still)
 
 
 @few
@@ -92,13 +92,15 @@ def test_surprisal_space(branch, case):
     assert_close(compiled(u, space="surprisal"), got, 1e-13, scale=1 + np.abs(got))
     assert_relative(np.exp(-got), compiled(case.x), 1e-12 * (1 + np.max(np.abs(want))))
     grad = case.gradient()[0]
-    gu, gparams = compiled.vjp(u, grad, params, space="surprisal")
+    gu, gparams = compiled.vjp(u, params, space="surprisal", grad=grad)
     wanted = slow.surprisal_vjp(case.neurons, u, theta, gamma, grad)
     for a, b in zip((gu, *gparams), wanted, strict=True):
         assert_close(a, b, 1e-10)
     rng = np.random.default_rng(2)
     du, dtheta, dgamma = (rng.normal(size=a.shape) for a in (u, theta, gamma))
-    tangent = compiled.jvp(u, du, params, GraphParameters(dtheta, dgamma), space="surprisal")
+    tangent = compiled.jvp(
+        u, params, space="surprisal", dx=du, dparams=GraphParameters(dtheta, dgamma)
+    )
     terms = [a * b for a, b in zip((gu, *gparams), (du, dtheta, dgamma), strict=True)]
     scale = sum(np.sum(np.abs(t)) for t in terms) + np.sum(np.abs(grad * tangent)) + EPS64
     assert_close(np.sum(grad * tangent), sum(map(np.sum, terms)), 1e-11, scale=scale)
@@ -116,9 +118,9 @@ def test_surprisals_at_the_corners(branch, case):
     np.testing.assert_array_equal(np.isinf(got), np.isinf(want))
     finite = np.isfinite(want)
     assert_close(got[finite], want[finite], 1e-12, scale=1 + np.abs(want[finite]))
-    gu, gparams = compiled.vjp(u, 1.0, space="surprisal")
+    gu, gparams = compiled.vjp(u, space="surprisal", grad=1.0)
     assert not any(np.isnan(g).any() for g in (gu, *gparams))
-    assert not np.isnan(compiled.jvp(u, 1.0, space="surprisal")).any()
+    assert not np.isnan(compiled.jvp(u, space="surprisal", dx=1.0)).any()
 
 
 @few
@@ -128,9 +130,9 @@ def test_float32(branch, case):
     params = GraphParameters(*(p.astype(np.float32) for p in compiled.params))
     double = GraphParameters(*(p.astype(np.float64) for p in params))
     grad = case.gradient()[0].astype(np.float32)
-    got = (compiled(x, params), *_flat(compiled.vjp(x, grad, params)))
-    wide = (x.astype(np.float64), grad.astype(np.float64))
-    want = (compiled(wide[0], double), *_flat(compiled.vjp(*wide, double)))
+    got = (compiled(x, params), *_flat(compiled.vjp(x, params, grad=grad)))
+    wide, upstream = x.astype(np.float64), grad.astype(np.float64)
+    want = (compiled(wide, double), *_flat(compiled.vjp(wide, double, grad=upstream)))
     for a, b in zip(got, want, strict=True):
         assert a.dtype == np.float32
         assert_close(a, b, 1e4 * EPS["float32"], scale=1e-30 + np.abs(b).max(initial=0))
@@ -143,15 +145,15 @@ def test_batch(branch, case):
     compiled, rng = case.compile(), np.random.default_rng(3)
     x = rng.choice([0.0, 0.3, 0.7, 1.0], (2, 13, case.inputs))
     grad = rng.normal(size=(2, 13, len(compiled.nodes)))
-    out, tangent = compiled(x), compiled.jvp(x, x)
-    gx, gparams = compiled.vjp(x, grad)
+    out, tangent = compiled(x), compiled.jvp(x, dx=x)
+    gx, gparams = compiled.vjp(x, grad=grad)
     assert out.shape == grad.shape
     assert gx.shape == x.shape
     added = [np.zeros_like(p) for p in gparams]
     for k in np.ndindex(2, 13):
         np.testing.assert_array_equal(compiled(x[k]), out[k])
-        np.testing.assert_array_equal(compiled.jvp(x[k], x[k]), tangent[k])
-        one, parts = compiled.vjp(x[k], grad[k])
+        np.testing.assert_array_equal(compiled.jvp(x[k], dx=x[k]), tangent[k])
+        one, parts = compiled.vjp(x[k], grad=grad[k])
         np.testing.assert_array_equal(one, gx[k])
         added = [total + part for total, part in zip(added, parts, strict=True)]
     for got, want in zip(gparams, added, strict=True):
@@ -188,12 +190,12 @@ def test_unsorted_edges_with_parameters_of_their_own(dtype, monkeypatch):
     def everything():
         results = []
         for space in ("probability", "surprisal"):
-            results += [compiled(x, space=space), compiled.jvp(x, x, space=space)]
-            results += _flat(compiled.vjp(x, grad, space=space))
+            results += [compiled(x, space=space), compiled.jvp(x, space=space, dx=x)]
+            results += _flat(compiled.vjp(x, space=space, grad=grad))
         return results
 
     monkeypatch.delenv("SYNANN_KERNELS", raising=False)
-    assert compiled.variant(x) == "numba"
+    assert compiled.variant(x) == "native"
     got = everything()
     monkeypatch.setenv("SYNANN_KERNELS", "off")
     assert compiled.variant(x) == "array-api"
@@ -220,6 +222,6 @@ def test_a_gradient_wrong_by_a_little_is_caught(monkeypatch):
     x, grad = np.array([0.5, 0.75]), np.array([0.0, 0.0, 1.0])
     want, _, _ = slow.vjp(neurons, x, *graph.params, grad)
     with pytest.raises(AssertionError, match="entry"):
-        assert_close(graph.vjp(x, 1.0)[0], want, 1e-10)
+        assert_close(graph.vjp(x, grad=1.0)[0], want, 1e-10)
     monkeypatch.undo()
-    assert_close(graph.vjp(x, 1.0)[0], want, 1e-10)
+    assert_close(graph.vjp(x, grad=1.0)[0], want, 1e-10)

@@ -32,9 +32,9 @@ def test_values_above_one_lose_no_digits(xp, dtype, gain, sign):
     limit = 8 * EPS[dtype]
     got = xp.to_numpy(xp.call(graph, point))
     assert_relative(got[0], [a * b * (1 - a) * (1 - 0.5 * b), a * b], limit)
-    gx, _ = graph.vjp(point, xp.asarray([[0.0, 1.0]], dtype))
+    gx, _ = graph.vjp(point, grad=xp.asarray([[0.0, 1.0]], dtype))
     assert_relative(xp.to_numpy(gx)[0], [a / x * b, a], limit)
-    moved = graph.jvp(point, xp.asarray([[0.0, 1.0]], dtype))
+    moved = graph.jvp(point, dx=xp.asarray([[0.0, 1.0]], dtype))
     assert_relative(xp.to_numpy(moved)[0, 1], a, limit)
 
 
@@ -67,7 +67,7 @@ def test_second_derivatives_on_jax_in_surprisal_space():
     params = GraphParameters(jnp.zeros(1), jnp.asarray([0.7]))
 
     def slope(u):
-        return compiled.vjp(u, jnp.ones(1), params, space="surprisal")[0][0]
+        return compiled.vjp(u, params, space="surprisal", grad=jnp.ones(1))[0][0]
 
     assert_relative(jax.grad(slope)(jnp.asarray([0.3])), [want], 8 * EPS["float64"])
 

@@ -84,13 +84,13 @@ def test_a_sequence_or_pairs_may_repeat():
 def test_sizes_of_zero(inputs):
     graph = SynapseGraph.from_arrays(inputs, 0).compile()
     assert graph(np.ones((3, inputs))).shape == (3, 0)
-    gx, gparams = graph.vjp(np.ones((3, inputs)), 1.0)
+    gx, gparams = graph.vjp(np.ones((3, inputs)), grad=1.0)
     assert gx.shape == (3, inputs)
     assert [p.shape for p in gparams] == [(0,), (0,)]
     leak = SynapseGraph.from_arrays(inputs, 2, alpha=[0.5, 0.25]).compile()
     np.testing.assert_array_equal(leak(np.ones((2, inputs))), [[0.5, 0.25]] * 2)
     assert leak(np.ones((0, inputs))).shape == (0, 2)
-    gx, gparams = leak.vjp(np.ones((0, inputs)), 1.0)
+    gx, gparams = leak.vjp(np.ones((0, inputs)), grad=1.0)
     assert gparams.alpha.tolist() == [0.0, 0.0]
 
 
@@ -217,7 +217,7 @@ def test_fully_connected_is_the_synapse_tensor(kind, dtype, off, monkeypatch):
             got = graph(both, params, space=space)
             assert got.dtype == dtype
             assert_close(got, want, limit, scale=np.abs(want))
-            gx, (galpha, gbeta) = graph.vjp(both, grad, params, space=space)
+            gx, (galpha, gbeta) = graph.vjp(both, params, space=space, grad=grad)
             grads = (gx[:, :m], gx[:, m:], galpha, gbeta.reshape(m, n))
             for a, b in zip(grads, getattr(syn, name + "_vjp")(*given_, grad), strict=True):
                 assert_close(a, b, limit)
@@ -234,7 +234,7 @@ def test_closed_factors_among_many():
         neurons = [([0], [(1 + j, j) for j in range(n)], 0)]
         grad = np.concatenate([np.zeros(n + 1), [1.0]])
         want = slow.vjp(neurons, x, params.alpha, params.beta, grad)
-        gx, gparams = graph.vjp(x, np.ones(1), params)
+        gx, gparams = graph.vjp(x, params, grad=np.ones(1))
         limit = 4 * (10 + np.sqrt(n)) * EPS["float64"]
         for a, b in zip((gx, *gparams), want, strict=True):
             assert_close(a, b, limit, scale=np.abs(b).max() + 1e-300)

@@ -203,10 +203,10 @@ CALLS = [
         TypeError,
         "`params.beta` must have a real floating-point dtype",
     ),
-    (lambda c: c.vjp(np.ones(2), np.ones(2)), ValueError, r"`grad` must have shape \(1,\)"),
-    (lambda c: c.jvp(np.ones(2), np.ones(3)), ValueError, r"`dx` must have shape \(2,\)"),
+    (lambda c: c.vjp(np.ones(2), grad=np.ones(2)), ValueError, r"`grad` must have shape \(1,\)"),
+    (lambda c: c.jvp(np.ones(2), dx=np.ones(3)), ValueError, r"`dx` must have shape \(2,\)"),
     (
-        lambda c: c.jvp(np.ones(2), 1.0, None, (np.ones(1), np.ones(2))),
+        lambda c: c.jvp(np.ones(2), dx=1.0, dparams=(np.ones(1), np.ones(2))),
         ValueError,
         r"`dparams.beta` must have shape \(1,\)",
     ),

@@ -71,7 +71,7 @@ def test_gradients_through_time(xp, clip):
     assert np.any(after < 0.0)
     weights = rng.normal(size=(3, 3, 2))
     got = xp.call(
-        lambda s, d, w: circuit.iterate_vjp(s, w, drive=d),
+        lambda s, d, w: circuit.iterate_vjp(s, drive=d, grad=w),
         *(xp.asarray(a) for a in (state, drive, weights)),
     )
     gstate, gdrive, (galpha, gbeta) = (
@@ -91,8 +91,8 @@ def test_a_drive_that_is_held_gets_the_sum_of_its_gradients():
     np.testing.assert_array_equal(
         circuit.iterate(state, 4, drive=drive), circuit.iterate(state, 4, drive=by_step)
     )
-    held = circuit.iterate_vjp(state, weights, drive=drive)
-    steps = circuit.iterate_vjp(state, weights, drive=by_step)
+    held = circuit.iterate_vjp(state, drive=drive, grad=weights)
+    steps = circuit.iterate_vjp(state, drive=by_step, grad=weights)
     assert held[1].shape == (1,)
     assert_close(held[1], steps[1].sum(axis=(0, 1)), 1e-14)
 
@@ -107,7 +107,7 @@ def test_autodiff_agrees(ad):
     state[1] = (0.0, 0.5)
     arrays = [ad.asarray(a) for a in (state, drive)]
     got = ad.gradients(lambda s, d: circuit.iterate(s, 2, drive=d), ad.asarray(weights), *arrays)
-    want = circuit.iterate_vjp(state, weights, drive=drive)
+    want = circuit.iterate_vjp(state, drive=drive, grad=weights)
     for g, w in zip(got, want, strict=False):
         assert_close(ad.to_numpy(g), w, 1e-12)
 
@@ -118,10 +118,10 @@ def test_dtypes():
     assert circuit.step(half).dtype == np.float16
     assert circuit.iterate(half, 2).dtype == np.float16
     assert circuit.jacobian(half).dtype == np.float16
-    assert circuit.iterate_vjp(half, np.ones((3, 2, 2), np.float16))[0].dtype == np.float16
+    assert circuit.iterate_vjp(half, grad=np.ones((3, 2, 2), np.float16))[0].dtype == np.float16
     state, drive = np.full(2, 0.5, np.float32), np.full(1, 0.5)
     assert driven().iterate(state, 2, drive=drive).dtype == np.float64
-    gstate, gdrive, _ = driven().iterate_vjp(state, np.ones((3, 2)), drive=drive)
+    gstate, gdrive, _ = driven().iterate_vjp(state, drive=drive, grad=np.ones((3, 2)))
     assert (gstate.dtype, gdrive.dtype) == (np.float32, np.float64)
 
 
@@ -137,11 +137,11 @@ def test_no_steps():
     state = np.array([0.3, 0.6])
     circuit = comparator()
     np.testing.assert_array_equal(circuit.iterate(state, 0), [state])
-    gstate, gdrive, gparams = circuit.iterate_vjp(state, np.ones((1, 2)))
+    gstate, gdrive, gparams = circuit.iterate_vjp(state, grad=np.ones((1, 2)))
     np.testing.assert_array_equal(gstate, [1.0, 1.0])
     assert gdrive is None
     assert not np.any(gparams.alpha)
-    held = driven().iterate_vjp(state, np.ones((1, 2)), drive=np.ones(1))[1]
+    held = driven().iterate_vjp(state, drive=np.ones(1), grad=np.ones((1, 2)))[1]
     np.testing.assert_array_equal(held, [0.0])
 
 
@@ -155,7 +155,7 @@ def test_parameters_can_be_given():
     np.testing.assert_allclose(circuit.step(state, params=params), want, rtol=1e-15)
     slopes = [[0.9 * (1 - 0.7 * 0.4), -0.9 * 0.7 * 0.5], [-0.8 * 0.6 * 0.4, 0.8 * (1 - 0.6 * 0.5)]]
     np.testing.assert_allclose(circuit.jacobian(state, params=params), slopes, rtol=1e-15)
-    gparams = circuit.iterate_vjp(state, np.ones((2, 2)), params=params)[2]
+    gparams = circuit.iterate_vjp(state, params=params, grad=np.ones((2, 2)))[2]
     np.testing.assert_allclose(gparams.alpha, np.divide(want, [0.9, 0.8]), rtol=1e-15)
 
 
@@ -249,14 +249,22 @@ def test_circuits_that_cannot_be(make, error, message):
         (lambda c: c.step(np.zeros(2, int), np.zeros(1)), TypeError, "`state` must have a real"),
         (lambda c: c.step(np.zeros(2), np.zeros(2)), ValueError, "`drive` must have shape"),
         (
-            lambda c: c.iterate_vjp(np.zeros(2), np.zeros(2), drive=np.zeros(1)),
+            lambda c: c.iterate_vjp(np.zeros(2), drive=np.zeros(1), grad=np.zeros(2)),
             ValueError,
             r"`grad` must have shape \(2, 2\)",
         ),
-        (lambda c: c.iterate_vjp(np.zeros(2), 1.0), ValueError, r"`grad` must have shape \(steps"),
-        (lambda c: c.iterate_vjp([0.0], np.zeros((2, 1))), ValueError, "`drive` must be given"),
         (
-            lambda c: c.iterate_vjp([0.0, 0.0], np.zeros((2, 2)), drive=np.zeros(1)),
+            lambda c: c.iterate_vjp(np.zeros(2), grad=1.0),
+            ValueError,
+            r"`grad` must have shape \(steps",
+        ),
+        (
+            lambda c: c.iterate_vjp([0.0], grad=np.zeros((2, 1))),
+            ValueError,
+            "`drive` must be given",
+        ),
+        (
+            lambda c: c.iterate_vjp([0.0, 0.0], drive=np.zeros(1), grad=np.zeros((2, 2))),
             TypeError,
             "`state` must be an array",
         ),
