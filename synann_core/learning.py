@@ -140,7 +140,7 @@ def surprisal_rule(
     with Arguments(u=u, v=v, theta=theta, gamma=gamma) as given:
         shape = check_shapes(given, "u", "theta", inputs="v", weights="gamma")
         given.array("target", target, shape)
-        _, _, gtheta, ggamma = given.gradients(_surprisal_rule(*given.arrays, xp=given.xp))
+        gtheta, ggamma = given.gradients(_surprisal_rule(*given.arrays, xp=given.xp))[2:]
         return gtheta, ggamma
 
 
@@ -250,7 +250,7 @@ def _surprisal_rule(
     u: Array, v: Array, theta: Array, gamma: Array, target: Array, *, xp: Namespace
 ) -> tuple[Array, ...]:
     # Of the guarded sum: were all outputs closed, softmax(−z) would be that of infinities only.
-    _, guarded = log_product(surprisal_factors(v, gamma, xp=xp), xp=xp)
+    guarded = log_product(surprisal_factors(v, gamma, xp=xp), xp=xp)[1]
     logits = with_batch(guarded, v, xp) - (theta + u)
-    glogits, _ = _cross_entropy_vjp(logits, target, xp.ones_like(logits[..., 0]), xp=xp)
+    glogits = _cross_entropy_vjp(logits, target, xp.ones_like(logits[..., 0]), xp=xp)[0]
     return _surprisal_synapse_tensor_vjp(u, v, theta, gamma, -glogits, xp=xp)

@@ -31,13 +31,13 @@ class Architecture:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        check_int("in_features", self.in_features, 1)
-        check_int("hidden", self.hidden, 1)
-        check_int("classes", self.classes, 2)
+        for name, least in (("in_features", 1), ("hidden", 1), ("classes", 2)):
+            object.__setattr__(self, name, check_int(name, getattr(self, name), least))
         check_option("layer", self.layer, ("synapse", "dense", "none"))
         check_option("gate", self.gate, ("sigmoid", "softmax"))
         if not (isinstance(self.dropout, int | float) and 0.0 <= self.dropout < 1.0):
             raise ValueError(f"`dropout` must be in [0, 1). Received: {self.dropout!r}")
+        object.__setattr__(self, "dropout", float(self.dropout))
 
     @property
     def mean_input(self) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -16,7 +18,6 @@ from synann_core._lib.checks import (
     Samples,
     check_callable,
     check_int,
-    check_option,
     check_pair,
     check_samples,
     check_unit_matrix,
@@ -25,9 +26,10 @@ from synann_core._lib.checks import (
 )
 from synann_core._lib.files import FilePath, read_config, read_tensors, write_tensors
 from synann_core._lib.loops import runner
-from synann_core._lib.typing import Array, NumpyArray
+from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.learning import _log_softmax, as_generator
 from synann_core.models import passes, training
+from synann_core.models.architecture import Architecture, Gate, Layer
 from synann_core.models.training import History, Options, Step, batch_slices, like
 
 __all__ = ["SynaMLP"]
@@ -72,7 +74,7 @@ class SynaMLP:
     Raises
     ------
     TypeError
-        If a size or the seed is no int.
+        If a size or the seed is not an int.
     ValueError
         If a size is too small, an option unknown, or `dropout` out of range.
 
@@ -99,23 +101,20 @@ class SynaMLP:
         hidden: int,
         classes: int,
         *,
-        layer: str = "synapse",
-        gate: str = "sigmoid",
+        layer: Layer = "synapse",
+        gate: Gate = "sigmoid",
         dropout: float = 0.0,
         seed: int = 0,
     ) -> None:
-        self.in_features = check_int("in_features", in_features, 1)
-        self.hidden = check_int("hidden", hidden, 1)
-        self.classes = check_int("classes", classes, 2)
-        self.layer = check_option("layer", layer, ("synapse", "dense", "none"))
-        self.gate = check_option("gate", gate, ("sigmoid", "softmax"))
-        if not (isinstance(dropout, int | float) and 0.0 <= dropout < 1.0):
-            raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
-        self.dropout = float(dropout)
-        rng = np.random.default_rng(check_int("seed", seed, 0))
-        self.weights: dict[str, Array] = passes.initial_weights(
-            self.in_features, self.hidden, self.classes, layer=self.layer, gate=self.gate, rng=rng
+        chosen = Architecture(in_features, hidden, classes, layer, gate, dropout)
+        self.in_features, self.hidden, self.classes = (
+            chosen.in_features,
+            chosen.hidden,
+            chosen.classes,
         )
+        self.layer, self.gate, self.dropout = chosen.layer, chosen.gate, chosen.dropout
+        rng = np.random.default_rng(check_int("seed", seed, 0))
+        self.weights: Arrays = passes.initial_weights(chosen, rng)
 
     @property
     def parameter_count(self) -> int:
@@ -178,57 +177,35 @@ class SynaMLP:
         if validation is not None:
             self._check_data(*check_pair("validation", validation), prefix="validation ")
         check_callable("augment", augment)
-        options = Options(
-            epochs=epochs,
-            batch_size=batch_size,
-            optimizer=optim.Adam(learning_rate=0.005) if optimizer is None else optimizer,
-            schedule=schedule,
-            callback=callback,
-            rng=rng,
-            least=2,
-        )
+        rule = optim.Adam(learning_rate=0.005) if optimizer is None else optimizer
+        options = Options(epochs, batch_size, rule, schedule, callback, rng=rng, least=2)
         weights = self._weights_like(X)
-        trainable = {k: w for k, w in weights.items() if passes.trainable(k)}
-        return training.epochs(
-            self,
-            self._step(X, labels, options, augment),
-            weights,
-            options.optimizer.init(trainable),
-            labels,
-            options,
-            score=None if validation is None else lambda: self.score(*validation),
-        )
+        state = rule.init({k: w for k, w in weights.items() if passes.trainable(k)})
+        step = self._step(X, labels, options, augment)
+        score = None if validation is None else lambda: self.score(*validation)
+        return training.epochs(self, step, weights, state, labels, options, score)
 
     def _step(
         self, X: Array, labels: NumpyArray, options: Options, augment: Augment | None
     ) -> Callable[..., Step]:
         """Training step on the samples with the given indices."""
         xp, rng = array_namespace(X), as_generator(options.rng)
-        one_hot = np.eye(self.classes)
-        host = None if augment is None else to_numpy(X)
-        run = runner(passes.train, xp)
+        one_hot, host = np.eye(self.classes), None if augment is None else to_numpy(X)
+        constants = {"optimizer": options.optimizer, **self._options(xp)}
+        run = functools.partial(runner(passes.train, xp), **constants)
 
         def step(weights: Arrays, state: optim.State, rows: NumpyArray, rate: float) -> Step:
             if augment is None or host is None:
                 x = xp.take(X, xp.asarray(rows, device=device(X)), axis=0)
             else:
-                x = _check_augmented(augment(host[rows], rng), host[rows])
+                x = like(_check_augmented(augment(host[rows], rng), host[rows]), X, xp)
             keep = None
             if self.dropout:
                 kept = rng.random((rows.size, self.hidden)) >= self.dropout
                 keep = like(kept / (1.0 - self.dropout), X, xp)
-            batch = passes.Batch(like(x, X, xp), like(one_hot[labels[rows]], X, xp), keep)
+            batch = passes.Batch(x, like(one_hot[labels[rows]], X, xp), keep)
             with silence(xp):
-                done: Step = run(
-                    weights,
-                    state,
-                    batch,
-                    rate,
-                    optimizer=options.optimizer,
-                    layer=self.layer,
-                    gate=self.gate,
-                    xp=xp,
-                )
+                done: Step = run(weights, state, batch, rate)
             return done
 
         return step
@@ -237,22 +214,26 @@ class SynaMLP:
         """Logits, shape (samples, classes), for features X in [0, 1]."""
         X = check_unit_matrix("X", X, self.in_features)
         xp = array_namespace(X)
-        weights = self._weights_like(X)
-        run = functools.partial(passes.logits, layer=self.layer, gate=self.gate, xp=xp)
+        weights, options = self._weights_like(X), self._options(xp)
         with silence(xp):
-            chunks = [run(weights, X[rows, :]) for rows in batch_slices(X.shape[0], 1000, least=2)]
-        return xp.concat(chunks, axis=0) if chunks else run(weights, X)
+            chunks = [
+                passes.logits(weights, X[rows, :], **options)
+                for rows in batch_slices(X.shape[0], 1000, least=2)
+            ]
+        return xp.concat(chunks, axis=0) if chunks else passes.logits(weights, X, **options)
 
     def predict_proba(self, X: Array, /) -> Array:
         """Class probabilities, shape (samples, classes), for features X in [0, 1]."""
         logits = self.decision_function(X)
         xp = array_namespace(X)
-        return xp.exp(_log_softmax(logits, xp=xp))
+        probabilities: Array = xp.exp(_log_softmax(logits, xp=xp))
+        return probabilities
 
     def predict(self, X: Array, /) -> Array:
         """Most probable class of each sample, an integer array of shape (samples,)."""
         logits = self.decision_function(X)
-        return array_namespace(X).argmax(logits, axis=1)
+        labels: Array = array_namespace(X).argmax(logits, axis=1)
+        return labels
 
     def score(self, X: Array, y: Array, /) -> float:
         """Share of samples whose most probable class is the label, in [0, 1]."""
@@ -283,7 +264,7 @@ class SynaMLP:
         X = check_unit_matrix("X", X, self.in_features)
         xp = array_namespace(X)
         with silence(xp):
-            return passes.parts(self._weights_like(X), X, layer=self.layer, gate=self.gate, xp=xp)
+            return passes.parts(self._weights_like(X), X, **self._options(xp))
 
     def save(self, path: FilePath, /) -> None:
         """Write weights and configuration as one safetensors file, whole or not at all."""
@@ -331,16 +312,19 @@ class SynaMLP:
         model.weights = weights
         return model
 
+    def _options(self, xp: Namespace) -> dict[str, Any]:
+        return {"layer": self.layer, "gate": self.gate, "xp": xp}
+
     def _check_data(self, X: Array, y: Array, prefix: str = "", least: int = 1) -> Samples:
         return check_samples(X, y, self.in_features, self.classes, prefix, least)
 
-    def _weights_like(self, X: Array) -> dict[str, Array]:
+    def _weights_like(self, X: Array) -> Arrays:
         """The weights in the namespace, dtype and device of X."""
         xp = array_namespace(X)
         return {name: like(weight, X, xp) for name, weight in self.weights.items()}
 
 
-_CONFIG = ("in_features", "hidden", "classes", "layer", "gate", "dropout")
+_CONFIG = tuple(field.name for field in dataclasses.fields(Architecture))
 
 
 def _check_augmented(x: Array, batch: Array) -> Array:

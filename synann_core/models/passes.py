@@ -10,6 +10,7 @@ of its weights to `gradients`.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from synann_core._lib.typing import Array, Namespace
 from synann_core.layer import beta_of, logit_gradient
 from synann_core.learning import _cross_entropy, _cross_entropy_vjp, _log_softmax, initial_beta
 from synann_core.log_odds import _expit, logit
+from synann_core.models.architecture import Architecture, Gate, Layer
 from synann_core.models.training import Step
 from synann_core.transmission import _contributions, _log_transmission, _log_transmission_vjp
 
@@ -38,7 +40,7 @@ class Batch(NamedTuple):
     keep: Array | None  # dropout mask, divided by the probability of keeping; None for none
 
 
-def shapes(in_features: int, hidden: int, classes: int, layer: str) -> dict[str, tuple[int, ...]]:
+def shapes(in_features: int, hidden: int, classes: int, layer: Layer) -> dict[str, tuple[int, ...]]:
     """Shape of every tensor, by its name."""
     dense = {
         "hidden": (hidden, in_features),
@@ -55,25 +57,16 @@ def shapes(in_features: int, hidden: int, classes: int, layer: str) -> dict[str,
     return result
 
 
-def initial_weights(
-    in_features: int,
-    hidden: int,
-    classes: int,
-    *,
-    layer: str,
-    gate: str,
-    rng: np.random.Generator,
-) -> dict[str, np.ndarray[Any, Any]]:
+def initial_weights(chosen: Architecture, rng: np.random.Generator) -> Arrays:
     """Dense layers as in torch, β from `initial_beta`, batch norm as the identity; float64."""
-    sizes = shapes(in_features, hidden, classes, layer)
-    weights: dict[str, np.ndarray[Any, Any]] = {}
+    sizes = shapes(chosen.in_features, chosen.hidden, chosen.classes, chosen.layer)
+    weights: Arrays = {}
     for name, shape in sizes.items():
         module, key = name.split(".")
         if module.startswith("norm"):
             weights[name] = np.full(shape, _NORM_START[key])
         elif module == "synapse":
-            mean = 0.5 if gate == "sigmoid" else 1.0 / hidden
-            beta = initial_beta(hidden, hidden, mean_input=mean, rng=rng)
+            beta = initial_beta(*shape, mean_input=chosen.mean_input, rng=rng)
             weights[name] = logit(beta)
         else:
             bound = sizes[f"{module}.weight"][1] ** -0.5
@@ -102,19 +95,19 @@ def trainable(name: str) -> bool:
     return ".running_" not in name
 
 
-def logits(weights: Arrays, x: Array, *, layer: str, gate: str, xp: Namespace) -> Array:
+def logits(weights: Arrays, x: Array, *, layer: Layer, gate: Gate, xp: Namespace) -> Array:
     """Evaluation mode: batch norm with its running statistics, no dropout; (batch, classes)."""
-    h = _normalise(weights, "norm1", _dense(weights, "hidden", x, xp), xp)
+    h = normalise(weights, "norm1", dense(weights, "hidden", x, xp), xp)
     y, log_y = _gate(h, gate, xp)
     z = _layer(weights, y, log_y, layer, xp)
-    return _dense(weights, "output", _normalise(weights, "norm2", z, xp), xp)
+    return dense(weights, "output", normalise(weights, "norm2", z, xp), xp)
 
 
 def parts(
-    weights: Arrays, x: Array, *, layer: str, gate: str, xp: Namespace
+    weights: Arrays, x: Array, *, layer: Layer, gate: Gate, xp: Namespace
 ) -> tuple[Array, Array]:
     """Take the logits of `logits` apart: a constant (classes,), parts (batch, classes, hidden)."""
-    h = _normalise(weights, "norm1", _dense(weights, "hidden", x, xp), xp)
+    h = normalise(weights, "norm1", dense(weights, "hidden", x, xp), xp)
     y, log_y = _gate(h, gate, xp)
     scale = weights["norm2.weight"] / xp.sqrt(weights["norm2.running_var"] + NORM_EPS)
     shift = weights["norm2.bias"] - scale * weights["norm2.running_mean"]
@@ -138,8 +131,8 @@ def train(
     rate: float,
     *,
     optimizer: optim.Optimizer,
-    layer: str,
-    gate: str,
+    layer: Layer,
+    gate: Gate,
     xp: Namespace,
 ) -> Step:
     """One step of an optimizer on one batch."""
@@ -155,41 +148,39 @@ def train_step(
     target: Array,
     keep: Array | None,
     *,
-    layer: str,
-    gate: str,
+    layer: Layer,
+    gate: Gate,
     xp: Namespace,
 ) -> tuple[Array, Array, Arrays, Arrays]:
     """Mean loss, logits, gradients of the trainable weights, and new running statistics.
 
     `keep` is the dropout mask, already divided by the probability of keeping; None for no dropout.
     """
-    h = _dense(weights, "hidden", x, xp)
-    h_norm, h_cache = _batch_norm(weights, "norm1", h, xp)
+    h = dense(weights, "hidden", x, xp)
+    h_norm, h_kept = _batch_norm(weights, "norm1", h, xp)
     y, log_y = _gate(h_norm, gate, xp)
     z = _layer(weights, y, log_y, layer, xp)
-    z_norm, z_cache = _batch_norm(weights, "norm2", z, xp)
+    z_norm, z_kept = _batch_norm(weights, "norm2", z, xp)
     kept = z_norm if keep is None else z_norm * keep
-    out = _dense(weights, "output", kept, xp)
+    out = dense(weights, "output", kept, xp)
     loss = xp.mean(_cross_entropy(out, target, xp=xp))
 
     gradients: Arrays = {}
     each = xp.full_like(out[:, 0], 1.0 / out.shape[0])
-    gout, _ = _cross_entropy_vjp(out, target, each, xp=xp)
+    gout = _cross_entropy_vjp(out, target, each, xp=xp)[0]
     gkept = _dense_vjp(weights, "output", kept, gout, gradients, xp)
     gz_norm = gkept if keep is None else gkept * keep
-    gz = _batch_norm_vjp(weights, "norm2", z_cache, gz_norm, gradients, xp)
+    gz = _batch_norm_vjp(weights, "norm2", z_kept, gz_norm, gradients, xp)
     gy, glog_y = _layer_vjp(weights, y, layer, gz, gradients, xp)
     gh_norm = _gate_vjp(y, gate, gy, glog_y, xp)
-    gh = _batch_norm_vjp(weights, "norm1", h_cache, gh_norm, gradients, xp)
+    gh = _batch_norm_vjp(weights, "norm1", h_kept, gh_norm, gradients, xp)
     _dense_vjp(weights, "hidden", x, gh, gradients, xp)
-    running = {
-        **_running(weights, "norm1", h_cache, h.shape[0]),
-        **_running(weights, "norm2", z_cache, h.shape[0]),
-    }
+    running = _running(weights, "norm1", h_kept) | _running(weights, "norm2", z_kept)
     return loss, out, gradients, running
 
 
-def _dense(weights: Arrays, name: str, x: Array, xp: Namespace) -> Array:
+def dense(weights: Mapping[str, Array], name: str, x: Array, xp: Namespace) -> Array:
+    """Apply the dense layer of this name, (rows, inputs) to (rows, outputs)."""
     return xp.matmul(x, xp.matrix_transpose(weights[f"{name}.weight"])) + weights[f"{name}.bias"]
 
 
@@ -201,50 +192,51 @@ def _dense_vjp(
     return xp.matmul(grad, weights[f"{name}.weight"])
 
 
-def _normalise(weights: Arrays, name: str, x: Array, xp: Namespace) -> Array:
+def normalise(weights: Mapping[str, Array], name: str, x: Array, xp: Namespace) -> Array:
+    """Apply the batch norm of this name with its running statistics."""
     deviation = xp.sqrt(weights[f"{name}.running_var"] + NORM_EPS)
     standard = (x - weights[f"{name}.running_mean"]) / deviation
     return standard * weights[f"{name}.weight"] + weights[f"{name}.bias"]
 
 
-def _batch_norm(
-    weights: Arrays, name: str, x: Array, xp: Namespace
-) -> tuple[Array, tuple[Array, Array, Array, Array]]:
+class _Norm(NamedTuple):
+    """What batch norm keeps of a batch, feature by feature."""
+
+    standard: Array  # (rows, features)
+    deviation: Array
+    mean: Array
+    variance: Array
+
+
+def _batch_norm(weights: Arrays, name: str, x: Array, xp: Namespace) -> tuple[Array, _Norm]:
     mean = xp.mean(x, axis=0)
     centred = x - mean
     variance = xp.mean(centred * centred, axis=0)
     deviation = xp.sqrt(variance + NORM_EPS)
     standard = centred / deviation
     result = standard * weights[f"{name}.weight"] + weights[f"{name}.bias"]
-    return result, (standard, deviation, mean, variance)
+    return result, _Norm(standard, deviation, mean, variance)
 
 
 def _batch_norm_vjp(
-    weights: Arrays,
-    name: str,
-    cache: tuple[Array, ...],
-    grad: Array,
-    gradients: Arrays,
-    xp: Namespace,
+    weights: Arrays, name: str, kept: _Norm, grad: Array, gradients: Arrays, xp: Namespace
 ) -> Array:
-    standard, deviation, _, _ = cache
-    gradients[f"{name}.weight"] = xp.sum(grad * standard, axis=0)
+    gradients[f"{name}.weight"] = xp.sum(grad * kept.standard, axis=0)
     gradients[f"{name}.bias"] = xp.sum(grad, axis=0)
-    centred = grad - xp.mean(grad, axis=0) - standard * xp.mean(grad * standard, axis=0)
-    return weights[f"{name}.weight"] / deviation * centred
+    along = kept.standard * xp.mean(grad * kept.standard, axis=0)
+    return weights[f"{name}.weight"] / kept.deviation * (grad - xp.mean(grad, axis=0) - along)
 
 
-def _running(weights: Arrays, name: str, cache: tuple[Array, ...], batch: int) -> Arrays:
-    _, _, mean, variance = cache
-    unbiased = variance * (batch / max(batch - 1, 1))
-    new = {"running_mean": mean, "running_var": unbiased}
+def _running(weights: Arrays, name: str, kept: _Norm) -> Arrays:
+    rows = kept.standard.shape[0]
+    new = {"running_mean": kept.mean, "running_var": kept.variance * (rows / max(rows - 1, 1))}
     return {
         f"{name}.{key}": (1.0 - NORM_MOMENTUM) * weights[f"{name}.{key}"] + NORM_MOMENTUM * value
         for key, value in new.items()
     }
 
 
-def _gate(h: Array, gate: str, xp: Namespace) -> tuple[Array, Array]:
+def _gate(h: Array, gate: Gate, xp: Namespace) -> tuple[Array, Array]:
     """Probability y and log y; the logarithm apart, so that it stays finite where y underflows."""
     if gate == "softmax":
         log_y = _log_softmax(h, xp=xp)
@@ -252,20 +244,20 @@ def _gate(h: Array, gate: str, xp: Namespace) -> tuple[Array, Array]:
     return _expit(h, xp=xp), 0.0 - xp.logaddexp(xp.zeros_like(h), -h)
 
 
-def _gate_vjp(y: Array, gate: str, gy: Array, glog_y: Array, xp: Namespace) -> Array:
+def _gate_vjp(y: Array, gate: Gate, gy: Array, glog_y: Array, xp: Namespace) -> Array:
     if gate == "softmax":
         toward = gy * y + glog_y
         return toward - y * xp.sum(toward, axis=-1, keepdims=True)
     return (gy * y + glog_y) * (1.0 - y)
 
 
-def _layer(weights: Arrays, y: Array, log_y: Array, layer: str, xp: Namespace) -> Array:
+def _layer(weights: Arrays, y: Array, log_y: Array, layer: Layer, xp: Namespace) -> Array:
     """Log output of the square synapse tensor, or what stands in its place.
 
     α is left out: it adds a constant to every log output, and batch norm subtracts it again.
     """
     if layer == "dense":
-        return _dense(weights, "dense", y, xp)
+        return dense(weights, "dense", y, xp)
     if layer == "none":
         return y
     beta = beta_of(weights["synapse.beta_logit"], xp=xp)
@@ -273,7 +265,7 @@ def _layer(weights: Arrays, y: Array, log_y: Array, layer: str, xp: Namespace) -
 
 
 def _layer_vjp(
-    weights: Arrays, y: Array, layer: str, grad: Array, gradients: Arrays, xp: Namespace
+    weights: Arrays, y: Array, layer: Layer, grad: Array, gradients: Arrays, xp: Namespace
 ) -> tuple[Array, Any]:
     """Gradients with respect to y and to log y."""
     if layer == "dense":

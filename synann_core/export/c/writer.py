@@ -179,11 +179,11 @@ def _network_source(model: SynaMLP, name: str, dtype: Precision) -> str:
     }
 
     def first(x: Array) -> Array:
-        return passes._normalise(weights, "norm1", passes._dense(weights, "hidden", x, np), np)
+        return passes.normalise(weights, "norm1", passes.dense(weights, "hidden", x, np), np)
 
     def last(z: Array) -> Array:
-        z = passes._dense(weights, "dense", z, np) if model.layer == "dense" else z
-        return passes._dense(weights, "output", passes._normalise(weights, "norm2", z, np), np)
+        z = passes.dense(weights, "dense", z, np) if model.layer == "dense" else z
+        return passes.dense(weights, "output", passes.normalise(weights, "norm2", z, np), np)
 
     constants: dict[str, Any] = {}
     for part, function, inputs in (("in", first, model.in_features), ("out", last, model.hidden)):
