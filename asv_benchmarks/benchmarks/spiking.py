@@ -10,10 +10,10 @@ import functools
 from typing import Any
 
 import numpy as np
-from synann_core.spiking.network.layers import train
 
 from synann_core.optim import Adam
 from synann_core.spiking import LIF, Layer, SpikingNetwork, arctan
+from synann_core.spiking.network.layers import train
 
 from .common import SMOKE, Call, Prepared, require, without_kernels
 
