@@ -5,15 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from synann_core.export.json_values import (
-    read_indices,
-    read_integer,
-    read_keys,
-    read_list,
-    read_names,
-    read_number,
-    read_numbers,
-)
+from synann_core.export import json_values as read
 from tests.export_models import document, refusal
 
 
@@ -85,25 +77,25 @@ def test_a_changed_file_is_refused(name, place, value, reason, tmp_path):
 
 
 def test_values_come_back_in_their_type():
-    assert read_numbers([1, 0.5], "x").tolist() == [1.0, 0.5]
-    assert read_indices([3, 0], "x").dtype == np.int64
-    assert read_names(["a", -(2**63)], "x") == ["a", -(2**63)]
+    assert read.numbers([1, 0.5], "x").tolist() == [1.0, 0.5]
+    assert read.indices([3, 0], "x").dtype == np.int64
+    assert read.names(["a", -(2**63)], "x") == ["a", -(2**63)]
     given = {"a": 1}
-    assert read_keys(given, "x", "a") == given
-    assert read_keys(given, "x", "a") is not given
+    assert read.keys(given, "x", "a") == given
+    assert read.keys(given, "x", "a") is not given
 
 
 @pytest.mark.parametrize("value", [True, "1", None, float("nan"), float("inf")])
 def test_what_is_not_a_finite_number(value):
     with pytest.raises(ValueError, match="place: expected a finite number, got"):
-        read_number(value, "place")
+        read.number(value, "place")
     with pytest.raises(ValueError, match="place: expected an integer >= 0, got"):
-        read_integer(value, "place")
+        read.integer(value, "place")
 
 
 def test_long_values_and_places_are_shortened():
     with pytest.raises(ValueError, match="expected a list") as caught:
-        read_list("a" * 10**6, "p" * 10**6)
+        read.sequence("a" * 10**6, "p" * 10**6)
     assert len(str(caught.value)) < 250
     with pytest.raises(ValueError, match="got a list of 3"):
-        read_number([1, 2, 3], "place")
+        read.number([1, 2, 3], "place")
