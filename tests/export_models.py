@@ -2,11 +2,16 @@
 
 import ctypes
 import functools
+import json
 import subprocess
+import tempfile
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 import synann_core as syn
+from synann_core.export import load_json, save_json
 from synann_core.graph import SynapseGraph
 
 
@@ -74,3 +79,52 @@ def rows(function, X, outputs):
     for x, y in zip(X, out, strict=True):
         call(function, x, y)
     return out
+
+
+def array_graph():
+    """Shared and unused parameters, edges out of order, an output that is read."""
+    return SynapseGraph.from_arrays(
+        2,
+        3,
+        excitatory=([4, 2, 3], [3, 0, 2]),
+        inhibitory=([3, 2, 3], [1, 1, 1]),
+        beta=[0.25, 0.5, 1 / 3],
+        beta_index=[2, 0, 2],
+        alpha=[0.5, 0.75],
+        alpha_index=[1, 1, 0],
+        outputs=[4, 2],
+    )
+
+
+def small_mlp():
+    return syn.SynaMLP(2, 2, 2, dropout=0.25)
+
+
+def named_graph():
+    return random_graph(np.random.default_rng(5), inputs=2, neurons=4)
+
+
+MODELS = {"mlp": small_mlp, "graph": named_graph, "arrays": array_graph}
+
+
+@functools.cache
+def json_text(name):
+    with tempfile.TemporaryDirectory() as folder:
+        save_json(MODELS[name](), Path(folder, "model.json"))
+        return Path(folder, "model.json").read_text()
+
+
+def document(name):
+    return json.loads(json_text(name))
+
+
+def refusal(path):
+    """The message of the one clear error."""
+    with pytest.raises(ValueError, match=r"`path` must hold.*Received") as caught:
+        load_json(path)
+    message = str(caught.value)
+    assert type(caught.value) is ValueError
+    assert message.isprintable()  # one line, and nothing for a terminal to act on
+    assert len(message) < 700 + len(str(path))
+    assert repr(str(path)) in message
+    return message

@@ -18,19 +18,8 @@ import numpy as np
 from synann_core._lib.checks import to_numpy
 from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.typing import NumpyArray
+from synann_core.export import json_values as read
 from synann_core.export.checks import check_network, parameters
-from synann_core.export.json_values import (
-    Object,
-    expect,
-    read_indices,
-    read_integer,
-    read_keys,
-    read_list,
-    read_names,
-    read_number,
-    read_numbers,
-    read_object,
-)
 from synann_core.graph import GraphParameters, SynapseGraph
 from synann_core.models import passes
 from synann_core.models.mlp import _CONFIG, SynaMLP
@@ -139,7 +128,7 @@ def load_json(path: FilePath, /) -> SynaMLP | SynapseGraph:
         ) from None
 
 
-def _document(model: Any, params: Any) -> Object:
+def _document(model: Any, params: Any) -> read.Object:
     if isinstance(model, SynapseGraph):
         return _graph_document(model, params)
     check_network(model, params)
@@ -152,13 +141,13 @@ def _document(model: Any, params: Any) -> Object:
     return {"kind": "SynaMLP", "config": config, "tensors": tensors}
 
 
-def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> Object:
+def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> read.Object:
     compiled, wiring = graph.compile(), graph._wiring
     values: dict[str, list[Any]] = {
         kind: array.tolist() for kind, array in parameters(compiled, params)._asdict().items()
     }
     if wiring is not None:
-        indices = {key: getattr(wiring, key) for key in ("alpha_index", "beta_index", "outputs")}
+        indices = {"alpha_index": wiring.alpha.place, "beta_index": wiring.beta.place}
         return {
             "kind": "SynapseGraph.from_arrays",
             "inputs": wiring.inputs,
@@ -167,9 +156,10 @@ def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> Obje
             "inhibitory": [part.tolist() for part in wiring.inhibitory],
             **values,
             **{key: None if a is None else a.tolist() for key, a in indices.items()},
+            "outputs": wiring.outputs.tolist(),
         }
     names = [name if isinstance(name, str) else int(name) for name in compiled.nodes]
-    read_names(names, "`model`: nodes")
+    read.names(names, "`model`: nodes")
     shared = {}
     for parameter, (kind, place) in compiled.parameters.items():
         shared[parameter], values[kind][place] = values[kind][place], parameter
@@ -194,7 +184,7 @@ def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> Obje
 
 
 def _parse(data: bytes) -> Any:
-    def once(pairs: list[tuple[str, Any]]) -> Object:
+    def once(pairs: list[tuple[str, Any]]) -> read.Object:
         result = dict(pairs)
         if len(result) < len(pairs):
             keys = [key for key, _ in pairs]
@@ -208,28 +198,28 @@ def _parse(data: bytes) -> Any:
 
 
 def _model(document: Any, path: FilePath) -> SynaMLP | SynapseGraph:
-    read_object(document, "the file")
+    read.mapping(document, "the file")
     for key, wanted in _HEAD.items():
         value = document.get(key)
         same = type(value) is type(wanted) and bool(value == wanted)
-        expect(same, key, repr(wanted), value)
-    kinds: dict[str, Callable[[Object, FilePath], SynaMLP | SynapseGraph]] = {
+        read.expect(same, key, repr(wanted), value)
+    kinds: dict[str, Callable[[read.Object, FilePath], SynaMLP | SynapseGraph]] = {
         "SynaMLP": _network_model,
         "SynapseGraph": _named_graph,
         "SynapseGraph.from_arrays": _array_graph,
     }
     kind = document.get("kind")
-    expect(isinstance(kind, str) and kind in kinds, "kind", f"one of {tuple(kinds)}", kind)
+    read.expect(isinstance(kind, str) and kind in kinds, "kind", f"one of {tuple(kinds)}", kind)
     return kinds[kind](document, path)
 
 
-def _network_model(document: Object, path: FilePath) -> SynaMLP:
-    read_keys(document, "the file", *_HEAD, "kind", "config", "tensors")
-    config = read_keys(document["config"], "config", *_CONFIG)
+def _network_model(document: read.Object, path: FilePath) -> SynaMLP:
+    read.keys(document, "the file", *_HEAD, "kind", "config", "tensors")
+    config = read.keys(document["config"], "config", *_CONFIG)
     for key in ("in_features", "hidden", "classes"):
-        read_integer(config[key], f"config.{key}")
-    read_number(config["dropout"], "config.dropout")
-    given = read_object(document["tensors"], "tensors")
+        read.integer(config[key], f"config.{key}")
+    read.number(config["dropout"], "config.dropout")
+    given = read.mapping(document["tensors"], "tensors")
     tensors = {name: _tensor(tensor, f"tensors[{name!r}]") for name, tensor in given.items()}
     # The tensors first: what the configuration asks for may not fit into memory.
     weights = passes.checked_weights(path, tensors, config)
@@ -239,74 +229,74 @@ def _network_model(document: Object, path: FilePath) -> SynaMLP:
 
 
 def _tensor(value: Any, place: str) -> NumpyArray:
-    read_keys(value, place, "dtype", "shape", "values")
-    dtype, shape = value["dtype"], read_list(value["shape"], f"{place}.shape")
-    expect(isinstance(dtype, str) and dtype in _DTYPES, f"{place}.dtype", f"{_DTYPES}", dtype)
-    expect(len(shape) <= 2, f"{place}.shape", "at most two sizes", shape)
+    read.keys(value, place, "dtype", "shape", "values")
+    dtype, shape = value["dtype"], read.sequence(value["shape"], f"{place}.shape")
+    read.expect(isinstance(dtype, str) and dtype in _DTYPES, f"{place}.dtype", f"{_DTYPES}", dtype)
+    read.expect(len(shape) <= 2, f"{place}.shape", "at most two sizes", shape)
     for i, size in enumerate(shape):
-        read_integer(size, f"{place}.shape[{i}]")
-    values = read_numbers(value["values"], f"{place}.values")
-    expect(math.prod(shape) == values.size, place, f"{values.size} values by its shape", shape)
+        read.integer(size, f"{place}.shape[{i}]")
+    values = read.numbers(value["values"], f"{place}.values")
+    read.expect(math.prod(shape) == values.size, place, f"{values.size} values by its shape", shape)
     with np.errstate(over="ignore"):
         result = values.astype(dtype)
     finite = bool(np.isfinite(result).all())
-    expect(finite, f"{place}.values", f"{dtype} numbers", "too large ones")
+    read.expect(finite, f"{place}.values", f"{dtype} numbers", "too large ones")
     return result.reshape(shape)
 
 
-def _named_graph(document: Object, path: FilePath) -> SynapseGraph:
-    read_keys(document, "the file", *_HEAD, "kind", "inputs", "parameters", "neurons", "outputs")
+def _named_graph(document: read.Object, path: FilePath) -> SynapseGraph:
+    read.keys(document, "the file", *_HEAD, "kind", "inputs", "parameters", "neurons", "outputs")
     graph = SynapseGraph()
-    graph.input(*read_names(document["inputs"], "inputs"))
-    shared = read_object(document["parameters"], "parameters")
+    graph.input(*read.names(document["inputs"], "inputs"))
+    shared = read.mapping(document["parameters"], "parameters")
     handles = {name: graph.parameter(name, value) for name, value in shared.items()}
 
     def strength(value: Any, place: str) -> Any:
         if isinstance(value, str):
-            expect(value in handles, place, "a parameter of the file", value)
+            read.expect(value in handles, place, "a parameter of the file", value)
             return handles[value]
-        return read_number(value, place)
+        return read.number(value, place)
 
-    for i, neuron in enumerate(read_list(document["neurons"], "neurons")):
+    for i, neuron in enumerate(read.sequence(document["neurons"], "neurons")):
         place = f"neurons[{i}]"
-        read_keys(neuron, place, "name", "alpha", "excitatory", "inhibitory")
-        pairs = read_list(neuron["inhibitory"], f"{place}.inhibitory")
+        read.keys(neuron, place, "name", "alpha", "excitatory", "inhibitory")
+        pairs = read.sequence(neuron["inhibitory"], f"{place}.inhibitory")
         for k, pair in enumerate(pairs):
             fits = isinstance(pair, list) and len(pair) == 2
-            expect(fits, f"{place}.inhibitory[{k}]", "a pair [name, beta]", pair)
-            read_names(pair[:1], f"{place}.inhibitory[{k}]")
+            read.expect(fits, f"{place}.inhibitory[{k}]", "a pair [name, beta]", pair)
+            read.names(pair[:1], f"{place}.inhibitory[{k}]")
         graph.synapse(
-            read_names([neuron["name"]], f"{place}.name")[0],
-            excitatory=read_names(neuron["excitatory"], f"{place}.excitatory"),
+            read.names([neuron["name"]], f"{place}.name")[0],
+            excitatory=read.names(neuron["excitatory"], f"{place}.excitatory"),
             inhibitory=[
                 (source, strength(beta, f"{place}.inhibitory[{k}][1]"))
                 for k, (source, beta) in enumerate(pairs)
             ],
             alpha=strength(neuron["alpha"], f"{place}.alpha"),
         )
-    graph.output(*read_names(document["outputs"], "outputs"))
+    graph.output(*read.names(document["outputs"], "outputs"))
     graph.compile()  # finds unknown names and cycles
     return graph
 
 
-def _array_graph(document: Object, path: FilePath) -> SynapseGraph:
+def _array_graph(document: read.Object, path: FilePath) -> SynapseGraph:
     edges, arrays, sizes = ("excitatory", "inhibitory"), ("alpha", "beta"), ("inputs", "neurons")
     indices = ("alpha_index", "beta_index")
-    read_keys(document, "the file", *_HEAD, "kind", *sizes, *edges, *arrays, *indices, "outputs")
-    inputs, neurons = (read_integer(document[key], key) for key in sizes)
-    expect(inputs <= _MOST_INPUTS, "inputs", f"at most {_MOST_INPUTS}", inputs)
+    read.keys(document, "the file", *_HEAD, "kind", *sizes, *edges, *arrays, *indices, "outputs")
+    inputs, neurons = (read.integer(document[key], key) for key in sizes)
+    read.expect(inputs <= _MOST_INPUTS, "inputs", f"at most {_MOST_INPUTS}", inputs)
     # Sizes that ask for memory: both must be those of arrays in the file.
     given = document["alpha"] if document["alpha_index"] is None else document["alpha_index"]
-    count = len(read_list(given, "alpha"))
-    expect(count == neurons, "neurons", f"{count}, as many as alphas", neurons)
-    values: Object = {key: read_numbers(document[key], key) for key in arrays}
+    count = len(read.sequence(given, "alpha"))
+    read.expect(count == neurons, "neurons", f"{count}, as many as alphas", neurons)
+    values: read.Object = {key: read.numbers(document[key], key) for key in arrays}
     for key in indices:
-        values[key] = None if document[key] is None else read_indices(document[key], key)
+        values[key] = None if document[key] is None else read.indices(document[key], key)
     for key in edges:
-        pair = read_list(document[key], key)
-        expect(len(pair) == 2, key, "[targets, sources]", pair)
-        values[key] = tuple(read_indices(part, f"{key}[{k}]") for k, part in enumerate(pair))
-    outputs = read_indices(document["outputs"], "outputs")
+        pair = read.sequence(document[key], key)
+        read.expect(len(pair) == 2, key, "[targets, sources]", pair)
+        values[key] = tuple(read.indices(part, f"{key}[{k}]") for k, part in enumerate(pair))
+    outputs = read.indices(document["outputs"], "outputs")
     graph = SynapseGraph.from_arrays(inputs, neurons, outputs=outputs, **values)
     graph.compile()
     return graph

@@ -17,7 +17,7 @@ from synann_core._lib.autodiff import attach, stop_gradient
 from synann_core._lib.loops import keep_freed_memory, over_rows, tree
 from synann_core._lib.numerics import constant, expm1, log_complement, surprisal_floor
 from synann_core._lib.typing import Array, Namespace
-from synann_core.graph.parameters import GraphParameters, Parameters
+from synann_core.graph.parameters import Gradients, GraphParameters, Parameters
 from synann_core.graph.plan import Back, Group, Plan, Sum, make_plan
 from synann_core.graph.structure import Task
 from synann_core.graph.wiring import Ints
@@ -58,7 +58,7 @@ def forward(task: Task, x: Array, params: Parameters) -> Array:
     return out
 
 
-def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> tuple[Array, Parameters]:
+def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> Gradients:
     """Gradients of x (rows, inputs) and of the parameters for those of the outputs."""
     keep_freed_memory()
     xp, plan, strengths = task.xp, _plan(task), _strengths(params.beta, task)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from synann_core._lib.checks import check_int
 from synann_core._lib.typing import NumpyArray
-from synann_core.graph.wiring import Edges, Ints, Kind, Wiring, find_outputs
+from synann_core.graph.wiring import Distinct, Edges, Ints, Kind, Wiring, find_outputs
 
 _LARGEST = np.iinfo(np.int32).max
 
@@ -28,8 +28,8 @@ def wiring_from_arrays(
     if nodes > _LARGEST:
         raise ValueError(f"a graph must have at most {_LARGEST} nodes. Received: {nodes}")
     strong, weak = checked = [_edges(name, pair, inputs, nodes) for name, pair in edges.items()]
-    alpha, alpha_index = _parameters("alpha", *parameters["alpha"], neurons)
-    beta, beta_index = _parameters("beta", *parameters["beta"], weak[0].size)
+    alpha = _distinct("alpha", *parameters["alpha"], neurons)
+    beta = _distinct("beta", *parameters["beta"], weak[0].size)
     if outputs is None:
         chosen = find_outputs(inputs, nodes, checked)
     else:
@@ -46,8 +46,6 @@ def wiring_from_arrays(
         inhibitory=weak,
         alpha=alpha,
         beta=beta,
-        alpha_index=alpha_index,
-        beta_index=beta_index,
         outputs=chosen,
         parameters={},
     )
@@ -68,19 +66,17 @@ def _edges(name: str, pair: Any, inputs: int, nodes: int) -> Edges:
     return targets, sources
 
 
-def _parameters(
-    name: Kind, given: ArrayLike, index: ArrayLike | None, count: int
-) -> tuple[NumpyArray, Ints | None]:
-    """Distinct parameters, and which of them each of `count` neurons or edges has."""
+def _distinct(name: Kind, given: ArrayLike, index: ArrayLike | None, count: int) -> Distinct:
+    """Check the distinct parameters of `count` neurons or edges."""
     if index is None:
-        return check_values(name, given, count), None
+        return Distinct(check_values(name, given, count), None)
     values = check_values(name, given, None)
     checked = _indices(f"{name}_index", index, 0, values.size, "parameters")
     if checked.size != count:
         raise ValueError(
             f"`{name}_index` must have shape ({count},). Received: shape ({checked.size},)"
         )
-    return values, checked
+    return Distinct(values, checked)
 
 
 def _indices(name: str, given: ArrayLike, low: int, high: int, what: str) -> Ints:

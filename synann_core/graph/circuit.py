@@ -20,7 +20,7 @@ from synann_core._lib.typing import Array, ArrayT
 from synann_core.graph.builder import SynapseGraph
 from synann_core.graph.fixed_points import FixedPoint, find, one_drive, starting_points
 from synann_core.graph.parameters import Given, GraphParameters, arguments
-from synann_core.graph.steps import Feedback, Steps
+from synann_core.graph.steps import Steps
 from synann_core.graph.structure import Task
 from synann_core.graph.wiring import Name
 
@@ -96,7 +96,8 @@ class Circuit:
                 f"`feedback` must name every output once. Received: {list(feedback.values())}"
             )
         places = [[*self.states, *self.drives].index(name) for name in inputs]
-        self._feedback = Feedback(
+        self._make_steps = functools.partial(
+            Steps,
             into=places,
             out_of=[places.index(k) for k in range(len(inputs))],
             source=source,
@@ -122,8 +123,8 @@ class Circuit:
         array, shape (..., states)
         """
         with self._arguments(state, drive, params) as given:
-            steps, held = self._steps(given)
-            return given.result(steps.step(given["state"], held))
+            run, held = self._steps(given)
+            return given.result(run.step(given["state"], held))
 
     def iterate(
         self,
@@ -205,12 +206,11 @@ class Circuit:
             g, gdrive, gparams = run.vjp(given["state"], drives, upstream)
             if held.ndim <= g.ndim:  # the same at all steps
                 gdrive = given.xp.sum(gdrive, axis=0)
-            gradients: dict[str, Any] = {"state": g, "drive": gdrive}
-            gradients |= {"params.alpha": gparams.alpha, "params.beta": gparams.beta}
-            checked = given.gradients(gradients[name] for name in given.named)
-            gradients |= zip(given.named, checked, strict=True)
-            gstate, gdrive, galpha, gbeta = gradients.values()
-            return gstate, None if drive is None else gdrive, GraphParameters(galpha, gbeta)
+            names = ("state", "drive", "params.alpha", "params.beta")
+            found: dict[str, Any] = dict(zip(names, (g, gdrive, *gparams), strict=True))
+            found |= zip(given.named, given.gradients(found[k] for k in given.named), strict=True)
+            gstate, gdrive, *of_params = found.values()
+            return gstate, None if drive is None else gdrive, GraphParameters(*of_params)
 
     def jacobian(
         self, state: ArrayT, drive: ArrayT | None = None, params: Given[ArrayT] = None
@@ -223,8 +223,8 @@ class Circuit:
             As for `step`.
         """
         with self._arguments(state, drive, params) as given:
-            steps, held = self._steps(given)
-            return given.result(steps.jacobian(given["state"], held))
+            run, held = self._steps(given)
+            return given.result(run.jacobian(given["state"], held))
 
     def fixed_points(
         self,
@@ -271,10 +271,8 @@ class Circuit:
             drive = one_drive(drive, len(self.drives))
         states: Any = starting_points(len(self.states), starts, np.random.default_rng(rng))
         with self._arguments(states, drive, params) as given:
-            steps, held = self._steps(given)
-            step, jacobian = (
-                functools.partial(f, drive=held) for f in (steps.step, steps.jacobian)
-            )
+            run, held = self._steps(given)
+            step, jacobian = (functools.partial(f, drive=held) for f in (run.step, run.jacobian))
             return find(step, jacobian, states, tolerance)
 
     def _arguments(
@@ -311,7 +309,7 @@ class Circuit:
         task, params = Task(self._structure, given.xp), self._structure.parameters(given)
         like = given["state"]
         none = given.xp.zeros((0,), dtype=like.dtype, device=device(like))
-        return Steps(self._feedback, task, params), given.named.get("drive", none)
+        return self._make_steps(task=task, params=params), given.named.get("drive", none)
 
 
 def _by_step(drive: Array, state: Array, steps: int) -> list[Array]:

@@ -70,7 +70,7 @@ class CompiledGraph:
         self.neurons = wiring.names[wiring.inputs :]
         self.output_nodes = wiring.outputs
         self.parameters = dict(wiring.parameters)
-        self.params = GraphParameters(_read_only(wiring.alpha), _read_only(wiring.beta))
+        self.params = GraphParameters(*map(_read_only, self._structure.params))
 
     @property
     def outputs(self) -> Sequence[Name]:

@@ -10,7 +10,7 @@ from synann_core._lib.numerics import row_count
 from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace
 from synann_core.graph import array_api, jitted, native, recorded
-from synann_core.graph.parameters import Parameters
+from synann_core.graph.parameters import Gradients, Parameters
 from synann_core.graph.structure import Task
 from synann_core.native import host
 
@@ -21,9 +21,7 @@ class Implementation(Protocol):
     def forward(self, task: Task, x: Array, params: Parameters) -> Array:
         """Values of the outputs, (rows, outputs)."""
 
-    def vjp(
-        self, task: Task, x: Array, params: Parameters, grad: Array
-    ) -> tuple[Array, Parameters]:
+    def vjp(self, task: Task, x: Array, params: Parameters, grad: Array) -> Gradients:
         """Gradients of x and of the parameters for those of the outputs."""
 
     def jvp(
@@ -49,7 +47,7 @@ def forward(task: Task, x: Array, params: Parameters) -> Array:
     return task.xp.reshape(out, (*x.shape[:-1], out.shape[-1]))
 
 
-def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> tuple[Array, Parameters]:
+def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> Gradients:
     """Gradients of x and of the parameters from checked arrays, grad (..., outputs)."""
     run, xp = choose(task.xp, x, *params, grad), task.xp
     gx, gparams = run.vjp(task, _rows(x, xp), params, _rows(grad, xp))

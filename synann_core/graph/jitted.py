@@ -8,7 +8,7 @@ from typing import Any
 
 from synann_core._lib.typing import Array
 from synann_core.graph import array_api
-from synann_core.graph.parameters import Parameters
+from synann_core.graph.parameters import Gradients, Parameters
 from synann_core.graph.structure import Task
 
 
@@ -18,7 +18,7 @@ def forward(task: Task, x: Array, params: Parameters) -> Array:
     return out
 
 
-def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> tuple[Array, Parameters]:
+def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> Gradients:
     """Gradients of x and of the parameters for those of the outputs."""
     gx, gparams = _jitted(array_api.vjp, task)(x, params, grad)
     return gx, gparams

@@ -9,8 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from synann_core._lib.arguments import is_number
-from synann_core._lib.typing import NumpyArray
-from synann_core.graph.wiring import Edges, Ints, Kind, Name, Wiring, find_outputs
+from synann_core.graph.wiring import Distinct, Edges, Kind, Name, Wiring, find_outputs
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,19 +45,16 @@ def wiring_from_names(
             raise ValueError(f"an output must be a declared node. Received: {name!r}")
     strong, weak = _edges(excitatory, number), _edges(inhibitory, number)
     shared: dict[str, tuple[Kind, int]] = {}
-    alpha, alpha_index = _distinct("alpha", [n.alpha for n in neurons.values()], shared)
+    alphas = [neuron.alpha for neuron in neurons.values()]
     betas = [beta for neuron in neurons.values() for _, beta in neuron.inhibitory]
-    beta, beta_index = _distinct("beta", betas, shared)
     chosen = np.asarray([number[name] for name in outputs], np.int32)
     return Wiring(
         names=names,
         inputs=len(inputs),
         excitatory=strong,
         inhibitory=weak,
-        alpha=alpha,
-        beta=beta,
-        alpha_index=alpha_index,
-        beta_index=beta_index,
+        alpha=_distinct("alpha", alphas, shared),
+        beta=_distinct("beta", betas, shared),
         outputs=chosen if outputs else find_outputs(len(inputs), len(names), (strong, weak)),
         parameters=shared,
     )
@@ -72,8 +68,7 @@ def _edges(pairs: list[tuple[Name, Name]], number: Mapping[Name, int]) -> Edges:
 
 def _distinct(
     kind: Kind, values: Sequence[float | Parameter], shared: dict[str, tuple[Kind, int]]
-) -> tuple[NumpyArray, Ints | None]:
-    """Distinct parameters, and the index of each value (None if none is shared)."""
+) -> Distinct:
     numbers: list[float] = []
     index = []
     for value in values:
@@ -88,7 +83,8 @@ def _distinct(
             numbers.append(value.value if isinstance(value, Parameter) else value)
         index.append(place)
     own = index == list(range(len(index)))
-    return np.asarray(numbers, np.float64), None if own else np.asarray(index, np.int32)
+    places = None if own else np.asarray(index, np.int32)
+    return Distinct(np.asarray(numbers, np.float64), places)
 
 
 def is_name(value: Any) -> TypeGuard[Name]:

@@ -13,7 +13,7 @@ from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.threads import run_parts, thread_count
 from synann_core._lib.typing import Array, NumpyArray
-from synann_core.graph.parameters import GraphParameters, Parameters
+from synann_core.graph.parameters import Gradients, GraphParameters, Parameters
 from synann_core.graph.structure import Structure, Task
 from synann_core.graph.wiring import Ints
 from synann_core.native.host import contiguous, kernels, wrap
@@ -48,7 +48,7 @@ def forward(task: Task, x: Array, params: Parameters) -> Array:
     return wrap(out, x)
 
 
-def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> tuple[Array, Parameters]:
+def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> Gradients:
     """Gradients of x (rows, inputs) and of the parameters for those of the outputs."""
     structure, outputs, strengths = task.structure, task.outputs, _strengths(task, params)
     rows, upstream, graph = contiguous(x), contiguous(grad), _graph(structure)

@@ -42,7 +42,7 @@ def write_networkx(wiring: Wiring) -> networkx.DiGraph:
 
 def _written(kind: Kind, wiring: Wiring, count: int) -> list[dict[str, Any]]:
     """Attributes of each α or β: its value and, where it is shared, its name."""
-    values, index = getattr(wiring, kind), getattr(wiring, f"{kind}_index")
+    values, index = wiring.alpha if kind == "alpha" else wiring.beta
     index = np.arange(count) if index is None else index
     named = {place: name for name, (other, place) in wiring.parameters.items() if other == kind}
     used = np.bincount(index, minlength=values.size)

@@ -19,6 +19,7 @@ class GraphParameters(NamedTuple, Generic[ArrayT]):
 
 
 Parameters = GraphParameters[Array]  # of any library, checked
+Gradients = tuple[Array, Parameters]  # of the inputs, and of the parameters
 Given = GraphParameters[ArrayT] | None  # as an argument; None stands for the graph's own
 
 

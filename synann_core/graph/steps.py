@@ -13,27 +13,21 @@ from synann_core.graph.parameters import GraphParameters, Parameters
 from synann_core.graph.structure import Task
 
 
-class Feedback(NamedTuple):
-    """Which inputs of a graph are the state, and which outputs it is one step later."""
-
-    into: list[int]  # of each input, its place in (state, drive)
-    out_of: list[int]  # the inverse
-    source: list[int]  # of each entry of the state, its place among the outputs
-    back: list[int]  # of each output, its place in (state, 0)
-    clip: bool  # whether states are bounded to [0, 1]
-
-
 class Steps(NamedTuple):
     """The steps of one circuit with arrays of one library; a drive may have no entries."""
 
-    feedback: Feedback
+    into: list[int]  # of each input of the graph, its place in (state, drive)
+    out_of: list[int]  # the inverse
+    source: list[int]  # of each entry of the state, its place among the graph's outputs
+    back: list[int]  # of each output, its place in (state, 0)
+    clip: bool  # whether states are bounded to [0, 1]
     task: Task
     params: Parameters
 
     def step(self, state: Array, drive: Array) -> Array:
         """The next state."""
         state, xp = self._next(state, drive), self.task.xp
-        if not self.feedback.clip:
+        if not self.clip:
             return state
         # Not `clip`, of which JAX takes half the derivative where a state is just 0 or 1.
         state = xp.where(state > 1.0, xp.ones_like(state), state)
@@ -50,23 +44,23 @@ class Steps(NamedTuple):
         self, state: Array, drives: Sequence[Array], grad: Array
     ) -> tuple[Array, Array, Parameters]:
         """Gradients of the first state, of the drives and of the parameters for all states'."""
-        xp, feedback = self.task.xp, self.feedback
+        xp = self.task.xp
         states = self.states(state, drives)
         galpha, gbeta = map(xp.zeros_like, self.params)
-        size, g, gdrives = len(feedback.source), grad[len(drives), ...], []
+        size, g, gdrives = len(self.source), grad[len(drives), ...], []
         for t in reversed(range(len(drives))):
             g = self._unbounded(g, states[t], drives[t])
             # Zero for the outputs that are not fed back.
             outward = xp.concat([g, xp.zeros_like(g[..., :1])], axis=-1)
-            outward = _take(outward, feedback.back, xp)
+            outward = _take(outward, self.back, xp)
             x = self._inputs(states[t], drives[t])
             gx, gparams = dispatch.vjp(self.task, x, self.params, outward)
-            gx = _take(gx, feedback.out_of, xp)
+            gx = _take(gx, self.out_of, xp)
             g = grad[t, ...] + gx[..., :size]
             gdrives.append(gx[..., size:])
             galpha, gbeta = galpha + gparams.alpha, gbeta + gparams.beta
         if not gdrives:
-            shape = (0, *state.shape[:-1], len(feedback.into) - size)
+            shape = (0, *state.shape[:-1], len(self.into) - size)
             gdrive = xp.zeros(shape, dtype=grad.dtype, device=device(grad))
         else:
             gdrive = xp.stack(gdrives[::-1])
@@ -74,7 +68,7 @@ class Steps(NamedTuple):
 
     def jacobian(self, state: Array, drive: Array) -> Array:
         """Derivatives of the next state, (..., states, states)."""
-        xp, source = self.task.xp, self.feedback.source
+        xp, source = self.task.xp, self.source
         # A copy of the state for each direction.
         rows = xp.broadcast_to(state[..., None, :], (*state.shape, len(source)))
         eye = xp.eye(len(source), dtype=state.dtype, device=device(state))
@@ -88,7 +82,7 @@ class Steps(NamedTuple):
     def _next(self, state: Array, drive: Array) -> Array:
         """The next state before it is bounded."""
         out = dispatch.forward(self.task, self._inputs(state, drive), self.params)
-        return _take(out, self.feedback.source, self.task.xp)
+        return _take(out, self.source, self.task.xp)
 
     def _inputs(self, state: Array, drive: Array) -> Array:
         """The graph's inputs in its order."""
@@ -96,11 +90,11 @@ class Steps(NamedTuple):
         if drive.shape[-1]:
             drive = xp.broadcast_to(drive, (*state.shape[:-1], drive.shape[-1]))
             state = xp.concat([state, drive], axis=-1)
-        return _take(state, self.feedback.into, xp)
+        return _take(state, self.into, xp)
 
     def _unbounded(self, grad: Array, state: Array, drive: Array) -> Array:
         """The gradient before a state is bounded: nothing of it where that was cut off."""
-        if not self.feedback.clip:
+        if not self.clip:
             return grad
         raw, xp = self._next(state, drive), self.task.xp
         return xp.where((raw < 0.0) | (raw > 1.0), xp.zeros_like(grad), grad)

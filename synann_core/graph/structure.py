@@ -40,7 +40,7 @@ class Structure:
     def __init__(self, wiring: Wiring) -> None:
         self.inputs = wiring.inputs
         self.neurons = len(wiring.names) - wiring.inputs
-        self.params = GraphParameters(wiring.alpha, wiring.beta)
+        self.params = GraphParameters(wiring.alpha.values, wiring.beta.values)
         edges = (wiring.excitatory, wiring.inhibitory)
         self.order = self.place = number = None
         if not all(np.all(sources < targets) for targets, sources in edges):
@@ -52,9 +52,9 @@ class Structure:
             number = np.concatenate([np.arange(self.inputs, dtype=np.int32), number])
         self.excitatory, _ = self._rows(wiring.excitatory, number)
         self.inhibitory, moved = self._rows(wiring.inhibitory, number)
-        self.alpha_index = _composed(wiring.alpha_index, self.order)
-        self.beta_index = _composed(wiring.beta_index, moved)
-        self.own_betas = wiring.beta_index is None
+        self.alpha_index = _composed(wiring.alpha.place, self.order)
+        self.beta_index = _composed(wiring.beta.place, moved)
+        self.own_betas = wiring.beta.place is None
         self.outputs = wiring.outputs if number is None else number[wiring.outputs]
         self._made: dict[Hashable, Any] = {}
 

@@ -21,20 +21,22 @@ Edges = tuple[Ints, Ints]  # targets and sources, both node numbers
 _SHOWN = 12  # neurons of a cycle that its message names
 
 
-class Wiring(NamedTuple):
-    """The result of building a graph: names, edges and checked parameters.
+class Distinct(NamedTuple):
+    """Distinct parameters, and the place of each neuron or edge among them; None for its own."""
 
-    Indices of parameters are None where each neuron or edge has its own.
-    """
+    values: NumpyArray
+    place: Ints | None
+
+
+class Wiring(NamedTuple):
+    """The result of building a graph: names, edges and checked parameters."""
 
     names: Sequence[Name]
     inputs: int
     excitatory: Edges
     inhibitory: Edges
-    alpha: NumpyArray
-    beta: NumpyArray
-    alpha_index: Ints | None
-    beta_index: Ints | None
+    alpha: Distinct  # by neurons
+    beta: Distinct  # by inhibitory edges
     outputs: Ints
     parameters: dict[str, tuple[Kind, int]]  # those with names
 

@@ -15,7 +15,7 @@ import synann_core
 
 ROOT = Path(__file__).parents[2]
 CORE = ("export", "graph", "learning", "models", "optim", "plot", "spiking")
-FRAMEWORKS = {"torch", "jax", "keras", "tensorflow", "cupy", "numba", "matplotlib", "networkx"}
+FRAMEWORKS = {"torch", "jax", "keras", "tensorflow", "cupy", "matplotlib", "networkx"}
 
 
 def run(code):

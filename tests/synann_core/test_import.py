@@ -30,7 +30,7 @@ MODULES = {
     "learning": {"cross_entropy", "cross_entropy_vjp", "surprisal_rule", "initial_beta"},
 }
 NAMES = [(module, name) for module, names in MODULES.items() for name in sorted(names)]
-FRAMEWORKS = ("torch", "jax", "keras", "tensorflow", "cupy", "numba", "array_api_strict")
+FRAMEWORKS = ("torch", "jax", "keras", "tensorflow", "cupy", "array_api_strict")
 ROOT = pathlib.Path(synann_core.__file__).parent
 
 

@@ -1,43 +1,16 @@
-"""Synapse graphs on every array library: values, derivatives, dtypes, and their own autodiff."""
+"""Graphs on every array library: values, derivatives, dtypes, and their own autodiff."""
 
-import functools
+import inspect
 
 import numpy as np
 import pytest
 
 import reference.graph as slow
-from synann_core.graph import GraphParameters, SynapseGraph
+from synann_core.graph import GraphParameters, array_api, dispatch, jitted, native, recorded
+from tests.graphs import ALPHA, BETA, NEURONS, OUTPUTS, X, mixed_graph
 from tests.helpers import EPS, assert_close
 
 pytestmark = pytest.mark.jax_alternates
-
-# Two inputs; the neurons: x²(1 − βy)(1 − βx); a leak, no excitation; a shared β; a branch and hub.
-NEURONS = [
-    ([0, 0], [(1, 0), (0, 1)], 0),
-    ([], [(2, 0), (1, 2), (2, 3)], 1),
-    ([2, 3], [(1, 0)], 0),
-    ([2], [(3, 4), (4, 0), (0, 1), (1, 2), (2, 3)], 2),
-]
-OUTPUTS = [5, 0, 3, 4]
-ALPHA, BETA = np.array([1.0, 0.9, 0.5]), np.array([0.3, 0.2, 0.5, 0.25, 1.0])
-X = np.array([[[0.5, 0.25], [0.9, 0.3]], [[0.2, 0.7], [0.6, 0.8]], [[0.3, 0.1], [0.75, 0.5]]])
-
-
-@functools.cache
-def compiled():
-    edges = [(2 + i, s) for i, (strong, _, _) in enumerate(NEURONS) for s in strong]
-    weak = [(2 + i, s, b) for i, (_, weak, _) in enumerate(NEURONS) for s, b in weak]
-    return SynapseGraph.from_arrays(
-        2,
-        len(NEURONS),
-        excitatory=tuple(zip(*edges, strict=True)),
-        inhibitory=([t for t, _, _ in weak], [s for _, s, _ in weak]),
-        alpha=ALPHA,
-        beta=BETA,
-        alpha_index=[own for _, _, own in NEURONS],
-        beta_index=[b for _, _, b in weak],
-        outputs=OUTPUTS,
-    ).compile()
 
 
 def problem(space):
@@ -61,9 +34,9 @@ def test_values_gradients_and_tangents(xp, dtype, space):
 
     def everything(x, alpha, beta, grad):
         params = GraphParameters(alpha, beta)
-        gx, gparams = compiled().vjp(x, params, space=space, grad=grad)
-        tangent = compiled().jvp(x, params, space=space, dx=x, dparams=params)
-        return compiled()(x, params, space=space), gx, *gparams, tangent
+        gx, gparams = mixed_graph().vjp(x, params, space=space, grad=grad)
+        tangent = mixed_graph().jvp(x, params, space=space, dx=x, dparams=params)
+        return mixed_graph()(x, params, space=space), gx, *gparams, tangent
 
     results = xp.call(everything, x, alpha, beta, xp.asarray(grad, dtype))
     for got in results:
@@ -78,14 +51,14 @@ def test_values_gradients_and_tangents(xp, dtype, space):
 
 def test_own_parameters_take_the_dtype(xp, dtype):
     x = xp.asarray(X, dtype)
-    out = xp.call(compiled(), x)
+    out = xp.call(mixed_graph(), x)
     xp.check(out, dtype, (3, 2, 4))
     assert_close(xp.to_numpy(out), problem("probability")[1], 20 * EPS[dtype])
     if not xp.is_jax:  # which would compile for half a second each
-        gx, gparams = compiled().vjp(x, grad=1.0)
+        gx, gparams = mixed_graph().vjp(x, grad=1.0)
         for got in (gx, *gparams):
             xp.check(got, dtype)
-        xp.check(compiled().values(x[0, 0, :]), dtype, (6,))
+        xp.check(mixed_graph().values(x[0, 0, :]), dtype, (6,))
 
 
 @pytest.mark.parametrize("space", ["probability", "surprisal"])
@@ -93,7 +66,7 @@ def test_autodiff_agrees(ad, space):
     (x, alpha, beta), _, gradients, grad = problem(space)
 
     def function(x, alpha, beta):
-        return compiled()(x, GraphParameters(alpha, beta), space=space)
+        return mixed_graph()(x, GraphParameters(alpha, beta), space=space)
 
     arrays = [ad.asarray(a) for a in (x, alpha, beta)]
     got = ad.gradients(function, ad.asarray(grad), *arrays)
@@ -108,7 +81,7 @@ def test_autodiff_at_closed_factors(ad):
     grad = np.ones((3, 6))
 
     def function(x, alpha, beta):
-        return compiled().values(x, GraphParameters(alpha, beta))
+        return mixed_graph().values(x, GraphParameters(alpha, beta))
 
     got = ad.gradients(function, ad.asarray(grad), ad.asarray(x), *params)
     for a, b in zip(got, slow.vjp(NEURONS, x, ALPHA, np.ones(5), grad), strict=True):
@@ -119,41 +92,39 @@ def test_half_precision(xp):
     if xp.name.startswith("strict"):
         pytest.skip("array-api-strict has no 16-bit floats")
     x = xp.asarray(X, "float16")
-    out = xp.call(compiled(), x)
+    out = xp.call(mixed_graph(), x)
     xp.check(out, "float16", (3, 2, 4))
     rounded = xp.to_numpy(x).astype(np.float64)
-    assert_close(xp.to_numpy(out), compiled()(rounded), EPS["float16"])  # rounded once
+    assert_close(xp.to_numpy(out), mixed_graph()(rounded), EPS["float16"])  # rounded once
     if not xp.is_jax:
-        gx, _ = compiled().vjp(x, grad=1.0)
+        gx, _ = mixed_graph().vjp(x, grad=1.0)
         xp.check(gx, "float16", X.shape)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
-def test_torch_functions_and_second_derivatives():
-    torch = pytest.importorskip("torch")
-    x, alpha, beta = (torch.asarray(a) for a in (X.reshape(6, 2), ALPHA, BETA))
+def test_the_module_that_runs(monkeypatch):
+    import array_api_compat.numpy as np_compat
+    import array_api_compat.torch as torch_compat
+    import jax
+    import torch
 
-    def total(x):
-        return (compiled()(x, GraphParameters(alpha, beta)) ** 2).sum()
-
-    leaf = x.clone().requires_grad_(True)
-    (first,) = torch.autograd.grad(total(leaf), leaf, create_graph=True)
-    (second,) = torch.autograd.grad(first.sum(), leaf)
-    torch.testing.assert_close(torch.func.grad(total)(x), first.detach())
-    want = torch.func.jvp(torch.func.grad(total), (x,), (torch.ones_like(x),))[1]
-    torch.testing.assert_close(second, want)  # Hessians are symmetric
-    rows = torch.func.vmap(lambda row: compiled()(row, GraphParameters(alpha, beta)))(x)
-    torch.testing.assert_close(rows, compiled()(x))
-
-
-def test_kernels_serve_torch_and_numpy_of_any_layout(monkeypatch):
-    torch = pytest.importorskip("torch")
     monkeypatch.delenv("SYNANN_KERNELS", raising=False)
-    assert compiled().variant(X) == compiled().variant(torch.asarray(X)) == "native"
-    assert compiled().variant(torch.asarray(X).requires_grad_(True)) == "array-api"
-    want = compiled()(X)
-    for layout in (np.asfortranarray(X), X[::-1][::-1], X.astype(">f8")):
-        np.testing.assert_array_equal(compiled()(layout), want)
-    np.testing.assert_array_equal(compiled()(torch.asarray(X)).numpy(), want)
+    tensor = torch.ones(2)
+    assert dispatch.choose(np_compat, X) is native
+    assert dispatch.choose(jax.numpy, jax.numpy.ones(2)) is jitted
+    assert dispatch.choose(torch_compat, tensor) is native
+    assert dispatch.choose(torch_compat, tensor, torch.ones(2).requires_grad_()) is recorded
+    with torch.no_grad():
+        assert dispatch.choose(torch_compat, torch.ones(2).requires_grad_()) is native
+    seen = []
+    torch.func.vmap(lambda row: (seen.append(dispatch.choose(torch_compat, row)), row)[1])(tensor)
+    assert seen == [array_api]
     monkeypatch.setenv("SYNANN_KERNELS", "off")
-    assert compiled().variant(X) == "array-api"
+    assert dispatch.choose(np_compat, X) is dispatch.choose(torch_compat, tensor) is array_api
+
+
+@pytest.mark.parametrize("module", [array_api, jitted, native, recorded])
+def test_all_modules_offer_the_same_functions(module):
+    for name in ("forward", "vjp", "jvp"):
+        wanted = inspect.signature(getattr(dispatch.Implementation, name))
+        got = inspect.signature(getattr(module, name))
+        assert list(got.parameters) == list(wanted.parameters)[1:]

@@ -56,7 +56,7 @@ def test_comparator_where_both_are_equal():
     assert 0.9 < 2000 * states[-1, 0] < 1.0  # like 1/steps
 
 
-def test_flip_is_no_flip_flop():
+def test_flip_is_not_a_flip_flop():
     for alpha in (2.8, 3.2, 3.9):
         states = flip(alpha).iterate(np.array([0.5, 0.6]), 50)
         np.testing.assert_array_equal(states[1:, 0], states[1:, 1])

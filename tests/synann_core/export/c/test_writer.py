@@ -9,8 +9,8 @@ import pytest
 
 import synann_core as syn
 from synann_core.export import save_c, save_c_learner
-from synann_core.graph import GraphParameters, SynapseGraph
-from tests.export_models import call, compiled, fitted, random_graph, rows
+from synann_core.graph import SynapseGraph
+from tests.export_models import call, compiled, fitted, rows
 from tests.helpers import assert_close, assert_relative, spread
 
 
@@ -114,67 +114,6 @@ def test_learning_at_closed_factors_is_finite(tmp_path):
     got = np.array((ctypes.c_double * 4).in_dll(library, "layer_gamma")).reshape(2, 2)
     _, step = syn.surprisal_rule(u, v, np.zeros(2), gamma, target)
     assert_close(got, np.maximum(1e-3, gamma - 0.1 * step), 1e-9)
-
-
-@pytest.mark.parametrize("space", ["probability", "surprisal"])
-def test_graphs(space, dtype, tmp_path):
-    rng = np.random.default_rng(1)
-    graph = random_graph(rng, inputs=5, neurons=40)
-    X = rng.random((50, 5))
-    X[0], X[1], X[2, 0] = 0.0, 1.0, 1e-9
-    if space == "surprisal":
-        with np.errstate(divide="ignore"):
-            X = 0.0 - np.log(X)
-    save_c(graph, tmp_path / "graph.c", name="graph", dtype=dtype, space=space)
-    x = X.astype(dtype)
-    got = rows(compiled(tmp_path / "graph.c").graph_run, x, 4)
-    want = graph.compile()(x.astype(np.float64), space=space)
-    scale = np.maximum(1.0, np.abs(np.where(np.isfinite(want), want, 1.0)))
-    assert_close(got, want, 1e-6 if dtype == "float32" else 1e-14, scale=scale)
-
-
-def test_a_trained_graph(tmp_path):
-    graph = random_graph(np.random.default_rng(2), inputs=3, neurons=5)
-    net = graph.compile()
-    params = GraphParameters(net.params.alpha * 0.5, net.params.beta**2)
-    save_c(graph, tmp_path / "graph.c", dtype="float64", params=params)
-    x = np.random.default_rng(0).random((3, 3))
-    assert_close(rows(compiled(tmp_path / "graph.c").model_run, x, 4), net(x, params), 1e-14)
-
-
-def test_graphs_at_the_edges(tmp_path):
-    """Neurons that nothing needs, one that reads nothing, and names that would be code."""
-    graph = SynapseGraph()
-    graph.input("x", "y")
-    graph.synapse("*/ int main;", alpha=0.25)
-    graph.synapse("??/", excitatory="x")
-    graph.synapse("unneeded", excitatory="??/", inhibitory="x")
-    graph.output("*/ int main;")
-    save_c(graph, tmp_path / "graph.c", name="graph")
-    assert "main" not in (tmp_path / "graph.c").read_text()
-    got = rows(compiled(tmp_path / "graph.c").graph_run, np.ones((1, 2), np.float32), 1)
-    assert got.tolist() == [[0.25]]
-    save_c(SynapseGraph(), tmp_path / "empty.c", name="empty")
-    compiled(tmp_path / "empty.c").empty_run(None, None)
-
-
-@pytest.mark.parametrize("value", [0.1, -1e-40, 3.0, 0.0, -0.0, 2.0**-149, 3.4e38, 1 / 3, np.pi])
-def test_numbers_are_exact(value, dtype, tmp_path):
-    from synann_core.export.c.text import literal
-
-    source = tmp_path / "x.c"
-    real = {"float32": "float", "float64": "double"}[dtype]
-    source.write_text(f"extern {real} x;\n{real} x = {literal(value, dtype)};\n")
-    number = ctypes.c_float if dtype == "float32" else ctypes.c_double
-    got = number.in_dll(compiled(source), "x").value
-    assert np.dtype(dtype).type(got).tobytes() == np.dtype(dtype).type(value).tobytes()
-
-
-@pytest.mark.parametrize("name", ["", "1a", "a-b", "a b", "a;b", "ä", "a" * 42, "a\n", None, 3])
-def test_a_name_that_c_lacks_is_refused(name, tmp_path):
-    with pytest.raises(ValueError, match=r"`name`.*Received"):
-        save_c(fitted(hidden=3)[0], tmp_path / "x.c", name=name)
-    assert not list(tmp_path.iterdir())
 
 
 def large():

@@ -1,0 +1,31 @@
+"""Compiled loops: which arrays they serve."""
+
+import numpy as np
+import pytest
+
+from synann_core.graph import GraphParameters, native
+from synann_core.graph.structure import Task
+from tests.graphs import X, mixed_graph
+
+
+def test_kernels_serve_torch_and_numpy_of_any_layout(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.delenv("SYNANN_KERNELS", raising=False)
+    assert mixed_graph().variant(X) == mixed_graph().variant(torch.asarray(X)) == "native"
+    assert mixed_graph().variant(torch.asarray(X).requires_grad_(True)) == "array-api"
+    want = mixed_graph()(X)
+    for layout in (np.asfortranarray(X), X[::-1][::-1], X.astype(">f8")):
+        np.testing.assert_array_equal(mixed_graph()(layout), want)
+    np.testing.assert_array_equal(mixed_graph()(torch.asarray(X)).numpy(), want)
+    monkeypatch.setenv("SYNANN_KERNELS", "off")
+    assert mixed_graph().variant(X) == "array-api"
+
+
+def test_own_parameters_are_put_in_order_once(monkeypatch):
+    monkeypatch.delenv("SYNANN_KERNELS", raising=False)
+    structure = mixed_graph()._structure
+    task = Task(structure, np, "surprisal")
+    own = structure.own("surprisal", X.dtype)
+    assert native._strengths(task, own) is native._strengths(task, own)
+    other = GraphParameters(*own)
+    assert native._strengths(task, other) is not native._strengths(task, other)
