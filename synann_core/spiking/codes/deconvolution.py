@@ -17,6 +17,7 @@ from synann_core._lib.arguments import Call
 from synann_core._lib.checks import check_number, check_option
 from synann_core._lib.loops import runner, scan
 from synann_core._lib.typing import Array, Namespace
+from synann_core.spiking.codes import native
 from synann_core.spiking.codes.time_axis import check_time_axis
 
 __all__ = ["bsa_encode", "convolution_decode", "hsa_encode"]
@@ -99,8 +100,9 @@ def bsa_encode(
 
     Notes
     -----
-    Sequential: on JAX a scan, elsewhere a Python loop over T. B. Schrauwen and J. Van Campenhout,
-    "BSA, a fast and accurate spike train encoding scheme", IJCNN 2003.
+    Sequential: compiled for NumPy and torch on the CPU, on JAX a scan, elsewhere a Python loop over
+    T. B. Schrauwen and J. Van Campenhout, "BSA, a fast and accurate spike train encoding scheme",
+    IJCNN 2003.
 
     Examples
     --------
@@ -162,6 +164,9 @@ def _hsa(x: Array, kernel: Array, *, end: str, xp: Namespace) -> Array:
 
 
 def _bsa(x: Array, kernel: Array, *, threshold: float, rule: str, end: str, xp: Namespace) -> Array:
+    if native.serves(xp, x, kernel):
+        return native.bsa(x, kernel, threshold=threshold, rule=rule, end=end)
+
     def nearer(left: Array, h: Array, inside: Array) -> Array:
         with_kernel = xp.sum(xp.where(inside, xp.abs(left - h), 0.0), axis=0)
         without = xp.sum(xp.where(inside, xp.abs(left), 0.0), axis=0)
