@@ -14,7 +14,6 @@ import numpy as np
 
 from synann_core.optim import Adam
 from synann_core.spiking import LIF, Layer, SpikingNetwork, arctan
-from synann_core.spiking.network.layers import train
 
 from .common import SMOKE, Prepared, require, without_kernels
 from .meters import Call

@@ -58,7 +58,9 @@ enum { NO_MEMORY = -1, BAD_VALUE = -2 }; /* results that are MemoryError and Val
       "rcbn rbn rbn rbn? rn rn rn? Rtbn Rtbn Rbn Rbn Rbn? % % % % % % % # # # #") \
     K(lif_backward, \
       "rcbn rbn rbn rbn? rn rn rn? rtbn rtbn? rtbn? rbn? rbn? rbn? Rcbn Rbn Rbn Rbn? Rpan " \
-      "% % % % % % % # # # % % # # # # #")
+      "% % % % % % % # # # % % # # # # #") \
+    K(step_forward, "rtn rn Rtn") \
+    K(bsa, "Rtn rk Rtn % # #")
 
 typedef int Kernel(const Array *arrays, const Number *numbers);
 

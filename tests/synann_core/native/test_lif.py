@@ -62,7 +62,7 @@ def test_a_neuron_charges_fires_and_is_reset(kind, n, synapse):
 
 
 @pytest.mark.parametrize("n", [1, 7, 19])
-def test_neurons_and_rows_have_the_same_bits_alone_and_among_others(n):
+def test_bits_do_not_depend_on_other_neurons_and_rows(n):
     given = neurons(n, synapse=True)
     whole = [*forward(given), *backward(given)]
     for k in range(n):
