@@ -11,9 +11,10 @@ from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 
 try:
-    from synann_core.native import _kernels as kernels
+    from synann_core.native import _kernels
 except ImportError:  # installed where there is no compiler
-    kernels = None  # type: ignore[assignment]
+    _kernels = None  # type: ignore[assignment]
+kernels: Any = _kernels
 
 __all__ = ["contiguous", "enabled", "installed", "kernels", "serves", "wrap"]
 
