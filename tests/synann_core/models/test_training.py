@@ -1,0 +1,161 @@
+"""The loop over epochs and batches, with a model of one number that a step counts up."""
+
+import numpy as np
+import pytest
+
+from synann_core import optim
+from synann_core.models.training import Options, Step, batch_slices, check_finite, epochs, like
+from tests.helpers import make_backend
+
+LABELS = np.array([0, 1, 1, 0, 1, 0, 1])
+
+
+class Model:
+    """Keeps every weights it was given; a step adds 1 and predicts class 1."""
+
+    def __init__(self):
+        self.given, self.rows, self.rates = [], [], []
+
+    def __setattr__(self, name, value):
+        if name == "weights":
+            self.given.append(float(value["w"]))
+        object.__setattr__(self, name, value)
+
+    def step(self, weights, state, rows, rate):
+        self.rows.append(rows)
+        self.rates.append(rate)
+        scores = np.tile([0.0, 1.0], (rows.size, 1))
+        return Step(np.asarray(float(rows.size)), scores, {"w": weights["w"] + 1.0}, state + 1)
+
+
+def train(model, options, step=None, **score):
+    start = {"w": np.asarray(0.0)}
+    return epochs(model, step or model.step, start, 0, LABELS, options, **score)
+
+
+def options(number=2, size=3, **given):
+    return Options(number, size, optim.SGD(0.5), **given)
+
+
+def test_an_epoch_sees_every_sample_once_in_a_new_order():
+    model = Model()
+    train(model, options(rng=1))
+    assert [rows.size for rows in model.rows] == [3, 3, 1] * 2
+    first, second = (np.concatenate(model.rows[k : k + 3]) for k in (0, 3))
+    for order in (first, second):
+        np.testing.assert_array_equal(np.sort(order), np.arange(7))
+    assert not np.array_equal(first, second)
+    again = Model()
+    train(again, options(rng=np.random.default_rng(1)))
+    np.testing.assert_array_equal(np.concatenate(again.rows), np.concatenate(model.rows))
+
+
+def test_history_weighs_batches_by_their_size():
+    scores = iter([0.25, 0.75])
+    history = train(Model(), options(), score=lambda: next(scores))
+    assert history["loss"] == [pytest.approx((9 + 9 + 1) / 7)] * 2
+    assert history["accuracy"] == [4 / 7] * 2
+    assert history["val_accuracy"] == [0.25, 0.75]
+    assert train(Model(), options(number=0)) == {}
+
+
+def test_weights_are_given_back_once_an_epoch():
+    model = Model()
+    train(model, options(number=3))
+    assert model.given == [3.0, 6.0, 9.0]
+
+    def interrupt(entry):
+        raise KeyboardInterrupt
+
+    model = Model()
+    with pytest.raises(KeyboardInterrupt):
+        train(model, options(number=3, callback=interrupt))
+    assert model.given == [3.0]
+
+
+def test_callbacks_hear_of_epochs_and_batches():
+    entries, batches = [], []
+    train(Model(), options(callback=entries.append, progress=lambda *a: batches.append(a)))
+    assert [sorted(entry) for entry in entries] == [["accuracy", "loss"]] * 2
+    assert batches == [(3, 3.0), (3, 3.0), (1, 1.0)] * 2
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [
+        ("constant", [1.0] * 6),
+        ("cosine", [optim.cosine(k / 6) for k in range(6)]),
+        (lambda progress: np.float64(progress), [k / 6 for k in range(6)]),
+    ],
+)
+def test_the_rate_follows_the_schedule(schedule, factors):
+    model = Model()
+    train(model, options(schedule=schedule))
+    assert model.rates == pytest.approx([0.5 * factor for factor in factors])
+    assert {type(rate) for rate in model.rates} == {float}
+
+
+def test_a_training_that_diverges_keeps_the_last_epoch():
+    model = Model()
+
+    def step(weights, state, rows, rate):
+        done = model.step(weights, state, rows, rate)
+        bad = {"w": done.weights["w"] / (float(done.weights["w"]) < 5)}
+        return done._replace(weights=bad)
+
+    with np.errstate(divide="ignore"), pytest.raises(ValueError, match=r"weights finite.*SGD"):
+        train(model, options(), step)
+    assert model.given == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("samples", "size", "least", "want"),
+    [
+        (7, 3, 1, [3, 3, 1]),
+        (7, 3, 2, [3, 4]),
+        (6, 3, 2, [3, 3]),
+        (1, 3, 2, [1]),
+        (0, 3, 1, []),
+        (5, 9, 2, [5]),
+    ],
+)
+def test_batches_cover_all_samples(samples, size, least, want):
+    slices = batch_slices(samples, size, least)
+    assert [s.stop - s.start for s in slices] == want
+    assert [k for s in slices for k in range(s.start, s.stop)] == list(range(samples))
+
+
+BAD = [
+    ({"number": -1}, ValueError, "`epochs` must be at least 0. Received: -1"),
+    ({"number": 1.0}, TypeError, "`epochs` must be an int. Received: 1.0"),
+    ({"size": 1, "least": 2}, ValueError, "`batch_size` must be at least 2. Received: 1"),
+    ({"callback": 3}, TypeError, "`callback` must be callable. Received: 3"),
+    ({"progress": "yes"}, TypeError, "`progress` must be callable. Received: 'yes'"),
+    ({"schedule": "linear"}, ValueError, "`schedule` must be one of .* Received: 'linear'"),
+    ({"rng": -1}, ValueError, "`rng` must not be negative. Received: -1"),
+]
+
+
+@pytest.mark.parametrize(("given", "error", "message"), BAD)
+def test_options_out_of_range_are_named(given, error, message):
+    with pytest.raises(error, match=message):
+        options(**given)
+    with pytest.raises(TypeError, match=r"`optimizer` must be an SGD or an Adam. Received: 'adam'"):
+        Options(1, 1, "adam")
+
+
+def test_arrays_become_those_of_the_data(xp, dtype):
+    reference = xp.asarray([0.0], dtype)
+    names = xp._namespace()
+    xp.check(like(np.arange(3.0), reference, names), dtype, (3,))
+    xp.check(like(xp.asarray([1.0, 2.0]), reference, names), dtype, (2,))
+    with make_backend("torch") as torch:
+        xp.check(like(torch.asarray([1.0]), reference, names), dtype, (1,))
+
+
+def test_weights_are_finite_or_refused(xp):
+    names, rule = xp._namespace(), optim.Adam()
+    check_finite({"a": xp.asarray([1.0])}, rule, names)
+    for bad in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=r"`optimizer` must keep .* Received: Adam\("):
+            check_finite({"a": xp.asarray([1.0]), "b": xp.asarray([bad])}, rule, names)
