@@ -16,13 +16,14 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
 
 digits-seeds: $(VENV)/.demo
-	$(BIN)/python examples/digits.py --seeds 5
+	$(BIN)/python examples/studies/digits_seeds.py
 
-# The whole diagnosis example takes minutes: python examples/diagnosis.py
-EXAMPLES := circuits pictures explain odds credit edge encoders stdp spikeprop_xor membrane initial_values
+# The whole diagnosis study takes minutes: python examples/studies/diagnosis.py
+EXAMPLES := circuits pictures explain odds credit edge membrane initial_values \
+	studies/explain_table studies/edge_learner studies/encoders studies/stdp studies/spikeprop_xor
 examples: $(VENV)/.test
 	set -e; for name in $(EXAMPLES); do echo "== $$name"; $(BIN)/python examples/$$name.py; done
-	$(BIN)/python examples/diagnosis.py --quick
+	$(BIN)/python examples/studies/diagnosis.py --quick
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
@@ -30,6 +31,7 @@ test: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
 # The built wheel, in an environment that holds nothing else.
@@ -39,8 +41,8 @@ wheel: $(VENV)/.test
 	$(BIN)/check-wheel-contents dist
 	$(PYTHON) -m venv .wheel-venv
 	.wheel-venv/bin/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS) dist/*.whl
-	cd .wheel-venv && bin/python -c "import synann_core as syn; \
-	print('wheel:', syn.__file__.split('/')[-2], float(syn.synapse(0.9, 0.2, beta=0.5)))"
+	cd .wheel-venv && bin/python -c "import synann as syn; \
+	print('wheel: synann', syn.__version__, float(syn.synapse(0.9, 0.2, beta=0.5)), syn.graph.motifs)"
 
 # Every benchmark once on a tiny size; one that raises is a failure.
 bench: $(VENV)/.test

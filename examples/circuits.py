@@ -7,18 +7,16 @@ Needs: pip install "synann[examples,fast]"
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import sys
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
-
-from examples import growth, plots
+from shared import plots
+from shared.options import make_parser
+from studies import growth
 from synann_core import plot
 from synann_core.graph import motifs
 
@@ -80,11 +78,7 @@ def draw_bifurcation(path: Path, gains: int = 1200, shown: int = 200) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--output", type=Path, default=Path("outputs"), help="folder of pictures")
-    output = parser.parse_args(arguments).output
+    output = make_parser(__doc__).parse_args(arguments).output
     truth_tables()
     print("\nfixed points of the latch, nothing driven:")
     for point in motifs.latch().fixed_points(drive=np.zeros(2)):

@@ -10,16 +10,14 @@ rows and are tested on the rest, beside logistic regression.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 from scipy.io import arff
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
-
-from examples.odds import compare, show_ratios, show_update
+from odds import show_ratios, show_update
+from shared.options import make_parser
+from studies.odds_comparison import compare
 
 # Risk: (share of applicants that have it, probability that it alone leads to default)
 RISKS = {"missed payments": (0.2, 0.25), "high use": (0.3, 0.12), "no income": (0.05, 0.4),
@@ -57,9 +55,7 @@ def read(path: Path, event: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__, output=False)
     parser.add_argument("--data", type=Path, help="ARFF file; otherwise loans are simulated")
     parser.add_argument("--event", default="bad", help="the outcome that is a risk")
     options = parser.parse_args(arguments)

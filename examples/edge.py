@@ -2,35 +2,28 @@
 
     python examples/edge.py        after examples/digits.py; trains a small network if there is none
 
-It compiles the C file, runs it on the test images and reports bytes, agreement and time. Then a
-layer of 640 synapses learns the digits in C, by the local surprisal rule. Needs gcc and ndonnx.
+It compiles the C file, runs it on the test images and reports bytes, agreement and time.
+`examples/studies/edge_learner.py` learns in C. Needs gcc and ndonnx.
 """
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 from tabulate import tabulate
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
-
 import synann_core as syn
-from examples.datasets import Dataset, load_digits
-from examples.options import make_folder
-from synann_core.export import save_c, save_c_learner, save_json, save_onnx
+from shared.datasets import Dataset, load_digits
+from shared.options import make_folder, make_parser
+from synann_core.export import save_c, save_json, save_onnx
 
 KINDS = (".c", ".o", ".onnx", ".json")
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
-# Of the layer that learns; chosen on a fifth of the training part.
-RATE, GAMMA_MIN, START, PASSES, DARKEST = 0.05, 0.1, 0.3, 5, 0.01
 
 
 def load_model(path: Path, data: Dataset) -> syn.SynaMLP:
@@ -95,50 +88,13 @@ def run_network(model: syn.SynaMLP, data: Dataset, folder: Path) -> None:
     )
 
 
-def learn_on_the_device(data: Dataset, folder: Path) -> None:
-    """One layer from the pixels to the classes, which C teaches, image by image."""
-    pixels = data.train_x.shape[1]
-    gamma = np.full((data.classes, pixels), -np.log(START))
-    source = folder / "learner.c"
-    save_c_learner(0.0, gamma, source, name="learner", gamma_min=GAMMA_MIN)
-    library, text, variables = compile_c(source)
-    train, test = (-np.log(np.maximum(x, np.float32(DARKEST))) for x in (data.train_x, data.test_x))
-    u, z = np.zeros(data.classes, np.float32), np.empty((len(test), data.classes), np.float32)
-    targets, rng = np.eye(data.classes, dtype=np.float32), np.random.default_rng(0)
-
-    def accuracy() -> float:
-        for v, out in zip(test, z, strict=True):
-            library.learner_forward(pointer(u), pointer(v), pointer(out))
-        return 100 * float(np.mean(z.argmin(axis=1) == data.test_y))  # the least surprising class
-
-    scores = [accuracy()]
-    for _ in range(PASSES):
-        for i in rng.permutation(len(train)):
-            target = targets[data.train_y[i]]
-            library.learner_learn(
-                pointer(u), pointer(train[i]), pointer(target), ctypes.c_float(RATE)
-            )
-        scores.append(accuracy())
-    print(
-        f"\na layer of {gamma.size} synapses learns in C ({text} bytes of code and constants, "
-        f"{variables} of variables):\ntest accuracy % before and after each pass: "
-        + " ".join(f"{score:.1f}" for score in scores)
-    )
-    logistic = LogisticRegression(max_iter=1000).fit(data.train_x, data.train_y)
-    print(f"(logistic regression, in Python: {100 * logistic.score(data.test_x, data.test_y):.1f})")
-
-
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--model", type=Path, default=Path("outputs/digits-synapse.safetensors"))
-    parser.add_argument("--output", type=Path, default=Path("outputs"))
     options = parser.parse_args(arguments)
     data = load_digits()
     make_folder(options.output)
     run_network(load_model(options.model, data), data, options.output)
-    learn_on_the_device(data, options.output)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,14 @@ neuron fires and the threshold is taken away. The picture shows the four neurons
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
-
-from examples.options import number
-from examples.plots import save
+from shared.options import make_parser, number
+from shared.plots import COLOURS, TEXT, save
 from synann_core.spiking import LIF, decay_factor, leaky_integrator
 
 TIMES = (200.0, 400.0)  # time constants in ms
@@ -61,12 +57,12 @@ def draw(inputs: np.ndarray, results: list, path: Path) -> None:
         1 + len(results), 1, sharex=True, gridspec_kw={"height_ratios": [0.4] + [1] * len(results)}
     )
     when = np.arange(len(inputs)) * DT
-    rows[0].vlines(when[inputs > 0], 0, 1, color="#333333", linewidth=0.8)
+    rows[0].vlines(when[inputs > 0], 0, 1, color=TEXT, linewidth=0.8)
     rows[0].set(yticks=[], title=f"input: {int(inputs.sum())} spikes")
     for axes, (tau, weight, spikes, membrane) in zip(rows[1:], results, strict=True):
-        axes.plot(when, membrane, color="#0072B2", linewidth=1.0)
-        axes.vlines(when[spikes > 0], 1.05, 1.6, color="#D55E00", linewidth=1.2)
-        axes.axhline(1.0, color="#333333", linewidth=0.8, linestyle="--")
+        axes.plot(when, membrane, color=COLOURS[0], linewidth=1.0)
+        axes.vlines(when[spikes > 0], 1.05, 1.6, color=COLOURS[1], linewidth=1.2)
+        axes.axhline(1.0, color=TEXT, linewidth=0.8, linestyle="--")
         loss = f"decay 1 − 1/{tau:g}"
         axes.set(ylim=(0, 1.65), ylabel="membrane")
         axes.set_title(f"{loss}, weight {weight}: {int(spikes.sum())} spikes", fontsize="medium")
@@ -78,12 +74,9 @@ def draw(inputs: np.ndarray, results: list, path: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> list[int]:
     """Print and draw; returns the number of spikes of each neuron."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--steps", type=number(int, 1), default=1000, help="of 1 ms")
     parser.add_argument("--seed", type=number(int, 0), default=0)
-    parser.add_argument("--output", type=Path, default=Path("outputs"))
     options = parser.parse_args(arguments)
     inputs, results = simulate(options.steps, options.seed)
     rows = [(tau, weight, int(s.sum()), m.mean()) for tau, weight, s, m in results]

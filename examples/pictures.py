@@ -7,16 +7,11 @@ Needs: pip install "synann[examples]"
 
 from __future__ import annotations
 
-import argparse
-import sys
-from pathlib import Path
-
 import numpy as np
 from matplotlib.figure import Figure
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for `examples` as a package
-
-from examples import plots
+from shared import plots
+from shared.options import make_parser
 from synann_core import SynapseGraph, plot
 from synann_core.graph.motifs import logic_gate
 
@@ -34,11 +29,7 @@ def lungs() -> SynapseGraph:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--output", type=Path, default=Path("outputs"), help="folder of pictures")
-    output = parser.parse_args(arguments).output
+    output = make_parser(__doc__).parse_args(arguments).output
     figure = Figure(figsize=(11, 4.2), dpi=110, layout="constrained")
     left, right = figure.subplots(1, 2)
     gate = logic_gate("xor")

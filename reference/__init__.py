@@ -1,4 +1,4 @@
-"""Slow, obvious NumPy written straight from the theory, and golden outputs: what is right.
+"""Slow, obvious NumPy written straight from docs/theory.md, and golden outputs: what is right.
 
 Imports nothing from the library, and is never shipped with it.
 """

@@ -1,4 +1,4 @@
-"""Element-wise formulas as they stand in the theory; real and complex, everything broadcasts.
+"""Element-wise formulas of docs/theory.md, sections 1 to 4; real and complex, all broadcast.
 
 Values on the boundary (a surprisal of 0, odds of 1) are part of the domain, so the warnings that
 NumPy gives for them are off.

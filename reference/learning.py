@@ -1,4 +1,4 @@
-"""The loss and the surprisal learning rule, as they stand in the theory."""
+"""The loss and the surprisal learning rule of docs/theory.md, section 6."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Learning with spikes, as it stands in the theory: pairs of spikes, firing times, e-prop."""
+"""Learning with spikes (docs/plasticity.md): pairs of spikes, firing times, e-prop."""
 
 import math
 

@@ -6,7 +6,8 @@ all others,
     log s_bi = log x_bi + Σ_b' Σ_j log(1 − w_ij x_b'j).
 
 x (batch, n) and w (n, n) in float32 or float64, as given. There is no α, and w is unconstrained.
-As published, x = 0 has the logarithm −inf, and x < 0 and w x > 1 have none (NaN).
+As published, x = 0 has the logarithm −inf, and x < 0 and w x > 1 have none (NaN). All the faults:
+docs/theory.md, section 8.
 """
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The synapse tensor by explicit loops over samples b, outputs i and inputs j.
 
+Source: docs/theory.md, section 5.
+
 x (..., m), y (..., n), alpha (m,), beta (m, n); x and alpha may be numbers. The batch axes of x and
 y broadcast, and are flattened to rows before anything is computed.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,6 @@ __all__ = ["cross_entropy", "cross_entropy_vjp", "initial_beta", "surprisal_rule
 _STRONG_BETA = 0.25
 _STRONGEST_BETA = 0.9
 _WEAK_TOTAL = 1e-3
-# Inputs that have most of the weight of a mixture, and how much.
-_MIXED, _MIXED_SHARE = 8, 0.9
 
 
 def cross_entropy(logits: ArrayT, target: ArrayT, /) -> ArrayT:
@@ -174,7 +171,7 @@ def initial_beta(
     Raises
     ------
     TypeError
-        If `m` or `n` is no int, `mean_input` no number, or `rng` neither int nor Generator.
+        If `m` or `n` is not an int, `mean_input` not a number, or `rng` neither int nor Generator.
     ValueError
         If `m`, `n` or a seed is negative or `mean_input` is outside (0, 1].
 
@@ -206,22 +203,6 @@ def initial_beta(
     jitter = generator.uniform(0.9, 1.1, (m, count))
     np.put_along_axis(beta, strong, strength * jitter, axis=1)
     return beta
-
-
-def initial_mixing_logit(
-    m: int, n: int, *, rng: np.random.Generator
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Logits of mixtures of n inputs, for the layers: each has most of its weight on a few inputs.
-
-    Were all inputs in all mixtures alike, all would have nearly the same value.
-    """
-    logit = rng.normal(0.0, 0.1, (m, n))
-    rest = n - _MIXED
-    if rest > 0:
-        order = np.argsort(rng.random((m, n)), axis=1)
-        share = math.log(_MIXED_SHARE / _MIXED * rest / (1.0 - _MIXED_SHARE))
-        np.put_along_axis(logit, order[:, :_MIXED], share, axis=1)
-    return logit
 
 
 def as_generator(rng: object) -> np.random.Generator:

@@ -190,11 +190,13 @@ def surprisal_synapse_tensor_vjp(
         return gu, gv, gtheta, ggamma
 
 
-def _synapse_tensor(x: Array, y: Array, alpha: Array, beta: Array, *, xp: Namespace) -> Array:
+def _synapse_tensor(
+    x: Array | float, y: Array, alpha: Array | float, beta: Array, *, xp: Namespace
+) -> Array:
     exact, guarded = log_product(probability_factors(y, beta, xp=xp), xp=xp)
     transmission = xp.exp(exact)
     if guarded is not exact:
-        # The derivative of the product at a closed factor is that of exp(guarded), see THEORY.
+        # At a closed factor the derivative is that of exp(guarded): docs/theory.md, section 5.4.
         transmission = attach(transmission, lambda: xp.exp(guarded), xp)
     return alpha * x * with_batch(transmission, y, xp)
 
@@ -212,7 +214,7 @@ def _synapse_tensor_vjp(
 
 
 def _surprisal_synapse_tensor(
-    u: Array, v: Array, theta: Array, gamma: Array, *, xp: Namespace
+    u: Array | float, v: Array, theta: Array | float, gamma: Array, *, xp: Namespace
 ) -> Array:
     exact, _ = log_product(surprisal_factors(v, gamma, xp=xp), xp=xp)
     return (theta + u) - with_batch(exact, v, xp)

@@ -156,7 +156,8 @@ def log_transmission_variant(y: ArrayT, /, beta: ArrayT) -> str:
     Returns
     -------
     str
-        ``"numba"`` (compiled; NumPy arrays and torch tensors on the CPU, if numba is installed),
+        ``"native"`` (compiled C; NumPy arrays and torch tensors on the CPU, if the installation
+        has it: built with a compiler or from a wheel, for x86-64-v3 or later, or aarch64),
         ``"triton"`` (compiled; torch and CuPy arrays on a CUDA device), ``"jax-scan"`` (a scan over
         checkpointed blocks) or ``"array-api"`` (blocks of array operations, on every other library;
         also where autodiff must see the operations, and for rows outside the domain).
@@ -174,7 +175,7 @@ def log_transmission_variant(y: ArrayT, /, beta: ArrayT) -> str:
     --------
     >>> import numpy as np
     >>> import synann_core as syn
-    >>> syn.log_transmission_variant(np.ones(3), np.ones((2, 3))) in ("numba", "array-api")
+    >>> syn.log_transmission_variant(np.ones(3), np.ones((2, 3))) in ("native", "array-api")
     True
     """
     with Arguments(y=y, beta=beta) as given:

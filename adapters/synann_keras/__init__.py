@@ -15,7 +15,7 @@ except ImportError as error:
 from .convert import to_core
 from .initializers import InitialBetaLogit, InitialMixingLogit
 from .layer import Synapse
-from .models import syna_cnn, syna_mlp
+from .models import SynaCNN, SynaMLP
 from .recurrent import SynaRNNCell
 
 del _keras
@@ -23,9 +23,9 @@ del _keras
 __all__ = [
     "InitialBetaLogit",
     "InitialMixingLogit",
+    "SynaCNN",
+    "SynaMLP",
     "SynaRNNCell",
     "Synapse",
-    "syna_cnn",
-    "syna_mlp",
     "to_core",
 ]

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-Array = Any
+from synann_core.extending import Array
 
 # Whether tensorflow may differentiate what runs now.
 _RECORDS = contextvars.ContextVar("_RECORDS", default=True)
@@ -42,6 +42,12 @@ def zeros(shape: Any, *, dtype: Any, device: object = None) -> Array:
 def reshape(a: Array, shape: Any) -> Array:
     """Reshape; one size may be None, for what is left."""
     return ops.reshape(a, tuple(-1 if size is None else size for size in shape))
+
+
+def clip(a: Array, low: float | None, high: float | None) -> Array:
+    """Clip; None stands for no limit."""
+    a = a if low is None else ops.maximum(a, low)
+    return a if high is None else ops.minimum(a, high)
 
 
 def matrix_transpose(a: Array) -> Array:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 
-from synann_core import SynaMLP
-from synann_core._lib.checks import to_numpy
-from synann_core.models.passes import _NORM_EPS
+import synann_core as syn
+from synann_core.extending import NORM_EPS, NumpyArray, to_numpy
 
 __all__ = ["to_core"]
 
@@ -20,8 +18,8 @@ _NORM["running_var"] = "moving_variance"
 _DENSE = {"weight": "kernel", "bias": "bias"}
 
 
-def to_core(model: keras.Model) -> SynaMLP:
-    """`synann_core.SynaMLP` with the weights of a `syna_mlp`: it computes the same logits.
+def to_core(model: keras.Model) -> syn.SynaMLP:
+    """`synann_core.SynaMLP` with the weights of a `SynaMLP` of Keras: it computes the same logits.
 
     From there the weights go everywhere: ``to_core(model).save(path)`` writes a safetensors file
     for torch, `synann_core.export` has JSON, ONNX and C.
@@ -29,7 +27,7 @@ def to_core(model: keras.Model) -> SynaMLP:
     Parameters
     ----------
     model : keras.Model
-        As `syna_mlp` makes it, trained or not.
+        A `synann_keras.SynaMLP`, trained or not.
 
     Returns
     -------
@@ -39,13 +37,13 @@ def to_core(model: keras.Model) -> SynaMLP:
     Raises
     ------
     ValueError
-        If the model has other layers than those of `syna_mlp`, or other options of them.
+        If the model has other layers than those of `SynaMLP`, or other options of them.
 
     Examples
     --------
-    >>> from synann_keras import syna_mlp
+    >>> from synann_keras import SynaMLP
     >>> from synann_keras.convert import to_core
-    >>> model = to_core(syna_mlp(4, 8, 3, dropout=0.25))
+    >>> model = to_core(SynaMLP(4, 8, 3, dropout=0.25))
     >>> model.layer, model.gate, model.dropout, model.weights["hidden.weight"].shape
     ('synapse', 'sigmoid', 0.25, (8, 4))
     """
@@ -54,9 +52,9 @@ def to_core(model: keras.Model) -> SynaMLP:
     missing = [name for name in _ENDS if name not in layers]
     if missing or middle not in (["synapse"], ["dense"], []):
         raise ValueError(
-            f"`model` must be one of syna_mlp. Received: layers {list(layers)}, missing {missing}"
+            f"`model` must be a SynaMLP. Received: layers {list(layers)}, missing {missing}"
         )
-    weights: dict[str, np.ndarray[Any, Any]] = {}
+    weights: dict[str, NumpyArray] = {}
     for name, names in (("hidden", _DENSE), ("norm1", _NORM), ("norm2", _NORM), ("output", _DENSE)):
         weights |= _weights(layers[name], names)
     if middle == ["dense"]:
@@ -73,7 +71,7 @@ def to_core(model: keras.Model) -> SynaMLP:
                 )
         weights |= _weights(synapse, {"beta_logit": "beta_logit"})
     hidden, in_features = weights["hidden.weight"].shape
-    result = SynaMLP(
+    result = syn.SynaMLP(
         in_features,
         hidden,
         weights["output.weight"].shape[0],
@@ -85,11 +83,11 @@ def to_core(model: keras.Model) -> SynaMLP:
     return result
 
 
-def _weights(layer: Any, names: dict[str, str]) -> dict[str, np.ndarray[Any, Any]]:
+def _weights(layer: Any, names: dict[str, str]) -> dict[str, NumpyArray]:
     """A layer's weights by the core's names, matrices as (units, inputs)."""
-    if names is _NORM and layer.epsilon != _NORM_EPS:
+    if names is _NORM and layer.epsilon != NORM_EPS:
         raise ValueError(
-            f"`model` must have {layer.name} with epsilon {_NORM_EPS}. Received: {layer.epsilon}"
+            f"`model` must have {layer.name} with epsilon {NORM_EPS}. Received: {layer.epsilon}"
         )
     return {
         f"{layer.name}.{ours}": to_numpy(keras.ops.stop_gradient(getattr(layer, theirs))).T.copy()

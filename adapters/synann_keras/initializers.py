@@ -9,7 +9,8 @@ import keras
 import numpy as np
 
 import synann_core as syn
-from synann_core.learning import initial_mixing_logit
+from synann_core.extending import NumpyArray
+from synann_core.layer import initial_mixing_logit
 
 __all__ = ["InitialBetaLogit", "InitialMixingLogit"]
 
@@ -40,7 +41,7 @@ class _Sparse(keras.initializers.Initializer):
         values = self._values(units, input_dim, np.random.default_rng(seed))
         return keras.ops.convert_to_tensor(values.T, dtype=dtype)
 
-    def _values(self, m: int, n: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    def _values(self, m: int, n: int, rng: np.random.Generator) -> NumpyArray:
         raise NotImplementedError
 
 
@@ -58,7 +59,7 @@ class InitialBetaLogit(_Sparse):
     Raises
     ------
     TypeError, ValueError
-        If `mean_input` is no number in (0, 1], or `seed` of another kind.
+        If `mean_input` is not a number in (0, 1], or `seed` of another kind.
 
     Examples
     --------
@@ -77,7 +78,7 @@ class InitialBetaLogit(_Sparse):
         """Arguments, as given."""
         return {"mean_input": self.mean_input, **super().get_config()}
 
-    def _values(self, m: int, n: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    def _values(self, m: int, n: int, rng: np.random.Generator) -> NumpyArray:
         return np.asarray(syn.logit(syn.initial_beta(m, n, mean_input=self.mean_input, rng=rng)))
 
 
@@ -97,5 +98,5 @@ class InitialMixingLogit(_Sparse):
     (64, 10)
     """
 
-    def _values(self, m: int, n: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    def _values(self, m: int, n: int, rng: np.random.Generator) -> NumpyArray:
         return initial_mixing_logit(m, n, rng=rng)

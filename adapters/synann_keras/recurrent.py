@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
-from synann_core._lib.checks import check_int
+from synann_core.extending import Array, check_int
+from synann_core.layer import gated_state
 
+from . import _ops
+from ._trained import Trained
 from .layer import Synapse, check_features
 
 __all__ = ["SynaRNNCell"]
 
-_WEIGHTS = ("kernel", "recurrent", "bias")
-
 
 @keras.saving.register_keras_serializable(package="synann", name="SynaRNNCell")
-class SynaRNNCell(keras.layers.Layer):
+class SynaRNNCell(Trained):
     """One step of a recurrent layer whose previous state inhibits; for `keras.layers.RNN`.
 
     ``s_t = synapse_tensor(σ(W y_t + b), h_{t−1})``, ``z_t = σ(W_z y_t + U_z h_{t−1} + b_z)``,
@@ -50,7 +51,7 @@ class SynaRNNCell(keras.layers.Layer):
     Raises
     ------
     TypeError, ValueError
-        If `units` is no int or less than 1, or an input has the wrong kind or last axis.
+        If `units` is not an int or less than 1, or an input has the wrong kind or last axis.
 
     Examples
     --------
@@ -62,44 +63,18 @@ class SynaRNNCell(keras.layers.Layer):
     (32, 5, 16)
     """
 
-    def __init__(
-        self,
-        units: int,
-        *,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
-        beta_logit_initializer: Any = None,
-        beta_logit_regularizer: Any = None,
-        beta_logit_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
+    initializers: ClassVar[dict[str, Any]] = {
+        "kernel": "glorot_uniform",
+        "recurrent": "orthogonal",
+        "bias": "zeros",
+    }
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        of_beta = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("beta_logit_")}
         super().__init__(**kwargs)
         self.units = self.state_size = self.output_size = check_int("units", units, 1)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
-        self.synapse = Synapse(
-            units,
-            alpha=False,
-            beta_logit_initializer=beta_logit_initializer,
-            beta_logit_regularizer=beta_logit_regularizer,
-            beta_logit_constraint=beta_logit_constraint,
-            dtype=self.dtype_policy,
-            name="synapse",
-        )
+        policy = self.dtype_policy
+        self.synapse = Synapse(units, alpha=False, dtype=policy, name="synapse", **of_beta)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights for inputs of the shape (batch, input_dim)."""
@@ -107,26 +82,16 @@ class SynaRNNCell(keras.layers.Layer):
             raise ValueError(
                 f"`inputs` must have a last axis of known size, ≥ 1. Received: shape {input_shape}"
             )
-        shapes = {
-            "kernel": (input_shape[-1], 2 * self.units),
-            "recurrent": (self.units, self.units),
-            "bias": (2 * self.units,),
-        }
-        weights = [
-            self.add_weight(
-                name="recurrent_kernel" if name == "recurrent" else name,
-                shape=shape,
-                initializer=getattr(self, f"{name}_initializer"),
-                regularizer=getattr(self, f"{name}_regularizer"),
-                constraint=getattr(self, f"{name}_constraint"),
-            )
-            for name, shape in shapes.items()
-        ]
-        self.kernel, self.recurrent_kernel, self.bias = weights
+        self.kernel = self.add_trained("kernel", (input_shape[-1], 2 * self.units))
+        square = (self.units, self.units)
+        self.recurrent_kernel = self.add_trained("recurrent_kernel", square, option="recurrent")
+        self.bias = self.add_trained("bias", (2 * self.units,))
         self.synapse.build((input_shape[0], self.units))
         self.built = True
 
-    def call(self, inputs: Any, states: Any, training: bool | None = None) -> Any:
+    def call(
+        self, inputs: Array, states: Array | list[Array], training: bool | None = None
+    ) -> tuple[Array, Array | list[Array]]:
         """One step: the state after an input, as `keras.layers.RNN` calls it.
 
         Parameters
@@ -146,23 +111,16 @@ class SynaRNNCell(keras.layers.Layer):
         check_features("inputs", inputs, self.kernel.shape[0])
         check_features("states", h, self.units)
         projected = ops.matmul(inputs, self.kernel) + self.bias
-        excitation, update = ops.split(projected, 2, axis=-1)
-        z = ops.sigmoid(update + ops.matmul(h, self.recurrent_kernel))
-        s = self.synapse(h, x=ops.sigmoid(excitation))
-        h = h + z * (s - h)
+        recurrent = ops.matmul(h, self.recurrent_kernel)
+        h = gated_state(h, projected, recurrent, self.synapse, xp=_ops.xp)
         return h, [h] if isinstance(states, list | tuple) else h
 
-    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
+    def get_initial_state(self, batch_size: int | None = None) -> list[Array]:
         """Zeros: a first step without inhibition."""
         return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype)]
 
     def get_config(self) -> dict[str, Any]:
         """Arguments from which `from_config` makes an equal cell."""
-        config: dict[str, Any] = {"units": self.units}
-        for kind in ("initializer", "regularizer", "constraint"):
-            serialize = getattr(keras, f"{kind}s").serialize
-            for name in _WEIGHTS:
-                config[f"{name}_{kind}"] = serialize(getattr(self, f"{name}_{kind}"))
-            key = f"beta_logit_{kind}"
-            config[key] = serialize(getattr(self.synapse, key))
-        return {**super().get_config(), **config}
+        of_synapse = self.synapse.get_config()
+        of_beta = {k: v for k, v in of_synapse.items() if k.startswith("beta_logit_")}
+        return {**super().get_config(), "units": self.units, **of_beta}

@@ -10,13 +10,16 @@ except ImportError as error:
         'synann_torch needs torch. Install it with: pip install "synann[torch]"'
     ) from error
 
+from synann_core.extending import register_torch_operators
+
 from . import functional
 from .block import SynapseBlock
 from .layer import Synapse
 from .models import SynaCNN, SynaMLP
 from .recurrent import SynaRNN, SynaRNNCell
 
-del _torch
+register_torch_operators()
+del _torch, register_torch_operators
 
 __all__ = [
     "SynaCNN",

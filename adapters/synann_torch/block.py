@@ -35,8 +35,8 @@ class SynapseBlock(nn.Module):
             raise TypeError("`output` must not be given: a block has its surprisals' batch norm")
         options = {"alpha": False, **options}
         self.synapse = Synapse(in_features, out_features, output="surprisal", **options)
-        placed = {key: options.get(key) for key in ("device", "dtype")}
-        self.norm = nn.BatchNorm1d(out_features, **placed)
+        placement = {key: options.get(key) for key in ("device", "dtype")}
+        self.norm = nn.BatchNorm1d(out_features, **placement)
 
     def forward(self, y: Tensor, x: Tensor | None = None) -> Tensor:
         """Normalised log outputs (..., out_features), as large where the outputs are probable."""

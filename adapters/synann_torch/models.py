@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 
-from synann_core._lib.checks import check_int, check_option
+from synann_core.extending import Architecture, Gate, Layer, check_int
 
-from .layer import Synapse
+from .layer import Placement, Synapse
 
 __all__ = ["SynaCNN", "SynaMLP"]
 
-LAYERS = ("synapse", "dense", "none")
+
+class _Classifier(nn.Module):
+    """Linear → batch norm → gate → synapse → batch norm → dropout → Linear: the head of both."""
+
+    def _add_head(self, architecture: Architecture, **placement: Unpack[Placement]) -> None:
+        hidden = architecture.hidden
+        self.gate, self.layer = architecture.gate, architecture.layer
+        self.hidden = nn.Linear(architecture.in_features, hidden, **placement)
+        self.norm1 = nn.BatchNorm1d(hidden, **placement)
+        if self.layer == "synapse":
+            # No gains: batch norm would subtract them again.
+            self.synapse = Synapse(hidden, hidden, alpha=False, output="surprisal", **placement)
+            if self.gate == "softmax":
+                self.synapse.reset_parameters(architecture.mean_input)
+        elif self.layer == "dense":
+            self.dense = nn.Linear(hidden, hidden, **placement)
+        self.norm2 = nn.BatchNorm1d(hidden, **placement)
+        self.dropout = nn.Dropout(architecture.dropout)
+        self.output = nn.Linear(hidden, architecture.classes, **placement)
+
+    def _head(self, features: Tensor) -> Tensor:
+        h = self.norm1(self.hidden(features))
+        y = torch.sigmoid(h) if self.gate == "sigmoid" else torch.softmax(h, dim=-1)
+        if self.layer == "synapse":
+            y = -self.synapse(y)
+        elif self.layer == "dense":
+            y = self.dense(y)
+        logits: Tensor = self.output(self.dropout(self.norm2(y)))
+        return logits
 
 
-class SynaMLP(nn.Module):
+class SynaMLP(_Classifier):
     """Classifier Linear → batch norm → gate → synapse (log output) → batch norm → Linear.
 
     `synann_core.SynaMLP` in torch, with the same tensor names: what one saves as safetensors the
@@ -52,34 +80,21 @@ class SynaMLP(nn.Module):
         hidden: int,
         classes: int,
         *,
-        layer: str = "synapse",
-        gate: str = "sigmoid",
+        layer: Layer = "synapse",
+        gate: Gate = "sigmoid",
         dropout: float = 0.0,
-        device: Any = None,
-        dtype: torch.dtype | None = None,
+        **placement: Unpack[Placement],
     ) -> None:
         super().__init__()
-        check_int("in_features", in_features, 1)
-        check_int("hidden", hidden, 1)
-        check_int("classes", classes, 2)
-        self.gate = check_option("gate", gate, ("sigmoid", "softmax"))
-        options = {"device": device, "dtype": dtype}
-        self.hidden = nn.Linear(in_features, hidden, **options)
-        _add_middle(self, hidden, layer, options)
-        if layer == "synapse" and gate == "softmax":
-            self.synapse.reset_parameters(1.0 / hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(hidden, classes, **options)
+        architecture = Architecture(in_features, hidden, classes, layer, gate, dropout)
+        self._add_head(architecture, **placement)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, classes) of features (N, in_features)."""
-        h = self.norm1(self.hidden(x))
-        y = torch.sigmoid(h) if self.gate == "sigmoid" else torch.softmax(h, dim=-1)
-        logits: Tensor = self.output(self.dropout(self.norm2(_middle(self, y))))
-        return logits
+        return self._head(x)
 
 
-class SynaCNN(nn.Module):
+class SynaCNN(_Classifier):
     """Convolutional features with a synapse head: for images of 8 × 8 pixels or more.
 
     Five 3 × 3 convolutions with batch norm and ReLU, of `width`, `width`, 2, 2 and 4 × `width`
@@ -115,53 +130,24 @@ class SynaCNN(nn.Module):
         *,
         width: int = 32,
         hidden: int = 64,
-        layer: str = "synapse",
+        layer: Layer = "synapse",
         dropout: float = 0.0,
-        device: Any = None,
-        dtype: torch.dtype | None = None,
+        **placement: Unpack[Placement],
     ) -> None:
         super().__init__()
-        for name, size in (("in_channels", in_channels), ("width", width), ("hidden", hidden)):
-            check_int(name, size, 1)
-        check_int("classes", classes, 2)
-        options = {"device": device, "dtype": dtype}
+        check_int("in_channels", in_channels, 1)
+        check_int("width", width, 1)
         channels = [in_channels, width, width, 2 * width, 2 * width, 4 * width]
+        architecture = Architecture(channels[-1], hidden, classes, layer, dropout=dropout)
         stages: list[nn.Module] = []
         for k in range(5):
-            convolution = nn.Conv2d(*channels[k : k + 2], 3, padding=1, bias=False, **options)
-            stages += [convolution, nn.BatchNorm2d(channels[k + 1], **options), nn.ReLU()]
+            convolution = nn.Conv2d(*channels[k : k + 2], 3, padding=1, bias=False, **placement)
+            stages += [convolution, nn.BatchNorm2d(channels[k + 1], **placement), nn.ReLU()]
             if k in (1, 3):
                 stages.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*stages, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.hidden = nn.Linear(channels[-1], hidden, **options)
-        _add_middle(self, hidden, layer, options)
-        self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(hidden, classes, **options)
+        self._add_head(architecture, **placement)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, in_channels, height, width)."""
-        y = torch.sigmoid(self.norm1(self.hidden(self.features(images))))
-        logits: Tensor = self.output(self.dropout(self.norm2(_middle(self, y))))
-        return logits
-
-
-def _add_middle(module: nn.Module, hidden: int, layer: str, options: dict[str, Any]) -> None:
-    """Give a model its norms, and its synapse or what stands in its place."""
-    module.layer = check_option("layer", layer, LAYERS)
-    module.norm1 = nn.BatchNorm1d(hidden, **options)
-    if layer == "synapse":
-        # No gains: batch norm would subtract them again.
-        module.synapse = Synapse(hidden, hidden, alpha=False, output="surprisal", **options)
-    elif layer == "dense":
-        module.dense = nn.Linear(hidden, hidden, **options)
-    module.norm2 = nn.BatchNorm1d(hidden, **options)
-
-
-def _middle(module: nn.Module, y: Tensor) -> Tensor:
-    if module.layer == "synapse":
-        log_output: Tensor = -module.synapse(y)
-        return log_output
-    if module.layer == "dense":
-        result: Tensor = module.dense(y)
-        return result
-    return y
+        return self._head(self.features(images))

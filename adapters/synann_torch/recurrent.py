@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
+from array_api_compat import torch as xp
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synann_core._lib.checks import check_int
+from synann_core.extending import check_int
+from synann_core.layer import gated_state
 
-from .layer import Synapse
+from .layer import Placement, Synapse
 
 __all__ = ["SynaRNN", "SynaRNNCell"]
 
@@ -44,7 +46,7 @@ class SynaRNNCell(nn.Module):
     Raises
     ------
     TypeError, ValueError
-        If a size is no int or less than 1, or an input or state has the wrong kind or shape.
+        If a size is not an int or less than 1, or an input or state has the wrong kind or shape.
 
     Examples
     --------
@@ -60,23 +62,15 @@ class SynaRNNCell(nn.Module):
         hidden_size: int,
         *,
         generator: torch.Generator | None = None,
-        device: Any = None,
-        dtype: torch.dtype | None = None,
+        **placement: Unpack[Placement],
     ) -> None:
         super().__init__()
-        self.input_size = check_int("input_size", input_size, 1)
-        self.hidden_size = check_int("hidden_size", hidden_size, 1)
-        options = {"device": device, "dtype": dtype}
-        self.weight_ih = nn.Parameter(torch.empty((2 * hidden_size, input_size), **options))
-        self.weight_hh = nn.Parameter(torch.empty((hidden_size, hidden_size), **options))
-        self.bias = nn.Parameter(torch.empty(2 * hidden_size, **options))
-        self.synapse = Synapse(
-            hidden_size,
-            hidden_size,
-            alpha=False,
-            generator=generator,
-            **options,
-        )
+        n = self.input_size = check_int("input_size", input_size, 1)
+        k = self.hidden_size = check_int("hidden_size", hidden_size, 1)
+        self.weight_ih = nn.Parameter(torch.empty((2 * k, n), **placement))
+        self.weight_hh = nn.Parameter(torch.empty((k, k), **placement))
+        self.bias = nn.Parameter(torch.empty(2 * k, **placement))
+        self.synapse = Synapse(k, k, alpha=False, generator=generator, **placement)
         self._reset_own(generator)
 
     def reset_parameters(self, *, generator: torch.Generator | None = None) -> None:
@@ -108,18 +102,17 @@ class SynaRNNCell(nn.Module):
 
     def step(self, projected: Tensor, h: Tensor | None = None) -> Tensor:
         """State after an input that `project` has seen."""
-        excitation, update = projected.chunk(2, dim=-1)
-        excitation = torch.sigmoid(excitation)
+        shape = (*projected.shape[:-1], self.hidden_size)
         if h is None:
-            h = torch.zeros_like(excitation)
-        elif not h.is_floating_point() or h.shape != excitation.shape:
+            h = projected.new_zeros(shape)
+        elif not h.is_floating_point() or h.shape != shape:
             raise ValueError(
-                f"`h` must be a floating-point tensor of shape {tuple(excitation.shape)}. "
+                f"`h` must be a floating-point tensor of shape {shape}. "
                 f"Received: {h.dtype} of shape {tuple(h.shape)}"
             )
-        z = torch.sigmoid(update + functional.linear(h, self.weight_hh))
-        s = self.synapse(h, excitation)
-        return h + z * (s - h)
+        recurrent = functional.linear(h, self.weight_hh)
+        state: Tensor = gated_state(h, projected, recurrent, self.synapse, xp=xp)
+        return state
 
     def extra_repr(self) -> str:
         """Sizes."""

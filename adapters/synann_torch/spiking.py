@@ -10,9 +10,7 @@ from array_api_compat import torch as xp
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from synann_core._lib.checks import check_int, check_option
-from synann_core._lib.numerics import sum_to_shape
-from synann_core._lib.torch_modes import torch_watcher
+from synann_core.extending import check_int, check_option, sum_to_shape, torch_watcher
 from synann_core.spiking import LIF, State
 from synann_core.spiking.neurons import dispatch
 from synann_core.spiking.neurons.formulas import membranes

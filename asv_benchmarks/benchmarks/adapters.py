@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from typing import Any
 
@@ -10,36 +9,31 @@ import numpy as np
 
 import synann_core as syn
 
-from .common import BATCHES, SMOKE, Call, Prepared, Size, make_problem, require
+from .common import BATCHES, SMOKE, Prepared, Size, make_problem, require
+from .meters import Call
 
 SQUARE = ("8x8",) if SMOKE else ("64x64", "768x768")
 TORCH = ("bare core", "synapse", "synapse, torch.compile", "nn.Linear")
 KERAS = ("synapse", "Dense")
 
 
-def torch_step(kind: str, size: Size) -> Call:
+def torch_step(kind: str, batch: int, layer: str) -> Call:
     """Forward and backward of a square layer, as in training."""
     torch = require("torch")
-    problem = make_problem(size, "training")
+    problem = make_problem(f"{batch}x{layer}", "training")
+    size = problem.size
     y, t = torch.from_numpy(problem.y), torch.from_numpy(problem.t)
     if kind == "bare core":
         alpha, beta = torch.ones(size.m), torch.from_numpy(problem.beta)
 
-        def bare() -> Any:
-            return (
-                syn.synapse_tensor(y, y, alpha, beta),
-                syn.synapse_tensor_vjp(y, y, alpha, beta, t),
-            )
-
-        return bare
-    layer = torch_layer(kind, size)
+        return lambda: (
+            syn.synapse_tensor(y, y, alpha, beta),
+            syn.synapse_tensor_vjp(y, y, alpha, beta, t),
+        )
+    module = torch_layer(kind, size)
     y = y.requires_grad_()
-    inputs = (y, *layer.parameters())
-
-    def step() -> Any:
-        return torch.autograd.grad(layer(y), inputs, t)
-
-    return step
+    inputs = (y, *module.parameters())
+    return lambda: torch.autograd.grad(module(y), inputs, t)
 
 
 def torch_layer(kind: str, size: Size) -> Any:
@@ -52,43 +46,27 @@ def torch_layer(kind: str, size: Size) -> Any:
     return torch.compile(layer, fullgraph=True) if "compile" in kind else layer
 
 
-@functools.lru_cache(maxsize=1)
-def prepare_torch(kind: str, batch: int, layer: str) -> Call:
-    """A step that has run once."""
-    call = torch_step(kind, Size.parse(f"{batch}x{layer}"))
-    call()
-    return call
-
-
-@functools.lru_cache(maxsize=1)
-def prepare_inference(kind: str, layer: str) -> Call:
+def torch_inference(kind: str, layer: str) -> Call:
     """One sample through a layer, without gradients."""
     torch = require("torch")
-    size = Size.parse(f"1x{layer}")
-    module, y = torch_layer(kind, size), torch.from_numpy(make_problem(size).y)
+    problem = make_problem(f"1x{layer}")
+    module, y = torch_layer(kind, problem.size), torch.from_numpy(problem.y)
 
-    def call() -> Any:
+    def call() -> object:
         with torch.no_grad():
             return module(y)
 
-    call()
     return call
 
 
-@functools.lru_cache(maxsize=1)
-def prepare_keras(kind: str, batch: int, layer: str) -> Call:
+def keras_inference(kind: str, batch: int, layer: str) -> Call:
     """A batch through a layer of Keras, on the backend that KERAS_BACKEND names or torch."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     keras, synann_keras = require("keras"), require("synann_keras")
-    size = Size.parse(f"{batch}x{layer}")
-    module = keras.layers.Dense(size.m) if kind == "Dense" else synann_keras.Synapse(size.m)
-    y = keras.ops.convert_to_tensor(make_problem(size).y)
-
-    def call() -> Any:
-        return np.asarray(keras.ops.convert_to_numpy(module(y)))
-
-    call()
-    return call
+    problem = make_problem(f"{batch}x{layer}")
+    module = (keras.layers.Dense if kind == "Dense" else synann_keras.Synapse)(problem.size.m)
+    y = keras.ops.convert_to_tensor(problem.y)
+    return lambda: np.asarray(keras.ops.convert_to_numpy(module(y)))
 
 
 class TorchLayer(Prepared):
@@ -96,12 +74,9 @@ class TorchLayer(Prepared):
 
     param_names = ("layer", "batch", "size")
     params = (TORCH, BATCHES[-1:], SQUARE)
+    make = staticmethod(torch_step)
 
-    def setup(self, *params: Any) -> None:
-        """Prepare the step."""
-        self.call = prepare_torch(*params)
-
-    def time_step(self, *params: Any) -> None:
+    def time_step(self, *params: object) -> None:
         """Time one step."""
         self.call()
 
@@ -111,12 +86,9 @@ class TorchInference(Prepared):
 
     param_names = ("layer", "size")
     params = (("synapse", "nn.Linear"), SQUARE)
+    make = staticmethod(torch_inference)
 
-    def setup(self, *params: Any) -> None:
-        """Prepare the call."""
-        self.call = prepare_inference(*params)
-
-    def time_call(self, *params: Any) -> None:
+    def time_call(self, *params: object) -> None:
         """Time one call."""
         self.call()
 
@@ -126,11 +98,8 @@ class KerasLayer(Prepared):
 
     param_names = ("layer", "batch", "size")
     params = (KERAS, BATCHES[-1:], SQUARE)
+    make = staticmethod(keras_inference)
 
-    def setup(self, *params: Any) -> None:
-        """Prepare the call."""
-        self.call = prepare_keras(*params)
-
-    def time_call(self, *params: Any) -> None:
+    def time_call(self, *params: object) -> None:
         """Time one call."""
         self.call()

@@ -1,17 +1,20 @@
-"""What all benchmarks share: sizes, inputs, and how a call is made on each backend."""
+"""Share sizes, inputs and backends among the benchmarks."""
 
 from __future__ import annotations
 
 import functools
 import importlib
 import os
+import re
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 import synann_core as syn
+
+from .meters import Call
 
 # With SYNANN_BENCH_SMOKE=1 every benchmark runs, on a tiny size and, for memory, one backend.
 SMOKE = os.environ.get("SYNANN_BENCH_SMOKE", "") not in ("", "0")
@@ -23,7 +26,9 @@ BATCHES = (4,) if SMOKE else (1, 32, 512)
 LAYERS = ("8x8",) if SMOKE else ("64x64", "768x768", "2048x2048", "2048x256")
 SOME_LAYERS = LAYERS[-1:] if SMOKE else ("768x768", "2048x256")
 
-Call = Callable[[], Any]
+Inputs = Literal["uniform", "training"]
+Array = TypeVar("Array")  # of any library
+Result = TypeVar("Result")
 
 
 class Size(NamedTuple):
@@ -36,16 +41,18 @@ class Size(NamedTuple):
     def __str__(self) -> str:
         return "x".join(map(str, self))
 
+    @property
+    def title(self) -> str:
+        """The size in words."""
+        return f"Batch {self.batch}, {self.n} → {self.m}"
+
     @classmethod
     def parse(cls, text: str) -> Size:
         """Size from text such as 512x256x256."""
-        try:
-            size = cls(*map(int, text.split("x")))
-        except (TypeError, ValueError):
-            size = cls(0, 0, 0)
-        if min(size) < 1:
+        if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){2}", text):
             raise ValueError(f"a size is BATCHxINPUTSxOUTPUTS. Received: {text!r}")
-        return size
+        batch, n, m = map(int, text.split("x"))
+        return cls(batch, n, m)
 
 
 class Problem(NamedTuple):
@@ -58,27 +65,21 @@ class Problem(NamedTuple):
     @property
     def size(self) -> Size:
         """Batch, inputs and outputs."""
-        return Size(*self.y.shape, self.beta.shape[0])
+        return Size(len(self.y), *self.beta.shape[::-1])
 
-    def astype(self, dtype: Any) -> Problem:
+    def astype(self, dtype: type[np.floating]) -> Problem:
         """Return the same problem in another precision."""
         return Problem(*(a.astype(dtype) for a in self))
 
 
-def make_problem(size: Size, inputs: str = "uniform") -> Problem:
-    """Make a float32 problem.
+def make_problem(size: Size | str, inputs: Inputs = "uniform") -> Problem:
+    """Make a float32 problem of a size, or of a text that `Size.parse` reads.
 
-    Parameters
-    ----------
-    size : Size
-    inputs : {'uniform', 'training'}
-        y and β uniform on (0, 0.98), so that a product of 768 factors is far below the smallest
-        float; or y uniform on (0, 1) and β as training starts, with Σ βy ≈ 1.
-
-    Returns
-    -------
-    Problem
+    With 'uniform' inputs y and β are uniform on (0, 0.98), so that a product of 768 factors is far
+    below the smallest float; with 'training' inputs y is uniform on (0, 1) and β as training
+    starts, with Σ βy ≈ 1.
     """
+    size = Size.parse(size) if isinstance(size, str) else size
     rng = np.random.default_rng(0)
     y = rng.random((size.batch, size.n), dtype=np.float32)
     if inputs == "training":
@@ -93,23 +94,23 @@ def make_problem(size: Size, inputs: str = "uniform") -> Problem:
     return Problem(y, beta, rng.standard_normal((size.batch, size.m), dtype=np.float32))
 
 
-def forward(y: Any, beta: Any, t: Any) -> Any:
-    """T alone; takes t so that all functions of a problem are called alike."""
+def forward(y: Array, beta: Array, t: Array) -> Array:
+    """Compute T; t is there so that all functions of a problem are called alike."""
     return syn.log_transmission(y, beta)
 
 
-def vjp(y: Any, beta: Any, t: Any) -> tuple[Any, ...]:
-    """Both gradients."""
+def vjp(y: Array, beta: Array, t: Array) -> tuple[Array, ...]:
+    """Compute both gradients."""
     return syn.log_transmission_vjp(y, beta, t)
 
 
-def both(y: Any, beta: Any, t: Any) -> tuple[Any, ...]:
-    """T and its gradients, what one step of training takes."""
+def both(y: Array, beta: Array, t: Array) -> tuple[Array, ...]:
+    """Compute T and its gradients, what one step of training takes."""
     return (forward(y, beta, t), *vjp(y, beta, t))
 
 
 def layer_step(y: Any, alpha: Any, beta: Any, grad: Any, *mixture: Any) -> tuple[Any, ...]:
-    """A layer's output and all its gradients.
+    """Compute a layer's output and all its gradients.
 
     A square layer inhibits its own input (x = y); a rectangular one gets its excitation from a
     mixture of the inputs, x = y Mᵀ with M of shape (m, n).
@@ -122,28 +123,14 @@ def layer_step(y: Any, alpha: Any, beta: Any, grad: Any, *mixture: Any) -> tuple
     return s, gy + gx, galpha, gbeta
 
 
-def bind(backend: str, function: Callable[..., Any], *arrays: np.ndarray) -> Call:
-    """Bind a function to its arguments on a backend.
+def bind(
+    backend: str, function: Callable[..., Result], *arrays: np.ndarray
+) -> Callable[[], Result]:
+    """Bind a function to its arguments on one of `BACKENDS`; the call returns a finished result.
 
-    Parameters
-    ----------
-    backend : str
-        One of `BACKENDS`. ``"numpy"`` is what a user gets: compiled kernels where Numba is
-        installed. ``"numpy-agnostic"`` is the array-API code on NumPy. JAX runs under jit.
-    function : callable
-        Function of arrays.
-    *arrays : numpy.ndarray
-        Its arguments.
-
-    Returns
-    -------
-    callable
-        Without arguments; returns when the result is there.
-
-    Raises
-    ------
-    NotImplementedError
-        If the backend is not installed: asv skips the benchmark then.
+    ``"numpy"`` is what a user gets: compiled kernels where Numba is installed. ``"numpy-agnostic"``
+    is the array-API code on NumPy. JAX runs under jit. A backend that is not installed raises
+    NotImplementedError: asv skips the benchmark then.
     """
     if backend == "torch":
         torch = require("torch")
@@ -169,7 +156,7 @@ def require(name: str) -> ModuleType:
         raise NotImplementedError(f"{name} is not installed") from error
 
 
-def without_kernels(function: Callable[..., Any], *arrays: Any) -> Any:
+def without_kernels(function: Callable[..., Result], *arrays: object) -> Result:
     """Call a function with the compiled kernels switched off."""
     before = os.environ.get("SYNANN_KERNELS")
     os.environ["SYNANN_KERNELS"] = "off"
@@ -182,28 +169,31 @@ def without_kernels(function: Callable[..., Any], *arrays: Any) -> Any:
             os.environ["SYNANN_KERNELS"] = before
 
 
-def quiet_threads() -> None:
-    """Let idle threads sleep, where libraries with pools of their own are timed in one process.
-
-    To be called before any of them is imported. With libgomp's own choice the idle pools of some
-    take the cores from the others (`nn.Linear` read 40 ms instead of 9); with no spinning at all,
-    `nn.Linear` at 512x256x256 takes a third longer than alone, waking its threads. A short spin has
-    neither fault.
-    """
-    os.environ["OMP_WAIT_POLICY"] = "passive"
-    os.environ["GOMP_SPINCOUNT"] = "1000"
+@functools.lru_cache(maxsize=1)
+def prepare(make: Callable[..., Call], *params: object) -> Call:
+    """Make a call and run it once, for it may have to compile."""
+    call = make(*params)
+    call()
+    return call
 
 
 class Prepared:
-    """Base of the benchmarks: sampling, and a call that is prepared once.
+    """Base of the benchmarks: sampling, and a call that is made once.
 
-    asv repeats `setup` before every sample, so subclasses keep what they make, warmed up, in a
-    cached function. A call is timed alone, up to 200 times within a third of a second but at least
-    twice. Peak memory is that of the process, libraries included, hence of the largest batch only.
+    asv repeats `setup` before every sample, so what `make` returns for the parameters is kept. A
+    call is timed alone, up to 200 times within a third of a second but at least twice. Peak memory
+    is that of the process, libraries included, hence of the largest batch only.
     """
+
+    make: Callable[..., Call]
+    call: Call
 
     number = 1
     rounds = 1
     repeat = (2, 200, 0.3)
     warmup_time = 0
     timeout = 120
+
+    def setup(self, *params: object) -> None:
+        """Prepare the call."""
+        self.call = prepare(self.make, *params)

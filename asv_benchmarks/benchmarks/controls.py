@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any
-
 from . import rivals
-from .common import BATCHES, LAYERS, SMOKE, SOME_LAYERS, Call, Prepared, Size, make_problem
+from .common import BATCHES, LAYERS, SMOKE, SOME_LAYERS, Prepared, make_problem
+from .meters import Call
 
 
-@functools.lru_cache(maxsize=1)
-def prepare(name: str, batch: int, layer: str) -> Call:
-    """Make a rival's call and warm it up."""
-    call = rivals.build(name, make_problem(Size.parse(f"{batch}x{layer}")))
-    call()
-    return call
+def make(name: str, batch: int, layer: str) -> Call:
+    """Make a rival's call."""
+    return rivals.build(name, make_problem(f"{batch}x{layer}"))
 
 
 class Rival(Prepared):
@@ -25,16 +20,13 @@ class Rival(Prepared):
     # Half a minute for a call.
     skip_params = (("broadcasting, torch.compile", 512, "2048x2048"),)
     repeat = (3, 200, 0.3)
+    make = staticmethod(make)
 
-    def setup(self, *params: Any) -> None:
-        """Prepare the call."""
-        self.call = prepare(*params)
-
-    def time_rival(self, *params: Any) -> None:
+    def time_rival(self, *params: object) -> None:
         """Time one call, forward and backward."""
         self.call()
 
-    def peakmem_rival(self, *params: Any) -> None:
+    def peakmem_rival(self, *params: object) -> None:
         """Peak memory of the process."""
         self.call()
 

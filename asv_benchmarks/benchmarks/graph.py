@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from synann_core.graph import CompiledGraph, SynapseGraph
 
-from .common import SMOKE, Call, Prepared, require
+from .common import SMOKE, Prepared, require
+from .meters import Call
 
 SYNAPSES = (10_000,) if SMOKE else (10_000, 100_000, 1_000_000, 10_000_000)
 CALLS = ("forward", "vjp", "jvp", "surprisal forward", "surprisal vjp", "csr")
@@ -99,7 +100,7 @@ class Graph(Prepared):
         """Prepare the call."""
         self.call = prepare(synapses, dtype)[call]
 
-    def time_call(self, *params: Any) -> None:
+    def time_call(self, *params: object) -> None:
         """Time one call."""
         self.call()
 

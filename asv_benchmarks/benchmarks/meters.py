@@ -1,40 +1,44 @@
-"""How time, memory and errors are measured, by the benchmarks and by the report."""
+"""Measure time, memory and errors, for the benchmarks and the reports."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import resource
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .common import Call
+Call = Callable[[], object]
 
 SLOW = 1.0  # seconds; slower calls are repeated three times
 _SLOW_REPEATS = 3
 _BURST = 0.02  # seconds for which a fast call is repeated in its turn
 _LONGEST_BURST = 20
 
+# Idle threads sleep, where libraries with pools of their own are timed in one process. With
+# libgomp's own choice the idle pools of some take the cores from the others (`nn.Linear` read 40 ms
+# instead of 9); with no spinning at all, `nn.Linear` at 512x256x256 takes a third longer than
+# alone, waking its threads. A short spin has neither fault.
+QUIET = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
+
+
+def quiet_threads() -> None:
+    """Let idle threads sleep; to be called before any library with threads is imported."""
+    os.environ.update(QUIET)
+
 
 def medians(calls: Mapping[str, Call], turns: Iterable[int] = range(15)) -> dict[str, float]:
-    """Median seconds of calls that take turns, so that all see the same machine.
+    """Return the median seconds of calls that take turns, so that all see the same machine.
 
-    Parameters
-    ----------
-    calls : mapping of name to callable
-        What is timed.
-    turns : iterable of int
-        The turns, from 0. In its turn a call that takes milliseconds is repeated; one slower than
-        a second gets three turns.
-
-    Returns
-    -------
-    dict of name to float
+    In its turn a call that takes milliseconds is repeated; one slower than a second gets three
+    turns.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in turns:
@@ -60,10 +64,13 @@ def seconds(call: Call) -> float:
 
 
 def growth(call: Call) -> int:
-    """Bytes by which the peak memory of the process grows in a call.
+    """Measure the bytes that a call takes at most, beyond what the process holds.
 
-    The peak only ever rises: in a process that has needed more before, nothing is seen.
+    Where the system cannot start its peak anew, as Linux can, the peak only ever rises: to be
+    called in a fresh process.
     """
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     before = _peak()
     call()
     return _peak() - before
@@ -75,7 +82,8 @@ def _peak() -> int:
     except OSError:
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return 1024 * int(found.group(1)) if found else 0
 
 
 def forward_error(value: Any, exact: np.ndarray) -> float:
@@ -95,7 +103,7 @@ def to_numpy(array: Any) -> np.ndarray:
     return np.asarray(detached, dtype=np.float64)
 
 
-def _checked(error: Any) -> float:
+def _checked(error: float | np.floating) -> float:
     # asv takes NaN for "skipped" and would hide it.
     if not np.isfinite(error):
         raise ArithmeticError("the result is not finite")

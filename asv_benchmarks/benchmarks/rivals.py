@@ -1,4 +1,4 @@
-"""The rivals, each once: what one would use instead, and what the library replaces.
+"""Make the rivals: what one would use instead, and what the library replaces.
 
 Each is made from a problem and gives a call that runs forward and backward and returns
 (T, gradient of y, gradient of β); `nn.Linear` and the published layer return their own.
@@ -7,16 +7,20 @@ Each is made from a problem and gives a call that runs forward and backward and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .common import Call, Problem, Size, require
+from .common import Problem, Size, require
+
+# (T, gradient of y, gradient of β) of any library.
+Step = Callable[[], tuple[Any, ...]]
 
 MEMORY_LIMIT = 4e9  # bytes
 
 
-def linear(problem: Problem) -> Call:
+def linear(problem: Problem) -> Step:
     """`torch.nn.Linear`, with the gradients of input, weight and bias."""
     torch = require("torch")
     y, beta, t = map(torch.from_numpy, problem)
@@ -25,14 +29,14 @@ def linear(problem: Problem) -> Call:
         layer.weight.copy_(beta)
     wanted = (y.requires_grad_(), layer.weight, layer.bias)
 
-    def call() -> Any:
+    def call() -> tuple[Any, ...]:
         output = layer(y)
         return output, *torch.autograd.grad(output, wanted, t)
 
     return call
 
 
-def published(problem: Problem) -> Call:
+def published(problem: Problem) -> Step:
     """The published layer in torch, as `reference.published` has it: it mixes the samples.
 
     Its log output and gradients, by a matrix product of all diag(x_b), (batch·n, n), and one by a
@@ -45,7 +49,7 @@ def published(problem: Problem) -> Call:
         raise NotImplementedError("the published layer is square")
     wanted = (x.requires_grad_(), beta.requires_grad_())
 
-    def call() -> Any:
+    def call() -> tuple[Any, ...]:
         diagonals = torch.diag_embed(x).reshape(samples * n, n)
         log_factors = torch.log1p(-(diagonals @ beta.T))
         ones = torch.ones(samples, samples * n)
@@ -55,26 +59,21 @@ def published(problem: Problem) -> Call:
     return call
 
 
-def torch_broadcast(problem: Problem, *, compiled: bool = False) -> Call:
-    """Broadcasting with log1p in torch, with autograd."""
+def torch_broadcast(problem: Problem, *, compiled: bool = False) -> Step:
+    """Broadcasting with log1p in torch, with autograd; or under torch.compile."""
     torch = require("torch")
     y, beta, t = map(torch.from_numpy, problem)
     wanted = (y.requires_grad_(), beta.requires_grad_())
-    formula = torch.compile(_torch_formula, dynamic=False) if compiled else _torch_formula
+    formula = torch.compile(torch_formula, dynamic=False) if compiled else torch_formula
 
-    def call() -> Any:
+    def call() -> tuple[Any, ...]:
         value = formula(y, beta)
         return value, *torch.autograd.grad(value, wanted, t)
 
     return call
 
 
-def torch_compiled(problem: Problem) -> Call:
-    """Broadcasting under torch.compile."""
-    return torch_broadcast(problem, compiled=True)
-
-
-def jax_broadcast(problem: Problem) -> Call:
+def jax_broadcast(problem: Problem) -> Step:
     """Broadcasting with log1p under jax.jit, with autodiff."""
     jax = require("jax")
 
@@ -89,7 +88,7 @@ def jax_broadcast(problem: Problem) -> Call:
     return lambda: jax.block_until_ready(formula(*inputs))
 
 
-def numpy_loop(problem: Problem) -> Call:
+def numpy_loop(problem: Problem) -> Step:
     """A careful loop over j in NumPy: two passes, in place, never a (batch, m, n) array.
 
     In float64 it is what errors are measured against.
@@ -97,7 +96,7 @@ def numpy_loop(problem: Problem) -> Call:
     y, beta, t = problem
     floor = np.finfo(y.dtype).eps / 2
 
-    def call() -> Any:
+    def call() -> tuple[Any, ...]:
         columns, weights = np.ascontiguousarray(y.T), np.ascontiguousarray(beta.T)
         total, f = np.zeros_like(t), np.empty_like(t)
         for y_j, beta_j in zip(columns, weights, strict=True):
@@ -116,7 +115,7 @@ def numpy_loop(problem: Problem) -> Call:
     return call
 
 
-def jax_loop(problem: Problem) -> Call:
+def jax_loop(problem: Problem) -> Step:
     """The same loop in JAX: a scan over j with hand-written gradients, under jit."""
     jax = require("jax")
     jnp = jax.numpy
@@ -145,7 +144,7 @@ def jax_loop(problem: Problem) -> Call:
 class Rival(NamedTuple):
     """How a rival is made, and the memory it takes."""
 
-    make: Callable[[Problem], Call]
+    make: Callable[[Problem], Step]
     memory: Callable[[Size], float]  # bytes of temporaries in float32, estimated
     same: bool = True  # whether it computes log_transmission
 
@@ -163,7 +162,8 @@ def _published(size: Size) -> float:
     return _broadcast(6)(size) + 4.0 * size.batch**2 * size.n
 
 
-def _torch_formula(y: Any, beta: Any) -> Any:
+def torch_formula(y: Any, beta: Any) -> Any:
+    """Compute T with a (batch, m, n) array."""
     import torch
 
     return torch.log1p(-beta * y[:, None, :]).sum(-1)
@@ -174,33 +174,18 @@ RIVALS = {
     LINEAR: Rival(linear, _little, same=False),
     "published layer, torch": Rival(published, _published, same=False),
     "broadcasting, torch": Rival(torch_broadcast, _broadcast(3)),
-    "broadcasting, torch.compile": Rival(torch_compiled, _little),  # fused
+    "broadcasting, torch.compile": Rival(partial(torch_broadcast, compiled=True), _little),  # fused
     "broadcasting, jax.jit": Rival(jax_broadcast, _broadcast(5)),
     "loop over j, NumPy": Rival(numpy_loop, _little),
     "loop over j, jax.jit": Rival(jax_loop, _little),
 }
 
 
-def build(name: str, problem: Problem, limit: float = MEMORY_LIMIT) -> Call:
-    """Make a rival's call.
+def build(name: str, problem: Problem, limit: float = MEMORY_LIMIT) -> Step:
+    """Make the call of one of `RIVALS`, forward and backward.
 
-    Parameters
-    ----------
-    name : str
-        Key of `RIVALS`.
-    problem : Problem
-    limit : float
-        Bytes that it may take.
-
-    Returns
-    -------
-    callable
-        Without arguments, forward and backward.
-
-    Raises
-    ------
-    NotImplementedError
-        If it needs more memory, has no such size, or its library is missing: asv skips it then.
+    It raises NotImplementedError, for which asv skips a benchmark, if the rival needs more than
+    `limit` bytes, has no such size, or its library is missing.
     """
     rival = RIVALS[name]
     needed = rival.memory(problem.size)

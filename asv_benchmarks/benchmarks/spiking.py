@@ -7,15 +7,16 @@ at every step: forward, backward and Adam.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from synann_core.optim import Adam
 from synann_core.spiking import LIF, Layer, SpikingNetwork, arctan
-from synann_core.spiking.network.layers import train
 
-from .common import SMOKE, Call, Prepared, require, without_kernels
+from .common import SMOKE, Prepared, require, without_kernels
+from .meters import Call
 
 BATCH, HIDDEN, STEPS = (4, 8, 3) if SMOKE else (128, 1000, 25)
 FEATURES, CLASSES, DECAY, RATE = 784, 10, 0.95, 5e-4
@@ -31,21 +32,18 @@ def problem(batch: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
 
 def ours(batch: int = BATCH, hidden: int = HIDDEN) -> Call:
     """The library on NumPy arrays."""
-    from array_api_compat import array_namespace
-
     x, labels = problem(batch)
     neuron = LIF(DECAY, surrogate=arctan())
     network = SpikingNetwork(FEATURES, [Layer(hidden, neuron), Layer(CLASSES, neuron)], steps=STEPS)
-    weights = {name: w.astype(np.float32) for name, w in network.weights.items()}
+    network.weights = {name: w.astype(np.float32) for name, w in network.weights.items()}
     rule = Adam(RATE)
-    state, target = rule.init(weights), np.eye(CLASSES, dtype=np.float32)[labels]
-    options = {"layers": network.layers, "steps": STEPS, "loss": "membrane"}
-    options |= {"optimizer": rule, "xp": array_namespace(x)}
+    state = rule.init(network.weights)
 
-    def call() -> Any:
-        nonlocal weights, state
-        value, _, weights, state = train(weights, state, x, target, RATE, **options)
-        return value
+    def call() -> object:
+        nonlocal state
+        loss, gradients = network.gradients(x, labels)
+        network.weights, state = rule.update(network.weights, gradients, state, RATE)
+        return loss
 
     return call
 
@@ -98,7 +96,7 @@ def _torch_step(forward: Any, layers: tuple[Any, ...], batch: int) -> Call:
     optimizer = torch.optim.Adam([p for layer in layers for p in layer.parameters()], lr=RATE)
     criterion = torch.nn.CrossEntropyLoss()
 
-    def call() -> Any:
+    def call() -> object:
         loss = torch.zeros(1)
         for membrane in forward(x):
             loss += criterion(membrane, labels)
@@ -110,8 +108,9 @@ def _torch_step(forward: Any, layers: tuple[Any, ...], batch: int) -> Call:
     return call
 
 
-CONTENDERS = {
-    "synann, NumPy": ours,
+OURS = "synann, NumPy"
+CONTENDERS: dict[str, Callable[..., Call]] = {
+    OURS: ours,
     "synann, NumPy, no kernels": without_numba,
     "snnTorch as printed": snntorch,
     "snnTorch, first layer hoisted": functools.partial(snntorch, hoisted=True),
@@ -119,23 +118,12 @@ CONTENDERS = {
 }
 
 
-@functools.lru_cache(maxsize=1)
-def prepare(name: str) -> Call:
-    """Make a step and run it once, for it may have to compile."""
-    call = CONTENDERS[name]()
-    call()
-    return call
-
-
 class SpikingStep(Prepared):
     """Forward, backward and optimizer."""
 
     param_names = ("contender",)
     params = (tuple(CONTENDERS),)
-
-    def setup(self, name: str) -> None:
-        """Prepare the step."""
-        self.call = prepare(name)
+    make = staticmethod(lambda name: CONTENDERS[name]())
 
     def time_step(self, name: str) -> None:
         """Time one step."""

@@ -9,17 +9,22 @@ imported, compiled or cached for the first time. Arrays are small: 2 × 4, of Nu
 
 from __future__ import annotations
 
-import argparse
 import collections
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for `asv_benchmarks` as a package
+
 import synann_core as syn
+from asv_benchmarks.benchmarks.common import require
+from asv_benchmarks.benchmarks.meters import Call
+from asv_benchmarks.reports import common
+from synann_core.spiking import LIF, Layer, SpikingNetwork
 
 PACKAGES = ("synann_core", "synann_torch", "synann_keras")
 MOST = {
@@ -39,13 +44,13 @@ def roots() -> tuple[str, ...]:
     return tuple(str(Path(str(m.__file__)).parent) + os.sep for m in found if m is not None)
 
 
-def calls(function: Callable[[], Any]) -> collections.Counter[str]:
+def calls(function: Call) -> collections.Counter[str]:
     """Names of the project's functions that a second call of `function` enters."""
     function()
     counted: collections.Counter[str] = collections.Counter()
     inside = roots()
 
-    def note(frame: Any, event: str, _: Any) -> None:
+    def note(frame: FrameType, event: str, _: object) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(inside):
             name = frame.f_code.co_filename
             for root in inside:
@@ -60,7 +65,7 @@ def calls(function: Callable[[], Any]) -> collections.Counter[str]:
     return counted
 
 
-def cases() -> dict[str, Callable[[], Any]]:
+def cases() -> dict[str, Call]:
     """The calls that are counted, by name."""
     rng = np.random.default_rng(0)
     x, y, beta = rng.random((2, 4)), rng.random((2, 4)), rng.random((4, 4))
@@ -73,32 +78,17 @@ def cases() -> dict[str, Callable[[], Any]]:
         "synapse_tensor": lambda: syn.synapse_tensor(x, y, alpha, beta),
         "log_transmission": lambda: syn.log_transmission(y, beta),
         "compiled(x)": lambda: compiled(x),
-        "torch Synapse": _torch_layer(y),
-        "Keras Synapse": _keras_layer(y),
+        "torch Synapse": _layer("synann_torch", (4, 4), y),
+        "Keras Synapse": _layer("synann_keras", (4,), y),
         "Circuit.iterate": _circuit(),
         "SpikingNetwork.fit": _spiking(),
     }
 
 
-def _torch_layer(y: np.ndarray[Any, Any]) -> Callable[[], Any]:
-    import torch
-    from synann_torch import Synapse
-
-    layer, tensor = Synapse(4, 4), torch.from_numpy(y.astype(np.float32))
-
-    def call() -> None:
-        with torch.no_grad():
-            layer(tensor)
-
-    return call
-
-
-def _keras_layer(y: np.ndarray[Any, Any]) -> Callable[[], Any]:
+def _layer(package: str, sizes: tuple[int, ...], y: np.ndarray) -> Call:
     os.environ.setdefault("KERAS_BACKEND", "torch")
-    import torch
-    from synann_keras import Synapse
-
-    layer, tensor = Synapse(4), torch.from_numpy(y.astype(np.float32))
+    torch, layers = require("torch"), require(package)
+    layer, tensor = layers.Synapse(*sizes), torch.from_numpy(y.astype(np.float32))
 
     def call() -> None:
         with torch.no_grad():
@@ -107,7 +97,7 @@ def _keras_layer(y: np.ndarray[Any, Any]) -> Callable[[], Any]:
     return call
 
 
-def _circuit() -> Callable[[], Any]:
+def _circuit() -> Call:
     graph = syn.SynapseGraph()
     names = ("a", "b", "c", "d")
     graph.input(*names)
@@ -118,27 +108,26 @@ def _circuit() -> Callable[[], Any]:
     return lambda: circuit.iterate(state, 3)
 
 
-def _spiking() -> Callable[[], Any]:
-    from synann_core.spiking import LIF, Layer, SpikingNetwork
-
+def _spiking() -> Call:
     rng = np.random.default_rng(2)
     X, y = (rng.random((3, 4, 4)) < 0.5).astype(np.float32), np.array([0, 1, 0, 1])
     network = SpikingNetwork(4, (Layer(4, LIF(0.9)), Layer(2, LIF(0.9))))
     return lambda: network.fit(X, y, epochs=1, batch_size=2)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the counts."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = common.make_parser(__doc__)
     parser.add_argument("--tree", metavar="NAME", help="list the calls of one case by function")
-    options = parser.parse_args()
+    options = common.parse(parser, arguments)
+    lines = []
     for name, function in cases().items():
-        counted = calls(function)
         if options.tree in (None, name):
-            print(f"{name:20} {counted.total():4} of at most {MOST[name]}")
-        if options.tree == name:
-            for where, count in counted.most_common():
-                print(f"  {count:4}  {where}")
+            counted = calls(function)
+            lines.append(f"{name:20} {counted.total():4} of at most {MOST[name]}")
+            if options.tree:
+                lines += [f"  {count:4}  {where}" for where, count in counted.most_common()]
+    common.publish(options.output, "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from array_api_compat import (
@@ -18,6 +18,7 @@ from array_api_compat import (
 from synann_core._lib.arguments import namespace_of
 from synann_core._lib.typing import Array
 
+OptionT = TypeVar("OptionT", bound=str)
 Samples = tuple[Array, np.ndarray[Any, Any]]  # features, and labels as a NumPy array
 
 
@@ -74,6 +75,37 @@ def check_number(
     return number
 
 
+def check_range(
+    name: str, values: np.ndarray[Any, Any], low: float, high: float, ends: str = "[]"
+) -> None:
+    """Refuse an array with a number that is not between `low` and `high`, as `check_number`."""
+    above = low <= values if ends[0] == "[" else low < values
+    below = values <= high if ends[1] == "]" else values < high
+    if not np.all(above & below):
+        raise ValueError(
+            f"`{name}` must be in {ends[0]}{low:g}, {high:g}{ends[1]}. "
+            f"Received: values from {values.min():g} to {values.max():g}"
+        )
+
+
+def check_binary(name: str, values: np.ndarray[Any, Any]) -> None:
+    """Refuse an array with a number that is neither 0 nor 1."""
+    other = values[(values != 0) & (values != 1)]
+    if other.size:
+        raise ValueError(f"`{name}` must be 0 or 1. Received: {other[0]}")
+
+
+def check_event(name: str, value: Any, samples: int) -> np.ndarray[Any, Any]:
+    """`value`, 0 or 1 for each sample and both of them, as a float64 NumPy array."""
+    event = np.asarray(value, dtype=np.float64)
+    if event.shape != (samples,):
+        raise ValueError(f"`{name}` must have shape ({samples},). Received: shape {event.shape}")
+    check_binary(name, event)
+    if not 0.0 < event.sum() < samples:
+        raise ValueError(f"`{name}` must hold both 0 and 1. Received: {samples} samples of one")
+    return event
+
+
 def check_fields(rule: Any, **ranges: tuple[float, float]) -> None:
     """Make the named fields of a frozen dataclass floats in [low, high)."""
     for name, (low, high) in ranges.items():
@@ -81,7 +113,7 @@ def check_fields(rule: Any, **ranges: tuple[float, float]) -> None:
         object.__setattr__(rule, name, value)
 
 
-def check_option(name: str, value: Any, options: tuple[str, ...]) -> str:
+def check_option(name: str, value: OptionT, options: tuple[str, ...]) -> OptionT:
     """`value`, one of the options."""
     if not (isinstance(value, str) and value in options):
         raise ValueError(f"`{name}` must be one of {options}. Received: {value!r}")

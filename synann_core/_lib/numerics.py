@@ -65,6 +65,13 @@ def log_one_minus(q: Array, xp: Namespace) -> Array:
     return xp.where(shift, LOG_5_8 + value, value)
 
 
+def softplus(z: Array, xp: Namespace) -> Array:
+    """Log(1 + e^z)."""
+    if exports_to_onnx(xp):  # which has no logaddexp; the exporter's overflows
+        return xp.clip(z, 0.0, None) + log_one_minus(-xp.exp(-xp.abs(z)), xp)
+    return xp.logaddexp(z, constant(0.0, z, xp))
+
+
 def log_complement(p: Array, q: Array, smooth: Array, xp: Namespace) -> Array:
     """Log p where q = 1 − p is known as well: relatively accurate at both ends.
 

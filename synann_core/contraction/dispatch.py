@@ -54,5 +54,5 @@ def variant(xp: Namespace, *arrays: Array) -> str:
     if module is recorded and is_torch_namespace(xp):
         module = unwatched.choose_inside(xp, *(stop_gradient(a, xp) for a in arrays))
     if module is native:
-        return "numba"
+        return "native"
     return "triton" if module is triton else "array-api"

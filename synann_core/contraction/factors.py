@@ -1,9 +1,9 @@
 """The factors of the contraction T_bi = Σ_j log f_bij, in probability and in surprisal space.
 
-A factor f = ȳ_bj + y_bj β̄_ij serves both spaces (docs/theory.md, section 5): 1 − βy with ȳ = 1 − y,
-β̄ = 1 − β; in surprisal space ȳ = −expm1(−v), β̄ = −expm1(−γ). All terms are positive, so f keeps its
-relative accuracy where βy comes close to 1; q = yβ = 1 − f is carried beside it for where βy is
-small.
+A factor f = ȳ_bj + y_bj β̄_ij serves both spaces (docs/theory.md, section 5.1): it is 1 − βy with
+ȳ = 1 − y and β̄ = 1 − β, in surprisal space with ȳ = −expm1(−v) and β̄ = −expm1(−γ). All terms are
+positive, so f keeps its relative accuracy where βy comes close to 1; q = yβ = 1 − f is carried
+beside it for where βy is small.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ a row goes depends on β and on the row itself, never on the other rows.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import array_api_compat.numpy as numpy
@@ -18,49 +17,55 @@ from synann_core._lib.threads import run_parts, thread_count
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.contraction import array_api
 from synann_core.contraction.factors import Factors
-from synann_core.native.host import contiguous, read_only, wrap
+from synann_core.native.host import contiguous, kernels, wrap
 
 _WORK = 1 << 18  # factors below which a second thread costs more than it saves
+_ROWS, _OUTPUTS = 256, 512  # to a part of the values: at most
+_COLUMNS = 128  # to a part of the gradients, a multiple of 64
 
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     """Sum of log f over j, exact and with every f kept from 0; both (rows, m)."""
     like, own = factors.y, _as_numpy(factors)
     if own.y_bar is None and 0 < own.y.shape[0] * own.beta.size < _WORK:
-        exact = _log_product_open(own)
-        if exact is not None:
+        exact = _empty(own)
+        if kernels.log_product_open(own.y, own.beta, exact):
             return (wrap(exact, like),) * 2
-    inside = _inside(own)
+    inside, _ = _domain(own)
     threads = _threads_for(like, own)
     if inside is None:
-        guarded = exact = _log_product(own, None, threads)
+        guarded = exact = _log_product(own, 0.0, threads)
         if exact.size == 0 or np.minimum.reduce(exact, axis=None) > -np.inf:
             return (wrap(exact, like),) * 2
         inside = np.ones((exact.shape[0],), bool)
     else:
-        exact = np.empty((own.y.shape[0], own.beta.shape[0]), own.y.dtype)
-        exact[inside] = _log_product(_rows(own, inside), None, threads)
+        exact = _empty(own)
+        exact[inside] = _log_product(_rows(own, inside), 0.0, threads)
         guarded = exact.copy()
         with np.errstate(all="ignore"):
             exact[~inside], guarded[~inside] = array_api.forward(_rows(own, ~inside), xp=numpy)
     closed = inside & np.any(np.isneginf(exact), axis=1)
     if closed.any():
         guarded = exact.copy() if guarded is exact else guarded
-        floor = own.floor if own.group > 1 else np.finfo(exact.dtype).smallest_normal
-        guarded[closed] = _log_product(_rows(own, closed), exact.dtype.type(floor), threads)
+        floor = own.floor if own.group > 1 else float(np.finfo(exact.dtype).smallest_normal)
+        guarded[closed] = _log_product(_rows(own, closed), floor, threads)
     return wrap(exact, like), wrap(guarded, like)
 
 
 def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f."""
     like, own, upstream = factors.y, _as_numpy(factors), contiguous(grad)
-    inside = _inside(own)
+    if own.y_bar is None and 0 < own.y.shape[0] * own.beta.size < _WORK:
+        gy, gbeta = np.empty_like(own.y), np.empty_like(own.beta)
+        if kernels.gradients_open(own.y, own.beta, upstream, gy, gbeta):
+            return wrap(gy, like), wrap(gbeta, like)
+    inside, small = _domain(own)
     threads = _threads_for(like, own)
     if inside is None:
-        gy, gbeta = _gradients(own, upstream, threads)
+        gy, gbeta = _gradients(own, upstream, small, threads)
     else:
         gy = np.empty_like(own.y)
-        gy[inside], gbeta = _gradients(_rows(own, inside), upstream[inside], threads)
+        gy[inside], gbeta = _gradients(_rows(own, inside), upstream[inside], small, threads)
         with np.errstate(all="ignore"):
             gy[~inside], rest = array_api.vjp(_rows(own, ~inside), upstream[~inside], xp=numpy)
         gbeta += rest
@@ -71,11 +76,11 @@ def jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
     """Tangent −Σ_j (β dy + y dβ)/f."""
     like, own = factors.y, _as_numpy(factors)
     moved, strengths = contiguous(dy), contiguous(dbeta)
-    inside = _inside(own)
+    inside, _ = _domain(own)
     threads = _threads_for(like, own)
     if inside is None:
         return wrap(_tangent(own, moved, strengths, threads), like)
-    tangent = np.empty((own.y.shape[0], own.beta.shape[0]), own.y.dtype)
+    tangent = _empty(own)
     tangent[inside] = _tangent(_rows(own, inside), moved[inside], strengths, threads)
     with np.errstate(all="ignore"):
         rest = array_api.jvp(_rows(own, ~inside), moved[~inside], strengths, xp=numpy)
@@ -83,52 +88,41 @@ def jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
     return wrap(tangent, like)
 
 
-def _log_product_open(factors: Any) -> NumpyArray | None:
-    """What `_log_product` gives for few values, or None if one may need more attention."""
-    from synann_core.native.contraction_forward import log_product_open
-
-    out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
-    scaling = _scaling(out.dtype.type, None)
-    fine = log_product_open(read_only(factors.y), read_only(factors.beta), scaling, out)
-    return out if fine else None
+def _empty(factors: Any) -> NumpyArray:
+    """Room for a value of each row and output."""
+    return np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
 
 
-def _log_product(factors: Any, floor: Any, threads: int) -> NumpyArray:
-    from synann_core.native.contraction_forward import OUTPUTS, ROWS, log_product_block
-
-    arrays, careful = factors[:4], _careful(factors)
-    scaling = _scaling(factors.y.dtype.type, careful)
-    out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
-    arguments = (*map(read_only, arrays), floor, careful, scaling, out)
-    parts = [(*arguments, *part) for part in _grid(out.shape, (ROWS, OUTPUTS), threads)]
-    run_parts(log_product_block, parts, threads)
+def _log_product(factors: Any, floor: float, threads: int) -> NumpyArray:
+    out, careful = _empty(factors), _careful(factors)
+    parts = [
+        (*factors[:4], out, *part, careful, floor)
+        for part in _grid(out.shape, (_ROWS, _OUTPUTS), threads)
+    ]
+    run_parts(kernels.log_product, parts, threads)
     return out
 
 
-def _gradients(factors: Any, grad: NumpyArray, threads: int) -> tuple[NumpyArray, NumpyArray]:
-    from synann_core.native.contraction_backward import COLUMNS, gradient_strip
-
+def _gradients(
+    factors: Any, grad: NumpyArray, small: bool, threads: int
+) -> tuple[NumpyArray, NumpyArray]:
     gy, gbeta = np.empty_like(factors.y), np.empty_like(factors.beta)
-    floor, careful = factors.y.dtype.type(factors.floor), _careful(factors)
-    arguments = (*map(read_only, (*factors[:4], grad)), floor, careful, gy, gbeta)
-    parts = [(*arguments, start) for start in range(0, gy.shape[1], COLUMNS)]
-    run_parts(gradient_strip, parts, threads)
+    careful, n = small or _careful(factors), gy.shape[1]
+    parts = [
+        (*factors[:4], grad, gy, gbeta, start, min(start + _COLUMNS, n), careful, factors.floor)
+        for start in range(0, n, _COLUMNS)
+    ]
+    run_parts(kernels.gradients, parts, threads)
     return gy, gbeta
 
 
 def _tangent(factors: Any, dy: NumpyArray, dbeta: NumpyArray, threads: int) -> NumpyArray:
-    from synann_core.native.contraction_forward import OUTPUTS, ROWS
-    from synann_core.native.contraction_tangent import tangent_block
-
-    out = np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
-    y, y_bar, beta, beta_bar = factors[:4]
-    arguments = (
-        *map(read_only, (y, y_bar, dy, beta, beta_bar, dbeta)),
-        out.dtype.type(factors.floor),
-        out,
-    )
-    parts = [(*arguments, *part) for part in _grid(out.shape, (ROWS, OUTPUTS), threads)]
-    run_parts(tangent_block, parts, threads)
+    out, (y, y_bar, beta, beta_bar) = _empty(factors), factors[:4]
+    parts = [
+        (y, y_bar, dy, beta, beta_bar, dbeta, out, *part, factors.floor)
+        for part in _grid(out.shape, (_ROWS, _OUTPUTS), threads)
+    ]
+    run_parts(kernels.tangent, parts, threads)
     return out
 
 
@@ -153,52 +147,42 @@ def _even(size: int, most: int) -> int:
     return -(-max(1, -(-size // parts)) // 32) * 32
 
 
-def _inside(factors: Any) -> NumpyArray | None:
-    """Which rows the kernels are made for; None if all.
+def _domain(factors: Any) -> tuple[NumpyArray | None, bool]:
+    """Which rows the kernels are made for, None if all; and whether 1 − βy may be 0 there.
 
     Either both y and β are at most 1, or their product is well below it: the smallest factor is
     then 0 or at least eps/2. Comparisons with NaN are false.
     """
     rows, n = factors.y.shape
     if 0 in (rows, n, *factors.beta.shape):
-        return None
+        return None, False
     low, high = np.minimum.reduce, np.maximum.reduce
     weakest, strongest = low(factors.beta, axis=None), high(factors.beta, axis=None)
     fit, bars = weakest >= 0, factors.y_bar is not None
     if bars:
         fit &= low(factors.beta_bar, axis=None) >= 0
     y = factors.y
-    if fit and strongest <= 1 and high(y, axis=None) <= 1 and low(y, axis=None) >= 0 and not bars:
-        return None  # as nearly always, and found out more quickly than row by row
+    if fit and strongest <= 1 and not bars:
+        greatest = high(y, axis=None)
+        if greatest <= 1 and low(y, axis=None) >= 0:
+            # As nearly always, and found out more quickly than row by row.
+            return None, bool(greatest * strongest == 1)
     most = high(y, axis=1)
     inside = fit & (low(y, axis=1) >= 0)
     inside &= ((most <= 1) & (strongest <= 1)) | (most * strongest <= 0.99)
     if bars:
         inside &= low(factors.y_bar, axis=1) >= 0
-    return None if inside.all() else inside
+    return None if inside.all() else inside, not bars
 
 
-def _careful(factors: Any) -> bool | None:
-    """True if factors may be as small as the smallest normal number, else None.
+def _careful(factors: Any) -> bool:
+    """Whether factors may be as small as the smallest normal number.
 
     As ȳ + y β̄ they are at least eps/2 if every β̄ is at least eps, whatever y is.
     """
     if factors.y_bar is None or factors.beta_bar.size == 0:
-        return None
-    return None if factors.beta_bar.min() >= np.finfo(factors.y.dtype).eps else True
-
-
-@functools.cache
-def _scaling(dtype: Any, careful: bool | None) -> tuple[Any, Any, Any]:
-    """Threshold of a product, factor that lifts it from there, and the factor's exponent.
-
-    Products at the threshold survive four more factors of eps/2 or, where the threshold is for
-    factors as well (`careful`), one more factor.
-    """
-    info = np.finfo(dtype)
-    shift = -info.minexp // 2 if careful else 4 * (info.nmant + 1)
-    threshold = dtype(2.0**-shift) if careful else info.smallest_normal * dtype(2.0**shift)
-    return dtype(threshold), dtype(2.0**shift), dtype(shift)
+        return False
+    return bool(factors.beta_bar.min() < np.finfo(factors.y.dtype).eps)
 
 
 def _threads_for(like: Array, factors: Any) -> int:

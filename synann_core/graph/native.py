@@ -1,4 +1,4 @@
-"""Synapse graphs by compiled loops, for NumPy arrays and torch tensors on the CPU.
+"""Synapse graphs by compiled kernels, for NumPy arrays and torch tensors on the CPU.
 
 Some rows of the batch at a time go through the graph in topological order.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.threads import run_parts, thread_count
-from synann_core.native.host import contiguous, read_only, wrap
+from synann_core.native.host import contiguous, kernels, wrap
 
 Array = Any
 
@@ -39,7 +39,7 @@ class _Values(NamedTuple):
 def strengths(structure: Any, alpha: Array, beta: Array, surprisals: bool) -> Strengths:
     """Parameters where the loops meet them."""
     alpha, beta = (
-        read_only(a if index is None else a[index])
+        a if index is None else a[index]
         for a, index in (
             (contiguous(alpha), structure.alpha_index),
             (contiguous(beta), structure.beta_index),
@@ -47,7 +47,7 @@ def strengths(structure: Any, alpha: Array, beta: Array, surprisals: bool) -> St
     )
     if not surprisals:
         return Strengths(alpha, beta, None)
-    return Strengths(alpha, read_only(np.exp(-beta)), read_only(-np.expm1(-beta)))
+    return Strengths(alpha, np.exp(-beta), -np.expm1(-beta))
 
 
 def forward(structure: Any, x: Array, parameters: Strengths, outputs: Array) -> Array:
@@ -64,8 +64,6 @@ def vjp(
     structure: Any, x: Array, parameters: Strengths, grad: Array, outputs: Array, sizes: Any
 ) -> tuple[Array, Array, Array]:
     """Gradients of x and of the distinct parameters, of which there are `sizes`."""
-    from synann_core.native import graph_loops, graph_surprisal_loops
-
     rows, upstream = contiguous(x), contiguous(grad)
     alpha, beta, beta_bar = parameters
     gx = np.empty_like(rows)
@@ -76,14 +74,11 @@ def vjp(
         s, y, y_bar = _values(structure, now, parameters)
         g = np.zeros_like(s)
         _by_nodes(g, now)[outputs] = upstream[part].T
-        count = np.uint64(now.shape[0])
+        rest = (*graph, galpha, gbeta, now.shape[0], structure.inputs)
         if beta_bar is None:
-            graph_loops.backward(s, g, count, alpha, beta, graph, galpha, gbeta)
+            kernels.graph_backward(s, g, alpha, beta, *rest)
         else:
-            sums = (galpha, gbeta)
-            graph_surprisal_loops.backward(
-                y, y_bar, g, count, beta, beta_bar, graph, _floor(s), *sums
-            )
+            kernels.graph_surprisal_backward(y, y_bar, g, beta, beta_bar, *rest, _floor(s))
         gx[part] = _by_nodes(g, now)[: structure.inputs].T
     galpha = _collected(galpha, structure.alpha_index, sizes[0])
     if structure.own_betas and structure.beta_index is not None:
@@ -101,8 +96,6 @@ def jvp(
     outputs: Array,
 ) -> Array:
     """Tangent of the outputs."""
-    from synann_core.native import graph_loops, graph_surprisal_loops
-
     rows, dx = contiguous(x), contiguous(tangents[0])
     dalpha, dbeta, _ = strengths(structure, *tangents[1:], surprisals=False)
     alpha, beta, beta_bar = parameters
@@ -113,30 +106,29 @@ def jvp(
         s, y, y_bar = _values(structure, now, parameters)
         ds = np.empty_like(s)
         _by_nodes(ds, now)[: structure.inputs] = dx[part].T
-        count = np.uint64(now.shape[0])
+        rest = (*graph, now.shape[0], structure.inputs)
         if beta_bar is None:
-            graph_loops.tangents(s, ds, count, alpha, dalpha, beta, dbeta, graph)
+            kernels.graph_tangents(s, ds, alpha, dalpha, beta, dbeta, *rest)
         else:
-            both = (beta, beta_bar, dbeta)
-            graph_surprisal_loops.tangents(y, y_bar, ds, count, dalpha, *both, graph, _floor(s))
+            moved = (dalpha, beta, beta_bar, dbeta)
+            kernels.graph_surprisal_tangents(y, y_bar, ds, *moved, *rest, _floor(s))
         out[part] = _by_nodes(ds, now)[outputs].T
     return wrap(out, x)
 
 
 def _values(structure: Any, rows: Array, parameters: Strengths) -> _Values:
-    from synann_core.native import graph_loops, graph_surprisal_loops
-
     keep_freed_memory()
     alpha, beta, beta_bar = parameters
-    first, count = structure.inputs * rows.shape[0], np.uint64(rows.shape[0])
+    first, rest = structure.inputs * rows.shape[0], (rows.shape[0], structure.inputs)
     s = np.empty((structure.inputs + structure.neurons) * rows.shape[0], rows.dtype)
     s[:first] = rows.T.ravel()
     if beta_bar is None:
-        graph_loops.forward(s, count, alpha, beta, _graph(structure))
+        kernels.graph_forward(s, alpha, beta, *_graph(structure), *rest)
         return _Values(s, None, None)
     y, y_bar = np.empty_like(s), np.empty_like(s)
     y[:first], y_bar[:first] = np.exp(-s[:first]), -np.expm1(-s[:first])
-    graph_surprisal_loops.forward(s, y, y_bar, count, alpha, beta, beta_bar, _graph(structure))
+    values = (s, y, y_bar)
+    kernels.graph_surprisal_forward(*values, *parameters, *_graph(structure), *rest)
     return _Values(s, y, y_bar)
 
 
@@ -146,8 +138,14 @@ def _by_nodes(flat: Array, rows: Array) -> Array:
 
 
 def _graph(structure: Any) -> tuple[Array, ...]:
-    """The structure as unsigned integers."""
-    return tuple(map(_unsigned, (*structure.excitatory, *structure.inhibitory)))
+    """The structure as the kernels take it, checked when it is first asked for."""
+    made = structure.__dict__.get("_unsigned")
+    if made is None:
+        rows = (structure.excitatory, structure.inhibitory)
+        made = tuple(a for indptr, indices in rows for a in (indptr, _unsigned(indices)))
+        kernels.graph_check(*made, structure.inputs)
+        structure._unsigned = made
+    return made
 
 
 def _moved(values: Array, index: Array) -> Array:
@@ -155,18 +153,15 @@ def _moved(values: Array, index: Array) -> Array:
 
     A pass of its own: random writes between the random reads of the loops took twice as long.
     """
-    from synann_core.native.graph_loops import move
-
-    out = np.empty_like(values)
-    parts = range(0, values.size, _PART)
-    arguments = (read_only(values), _unsigned(index), out)
-    ranges = [(np.uint64(k), np.uint64(min(k + _PART, values.size))) for k in parts]
-    run_parts(move, [(*arguments, *part) for part in ranges], thread_count())
+    out, places = np.empty_like(values), _unsigned(index)
+    ends = [(k, min(k + _PART, values.size)) for k in range(0, values.size, _PART)]
+    run_parts(kernels.graph_move, [(values, places, out, *part) for part in ends], thread_count())
     return out
 
 
 def _unsigned(index: Array) -> Array:
-    return read_only(index.view(f"u{index.dtype.itemsize}"))
+    """Indices, none of them negative, as the kernels take them."""
+    return index.view(np.uint32) if index.itemsize == 4 else index.astype(np.uint32)
 
 
 def _parts(rows: Array) -> list[slice]:

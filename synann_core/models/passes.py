@@ -17,6 +17,7 @@ import numpy as np
 from synann_core import optim
 from synann_core._lib.files import FilePath, check_tensors
 from synann_core._lib.typing import Array, Namespace
+from synann_core.layer import beta_of, logit_gradient
 from synann_core.learning import _cross_entropy, _cross_entropy_vjp, _log_softmax, initial_beta
 from synann_core.log_odds import _expit, logit
 from synann_core.models.training import Step
@@ -24,8 +25,8 @@ from synann_core.transmission import _contributions, _log_transmission, _log_tra
 
 Arrays = dict[str, Array]
 
-_NORM_EPS = 1e-5  # added to the variance
-_NORM_MOMENTUM = 0.1  # share of the newest batch in the running statistics
+NORM_EPS = 1e-5  # added to the variance
+NORM_MOMENTUM = 0.1  # share of the newest batch in the running statistics
 _NORM_START = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 
@@ -115,7 +116,7 @@ def parts(
     """Take the logits of `logits` apart: a constant (classes,), parts (batch, classes, hidden)."""
     h = _normalise(weights, "norm1", _dense(weights, "hidden", x, xp), xp)
     y, log_y = _gate(h, gate, xp)
-    scale = weights["norm2.weight"] / xp.sqrt(weights["norm2.running_var"] + _NORM_EPS)
+    scale = weights["norm2.weight"] / xp.sqrt(weights["norm2.running_var"] + NORM_EPS)
     shift = weights["norm2.bias"] - scale * weights["norm2.running_mean"]
     output = weights["output.weight"] * scale  # (classes, hidden)
     if layer == "dense":
@@ -124,7 +125,7 @@ def parts(
     elif layer == "none":
         split = y[:, None, :] * output
     else:
-        added = _contributions(y, _beta(weights, xp), xp=xp)
+        added = _contributions(y, beta_of(weights["synapse.beta_logit"], xp=xp), xp=xp)
         split = log_y[:, None, :] * output - xp.matmul(output, added)
     constant = weights["output.bias"] + xp.matmul(weights["output.weight"], shift)
     return constant, split
@@ -201,7 +202,7 @@ def _dense_vjp(
 
 
 def _normalise(weights: Arrays, name: str, x: Array, xp: Namespace) -> Array:
-    deviation = xp.sqrt(weights[f"{name}.running_var"] + _NORM_EPS)
+    deviation = xp.sqrt(weights[f"{name}.running_var"] + NORM_EPS)
     standard = (x - weights[f"{name}.running_mean"]) / deviation
     return standard * weights[f"{name}.weight"] + weights[f"{name}.bias"]
 
@@ -212,7 +213,7 @@ def _batch_norm(
     mean = xp.mean(x, axis=0)
     centred = x - mean
     variance = xp.mean(centred * centred, axis=0)
-    deviation = xp.sqrt(variance + _NORM_EPS)
+    deviation = xp.sqrt(variance + NORM_EPS)
     standard = centred / deviation
     result = standard * weights[f"{name}.weight"] + weights[f"{name}.bias"]
     return result, (standard, deviation, mean, variance)
@@ -238,7 +239,7 @@ def _running(weights: Arrays, name: str, cache: tuple[Array, ...], batch: int) -
     unbiased = variance * (batch / max(batch - 1, 1))
     new = {"running_mean": mean, "running_var": unbiased}
     return {
-        f"{name}.{key}": (1.0 - _NORM_MOMENTUM) * weights[f"{name}.{key}"] + _NORM_MOMENTUM * value
+        f"{name}.{key}": (1.0 - NORM_MOMENTUM) * weights[f"{name}.{key}"] + NORM_MOMENTUM * value
         for key, value in new.items()
     }
 
@@ -258,13 +259,6 @@ def _gate_vjp(y: Array, gate: str, gy: Array, glog_y: Array, xp: Namespace) -> A
     return (gy * y + glog_y) * (1.0 - y)
 
 
-def _beta(weights: Arrays, xp: Namespace) -> Array:
-    """β below 1, so that the log output is finite."""
-    beta = _expit(weights["synapse.beta_logit"], xp=xp)
-    largest = 1.0 - float(xp.finfo(beta.dtype).eps)
-    return xp.where(beta > largest, largest, beta)
-
-
 def _layer(weights: Arrays, y: Array, log_y: Array, layer: str, xp: Namespace) -> Array:
     """Log output of the square synapse tensor, or what stands in its place.
 
@@ -274,7 +268,8 @@ def _layer(weights: Arrays, y: Array, log_y: Array, layer: str, xp: Namespace) -
         return _dense(weights, "dense", y, xp)
     if layer == "none":
         return y
-    return log_y + _log_transmission(y, _beta(weights, xp), xp=xp)
+    beta = beta_of(weights["synapse.beta_logit"], xp=xp)
+    return log_y + _log_transmission(y, beta, xp=xp)
 
 
 def _layer_vjp(
@@ -285,7 +280,7 @@ def _layer_vjp(
         return _dense_vjp(weights, "dense", y, grad, gradients, xp), 0.0
     if layer == "none":
         return grad, 0.0
-    beta = _beta(weights, xp)
+    beta = beta_of(weights["synapse.beta_logit"], xp=xp)
     gy, gbeta = _log_transmission_vjp(y, beta, grad, xp=xp)
-    gradients["synapse.beta_logit"] = gbeta * beta * (1.0 - beta)
+    gradients["synapse.beta_logit"] = logit_gradient(beta, gbeta)
     return gy, grad

@@ -9,7 +9,7 @@ import numba
 
 
 def njit(function: Callable[..., Any]) -> Any:
-    """Compile for speed without "fast math"; see `_intrinsics`.
+    """Compile for speed without "fast math"; see `intrinsics`.
 
     error_model: Python's check for a division by zero would keep loops from being vectorised. Where
     there is no folder to write to, the machine code is not kept.

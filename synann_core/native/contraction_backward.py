@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from synann_core._lib.typing import NumpyArray as Array
 from synann_core.native.compile import njit
 from synann_core.native.intrinsics import fma
-
-Array = Any
 
 COLUMNS = 128  # inputs to a strip
 _QUARTER = COLUMNS // 4
@@ -103,7 +102,13 @@ def gradient_strip(
 
 @njit
 def _four_rows(
-    lines: Array, weights: Array, bar: Array, t: Array, floor: Any, careful: Any, sums: Array
+    lines: Array,
+    weights: Array,
+    bar: Array,
+    t: Array,
+    floor: Any,
+    careful: Any,
+    sums: Array,
 ) -> None:
     """Add t β/f to the four rows' sums and Σ t y/f to the weights' sum."""
     for j in range(_QUARTER):

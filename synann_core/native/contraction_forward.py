@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from synann_core._lib.typing import NumpyArray as Array
 from synann_core.native.compile import njit
 from synann_core.native.intrinsics import fma, log_from, split_exponent
-
-Array = Any
 
 # Inputs to a logarithm. With more, the errors of repeated inputs add up to more than is promised.
 BLOCK = 32

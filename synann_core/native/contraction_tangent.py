@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from synann_core._lib.typing import NumpyArray as Array
 from synann_core.native.compile import njit
 from synann_core.native.contraction_forward import BLOCK, OUTPUTS, copy, transpose
 from synann_core.native.intrinsics import fma
-
-Array = Any
 
 
 @njit

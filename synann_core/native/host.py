@@ -1,9 +1,7 @@
-"""Hand arrays to the compiled loops: NumPy arrays, and torch tensors on the CPU."""
+"""Hand arrays to the compiled kernels: NumPy arrays, and torch tensors on the CPU."""
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import os
 from typing import Any
 
@@ -12,20 +10,24 @@ import numpy as np
 from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 
+try:
+    from synann_core.native import _kernels as kernels
+except ImportError:  # installed where there is no compiler
+    kernels = None  # type: ignore[assignment]
+
 
 def enabled() -> bool:
     """Whether compiled kernels may serve at all; ``SYNANN_KERNELS=off`` turns them off."""
     return os.environ.get("SYNANN_KERNELS", "").lower() != "off"
 
 
-@functools.cache
 def installed() -> bool:
-    """Whether Numba is there to compile the loops."""
-    return importlib.util.find_spec("numba") is not None
+    """Whether there are kernels that this processor can run."""
+    return kernels is not None and kernels.variants != ()
 
 
 def serves(xp: Namespace, *arrays: Any) -> bool:
-    """Whether the compiled loops take these arrays (None stands for none), float32 or float64.
+    """Whether the compiled kernels take these arrays (None stands for none), float32 or float64.
 
     Tensors whose operations somebody watches are not asked about: see `torch_watcher`.
     """
@@ -34,7 +36,7 @@ def serves(xp: Namespace, *arrays: Any) -> bool:
     torch = is_torch_namespace(xp)
     for a in arrays:
         if isinstance(a, np.ndarray):
-            if a.dtype.itemsize > 8:  # Numba has no long doubles
+            if a.dtype.itemsize > 8:  # they have no long doubles
                 return False
         elif a is not None and not (torch and a.is_cpu):
             return False

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from examples import credit, odds
+import credit
+from studies import odds_comparison
 
 ROWS = 80
 ARFF = """@relation loans
@@ -17,7 +18,7 @@ ARFF = """@relation loans
 
 @pytest.fixture
 def one_split(monkeypatch):
-    full = odds.compare
+    full = odds_comparison.compare
     monkeypatch.setattr(credit, "compare", lambda *data, **more: full(*data[:2], 1, **more))
 
 

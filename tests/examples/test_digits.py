@@ -1,9 +1,8 @@
 """The demo runs, on small settings, and ends with what it promises."""
 
-import numpy as np
 import pytest
 
-from examples import digits, initial_values
+import digits
 
 
 def last_rows(text):
@@ -39,16 +38,6 @@ def test_every_backend_learns_the_same_up_to_rounding(tmp_path, capsys):
     assert min(scores) > 60
 
 
-def test_seeds_and_validation(capsys):
-    options = ["--epochs", "1", "--layers", "none", "--hidden", "8"]
-    digits.main(["--seeds", "2", *options])
-    row = capsys.readouterr().out.splitlines()[-1].split()
-    assert row[0] == "none"
-    assert float(row[1]) == pytest.approx(np.mean([float(v) for v in row[3:5]]), abs=0.01)
-    digits.main(["--validate", *options])
-    assert "validation accuracy" in capsys.readouterr().out
-
-
 def test_a_short_run_of_one_layer_named_twice(tmp_path, capsys):
     options = ["--epochs", "1", "--layers", "none", "none", "--hidden", "4"]
     digits.main(["--output", str(tmp_path / "deep" / "folder"), *options])
@@ -63,7 +52,6 @@ def test_a_short_run_of_one_layer_named_twice(tmp_path, capsys):
         ("--epochs", "0"),
         ("--hidden", "1.5"),
         ("--batch-size", "1"),
-        ("--seeds", "0"),
         ("--seed", "-1"),
         ("--learning-rate", "nan"),
         ("--noise", "-0.1"),
@@ -82,25 +70,3 @@ def test_an_output_that_is_a_file_gives_one_line(tmp_path):
     with pytest.raises(SystemExit, match=r"--output: .*file") as caught:
         digits.main(["--output", str(tmp_path / "file"), "--epochs", "1"])
     assert "\n" not in str(caught.value)
-
-
-def test_missing_files_and_backends_give_one_line(tmp_path, monkeypatch):
-    with pytest.raises(SystemExit, match="file not found") as caught:
-        digits.main(["--data", "mnist", "--data-dir", str(tmp_path)])
-    assert "\n" not in str(caught.value)
-
-    def missing(name):
-        raise ImportError(f"No module named {name!r}")
-
-    monkeypatch.setattr(digits.importlib, "import_module", missing)
-    with pytest.raises(SystemExit, match=r"synann\[cupy\]") as caught:
-        digits.main(["--backend", "cupy"])
-    assert "\n" not in str(caught.value)
-
-
-def test_initial_values_prints_a_row_for_every_size(capsys, monkeypatch):
-    monkeypatch.setattr(initial_values, "SAMPLES", 50)
-    monkeypatch.setattr(initial_values, "OUTPUTS", 8)
-    initial_values.main()
-    rows = capsys.readouterr().out.splitlines()[2:]
-    assert [int(row.split()[0]) for row in rows] == [16, 64, 256, 1024, 4096]

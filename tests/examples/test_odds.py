@@ -1,42 +1,9 @@
-"""The tumours of the odds example: findings, calibration, parts that add up."""
+"""The tumours of the odds example: ratios, calibration, parts that add up."""
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer
 
-import synann_core as syn
-from examples import odds
-
-
-@pytest.fixture(scope="module")
-def tumours():
-    data = load_breast_cancer()
-    return data.data, (data.target == 0).astype(float)
-
-
-def test_findings_lie_between_the_means_of_the_classes(tumours):
-    x, event = tumours
-    findings = odds.Findings.from_training(x, event)
-    assert ((y := findings(x)) >= 0).all()
-    assert (y <= 1).all()
-    for k, side in ((1, 1), (0, -1)):  # whichever way round the measurement goes
-        assert (side * (findings(x[event == k].mean(axis=0)) - 0.5) > 0).all()
-    middle = (x[event == 1].mean(axis=0) + x[event == 0].mean(axis=0)) / 2
-    np.testing.assert_allclose(findings(middle), 0.5)
-
-
-def test_a_measurement_that_never_changes_is_no_finding():
-    findings = odds.Findings.from_training(np.ones((4, 1)), np.array([0.0, 0.0, 1.0, 1.0]))
-    np.testing.assert_array_equal(findings(np.ones((1, 1))), [[0.5]])
-
-
-def test_log_odds_are_the_sum_of_the_evidence(tumours):
-    x, event = tumours
-    y = np.round(odds.Findings.from_training(x, event)(x))
-    given, otherwise = ((y[event == k].sum(axis=0) + 1) / ((event == k).sum() + 2) for k in (1, 0))
-    parts = np.where(y > 0, np.log(given / otherwise), np.log((1 - given) / (1 - otherwise)))
-    want = syn.logit(event.mean()) + parts.sum(axis=1)
-    np.testing.assert_allclose(odds.log_odds(odds.learn_bayes(y, event), y), want, atol=1e-9)
+import odds
 
 
 def test_counts():

@@ -89,7 +89,7 @@ def test_rows_on_and_beyond_the_boundary():
 
 
 @pytest.mark.parametrize(("w", "error"), [(1e-16, 3e-3), (100.0, 1.0)])
-def test_the_plain_complement_fails_where_the_theory_says(w, error):
+def test_the_plain_complement_fails_at_both_ends(w, error):
     exact = float(high_precision.complement(w))
     plain = -np.log(1.0 - np.exp(-w))
     assert abs(plain / exact - 1.0) == pytest.approx(error, rel=0.1)

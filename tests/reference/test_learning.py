@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reference import elementwise, learning
+from reference import elementwise, learning, tensor
 from reference.differentiate import complex_step
 
 
@@ -73,3 +73,18 @@ def test_published_rule_has_one_sign():
     occupation = elementwise.bose_einstein(gamma + v[:, None, :])
     published = -(target[:, :, None] * occupation).sum(axis=0)
     assert (published < 0).all()
+
+
+def test_published_gradient_lacks_the_output_as_a_factor():
+    # Its equation 18 has −y_j/(1 − β_ij y_j) where ∂s_i/∂β_ij is that times s_i.
+    x, y, alpha, beta, target = (np.exp(-a) for a in rule_arguments(batch=()))
+    s = tensor.synapse_tensor(x, y, alpha, beta)
+    error = target.sum() * np.exp(learning.log_softmax(s)) - target
+    published = error[:, None] * -y / (1.0 - beta * y)
+
+    def loss(beta):
+        return learning.cross_entropy(tensor.synapse_tensor(x, y, alpha, beta), target)
+
+    want = complex_step(loss, (beta,), 0, 1.0)
+    assert_near(published * s[:, None], want)
+    assert np.abs(published / want - 1.0).min() > 0.1

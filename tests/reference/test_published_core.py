@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import reference.tensor as slow
 import synann_core as syn
@@ -69,3 +70,14 @@ def test_faults_at_the_border_that_ours_does_not_have(xp, layer):
     arrays = [xp.asarray(a) for a in (x, x, np.ones(8), w, np.ones((6, 8)))]
     for gradient in xp.to_numpy(xp.call(syn.synapse_tensor_vjp, *arrays)):
         assert np.isfinite(gradient).all()
+
+
+def test_the_published_gradient_at_zero_is_nan_and_ours_is_not(layer):
+    x, w = (torch.tensor(a) for a in layer)
+    x[0, 3] = 0.0
+    x.requires_grad_()
+    log_factors = torch.log1p(-x[:, None, :] * w).sum(dim=(0, 2))
+    (gradient,) = torch.autograd.grad(torch.exp(torch.log(x) + log_factors).sum(), x)
+    assert torch.isnan(gradient[0, 3])
+    (gradient,) = torch.autograd.grad(syn.synapse_tensor(x, x, 1.0, w).sum(), x)
+    assert torch.isfinite(gradient).all()

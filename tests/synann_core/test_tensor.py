@@ -113,41 +113,6 @@ def test_values_and_gradients(xp, dtype, index, space):
         assert_close(xp.to_numpy(got), undo(whole, argument), tolerance(dtype, *grad.shape, 4))
 
 
-@pytest.mark.parametrize(
-    ("index", "dtype"), [(k, "float64") for k in (0, 2, 3, 8, 9, 10)] + [(2, "float32")]
-)
-def test_log_transmission_and_its_derivatives(xp, dtype, index):
-    _, y, _, beta, grad = case(index, dtype)
-    arrays = on(xp, (y, beta), dtype)
-    want = slow.log_transmission(y, beta)
-    value = xp.call(syn.log_transmission, *arrays)
-    xp.check(value, dtype, want.shape)
-    assert_relative(xp.to_numpy(value), want, tolerance(dtype, beta.shape[1]))
-
-    wants = slow.log_transmission_vjp(y, beta, grad)
-    gradients = xp.call(syn.log_transmission_vjp, *arrays, xp.asarray(grad, dtype))
-    for got, want in zip(gradients, wants, strict=True):
-        xp.check(got, dtype, want.shape)
-        assert_close(xp.to_numpy(got), want, tolerance(dtype, *grad.shape, 4))
-
-    rng = np.random.default_rng(index)
-    dy, dbeta = rng.normal(size=y.shape), rng.normal(size=beta.shape)
-    tangent = xp.call(syn.log_transmission_jvp, *arrays, *on(xp, (dy, dbeta), dtype))
-    want = slow.log_transmission_jvp(y, beta, dy, dbeta)
-    xp.check(tangent, dtype, want.shape)
-    # dy and dβ are rounded to the dtype here: one more relative eps per term.
-    scale = slow.log_transmission_jvp(y, beta, -np.abs(dy), -np.abs(dbeta))
-    assert_close(xp.to_numpy(tangent), want, tolerance(dtype, beta.shape[1]), scale=scale)
-
-    parts = xp.to_numpy(xp.call(syn.contributions, *arrays))
-    assert_relative(parts, slow.contributions(y, beta), 16 * EPS[dtype])
-    assert_relative(
-        parts.sum(-1, dtype=np.float64),
-        -xp.to_numpy(value),
-        tolerance(dtype, max(1, beta.shape[1])),
-    )
-
-
 @pytest.mark.parametrize("number", [1, 0.5])
 def test_python_numbers_for_x_and_alpha(xp, dtype, number):
     _, y, _, beta, grad = case(1, dtype)

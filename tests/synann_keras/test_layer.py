@@ -11,6 +11,8 @@ from synann_keras import InitialBetaLogit, InitialMixingLogit, Synapse, SynaRNNC
 
 import synann_core as syn
 from reference import tensor as reference
+from synann_core import layer as core
+from synann_core import tensor, transmission
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import (
     BACKEND,
@@ -75,7 +77,7 @@ def test_formula(excitation, space, output, masked):
     assert_close(np.exp(-to_numpy(layer.gamma)), to_numpy(layer.beta), 8 * FLOAT32)
     assert_close(to_numpy(layer.alpha), np.exp(-theta), 4 * FLOAT32)
     without = z - theta
-    x = to_numpy(layer._excitation(ops.convert_to_tensor(y))) * np.ones_like(z)
+    x = to_numpy(excitation_of(layer, y)) * np.ones_like(z)
     without = without - x if space == "surprisal" else without + np.log(x)
     assert_close(to_numpy(layer.contributions(y)).sum(-1), without, 100 * FLOAT32)
 
@@ -141,6 +143,12 @@ def test_gradients_are_the_references(space, excitation):
         assert_close(value.reshape(wanted[name].shape), wanted[name], 300 * FLOAT32)
 
 
+def excitation_of(layer, y):
+    """The layer's own excitatory inputs."""
+    options = {"excitation": layer.excitation, "space": layer.space, "xp": _ops.xp}
+    return core.excitation_of(ops.convert_to_tensor(y), layer._weights(), **options)
+
+
 class Bare(keras.layers.Layer):
     """The synapse tensor of its inputs, with weights that are α and β."""
 
@@ -153,9 +161,8 @@ class Bare(keras.layers.Layer):
         self.built = True
 
     def call(self, x, y):
-        return _ops.synapse_tensor(
-            x, y, ops.convert_to_tensor(self.alpha), ops.convert_to_tensor(self.beta)
-        )
+        weights = ops.convert_to_tensor(self.alpha), ops.convert_to_tensor(self.beta)
+        return _ops.evaluate(tensor._synapse_tensor, (x, y), weights)
 
 
 def test_gradients_at_closed_factors():
@@ -181,7 +188,8 @@ def test_second_derivatives_are_the_references():
     tensors = [ops.convert_to_tensor(a, dtype="float32") for a in (x, beta, grad)]
 
     def value(y):
-        return ops.sum(tensors[2] * _ops.synapse_tensor(tensors[0], y, 1.0, tensors[1]))
+        s = _ops.evaluate(tensor._synapse_tensor, (tensors[0], y), (1.0, tensors[1]))
+        return ops.sum(tensors[2] * s)
 
     def gradient(y):
         return reference.synapse_tensor_vjp(x, y, np.ones(3), beta, grad)[1]
@@ -232,8 +240,9 @@ def test_accuracy_of_repeated_inputs():
     """Rounding errors must not add up, in the graph either, where every factor is the same."""
     y = np.full((2, 800), 0.3, dtype=np.float32)
     beta = np.full((3, 800), 0.2, dtype=np.float32)
-    got = to_numpy(_ops.log_transmission(ops.convert_to_tensor(y), ops.convert_to_tensor(beta)))
-    want = syn.log_transmission(np.float64(y), np.float64(beta))
+    y, beta = ops.convert_to_tensor(y), ops.convert_to_tensor(beta)
+    got = to_numpy(_ops.evaluate(transmission._log_transmission, (y,), (beta,)))
+    want = syn.log_transmission(to_numpy(y), to_numpy(beta))
     assert_close(got, want, (10 + math.sqrt(800)) * FLOAT32)
 
 
@@ -252,9 +261,7 @@ def test_initial_values(excitation):
     keras.utils.set_random_seed(0)
     layer = Synapse(n, excitation=excitation, output="surprisal")
     y = np.random.default_rng(0).random((50, n)).astype(np.float32)
-    inhibition = to_numpy(layer(y)) + np.log(
-        to_numpy(layer._excitation(ops.convert_to_tensor(y))) * np.ones((50, n))
-    )
+    inhibition = to_numpy(layer(y)) + np.log(to_numpy(excitation_of(layer, y)) * np.ones((50, n)))
     assert 0.7 < inhibition.mean() < 1.6
     assert inhibition.std(0).mean() > 0.1
     if excitation == "mixture":

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import ops
 from keras.src.testing import TestCase
-from synann_keras import Synapse, SynaRNNCell, syna_cnn, syna_mlp
+from synann_keras import SynaCNN, SynaMLP, Synapse, SynaRNNCell
 
 import synann_core as syn
 from reference import tensor as reference
@@ -214,7 +214,7 @@ def test_torch_compile():
 @pytest.mark.parametrize("gate", ["sigmoid", "softmax"])
 def test_mlp_is_the_cores(layer, gate, tmp_path):
     """The weights of `synann_core.SynaMLP` under the same names give the same logits."""
-    model = syna_mlp(6, 5, 3, layer=layer, gate=gate, dropout=0.5)
+    model = SynaMLP(6, 5, 3, layer=layer, gate=gate, dropout=0.5)
     rng = np.random.default_rng(0)
     X = rng.random((40, 6)).astype(np.float32)
     core = syn.SynaMLP(6, 5, 3, layer=layer, gate=gate)
@@ -239,7 +239,7 @@ def test_mlp_is_the_cores(layer, gate, tmp_path):
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_cnn(layer):
-    model = syna_cnn((None, None, 1), 3, width=2, hidden=8, layer=layer)
+    model = SynaCNN(1, 3, width=2, hidden=8, layer=layer)
     assert model.output_shape == (None, 3)
     names = {w.path.split("/")[0] for w in model.weights}
     middle = set() if layer == "none" else {layer}
@@ -248,7 +248,7 @@ def test_cnn(layer):
 
 def test_cnn_learns():
     keras.utils.set_random_seed(0)
-    model = syna_cnn((None, None, 1), 3, width=2, hidden=8)
+    model = SynaCNN(1, 3, width=2, hidden=8)
     rng = np.random.default_rng(0)
     images, labels = rng.random((30, 9, 8, 1)).astype(np.float32), np.arange(30) % 3
     images[:, 3:6, 3:6, 0] += labels[:, None, None]
@@ -258,13 +258,13 @@ def test_cnn_learns():
 
 
 BAD_MODELS = [
-    (lambda: syna_mlp(0, 5, 3), ValueError, "`in_features` must be at least 1. Received: 0"),
-    (lambda: syna_mlp(6, 2.5, 3), TypeError, "`hidden` must be an int. Received: 2.5"),
-    (lambda: syna_mlp(6, 5, 1), ValueError, "`classes` must be at least 2. Received: 1"),
-    (lambda: syna_mlp(6, 5, 3, layer="lstm"), ValueError, "`layer` must be one of"),
-    (lambda: syna_mlp(6, 5, 3, gate="relu"), ValueError, "`gate` must be one of"),
-    (lambda: syna_cnn(width=0), ValueError, "`width` must be at least 1. Received: 0"),
-    (lambda: syna_cnn((28, 28)), ValueError, r"`input_shape` must be \(height, width, channels\)"),
+    (lambda: SynaMLP(0, 5, 3), ValueError, "`in_features` must be at least 1. Received: 0"),
+    (lambda: SynaMLP(6, 2.5, 3), TypeError, "`hidden` must be an int. Received: 2.5"),
+    (lambda: SynaMLP(6, 5, 1), ValueError, "`classes` must be at least 2. Received: 1"),
+    (lambda: SynaMLP(6, 5, 3, layer="lstm"), ValueError, "`layer` must be one of"),
+    (lambda: SynaMLP(6, 5, 3, gate="relu"), ValueError, "`gate` must be one of"),
+    (lambda: SynaCNN(width=0), ValueError, "`width` must be at least 1. Received: 0"),
+    (lambda: SynaCNN(0), ValueError, "`in_channels` must be at least 1. Received: 0"),
     (lambda: SynaRNNCell(-2), ValueError, "`units` must be at least 1. Received: -2"),
 ]
 

@@ -18,6 +18,7 @@ from synann_core.export.c.text import Numbers, check_dtype, check_name, in_dtype
 from synann_core.export.checks import expect_network
 from synann_core.graph.builder import SynapseGraph
 from synann_core.graph.dispatch import GraphParameters
+from synann_core.layer import beta_of
 from synann_core.models import passes
 from synann_core.models.mlp import SynaMLP
 
@@ -191,8 +192,8 @@ def _network_source(model: SynaMLP, name: str, dtype: str) -> str:
     middle, encoded = "", "y"
     if model.layer == "synapse":
         # Kept below 1 by the eps of the arithmetic.
-        logits = {"synapse.beta_logit": weights["synapse.beta_logit"].astype(dtype)}
-        constants["beta"] = passes._beta(logits, np)
+        logit = weights["synapse.beta_logit"].astype(dtype)
+        constants["beta"] = beta_of(logit, xp=np)
         pieces.append("transmission")
         middle, encoded = (
             f"    for (int i = 0; i < {model.hidden}; i++)\n        log_y[i] += "

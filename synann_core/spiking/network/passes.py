@@ -15,9 +15,9 @@ from array_api_compat import device
 from synann_core import optim
 from synann_core._lib.numerics import sum_to_shape
 from synann_core._lib.typing import Array, Namespace, NumpyArray
+from synann_core.layer import beta_of, logit_gradient
 from synann_core.learning import initial_beta
 from synann_core.log_odds import logit
-from synann_core.models.passes import _beta
 from synann_core.models.training import Step, like
 from synann_core.spiking.network import losses
 from synann_core.spiking.network.layer import Layer
@@ -210,7 +210,7 @@ def _currents(
     if layer.kind == "linear":
         result = xp.matmul(rows, xp.matrix_transpose(values[f"{k}.weight"])) + bias
     else:
-        transmission = _log_transmission(rows, _strengths(values, k, xp), xp=xp)
+        transmission = _log_transmission(rows, beta_of(values[f"{k}.beta_logit"], xp=xp), xp=xp)
         result = values[f"{k}.gain"] * transmission + bias
     return xp.reshape(result, (*x.shape[:-1], layer.units)), transmission
 
@@ -228,11 +228,7 @@ def _currents_vjp(
         gx = xp.matmul(grad, values[f"{k}.weight"]) if k else None
     else:
         gradients[f"{k}.gain"] = xp.sum(grad * trace.transmission, axis=0)
-        beta = _strengths(values, k, xp)
+        beta = beta_of(values[f"{k}.beta_logit"], xp=xp)
         gx, gbeta = _log_transmission_vjp(x, beta, grad * values[f"{k}.gain"], xp=xp)
-        gradients[f"{k}.beta_logit"] = gbeta * beta * (1.0 - beta)
+        gradients[f"{k}.beta_logit"] = logit_gradient(beta, gbeta)
     return (xp.reshape(gx, trace.x.shape) if k else None), gradients
-
-
-def _strengths(values: Arrays, k: int, xp: Namespace) -> Array:
-    return _beta({"synapse.beta_logit": values[f"{k}.beta_logit"]}, xp)

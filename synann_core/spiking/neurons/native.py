@@ -8,7 +8,6 @@ that its state stays in the first-level cache. Recurrent and adaptive neurons ar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.threads import run_parts, thread_count
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Shape
-from synann_core.native.host import contiguous, wrap
+from synann_core.native.host import contiguous, kernels, wrap
 from synann_core.spiking.neurons.formulas import complete, fired
 from synann_core.spiking.neurons.records import Gradients, Inputs, Plan, Run, State, Upstream
 from synann_core.spiking.neurons.surrogates import SHAPES
@@ -27,17 +26,13 @@ _WORK = 1 << 16  # neuron steps below which a second thread costs more than it s
 
 def forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
     """Run the neurons for all steps."""
-    from synann_core.native import lif_loops
-
     job = _job(inputs, plan, xp)
-    spikes, there = np.empty(job.every, job.dtype), inputs.state.current is not None
-    potential, current = np.empty_like(spikes), np.empty_like(job.arrays[3])
+    spikes = np.empty(job.every, job.dtype)
+    potential, current = np.empty_like(spikes), _empty_like(job.arrays[3])
     membrane, last = np.empty(job.every[1:], job.dtype), np.empty(job.every[1:], job.dtype)
-    results = (potential, spikes, membrane, last, current)
-    _over_rows(lif_loops.forward, (*job.arrays, *job.options, *results), job)
-    spikes, potential, *state = _back(
-        inputs, spikes, potential, membrane, current if there else None, last
-    )
+    arguments = (*job.arrays, potential, spikes, membrane, last, current, *job.options)
+    run_parts(kernels.lif_forward, [(*arguments, *part[:2]) for part in job.parts], job.threads)
+    spikes, potential, *state = _back(inputs, spikes, potential, membrane, current, last)
     return Run(spikes, potential, State(*state))
 
 
@@ -45,23 +40,21 @@ def vjp(
     inputs: Inputs, potential: Array, upstream: Upstream, *, plan: Plan, xp: Namespace
 ) -> Gradients[Array]:
     """Return the gradients of everything in `inputs`; those of parameters are (N,)."""
-    from synann_core.native import lif_loops
-
     job = _job(inputs, plan, xp)
-    number, surrogate = job.dtype.type, plan.rule.surrogate
+    surrogate = plan.rule.surrogate
     last: State[Any] = upstream.state or State(None)
     given = (
-        *_views(job.dtype, job.every, potential, upstream.spikes, upstream.membrane),
-        *_views(job.dtype, job.every[1:], last.membrane, last.current, last.spikes),
+        *_views(job.every, potential, upstream.spikes, upstream.membrane),
+        *_views(job.every[1:], last.membrane, last.current, last.spikes),
     )
-    kind, size = SHAPES.index(surrogate.shape), (surrogate.width, surrogate.height)
-    options = (kind, *map(number, size), not plan.rule.detach_reset, plan.learned)
-    currents, current = np.empty_like(job.arrays[0]), np.empty_like(job.arrays[3])
+    kind, attached = SHAPES.index(surrogate.shape), not plan.rule.detach_reset
+    options = (kind, surrogate.width, surrogate.height, attached, plan.learned)
+    currents, current = np.empty_like(job.arrays[0]), _empty_like(job.arrays[3])
     membrane, spikes = np.empty(job.every[1:], job.dtype), np.empty(job.every[1:], job.dtype)
-    sums = np.zeros((-(-job.every[1] // _ROWS), 3, job.every[2]), job.dtype)
+    sums = np.zeros((len(job.parts), 3, job.every[2]), job.dtype)
     results = (currents, membrane, spikes, current, sums)
-    arguments = (*job.arrays, *job.options, *options, *given, *results)
-    _over_rows(lif_loops.backward, arguments, job)
+    arguments = (*job.arrays, *given, *results, *job.options, *options)
+    run_parts(kernels.lif_backward, [(*arguments, *part) for part in job.parts], job.threads)
     decay, threshold, synaptic = sums.sum(axis=0)
     there = inputs.state.current is not None
     currents, decay, threshold, synaptic, *state = _back(
@@ -71,19 +64,21 @@ def vjp(
         threshold,
         synaptic if there else None,
         membrane,
-        current if there else None,
+        current,
         spikes,
     )
     return Gradients(currents, decay, threshold, synaptic, None, State(*state))
 
 
 class _Job(NamedTuple):
-    """The inputs where the loops meet them."""
+    """The inputs where the kernels meet them."""
 
-    arrays: tuple[NumpyArray, ...]  # currents, m, s, y as matrices (batch, N); parameters as (N,)
+    arrays: list[Any]  # currents, m, s, y as matrices (batch, N), parameters as (N,); or None
     options: tuple[Any, ...]  # the rule, as numbers
     every: tuple[int, int, int]  # steps, batch, N
     dtype: np.dtype[Any]
+    parts: list[tuple[int, int, int]]  # first row, last row, number
+    threads: int
 
 
 def _job(inputs: Inputs, plan: Plan, xp: Namespace) -> _Job:
@@ -92,42 +87,41 @@ def _job(inputs: Inputs, plan: Plan, xp: Namespace) -> _Job:
     state = complete(inputs, rule, fired, xp)
     *batch, n = state.membrane.shape
     rows, times = math.prod(batch), currents.shape[0] if plan.steps is None else 1
-    dtype = contiguous(state.membrane).dtype
-    arrays = (
-        *_views(dtype, (times, rows, n), currents),
-        *_views(dtype, (rows, n), state.membrane, state.spikes, state.current),
-        *_views(dtype, (n,), params.decay, params.threshold, params.synaptic_decay),
-    )
-    number = dtype.type
-    never, resets = (
-        (number(0),) * 2,
-        (number(rule.reset == "subtract"), number(rule.reset == "zero")),
-    )
+    arrays = [
+        *_views((times, rows, n), currents),
+        *_views((rows, n), state.membrane, state.spikes, state.current),
+        *_views((n,), params.decay, params.threshold, params.synaptic_decay),
+    ]
+    never, resets = (False, False), (rule.reset == "subtract", rule.reset == "zero")
     options = (
-        *map(number, (1, rule.gain, rule.rest, rule.reset_to)),
+        *(rule.gain, rule.rest, rule.reset_to),
         *((*never, *resets) if rule.order == "immediate" else (*resets, *never)),
         rule.fires == ">=",
         rule.order == "article",
     )
-    return _Job(arrays, options, (plan.steps or times, rows, n), dtype)
+    parts: list[tuple[int, int, int]] = []
+    for start in range(0, rows, _ROWS):
+        parts.append((start, min(start + _ROWS, rows), len(parts)))
+    every = (plan.steps or times, rows, n)
+    threads = thread_count() if math.prod(every) >= _WORK else 1
+    return _Job(arrays, options, every, arrays[0].dtype, parts, threads)
 
 
-def _views(dtype: np.dtype[Any], shape: Shape, *arrays: Array | None) -> list[NumpyArray]:
-    """Return arrays of this shape: empty ones, of as many axes, for None; numbers repeated.
-
-    They are read-only views, so that the loops are compiled once for arrays of either kind.
-    """
-    views: list[NumpyArray] = []
+def _views(shape: Shape, *arrays: Array | None) -> list[NumpyArray | None]:
+    """Return arrays of this shape: numbers repeated; None stays None."""
+    views: list[NumpyArray | None] = []
     for a in arrays:
         if a is None:
-            view = np.empty((0,) * len(shape), dtype)
-        else:
-            # (asked here first, for there are many small arrays)
-            own = a if isinstance(a, np.ndarray) and a.flags.carray else contiguous(a)
-            view = own.reshape(shape) if own.ndim else np.full(shape, own)
-        view.flags.writeable = False
-        views.append(view)
+            views.append(None)
+            continue
+        # (asked here first, for there are many small arrays)
+        own = a if isinstance(a, np.ndarray) and a.flags.carray else contiguous(a)
+        views.append(own.reshape(shape) if own.ndim else np.full(shape, own))
     return views
+
+
+def _empty_like(a: NumpyArray | None) -> NumpyArray | None:
+    return None if a is None else np.empty_like(a)
 
 
 def _back(inputs: Inputs, *arrays: NumpyArray | None) -> list[Any]:
@@ -139,12 +133,3 @@ def _back(inputs: Inputs, *arrays: NumpyArray | None) -> list[Any]:
             result = a.reshape(a.shape[:-2] + shape)
         results.append(result if a is None or isinstance(like, np.ndarray) else wrap(result, like))
     return results
-
-
-def _over_rows(function: Callable[..., None], arguments: tuple[Any, ...], job: _Job) -> None:
-    """Call ``function(*arguments, first row, last row, part)`` on all threads."""
-    steps, rows, n = job.every
-    parts: list[tuple[Any, ...]] = []
-    for start in range(0, rows, _ROWS):
-        parts.append((*arguments, start, min(start + _ROWS, rows), len(parts)))
-    run_parts(function, parts, thread_count() if steps * rows * n >= _WORK else 1)

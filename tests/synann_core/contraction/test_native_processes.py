@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ import pytest
 import synann_core as syn
 from synann_core._lib import threads as pools
 from synann_core.contraction import native
-from synann_core.native import compile
 from tests.helpers import EPS, assert_close
 from tests.synann_core.contraction.test_native import (
     arguments,
@@ -116,68 +114,6 @@ def test_concurrent_calls(threads):
         for k, results in enumerate(pool.map(caller, range(8))):
             for turn, got in enumerate(results):
                 assert_same_bits(got, want[(k + turn) % 8])
-
-
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_every_part_is_run_once(count):
-    taken = []
-    pools.run_parts(taken.append, [(k,) for k in range(100)], count)
-    assert sorted(taken) == list(range(100))
-    pools.run_parts(taken.append, [], count)
-
-
-@pytest.mark.parametrize("in_caller", [True, False])
-def test_errors_of_a_thread_are_raised(in_caller):
-    caller, seen = threading.get_ident(), threading.Event()
-
-    def part(k):
-        if (threading.get_ident() == caller) == in_caller:
-            seen.set()
-            raise MemoryError("no memory")
-        seen.wait(10)
-
-    with pytest.raises(MemoryError, match="no memory"):
-        pools.run_parts(part, [(k,) for k in range(8)], 2)
-
-
-def test_parts_are_waited_for_where_no_more_threads_can_be_started(monkeypatch):
-    """A pool that is at the system's limit has put the work in its queue before it raises."""
-    done = []
-
-    class Limited(concurrent.futures.ThreadPoolExecutor):
-        def submit(self, *work):
-            super().submit(*work)
-            time.sleep(0.1)  # the first thread, which exists, takes it
-            raise RuntimeError("can't start new thread")
-
-    def part(k):
-        time.sleep(0.3 if threading.get_ident() != caller else 0.0)
-        done.append(k)
-
-    caller = threading.get_ident()
-    with Limited(1) as pool:
-        monkeypatch.setattr(pools, "_pool", lambda: pool)
-        pools.run_parts(part, [(k,) for k in range(10)], 2)
-        assert sorted(done) == list(range(10))
-
-
-def test_thread_count(monkeypatch):
-    if not hasattr(os, "sched_getaffinity"):
-        pytest.skip("no affinity on this system")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-    cases = [("", "", 8), ("3", "", 3), ("", "2", 2), ("3", "5", 3), ("64", "", 8), ("0", "", 1)]
-    for numba, openmp, want in [*cases, ("many", "", 8), ("", "-1", 8)]:
-        monkeypatch.setenv("NUMBA_NUM_THREADS", numba)
-        monkeypatch.setenv("OMP_NUM_THREADS", openmp)
-        assert pools.thread_count() == want
-
-
-def test_nested_thread_limit_of_openmp(monkeypatch):
-    """OpenMP's variable may be a list, for nested regions; the first number is the outer one's."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", "2,4")
-    assert pools.thread_count() == 2
 
 
 def test_torch_sets_the_number_for_its_tensors(threads, monkeypatch):
@@ -295,34 +231,25 @@ def test_memory_beyond_inputs_and_outputs(kernels, sizes, limit):
     assert float(growth) <= limit, "MB"  # one (batch, m, n) array would be 8192 or 1152
 
 
-def test_without_numba():
+def test_without_the_module():
     code = """
 import sys
 if sys.argv[1] == "missing":
-    sys.modules["numba"] = None
+    sys.modules["synann_core.native._kernels"] = None
 import numpy as np
 import synann_core as syn
 y, beta = np.full((2, 3), 0.5), np.full((4, 3), 0.5)
 print(syn.log_transmission_variant(y, beta), np.allclose(syn.log_transmission(y, beta),
       3 * np.log(0.75)), syn.log_transmission_vjp(y, beta, 1.0)[0].shape == (2, 3),
-      syn.log_transmission_jvp(y, beta, 1.0, 0.0).shape, sys.modules.get("numba"))
+      syn.log_transmission_jvp(y, beta, 1.0, 0.0).shape)
 """
-    want = ["array-api", "True", "True", "(2,", "4)", "None"]
+    want = ["array-api", "True", "True", "(2,", "4)"]
     assert python(code, "missing") == want
     assert python(code, "off", SYNANN_KERNELS="off") == want
 
 
-def test_compilation_where_nothing_can_be_kept():
-    """A function without a file has no place for its machine code either."""
-    names = {}
-    exec("def twice(a):\n    return 2 * a", names)
-    compiled = compile.njit(names["twice"])
-    assert compiled(1.5) == 3.0
-    assert compiled.nopython_signatures
-
-
 def test_long_doubles_take_the_other_branch():
-    """Numba has none."""
+    """The kernels have none."""
     y = np.full((2, 3), 0.5, np.longdouble)
     if y.dtype == np.float64:
         pytest.skip("long doubles are doubles here")

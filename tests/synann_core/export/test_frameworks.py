@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import synann_torch
 import torch
-from synann_keras import syna_cnn, syna_mlp
+from synann_keras import SynaCNN, SynaMLP
 from synann_keras.convert import to_core
 
 import synann_core as syn
@@ -64,7 +64,7 @@ def test_torch(layer, data, tmp_path):
 def test_keras(layer, gate, data, tmp_path):
     keras.utils.set_random_seed(0)
     X, labels = data
-    net = syna_mlp(6, 9, 3, layer=layer, gate=gate, dropout=0.1)
+    net = SynaMLP(6, 9, 3, layer=layer, gate=gate, dropout=0.1)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     net.compile(keras.optimizers.Adam(0.02), loss)
     net.fit(X, labels, epochs=4, batch_size=30, verbose=0)
@@ -80,13 +80,13 @@ def test_keras(layer, gate, data, tmp_path):
 
 
 def with_epsilon():
-    net = syna_mlp(3, 4, 2)
+    net = SynaMLP(3, 4, 2)
     net.get_layer("norm2").epsilon = 1e-3
     return net
 
 
 def with_gains():
-    net = syna_mlp(3, 4, 2)
+    net = SynaMLP(3, 4, 2)
     net.get_layer("synapse").has_alpha = True
     return net
 
@@ -94,7 +94,7 @@ def with_gains():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: syna_cnn((8, 8, 1), 3, width=2, hidden=4), "layers.*conv1"),
+        (lambda: SynaCNN(1, 3, width=2, hidden=4), "layers.*conv1"),
         (lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), "missing"),
         (with_epsilon, "norm2 with epsilon"),
         (with_gains, "alpha False"),

@@ -28,7 +28,7 @@ def loss_by_autograd(weights, x, target, keep, layer, gate):
     """The forward pass in torch's own terms."""
 
     def norm(name, z):
-        options = {"training": True, "eps": passes._NORM_EPS}
+        options = {"training": True, "eps": passes.NORM_EPS}
         w, b = weights[f"{name}.weight"], weights[f"{name}.bias"]
         return torch.nn.functional.batch_norm(z, None, None, w, b, **options)
 

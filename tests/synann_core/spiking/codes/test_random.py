@@ -71,7 +71,9 @@ def test_the_bits_of_jax(seed):
 def test_number_by_number():
     large = random_uniform(3, (5, 40_000))  # several chunks
     np.testing.assert_array_equal(random_uniform(3, (2, 40_000)), large[:2])
-    np.testing.assert_array_equal(random_uniform(3, (200_000,), xp=jnp, dtype=jnp.float64), large.ravel())
+    np.testing.assert_array_equal(
+        random_uniform(3, (200_000,), xp=jnp, dtype=jnp.float64), large.ravel()
+    )
     single = random_uniform(3, (5, 40_000), dtype=np.float32)
     np.testing.assert_array_equal(single, np.floor(large * 2**24) / 2**24)
     assert float(random_uniform(3, ())) == large[0, 0]

@@ -125,7 +125,9 @@ def test_a_layer_learns_by_random_feedback():
             membrane = beta * membrane + now @ weights.T - theta * (membrane > theta)
             y = output_decay * y + (membrane > theta) @ readout.T
             slope = 1.0 / (1.0 + 2.0 * np.abs(membrane - theta)) ** 2
-            part, state = eprop_step(now, slope, (y - wanted) @ feedback, state, beta, output_decay=output_decay)
+            part, state = eprop_step(
+                now, slope, (y - wanted) @ feedback, state, beta, output_decay=output_decay
+            )
             total, loss = total + part, loss + float(((y - wanted) ** 2).sum())
         weights = weights - 0.003 * total
         losses.append(loss / steps)

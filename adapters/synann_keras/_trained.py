@@ -1,0 +1,45 @@
+"""Layers whose weights each have an initializer, a regularizer and a constraint, as Dense has."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import keras
+
+_KINDS = ("initializer", "regularizer", "constraint")
+
+
+class Trained(keras.layers.Layer):
+    """A layer with the options ``NAME_initializer``, ``NAME_regularizer`` and ``NAME_constraint``.
+
+    There is one of each for every weight NAME in `initializers`, which has the default ones.
+    """
+
+    initializers: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, **kwargs: Any) -> None:
+        chosen: dict[str, Any] = {}
+        for name, initial in self.initializers.items():
+            for kind in _KINDS:
+                value = kwargs.pop(f"{name}_{kind}", None)
+                value = initial if value is None and kind == "initializer" else value
+                chosen[f"{name}_{kind}"] = getattr(keras, f"{kind}s").get(value)
+        super().__init__(**kwargs)
+        for key, value in chosen.items():
+            setattr(self, key, value)
+
+    def add_trained(
+        self, name: str, shape: tuple[int, ...], *, option: str = "", autocast: bool = True
+    ) -> keras.Variable:
+        """Add a weight; `option` is the start of its options' names, if not its own name."""
+        options = {kind: getattr(self, f"{option or name}_{kind}") for kind in _KINDS}
+        return self.add_weight(name=name, shape=shape, autocast=autocast, **options)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments from which `from_config` makes an equal layer."""
+        config = super().get_config()
+        for kind in _KINDS:
+            serialize = getattr(keras, f"{kind}s").serialize
+            for name in self.initializers:
+                config[f"{name}_{kind}"] = serialize(getattr(self, f"{name}_{kind}"))
+        return dict(config)

@@ -1,0 +1,1 @@
+"""Training on MNIST and Fashion-MNIST: what a run needs, and the models."""

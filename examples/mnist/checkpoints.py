@@ -1,0 +1,84 @@
+"""Checkpoints: arrays and what JSON holds, in one safetensors file, so that they cannot part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from synann_core.extending import read_config, read_tensors, write_tensors, write_whole
+
+Arrays = dict[str, np.ndarray]
+
+
+class RunError(ValueError):
+    """A run cannot start or go on; the message is one line."""
+
+
+class Trainer(Protocol):
+    """A model in training, in some library."""
+
+    parameter_count: int
+
+    def batches(self, images: int) -> int:
+        """Batches in an epoch of so many images."""
+
+    def train_epoch(self, images: np.ndarray, labels: np.ndarray) -> Iterable[tuple]:
+        """Train on every batch of an epoch; after each give (images, mean loss, correct)."""
+
+    def predict(self, images: np.ndarray, batch: int) -> np.ndarray:
+        """Logits, (N, classes), of images (N, h·w), so many at a time."""
+
+    def state(self) -> tuple[Arrays, dict]:
+        """All that the next epoch depends on: arrays, and what JSON holds."""
+
+    def load_state(self, arrays: Arrays, numbers: dict) -> None:
+        """Put it back."""
+
+    def weights(self) -> Arrays:
+        """What predictions depend on."""
+
+    def load_weights(self, arrays: Arrays) -> None:
+        """Put them back."""
+
+
+def save_checkpoint(path: Path, arrays: Arrays, content: dict) -> None:
+    """Write a checkpoint; `path` holds its old content or the whole new one, whatever happens.
+
+    Parameters
+    ----------
+    path : path
+    arrays : dict of str to ndarray
+    content : dict
+        What JSON can hold; it keeps every finite float exactly.
+    """
+    # Safetensors keeps shapes, but NumPy's contiguous copy of a 0-d array is 1-d.
+    scalars = [name for name, array in arrays.items() if array.ndim == 0]
+    config = json.dumps({"content": content, "scalars": scalars})
+    write_tensors(path, arrays, {"config": config})
+
+
+def load_checkpoint(path: Path) -> tuple[Arrays, dict]:
+    """Read what `save_checkpoint` wrote.
+
+    Raises
+    ------
+    RunError
+        If the file is missing, damaged or no checkpoint.
+    """
+    try:
+        arrays, metadata = read_tensors(path)
+        config = read_config(path, metadata, ("content", "scalars"))
+    except (FileNotFoundError, ValueError) as error:
+        raise RunError(f"{path}: no checkpoint that can be read: {error}") from None
+    for name in config["scalars"]:
+        arrays[name] = arrays[name].reshape(())
+    return arrays, config["content"]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file; `path` holds its old content or the whole new one."""
+    write_whole(path, text.encode())

@@ -1,0 +1,277 @@
+"""Train a classifier with a synapse layer on MNIST in Keras, as mnist_torch.py does in torch.
+
+    python examples/mnist/mnist_keras.py --model cnn --data-dir DIR [--download]
+    python examples/mnist/mnist_keras.py --model cnn --layer dense    a Dense layer in its place
+    python examples/mnist/mnist_keras.py --model rnn --layer gru      GRU with as many parameters
+    KERAS_BACKEND=jax python examples/mnist/mnist_keras.py --model mlp --data-dir DIR
+
+The backend is torch, or what KERAS_BACKEND names: jax, tensorflow. Keras chooses the device: the
+GPU if the backend finds one; with CUDA_VISIBLE_DEVICES="" it is the CPU.
+
+A twelfth of the training images is held out; it chooses the epoch whose weights are kept. The test
+images are used once, at the end. Every epoch ends with a checkpoint: after an interruption the same
+command with --resume goes on, and ends as if nothing had happened: on a CPU with as many threads to
+the last bit.
+
+Needs: pip install "synann[examples,keras,fast]" and the backend, for instance "synann[torch]"
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+# Both are read at import. Threads that spin while they wait are slow where something else needs a
+# core.
+os.environ.setdefault("KERAS_BACKEND", "torch")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numpy as np
+
+if os.environ["KERAS_BACKEND"] not in ("torch", "jax", "tensorflow"):
+    given = os.environ["KERAS_BACKEND"]
+    raise SystemExit(f"KERAS_BACKEND: must be torch, jax or tensorflow. Received: {given}")
+try:
+    import keras
+    from synann_keras import SynaCNN, SynaMLP, SynaRNNCell
+except ImportError as error:
+    raise SystemExit(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}: {error}") from None
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from examples/
+
+from mnist import files, training
+from mnist.checkpoints import Arrays, RunError
+from shared.options import make_parser, override
+
+LAYERS = {
+    "mlp": ("synapse", "dense", "none"),
+    "cnn": ("synapse", "dense", "none"),
+    "rnn": ("synapse", "gru"),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train with AdamW: the values with which mnist_torch.py trains the same model."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float  # the peak of the one cycle
+    weight_decay: float
+    shift: float = 0.0  # pixels, at most, each way
+    turn: float = 0.0  # degrees
+    scale: float = 0.0  # relative
+    shear: float = 0.0  # pixels to the right for each pixel down
+
+
+RECIPES = {
+    "mlp": Recipe(20, 100, 0.004, 0.01, shift=1.0, turn=8.0, scale=0.08),
+    "cnn": Recipe(15, 128, 0.004, 0.05, shift=2.0, turn=12.0, scale=0.1, shear=0.1),
+    "rnn": Recipe(8, 100, 0.005, 0.01),
+}
+HIDDEN = 128  # units of SynaRNNCell
+# Weights that decay. For a synapse's logits 0 is β = ½, for the gains of a norm it is nothing.
+DECAYING = (keras.layers.Dense, keras.layers.Conv2D)
+
+
+def affine(images: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+    """Images (N, h, w), each moved, turned, scaled and sheared at random; zeros come in."""
+    count, height, width = images.shape
+    drawn = rng.uniform(-1, 1, (6, count, 1, 1)).astype(np.float32)
+    turn = math.radians(recipe.turn) * drawn[0]
+    cos, sin = np.cos(turn), np.sin(turn)
+    across, down = np.exp(math.log1p(recipe.scale) * drawn[1:3])
+    shear = recipe.shear * drawn[3]
+    # For each new pixel the place in the old image, whose middle is (0, 0) at first.
+    y, x = np.ogrid[:height, :width]
+    y, x = (y - (height - 1) / 2).astype(np.float32), (x - (width - 1) / 2).astype(np.float32)
+    column = across * (cos * x + (shear * cos - sin) * y) + recipe.shift * drawn[4]
+    row = down * (sin * x + (shear * sin + cos) * y) + recipe.shift * drawn[5]
+    # With a border of zeros every place in the image or beyond has four neighbours.
+    column = np.clip(column + (width + 1) / 2, 0, width + 1)
+    row = np.clip(row + (height + 1) / 2, 0, height + 1)
+    left, top = np.minimum(column.astype(int), width), np.minimum(row.astype(int), height)
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    n = np.arange(count)[:, None, None]
+    right, below = column - left, row - top
+    upper = padded[n, top, left] * (1 - right) + padded[n, top, left + 1] * right
+    lower = padded[n, top + 1, left] * (1 - right) + padded[n, top + 1, left + 1] * right
+    return (upper * (1 - below) + lower * below).astype(images.dtype)
+
+
+def build(model: str, layer: str, shape: tuple[int, int], classes: int) -> keras.Model:
+    """An untrained model for images of the given shape; "mlp" wants each as a row of pixels."""
+    if model == "mlp":
+        return SynaMLP(shape[0] * shape[1], 280, classes, layer=layer, dropout=0.25)
+    if model == "cnn":
+        return SynaCNN(1, classes, layer=layer)
+    # Read an image row by row, then decide from the last state.
+    inputs = keras.Input(shape)
+    recurrent = keras.layers.RNN(SynaRNNCell(HIDDEN, name="cell"), name="recurrent")
+    if layer == "gru":
+        recurrent = keras.layers.GRU(gru_units(shape[1], classes), name="recurrent")
+    # The norm has torch's constants, as in the other models.
+    norm = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")
+    outputs = keras.layers.Dense(classes, name="output")(norm(recurrent(inputs)))
+    return keras.Model(inputs, outputs, name="rnn")
+
+
+def gru_units(columns: int, classes: int) -> int:
+    """Units with which a GRU and what follows it have as many weights as with SynaRNNCell."""
+
+    def following(h: int) -> int:
+        return h * (classes + 2)
+
+    own = 2 * HIDDEN * (columns + HIDDEN + 1) + following(HIDDEN)
+
+    def difference(h: int) -> int:
+        return abs(3 * h * (columns + h + 2) + following(h) - own)
+
+    return min(range(1, 2 * HIDDEN), key=difference)
+
+
+class KerasTrainer:
+    """A Keras model in training: what `training.fit` asks for."""
+
+    def __init__(
+        self, model: keras.Model, recipe: Recipe, shape: tuple[int, int], seed: int
+    ) -> None:
+        self.model = model
+        self.recipe = recipe
+        self.shape = shape
+        self.parameter_count = sum(math.prod(w.shape) for w in model.trainable_variables)
+        self.steps = 0
+        # Whatever the backend: the same batches and the same augmentation.
+        self.rng = np.random.default_rng(seed)
+        self.optimizer = keras.optimizers.AdamW(
+            recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        decaying = {id(m.kernel) for m in model.layers if isinstance(m, DECAYING)}
+        others = [w for w in model.trainable_variables if id(w) not in decaying]
+        self.optimizer.exclude_from_weight_decay(var_list=others)
+        self.optimizer.build(model.trainable_variables)  # a checkpoint may come before a step
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(self.optimizer, loss, metrics=["accuracy"])
+
+    def batches(self, images: int) -> int:
+        return max(images // self.recipe.batch_size, 1)  # what is left over comes in other epochs
+
+    def train_epoch(
+        self, images: np.ndarray, labels: np.ndarray
+    ) -> Iterator[tuple[int, float, int]]:
+        recipe = self.recipe
+        order = self.rng.permutation(len(labels))
+        per_epoch = self.batches(len(labels))
+        size = min(recipe.batch_size, len(labels))
+        for rows in order[: per_epoch * size].reshape(per_epoch, size):
+            x = images[rows]
+            if recipe.shift or recipe.turn or recipe.scale or recipe.shear:
+                x = affine(x.reshape(-1, *self.shape), recipe, self.rng)
+            share = self.steps / (recipe.epochs * per_epoch)
+            self.optimizer.learning_rate = recipe.learning_rate * training.one_cycle(share)
+            y = labels[rows].astype(np.int32)  # jax has no int64 as it comes
+            logs = self.model.train_on_batch(self._shaped(x), y, return_dict=True)
+            self.steps += 1
+            yield size, float(logs["loss"]), round(float(logs["accuracy"]) * size)
+
+    def predict(self, images: np.ndarray, batch: int) -> np.ndarray:
+        return self.model.predict(self._shaped(images), batch_size=batch, verbose=0)
+
+    def state(self) -> tuple[Arrays, dict]:
+        arrays = {key: _array(v) for key, v in self._variables().items()}
+        arrays |= {key: g.get_rng_state().numpy() for key, g in _torch_generators().items()}
+        return arrays, {"steps": self.steps, "batches": self.rng.bit_generator.state}
+
+    def load_state(self, arrays: Arrays, numbers: dict) -> None:
+        _assign(self._variables(), {k: a for k, a in arrays.items() if not k.startswith("rng.")})
+        for key, generator in _torch_generators().items():
+            if key in arrays:  # on a GPU now, but not before
+                state = keras.ops.convert_to_tensor(arrays[key])
+                generator.set_rng_state(state.cpu())
+        self.steps = numbers["steps"]
+        self.rng.bit_generator.state = numbers["batches"]
+
+    def weights(self) -> Arrays:
+        return {w.path: _array(w) for w in self.model.weights}
+
+    def load_weights(self, arrays: Arrays) -> None:
+        _assign({w.path: w for w in self.model.weights}, arrays)
+
+    def _shaped(self, images: np.ndarray) -> np.ndarray:
+        return images.reshape(-1, *self.model.input_shape[1:])
+
+    def _variables(self) -> dict[str, keras.Variable]:
+        """All that training changes, and the states of Keras' own random numbers."""
+        # By position: Keras numbers the seed generators of a process in their paths.
+        kinds = (("model", self.model.variables), ("optimizer", self.optimizer.variables))
+        return {f"{kind}.{k}.{v.name}": v for kind, vs in kinds for k, v in enumerate(vs)}
+
+
+def _torch_generators() -> dict[str, Any]:
+    """What dropout on the torch backend draws from: torch's own random numbers."""
+    if keras.config.backend() != "torch":
+        return {}
+    import torch
+
+    return {"rng.torch": torch} | ({"rng.cuda": torch.cuda} if torch.cuda.is_available() else {})
+
+
+def _array(variable: keras.Variable) -> np.ndarray:
+    # On the torch backend Keras gives the variable's own memory.
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def _assign(variables: dict[str, keras.Variable], arrays: Arrays) -> None:
+    expected = {name: tuple(variable.shape) for name, variable in variables.items()}
+    found = {name: array.shape for name, array in arrays.items()}
+    different = [k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k)]
+    if different:
+        raise RunError(
+            f"the checkpoint is of another model: {min(different)} is "
+            f"{found.get(min(different))}, not {expected.get(min(different))}"
+        )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = make_parser(__doc__, output=False)
+    parser.add_argument("--model", choices=tuple(LAYERS), default="cnn")
+    training.add_options(parser)
+    parser.add_argument("--layer", choices=(*LAYERS["cnn"], "gru"), default="synapse")
+    options = parser.parse_args(arguments)
+    if options.layer not in LAYERS[options.model]:
+        parser.error(f"argument --layer: {options.model} has {', '.join(LAYERS[options.model])}")
+    if options.seed >= 2**32:
+        parser.error(f"argument --seed: Keras takes less than 2**32, not {options.seed}")
+    return options
+
+
+def main(arguments: list[str] | None = None) -> dict:
+    """Train, or go on; then test. Returns what `results.json` holds."""
+    options = parse(arguments)
+    backend = keras.config.backend()
+    recipe = override(RECIPES[options.model], options)
+    about = {"keras": keras.__version__, "backend": backend, "processor": platform.machine()}
+    try:
+        data = files.load(options)
+        keras.utils.set_random_seed(options.seed)
+        model = build(options.model, options.layer, data.image_shape, data.classes)
+        trainer = KerasTrainer(model, recipe, data.image_shape, options.seed)
+        # In the name of the run: another backend, other random numbers and roundings.
+        name = f"{options.model}-keras-{backend}"
+        run = training.Run.of(options, {"recipe": name, **asdict(recipe)}, 1000)
+        return training.train_and_test(trainer, data, run, options, about)
+    except (files.DataError, RunError) as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Options, data sets and pictures that several examples share."""

@@ -1,0 +1,1 @@
+"""Longer examples: comparisons over seeds, and what they are compared with."""

@@ -1,0 +1,103 @@
+"""A forecast by one self-inhibiting synapse: x' = αx(1 − x), counts divided by a fitted capacity.
+
+The counts are the published ones; six of them, three parameters, so that three degrees of freedom
+are left to judge the error by.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import optimize, stats
+
+from shared import plots
+from synann_core import plot
+from synann_core.graph import motifs
+
+COUNTS = np.array([139.0, 224.0, 291.0, 324.0, 440.0, 473.0])  # exposures on days 1 to 6
+
+
+class Forecast(NamedTuple):
+    """A model's curve, the next value, and half of the width of its 95 % band."""
+
+    name: str
+    curve: np.ndarray
+    next: float
+    half_width: float
+    spread: float  # standard deviation of the residuals
+
+
+def logistic_growth(counts: np.ndarray) -> tuple[Forecast, np.ndarray]:
+    """Fit gain, capacity and first value by least squares, with gradients through time."""
+    circuit = motifs.logistic_map()
+    days = len(counts)
+
+    def curve(parameters: np.ndarray) -> np.ndarray:
+        alpha, capacity, first = parameters
+        x = circuit.iterate(np.array([first / capacity]), days, drive=np.array([alpha]))
+        return capacity * x[:, 0]
+
+    def jacobian(parameters: np.ndarray) -> np.ndarray:
+        """Of the curve: (days + 1, 3)."""
+        alpha, capacity, first = parameters
+        state, drive = np.array([first / capacity]), np.array([alpha])
+        x = circuit.iterate(state, days, drive=drive)[:, 0]
+        rows = []
+        for day in range(days + 1):
+            grad = np.zeros((days + 1, 1))
+            grad[day] = 1.0
+            gstate, gdrive, _ = circuit.iterate_vjp(state, grad, drive=drive)
+            by_state, by_gain = capacity * gstate[0], capacity * gdrive[0]
+            rows.append((by_gain, x[day] - by_state * first / capacity**2, by_state / capacity))
+        return np.array(rows)
+
+    start = np.array([1.8, 2.5 * counts.max(), counts[0]])
+    fit = optimize.least_squares(
+        lambda p: curve(p)[:-1] - counts, start, lambda p: jacobian(p)[:-1], x_scale=start
+    )
+    whole = jacobian(fit.x)
+    return _forecast("one synapse", curve(fit.x), whole, counts), fit.x
+
+
+def straight_line(counts: np.ndarray) -> Forecast:
+    """Least squares with two parameters."""
+    days = np.arange(1, len(counts) + 2)
+    matrix = np.stack([days, np.ones_like(days)], axis=1).astype(float)
+    line, *_ = np.linalg.lstsq(matrix[:-1], counts, rcond=None)
+    return _forecast("straight line", matrix @ line, matrix, counts)
+
+
+def _forecast(name: str, curve: np.ndarray, jacobian: np.ndarray, counts: np.ndarray) -> Forecast:
+    """The next day with its band for a new observation: t-quantile, parameters to first order."""
+    past, now = jacobian[:-1], jacobian[-1]
+    freedom = len(counts) - past.shape[1]
+    variance = np.sum((curve[:-1] - counts) ** 2) / freedom
+    leverage = now @ np.linalg.solve(past.T @ past, now)
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(variance * (1.0 + leverage))
+    return Forecast(name, curve, float(curve[-1]), float(half), float(np.sqrt(variance)))
+
+
+def report(path: Path) -> None:
+    """Print both forecasts and draw them."""
+    synapse, (alpha, capacity, _) = logistic_growth(COUNTS)
+    line = straight_line(COUNTS)
+    print(f"\ngrowth of one synapse: gain {alpha:.3f}, settles at {capacity * (1 - 1 / alpha):.0f}")
+    day = len(COUNTS) + 1
+    for f in (synapse, line):
+        print(
+            f"  day {day} by {f.name}: {f.next:.0f} ± {f.half_width:.0f} (95 % band); "
+            f"residuals' deviation {f.spread:.1f}"
+        )
+    figure = Figure(figsize=(7.5, 4.4), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    days = np.arange(1, day + 1)
+    axes.plot(days[:-1], COUNTS, "ko", label="counted")
+    for f, colour, shift in ((synapse, plot.EXCITATORY, -0.04), (line, plot.INHIBITORY, 0.04)):
+        axes.plot(days, f.curve, color=colour, label=f.name)
+        axes.errorbar(day + shift, f.next, f.half_width, color=colour, capsize=4)
+    axes.set(xlabel="day", ylabel="exposures", title=f"day {day} with its 95 % band")
+    axes.legend(frameon=False)
+    plots.save(figure, path)

@@ -1,0 +1,39 @@
+"""Synaptic neural networks on any array library: the name to import.
+
+All functions and classes of `synann_core` are here; ``synann.graph``, ``synann.spiking`` and the
+other submodules hold the rest. Layers and models for torch and Keras are in ``synann.torch`` and
+``synann.keras``. A submodule is imported when it is first used, so that ``import synann`` imports
+no framework.
+
+Examples
+--------
+>>> import synann as syn
+>>> float(syn.synapse(0.9, 0.2, beta=0.5))
+0.81
+"""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from synann_core import *
+from synann_core import __all__ as __all__
+
+__version__ = "0.1.0"  # the build reads it from here
+
+_SUBMODULES = frozenset(
+    {"export", "graph", "keras", "learning", "models", "optim", "plot", "spiking", "torch"}
+)
+
+if TYPE_CHECKING:
+    from synann import export, graph, keras, learning, models, optim, plot, spiking, torch
+else:  # a type checker that saw this function would accept any name
+
+    def __getattr__(name: str) -> ModuleType:
+        if name not in _SUBMODULES:
+            raise AttributeError(f"module 'synann' has no attribute {name!r}")
+        return importlib.import_module(f"synann.{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_SUBMODULES, "__version__"])

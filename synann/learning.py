@@ -1,0 +1,4 @@
+"""The public names of `synann_core.learning`."""
+
+from synann_core.learning import *
+from synann_core.learning import __all__ as __all__

@@ -1,0 +1,5 @@
+"""The public names of `synann_torch`."""
+
+from synann_torch import *
+from synann_torch import __all__ as __all__
+from synann_torch import spiking as spiking

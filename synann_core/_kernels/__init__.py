@@ -1,1 +1,0 @@
-"""Compiled variants of the one hot contraction; `_contraction.variant` chooses among them."""

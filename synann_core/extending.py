@@ -1,0 +1,53 @@
+"""For those who build on the core: what adapters to frameworks are made of.
+
+The formulas of a layer are in `synann_core.layer`. Here are the checks, the questions to torch and
+the records that layers and models of every framework share, and files, which are written whole or
+not at all. These names are public: they change
+only with a line in the changelog.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from synann_core._lib.arguments import broadcast_shape
+from synann_core._lib.checks import check_int, check_option, to_numpy
+from synann_core._lib.files import read_config, read_tensors, write_tensors, write_whole
+from synann_core._lib.numerics import sum_to_shape
+from synann_core._lib.torch_modes import torch_values_known, torch_watcher
+from synann_core._lib.typing import Array, Namespace, NumpyArray, Space
+from synann_core.models.architecture import Architecture, Gate, Layer
+from synann_core.models.passes import NORM_EPS, NORM_MOMENTUM
+
+__all__ = [
+    "NORM_EPS",
+    "NORM_MOMENTUM",
+    "Architecture",
+    "Array",
+    "Gate",
+    "Layer",
+    "Namespace",
+    "NumpyArray",
+    "Space",
+    "broadcast_shape",
+    "check_int",
+    "check_option",
+    "read_config",
+    "read_tensors",
+    "register_torch_operators",
+    "sum_to_shape",
+    "to_numpy",
+    "torch_values_known",
+    "torch_watcher",
+    "write_tensors",
+    "write_whole",
+]
+
+
+def register_torch_operators() -> None:
+    """Make the contraction's kernels operators of torch now, not when torch first traces one.
+
+    A program that torch.export has saved holds the operators ``synann::log_product`` and
+    ``synann::log_product_vjp`` by name: whoever loads it needs them.
+    """
+    importlib.import_module("synann_core.contraction.torch_operators")

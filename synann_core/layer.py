@@ -1,0 +1,254 @@
+"""The synapse layer's mathematics, once for the layers of every framework.
+
+A layer trains logits: β is their sigmoid, kept below 1 by eps, so that a surprisal output is finite
+for inputs in [0, 1]; a mixture is the softmax of logits of its own. The functions take arrays of
+any namespace, all of the dtype to compute in, and check nothing: layers check what they are given.
+Matrices are (outputs, inputs) here and in torch. A kernel of Keras is (inputs, units), as those of
+its Dense are, and comes transposed; so does a mask.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from synann_core._lib.autodiff import stop_gradient
+from synann_core._lib.checks import check_option, to_numpy
+from synann_core._lib.numerics import softplus
+from synann_core._lib.torch_modes import is_torch_namespace
+from synann_core._lib.typing import Array, Namespace, Shape, Space
+from synann_core.log_odds import _expit
+from synann_core.surprisals import _complement
+from synann_core.tensor import _surprisal_synapse_tensor, _synapse_tensor
+from synann_core.transmission import _contributions, _log_transmission
+
+__all__ = [
+    "Excitation",
+    "Weights",
+    "beta_of",
+    "check_mask",
+    "check_values",
+    "checked_options",
+    "chosen_excitation",
+    "contributions",
+    "excitation_of",
+    "forward",
+    "gamma_of",
+    "gated_state",
+    "initial_mixing_logit",
+    "input_error",
+    "logit_gradient",
+]
+
+Excitation = Literal["auto", "input", "mixture", "none"]
+
+_SPACES = ("probability", "surprisal")
+# Inputs that have most of the weight of an initial mixture, and how much.
+_MIXED, _MIXED_SHARE = 8, 0.9
+
+
+class Weights(NamedTuple):
+    """What a layer trains, and its mask."""
+
+    beta_logit: Array  # (outputs, inputs)
+    theta: Array | None = None  # −log α, (outputs,); None for α = 1
+    mixing_logit: Array | None = None  # (outputs, inputs)
+    mask: Array | None = None  # bool, (outputs, inputs): False where there is no synapse
+
+
+def checked_options(
+    excitation: Excitation, space: Space, output: Space | None
+) -> tuple[Excitation, Space, Space]:
+    """Check a layer's options; the outputs are in the inputs' space if nothing else is said."""
+    check_option("excitation", excitation, ("auto", "input", "mixture", "none"))
+    check_option("space", space, _SPACES)
+    return excitation, space, check_option("output", space if output is None else output, _SPACES)
+
+
+def chosen_excitation(excitation: Excitation, inputs: int, outputs: int, where: str) -> Excitation:
+    """Return what `excitation` stands for in a layer of these sizes, "auto" resolved.
+
+    `where` says in the layer's own words when "input" is possible, for the error.
+    """
+    square = inputs == outputs
+    if excitation == "input" and not square:
+        raise ValueError(
+            f"`excitation` must not be 'input' unless {where}. "
+            f"Received: 'input' with {inputs} and {outputs}"
+        )
+    if excitation != "auto":
+        return excitation
+    return "input" if square else "mixture"
+
+
+def check_mask(mask: Array, shape: tuple[int | str, ...], *, readable: bool, xp: Namespace) -> None:
+    """Refuse a mask of another shape, in which a name stands for any size, or not of 0 and 1."""
+    own = tuple(mask.shape)
+    fits = len(own) == len(shape)
+    if not (fits and all(isinstance(a, str) or a == b for a, b in zip(shape, own, strict=True))):
+        sizes = ", ".join(map(str, shape))
+        raise ValueError(f"`mask` must have shape ({sizes}). Received: {own}")
+    if readable and not bool(xp.all((mask == 0) | (mask == 1))):
+        raise ValueError("`mask` must hold only 0 and 1. Received: other values")
+
+
+def input_error(name: str, dtype: object, shape: Shape, size: int, *, floating: bool) -> Exception:
+    """What to raise for an input that is not floating-point, or not of shape (..., size)."""
+    if not floating:
+        return TypeError(f"`{name}` must have a real floating-point dtype. Received: {dtype}")
+    return ValueError(f"`{name}` must have shape (..., {size}). Received: shape {tuple(shape)}")
+
+
+def beta_of(logit: Array, mask: Array | None = None, *, xp: Namespace) -> Array:
+    """β = min(σ(logit), 1 − eps), and 0 where there is no synapse."""
+    beta = _sigmoid(logit, xp)
+    beta = xp.clip(beta, None, 1.0 - float(xp.finfo(logit.dtype).eps))
+    return beta if mask is None else xp.where(mask, beta, 0.0)
+
+
+def gamma_of(logit: Array, mask: Array | None = None, *, xp: Namespace) -> Array:
+    """γ = −log β = max(log(1 + e^−logit), eps), and inf where there is no synapse."""
+    gamma = xp.clip(softplus(-logit, xp), float(xp.finfo(logit.dtype).eps), None)
+    return gamma if mask is None else xp.where(mask, gamma, math.inf)
+
+
+def logit_gradient(beta: Array, gbeta: Array) -> Array:
+    """Gradient by the logit from that by β."""
+    return gbeta * beta * (1.0 - beta)
+
+
+def excitation_of(
+    y: Array, weights: Weights, *, excitation: Excitation, space: Space, xp: Namespace
+) -> Array | float:
+    """Excitatory inputs, in the layer's space: y itself, mixtures (..., outputs), or 1."""
+    surprisal = space == "surprisal"
+    if excitation == "none":
+        return 0.0 if surprisal else 1.0
+    if weights.mixing_logit is None:
+        return y
+    if not surprisal:
+        return _mixture(y, weights.mixing_logit, xp)
+    # Relative to the least surprising input nothing underflows that matters.
+    limits = xp.finfo(y.dtype)
+    least = stop_gradient(xp.min(y, axis=-1, keepdims=True), xp)
+    least = xp.clip(least, None, float(limits.max))
+    mixed = _mixture(xp.exp(least - y), weights.mixing_logit, xp)
+    return least - xp.log(xp.clip(mixed, float(limits.smallest_normal), None))
+
+
+def forward(
+    y: Array,
+    x: Array | float | None,
+    weights: Weights,
+    *,
+    excitation: Excitation,
+    space: Space,
+    output: Space,
+    xp: Namespace,
+) -> Array:
+    """Outputs (..., outputs) for inhibitory inputs y (..., inputs).
+
+    x (..., outputs) excites in place of what `excitation` says. Inputs are in `space`, outputs in
+    `output`; x is kept at or above the smallest normal number where its logarithm is taken.
+    """
+    if x is None:
+        x = excitation_of(y, weights, excitation=excitation, space=space, xp=xp)
+    theta: Array | float = 0.0 if weights.theta is None else weights.theta
+    if space == "surprisal":
+        gamma = gamma_of(weights.beta_logit, weights.mask, xp=xp)
+        result = _surprisal_synapse_tensor(x, y, theta, gamma, xp=xp)
+        return xp.exp(-result) if output == "probability" else result
+    beta = beta_of(weights.beta_logit, weights.mask, xp=xp)
+    if output == "probability":
+        alpha = 1.0 if weights.theta is None else xp.exp(-weights.theta)
+        return _synapse_tensor(x, y, alpha, beta, xp=xp)
+    result = -_log_transmission(y, beta, xp=xp)
+    if not isinstance(x, float):
+        smallest = float(xp.finfo(y.dtype).smallest_normal)
+        result = result - xp.log(xp.clip(x, smallest, None))
+    return result if weights.theta is None else result + theta
+
+
+def contributions(y: Array, weights: Weights, *, space: Space, xp: Namespace) -> Array:
+    """What each input adds to the surprisal of each output, (..., outputs, inputs)."""
+    if space == "probability":
+        return _contributions(y, beta_of(weights.beta_logit, weights.mask, xp=xp), xp=xp)
+    gamma = gamma_of(weights.beta_logit, weights.mask, xp=xp)
+    return _complement(gamma + y[..., None, :], xp=xp)
+
+
+def gated_state(
+    h: Array,
+    projected: Array,
+    recurrent: Array,
+    synapse: Callable[[Array, Array], Array],
+    *,
+    xp: Namespace,
+) -> Array:
+    """State of a recurrent cell after one step, ``h + z (s − h)``, from the state before.
+
+    With W y + b in the halves of `projected`, ``s = synapse(h, σ(first))`` and
+    ``z = σ(second + recurrent)``.
+    """
+    size = h.shape[-1]
+    z = _sigmoid(projected[..., size:] + recurrent, xp)
+    s = synapse(h, _sigmoid(projected[..., :size], xp))
+    return h + z * (s - h)
+
+
+def check_values(name: str, value: Array, space: Space, *, xp: Namespace) -> None:
+    """Refuse probabilities outside [0, 1], surprisals below 0, and NaN."""
+    inside = value >= 0.0
+    if space == "probability":
+        inside = inside & (value <= 1.0)
+    if not bool(xp.all(inside)):
+        wrong = to_numpy(value)[~to_numpy(inside)]
+        bounds = "[0, 1]" if space == "probability" else "[0, ∞]"
+        raise ValueError(
+            f"`{name}` must hold values in {bounds}. Received: {wrong.size} others, the first "
+            f"{float(wrong[0]):g}"
+        )
+
+
+def initial_mixing_logit(
+    m: int, n: int, *, rng: np.random.Generator
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Logits of mixtures of n inputs, (m, n): each has most of its weight on a few of them.
+
+    Were all inputs in all mixtures alike, all would have nearly the same value.
+    """
+    logit = rng.normal(0.0, 0.1, (m, n))
+    rest = n - _MIXED
+    if rest > 0:
+        order = np.argsort(rng.random((m, n)), axis=1)
+        share = math.log(_MIXED_SHARE / _MIXED * rest / (1.0 - _MIXED_SHARE))
+        np.put_along_axis(logit, order[:, :_MIXED], share, axis=1)
+    return logit
+
+
+def _sigmoid(z: Array, xp: Namespace) -> Array:
+    """Sigmoid by the library's own operation, if it has one: a pass over memory, not five."""
+    return xp.sigmoid(z) if hasattr(xp, "sigmoid") else _expit(z, xp=xp)
+
+
+def _softmax(logit: Array, xp: Namespace) -> Array:
+    """Softmax over the last axis, likewise."""
+    if hasattr(xp, "softmax"):
+        return xp.softmax(logit, -1)
+    e = xp.exp(logit - xp.max(logit, axis=-1, keepdims=True))
+    return e / xp.sum(e, axis=-1, keepdims=True)
+
+
+def _mixture(y: Array, logit: Array, xp: Namespace) -> Array:
+    shares = xp.matrix_transpose(_softmax(logit, xp))
+    if not is_torch_namespace(xp):
+        return xp.matmul(y, shares)
+    import torch
+
+    tensor: Any = y
+    # Of all operations of a layer autocast would change this one.
+    with torch.autocast(tensor.device.type, enabled=False):
+        return xp.matmul(y, shares)

@@ -1,0 +1,6 @@
+from typing import Any
+
+variants: tuple[str, ...]
+
+def use(variant: str, /) -> None: ...
+def __getattr__(name: str) -> Any: ...

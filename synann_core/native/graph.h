@@ -1,0 +1,72 @@
+/* A graph in topological order, as all its kernels take it.
+
+Neuron i is node inputs + i. It is excited by the nodes sources[strong[i]] ... and inhibited by
+readings[weak[i]] ..., all of which stand before it. Values stand flat, the rows of the batch side by
+side for each node, so that they share what is read of the graph. */
+
+#ifndef SYNANN_GRAPH_H
+#define SYNANN_GRAPH_H
+
+#include <stdint.h>
+
+#include "kernels.h"
+#include "real.h"
+
+
+typedef struct {
+    ptrdiff_t inputs, neurons;
+    const int64_t *strong, *weak; /* neurons + 1 */
+    const uint32_t *sources, *readings;
+} Graph;
+
+/* The inputs of one neuron. */
+typedef struct {
+    int64_t e0, e1, k0, k1; /* places of excitatory and inhibitory ones */
+} Reads;
+
+enum {
+    BLOCK = 32, /* factors or terms that are taken together */
+    LANES = 8   /* rows that go through a neuron together */
+};
+
+INLINE Graph graph_of(const Array *arrays, ptrdiff_t inputs) {
+    return (Graph){inputs, arrays[0].size - 1, arrays[0].data, arrays[2].data, arrays[1].data,
+                   arrays[3].data};
+}
+
+/* Whether values of this size are those of `rows` rows. The indices are `graph_check`'s business. */
+INLINE int graph_fits(const Array *arrays, ptrdiff_t inputs, ptrdiff_t rows, ptrdiff_t values,
+                      ptrdiff_t neurons) {
+    const Array *strong = &arrays[0], *sources = &arrays[1], *weak = &arrays[2];
+    return inputs >= 0 && rows >= 1 && strong->size == neurons + 1 && values % rows == 0 &&
+           values / rows == inputs + neurons &&
+           ((const int64_t *)strong->data)[neurons] == sources->size &&
+           ((const int64_t *)weak->data)[neurons] == arrays[3].size;
+}
+
+INLINE Reads reads(const Graph *graph, ptrdiff_t i) {
+    return (Reads){graph->strong[i], graph->strong[i + 1], graph->weak[i], graph->weak[i + 1]};
+}
+
+INLINE int64_t block_end(int64_t start, int64_t stop) {
+    return stop - start > BLOCK ? start + BLOCK : stop;
+}
+
+/* For each of the rows that go through a neuron together. Unrolled, it would not become vectors. */
+#define EACH_ROW _Pragma("GCC unroll 1") for (ptrdiff_t r = 0; r < count; r++)
+
+/* Run `body` with `count` rows at a time from row `r` on: the compiler makes vectors of LANES. */
+#define FOR_ROWS(rows, body)                       \
+    for (ptrdiff_t r = 0; r < (rows);) {           \
+        if ((rows)-r >= LANES) {                   \
+            const ptrdiff_t count = LANES;         \
+            body;                                  \
+            r += count;                            \
+        } else {                                   \
+            const ptrdiff_t count = 1;             \
+            body;                                  \
+            r += count;                            \
+        }                                          \
+    }
+
+#endif

@@ -1,0 +1,338 @@
+/* Kernels of LIF neurons: some rows of the batch, each through all its steps.
+
+The state of a row stays in the first-level cache. Options are numbers, so that inner loops have no
+branches: `subtract` and `to_value` say how a reset acts in the next step, `subtract_now` and
+`to_value_now` in the same one. Many short loops over the neurons, which the compiler makes vectors
+of. Without fused multiply-adds: as array operations compute it, bit for bit. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+#include "real.h"
+
+typedef struct {
+    const REAL *currents, *m0, *s0, *y0, *decay, *threshold, *synaptic; /* y0, synaptic or NULL */
+    ptrdiff_t given; /* steps of `currents`: all, or one for a constant current */
+    ptrdiff_t rows, n;
+    REAL gain, rest, reset_to, subtract, to_value, subtract_now, to_value_now;
+    int at_least, delayed;
+} Neurons;
+
+enum { INPUTS = 7, OPTIONS = 9 }; /* arrays and numbers that every call begins with */
+
+INLINE Neurons neurons_of(const Array *arrays, const Number *numbers) {
+    return (Neurons){
+        arrays[0].data, arrays[1].data, arrays[2].data, arrays[3].data, arrays[4].data,
+        arrays[5].data, arrays[6].data, arrays[0].shape[0], arrays[1].shape[0],
+        arrays[1].shape[1], (REAL)numbers[0].real, (REAL)numbers[1].real, (REAL)numbers[2].real,
+        (REAL)numbers[3].real, (REAL)numbers[4].real, (REAL)numbers[5].real,
+        (REAL)numbers[6].real, numbers[7].integer != 0, numbers[8].integer != 0,
+    };
+}
+
+/* Whether currents are there for each of the steps, and what a synapse needs. */
+INLINE int fit(const Neurons *of, ptrdiff_t steps, ptrdiff_t first, ptrdiff_t last) {
+    return steps >= 1 && (of->given == steps || of->given == 1) && first >= 0 &&
+           last <= of->rows && !of->y0 == !of->synaptic;
+}
+
+/* The input current at a step. */
+INLINE const REAL *current_at(const Neurons *of, ptrdiff_t t, ptrdiff_t row) {
+    return of->currents + ((of->given == 1 ? 0 : t) * of->rows + row) * of->n;
+}
+
+/* One step of one row: `y` holds the synaptic current or, without one, the input. */
+INLINE void step(const Neurons *of, const REAL *restrict y, REAL *restrict m, REAL *restrict s,
+                 REAL *restrict h, REAL *restrict out, int delayed, int at_least) {
+    const REAL *restrict decay = of->decay, *restrict threshold = of->threshold;
+    const REAL gain = of->gain, rest = of->rest, reset_to = of->reset_to;
+    const REAL subtract = of->subtract, to_value = of->to_value;
+    const REAL subtract_now = of->subtract_now, to_value_now = of->to_value_now;
+    for (ptrdiff_t i = 0; i < of->n; i++) {
+        const REAL r = s[i], th = threshold[i];
+        const REAL v = (1 - to_value * r) * m[i] + reset_to * (to_value * r);
+        const REAL u = decay[i] * v + gain * y[i] + (1 - decay[i]) * rest - r * (subtract * th);
+        const REAL new = (at_least ? u >= th : u > th) ? (REAL)1 : (REAL)0;
+        const REAL now = to_value_now * new;
+        h[i] = u;
+        m[i] = (1 - now) * u - new * (subtract_now * th) + reset_to * now;
+        s[i] = new;
+        out[i] = delayed ? r : new;
+    }
+}
+
+/* currents[1 or steps, rows, n], m0, s0, y0 or None[rows, n], decay, threshold[n], synaptic decay or
+None; potential, spikes[steps, rows, n], m, s, y or None[rows, n]; options; first row, last row:
+write potentials, spikes and the last state. */
+KERNEL(lif_forward)(const Array *arrays, const Number *numbers) {
+    const Neurons of = neurons_of(arrays, numbers);
+    REAL *potential = arrays[INPUTS].data, *spikes = arrays[INPUTS + 1].data;
+    REAL *m_out = arrays[INPUTS + 2].data, *s_out = arrays[INPUTS + 3].data;
+    REAL *y_out = arrays[INPUTS + 4].data;
+    const ptrdiff_t steps = arrays[INPUTS].shape[0], rows = of.rows, n = of.n;
+    const ptrdiff_t first = numbers[OPTIONS].integer, last = numbers[OPTIONS + 1].integer;
+    if (!fit(&of, steps, first, last) || !of.y0 != !y_out) {
+        return BAD_VALUE;
+    }
+    const size_t bytes = (size_t)n * sizeof(REAL);
+    for (ptrdiff_t b = first; b < last; b++) {
+        REAL *m = m_out + b * n, *s = s_out + b * n, *y = of.y0 ? y_out + b * n : NULL;
+        memcpy(m, of.m0 + b * n, bytes);
+        memcpy(s, of.s0 + b * n, bytes);
+        if (y) {
+            memcpy(y, of.y0 + b * n, bytes);
+        }
+        for (ptrdiff_t t = 0; t < steps; t++) {
+            const REAL *restrict current = current_at(&of, t, b);
+            REAL *h = potential + (t * rows + b) * n, *out = spikes + (t * rows + b) * n;
+            for (ptrdiff_t i = 0; y && i < n; i++) {
+                y[i] = of.synaptic[i] * y[i] + current[i];
+            }
+            const REAL *flow = y ? y : current;
+            if (of.at_least) {
+                step(&of, flow, m, s, h, out, of.delayed, 1);
+            } else {
+                step(&of, flow, m, s, h, out, of.delayed, 0);
+            }
+        }
+    }
+    return 0;
+}
+
+INLINE void add(ptrdiff_t n, REAL *restrict total, const REAL *restrict a) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        total[i] += a[i];
+    }
+}
+
+/* Copy a row, or zeros for no row. */
+INLINE void copy(ptrdiff_t n, REAL *to, const REAL *from) {
+    if (from) {
+        memcpy(to, from, (size_t)n * sizeof(REAL));
+    } else {
+        memset(to, 0, (size_t)n * sizeof(REAL));
+    }
+}
+
+INLINE void fired(const Neurons *of, const REAL *restrict h, REAL *restrict out) {
+    for (ptrdiff_t i = 0; i < of->n; i++) {
+        const REAL th = of->threshold[i];
+        out[i] = (h[i] > th) | (of->at_least & (h[i] == th)) ? (REAL)1 : (REAL)0;
+    }
+}
+
+/* Spikes r and membranes m before a step, from the potential of the step before. */
+INLINE void replay(const Neurons *of, const REAL *restrict past, REAL *restrict r,
+                   REAL *restrict m) {
+    fired(of, past, r);
+    for (ptrdiff_t i = 0; i < of->n; i++) {
+        const REAL now = of->to_value_now * r[i];
+        m[i] = (1 - now) * past[i] - r[i] * (of->subtract_now * of->threshold[i]);
+        m[i] += of->reset_to * now;
+    }
+}
+
+typedef struct {
+    ptrdiff_t kind; /* as in `spiking.surrogates` */
+    REAL narrow, height; /* narrow is 1/width */
+} Surrogate;
+
+/* The surrogate derivative of the spikes. */
+INLINE void slope(const Surrogate *of, ptrdiff_t n, const REAL *restrict h,
+                  const REAL *restrict threshold, REAL *restrict out) {
+    const REAL height = of->height, narrow = of->narrow;
+#define FOR_EACH(...)                                        \
+    for (ptrdiff_t i = 0; i < n; i++) {                      \
+        const REAL z = (h[i] - threshold[i]) * narrow;       \
+        __VA_ARGS__                                          \
+    }                                                        \
+    break;
+    switch (of->kind) {
+    case 0: FOR_EACH(const REAL root = 1 + ABS(z); out[i] = height / (root * root);)
+    case 1: FOR_EACH(out[i] = height / (1 + z * z);)
+    case 2:
+        FOR_EACH(const REAL e = exponential(-ABS(z)); const REAL root = 1 + e;
+                 out[i] = (4 * height) * e / (root * root);)
+    case 3:
+        FOR_EACH(const REAL left = 1 - ABS(z); out[i] = height * (left < 0 ? (REAL)0 : left);)
+    case 4: FOR_EACH(out[i] = ABS(z) <= 1 ? height : (REAL)0;)
+    case 5:
+        FOR_EACH(out[i] = height * exponential(-(z * z) / 2);)
+    default: FOR_EACH((void)z; out[i] = height;)
+    }
+#undef FOR_EACH
+}
+
+/* Gradients that come in, NULL for 0, and those that go out; see `lif_backward`. */
+typedef struct {
+    const REAL *potential, *gspikes, *gmembrane, *gm_last, *gy_last, *gs_last;
+    REAL *gcurrents, *gm_out, *gs_out, *gy_out, *gdecay, *gthreshold, *gsynaptic;
+    ptrdiff_t steps;
+    int attached, learned;
+} Gradients;
+
+/* Where one row is on its way back. */
+typedef struct {
+    REAL *gu, *gh, *m, *r, *s, *gm, *gs;
+    REAL *flow; /* currents before each step, where their decay is learned */
+} Row;
+
+/* Gradients through one step: of its current into row->gh, of the state before it into gm and gs. */
+static void step_back(const Neurons *of, const Gradients *through, const Row *row,
+                      const REAL *restrict h) {
+    const ptrdiff_t n = of->n;
+    const REAL *restrict decay = of->decay, *restrict threshold = of->threshold;
+    const REAL *restrict m = row->m, *restrict r = row->r, *restrict s = row->s;
+    REAL *restrict gu = row->gu, *restrict gh = row->gh;
+    REAL *restrict gm = row->gm, *restrict gs = row->gs;
+    REAL *restrict gdecay = through->gdecay, *restrict gthreshold = through->gthreshold;
+    const REAL gain = of->gain, rest = of->rest, reset_to = of->reset_to;
+    const REAL subtract = of->subtract, to_value = of->to_value;
+    const REAL subtract_now = of->subtract_now, to_value_now = of->to_value_now;
+    if (subtract_now > 0 || to_value_now > 0) {
+        for (ptrdiff_t i = 0; through->attached && i < n; i++) {
+            gs[i] += gm[i] * (to_value_now * (reset_to - h[i]) - subtract_now * threshold[i]);
+        }
+        for (ptrdiff_t i = 0; through->learned && i < n; i++) {
+            gthreshold[i] -= subtract_now * gm[i] * s[i];
+        }
+        for (ptrdiff_t i = 0; i < n; i++) {
+            gm[i] *= 1 - to_value_now * s[i];
+        }
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        gu[i] *= gs[i];
+        gh[i] = gm[i] + gu[i];
+        gm[i] = decay[i] * gh[i];
+    }
+    for (ptrdiff_t i = 0; through->learned && i < n; i++) {
+        gthreshold[i] -= gu[i] + subtract * gh[i] * r[i];
+        gdecay[i] += gh[i] * ((1 - to_value * r[i]) * m[i] + reset_to * (to_value * r[i]) - rest);
+    }
+    if (through->attached && to_value == 0) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            gs[i] = 0 - gh[i] * (subtract * threshold[i]);
+        }
+    } else if (through->attached) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            gs[i] = gm[i] * (to_value * (reset_to - m[i])) - gh[i] * (subtract * threshold[i]);
+        }
+    } else {
+        copy(n, gs, NULL);
+    }
+    for (ptrdiff_t i = 0; to_value != 0 && i < n; i++) {
+        gm[i] *= 1 - to_value * r[i];
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        gh[i] *= gain;
+    }
+}
+
+/* Gradients of row b through all its steps. */
+static void row_back(const Neurons *of, const Gradients *through, const Surrogate *surrogate,
+                     const Row *row, ptrdiff_t b) {
+    const ptrdiff_t n = of->n, steps = through->steps, stride = of->rows * n, at = b * n;
+    const int constant = of->given == 1;
+    /* Whether spikes and membrane before a step count. */
+    const int before = through->learned || of->subtract_now > 0 || of->to_value_now > 0 ||
+                       of->to_value != 0;
+    REAL *gy = of->y0 ? through->gy_out + at : NULL, *swap;
+    Row now = *row;
+    now.gm = through->gm_out + at;
+    now.gs = through->gs_out + at;
+    copy(n, now.gm, through->gm_last ? through->gm_last + at : NULL);
+    copy(n, now.gs, through->gs_last ? through->gs_last + at : NULL);
+    if (gy) {
+        copy(n, gy, through->gy_last ? through->gy_last + at : NULL);
+    }
+    if (now.flow) {
+        copy(n, now.flow, of->y0 + at);
+        for (ptrdiff_t t = 1; t < steps; t++) {
+            const REAL *current = current_at(of, t - 1, b), *last = now.flow + (t - 1) * n;
+            for (ptrdiff_t i = 0; i < n; i++) {
+                now.flow[t * n + i] = of->synaptic[i] * last[i] + current[i];
+            }
+        }
+    }
+    if (constant) {
+        copy(n, through->gcurrents + at, NULL);
+    }
+    if (before) {
+        fired(of, through->potential + (steps - 1) * stride + at, now.s);
+    }
+    for (ptrdiff_t t = steps - 1; t >= 0; t--) {
+        const REAL *h = through->potential + t * stride + at;
+        const ptrdiff_t shown = t + of->delayed; /* the step at which its spikes are put out */
+        if (before && t > 0) {
+            replay(of, h - stride, now.r, now.m);
+        } else if (before) {
+            copy(n, now.r, of->s0 + at);
+            copy(n, now.m, of->m0 + at);
+        }
+        slope(surrogate, n, h, of->threshold, now.gu);
+        if (through->gmembrane) {
+            add(n, now.gm, through->gmembrane + t * stride + at);
+        }
+        if (through->gspikes && shown < steps) {
+            add(n, now.gs, through->gspikes + shown * stride + at);
+        }
+        step_back(of, through, &now, h);
+        if (gy) {
+            add(n, now.gh, gy);
+            for (ptrdiff_t i = 0; now.flow && i < n; i++) {
+                through->gsynaptic[i] += now.gh[i] * now.flow[t * n + i];
+            }
+            for (ptrdiff_t i = 0; i < n; i++) {
+                gy[i] = of->synaptic[i] * now.gh[i];
+            }
+        }
+        if (constant) {
+            add(n, through->gcurrents + at, now.gh);
+        } else {
+            copy(n, through->gcurrents + t * stride + at, now.gh);
+        }
+        swap = now.s;
+        now.s = now.r;
+        now.r = swap;
+    }
+    if (through->gspikes && of->delayed) {
+        add(n, now.gs, through->gspikes + at);
+    }
+}
+
+/* As `lif_forward` up to the synaptic decay; potential, gspikes, gmembrane or None[steps, rows, n],
+gradients of the last m, y, s or None[rows, n]; those of currents, m, s, y or None; sums[parts, 3, n];
+options; kind, width, height of the surrogate, attached, learned; first row, last row, part: write
+the gradients, and add those of decay, threshold and synaptic decay to sums[part] if they are
+`learned`. Gradients pass by the reset unless it is `attached`. */
+KERNEL(lif_backward)(const Array *arrays, const Number *numbers) {
+    const Neurons of = neurons_of(arrays, numbers);
+    const Array *given = arrays + INPUTS, *made = given + 6;
+    const Number *more = numbers + OPTIONS;
+    const Surrogate surrogate = {more[0].integer, 1 / (REAL)more[1].real, (REAL)more[2].real};
+    const ptrdiff_t first = more[5].integer, last = more[6].integer, part = more[7].integer;
+    const ptrdiff_t n = of.n, steps = given[0].shape[0], parts = made[4].shape[0];
+    if (!fit(&of, steps, first, last) || !of.y0 != !made[3].data || made[0].shape[0] != of.given ||
+        part < 0 || part >= parts || made[4].shape[1] != 3) {
+        return BAD_VALUE;
+    }
+    REAL *sums = (REAL *)made[4].data + part * 3 * n;
+    const Gradients through = {
+        given[0].data, given[1].data, given[2].data, given[3].data, given[4].data, given[5].data,
+        made[0].data, made[1].data, made[2].data, made[3].data, sums, sums + n, sums + 2 * n,
+        steps, more[3].integer != 0, more[4].integer != 0,
+    };
+    const int flows = of.y0 && through.learned;
+    const size_t room = (size_t)(5 + (flows ? steps : 0)) * (size_t)n;
+    REAL *w = calloc(room ? room : 1, sizeof(REAL));
+    if (!w) {
+        return NO_MEMORY;
+    }
+    const Row row = {w, w + n, w + 2 * n, w + 3 * n, w + 4 * n, NULL, NULL, flows ? w + 5 * n : NULL};
+    for (ptrdiff_t b = first; b < last; b++) {
+        row_back(&of, &through, &surrogate, &row, b);
+    }
+    free(w);
+    return 0;
+}

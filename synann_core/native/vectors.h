@@ -1,0 +1,125 @@
+/* Vectors of real numbers, of the width that the level has, and operations on their lanes.
+
+Every operation is rounded as IEEE 754 says, so that a lane's bits do not depend on the width. Fused
+multiply-add and selection are loops over the lanes, which compilers turn into one instruction as
+long as they are not unrolled first. */
+
+#ifndef SYNANN_VECTORS_H
+#define SYNANN_VECTORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels.h"
+
+#if defined(__AVX512F__)
+#define WIDTH 64
+#elif defined(__AVX__)
+#define WIDTH 32
+#else
+#define WIDTH 16
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+#define LANES ((int)(WIDTH / sizeof(REAL)))
+#define EACH_LANE(k) _Pragma("GCC unroll 1") for (int k = 0; k < LANES; k++)
+#define IS_FLOAT (sizeof(REAL) == 4)
+
+typedef uint32_t word_float;
+typedef uint64_t word_double;
+#define WORD_(real) word_##real
+#define WORD(real) WORD_(real)
+typedef WORD(REAL) Word;
+
+typedef REAL Vector __attribute__((vector_size(WIDTH)));
+typedef Word Words __attribute__((vector_size(WIDTH)));
+typedef REAL Loose __attribute__((vector_size(WIDTH), aligned(sizeof(REAL)), may_alias));
+
+/* What IEEE 754 says about REAL. */
+#define MANTISSA (IS_FLOAT ? 23 : 52)
+#define BIAS ((Word)(IS_FLOAT ? 127 : 1023))
+#define SMALLEST_NORMAL ((REAL)(IS_FLOAT ? 0x1p-126 : 0x1p-1022))
+
+INLINE Vector load(const REAL *p) {
+    return *(const Loose *)p;
+}
+
+INLINE void store(REAL *p, Vector v) {
+    *(Loose *)p = v;
+}
+
+INLINE Vector all(REAL x) {
+    return x - (Vector){0};
+}
+
+INLINE REAL fma_real(REAL a, REAL b, REAL c) {
+    return IS_FLOAT ? (REAL)__builtin_fmaf((float)a, (float)b, (float)c)
+                    : (REAL)__builtin_fma((double)a, (double)b, (double)c);
+}
+
+/* a·b + c with one rounding. */
+INLINE Vector fused(Vector a, Vector b, Vector c) {
+    Vector r;
+    EACH_LANE(k) r[k] = fma_real(a[k], b[k], c[k]);
+    return r;
+}
+
+INLINE Vector larger(Vector a, Vector b) {
+    Vector r;
+    EACH_LANE(k) r[k] = a[k] < b[k] ? b[k] : a[k];
+    return r;
+}
+
+/* a < b ? x : y, lane by lane */
+INLINE Vector where_less(Vector a, Vector b, Vector x, Vector y) {
+    Vector r;
+    EACH_LANE(k) r[k] = a[k] < b[k] ? x[k] : y[k];
+    return r;
+}
+
+/* Lanes of which a is below b. */
+INLINE Words less(Vector a, Vector b) {
+    return (Words)(a < b);
+}
+
+INLINE int any(Words mask) {
+    Word r = 0;
+    for (int k = 0; k < LANES; k++) {
+        r |= mask[k];
+    }
+    return r != 0;
+}
+
+/* The least and the greatest of some numbers; NaN if one of them is not finite. */
+typedef struct {
+    REAL least, most;
+} Range;
+
+static inline Range range_of(const REAL *a, ptrdiff_t size) {
+    Vector least = all(size ? a[0] : 0), most = least, odd = all(0);
+    ptrdiff_t k = 0;
+    for (; k + LANES <= size; k += LANES) {
+        Vector now = load(a + k);
+        least = where_less(now, least, now, least);
+        most = larger(most, now);
+        odd += now - now; /* NaN, or 0 */
+    }
+    Range range = {least[0], most[0]};
+    REAL spoiled = odd[0];
+    for (int lane = 1; lane < LANES; lane++) {
+        range.least = least[lane] < range.least ? least[lane] : range.least;
+        range.most = most[lane] > range.most ? most[lane] : range.most;
+        spoiled += odd[lane];
+    }
+    for (; k < size; k++) {
+        range.least = a[k] < range.least ? a[k] : range.least;
+        range.most = a[k] > range.most ? a[k] : range.most;
+        spoiled += a[k] - a[k];
+    }
+    if (spoiled != 0) {
+        range.least = range.most = __builtin_nanf("");
+    }
+    return range;
+}
+
+#endif

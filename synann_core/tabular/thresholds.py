@@ -1,0 +1,98 @@
+"""Turn measurements into findings: probabilities that a value is unusual."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from synann_core._lib.checks import check_event
+from synann_core.log_odds import expit
+
+__all__ = ["SoftThresholds"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SoftThresholds:
+    """Thresholds that measurements cross gradually, by ``expit(2·(x − threshold)/width)``.
+
+    Attributes
+    ----------
+    threshold : ndarray of float64, shape (measurements,)
+        Where the finding has the probability ½.
+    width : ndarray of float64, shape (measurements,)
+        How gradual the change is, in the units of the measurement; negative where a smaller value
+        is the finding.
+
+    Examples
+    --------
+    >>> from synann_core.tabular import SoftThresholds
+    >>> found = SoftThresholds.from_training([[1.0], [3.0], [5.0], [7.0]], event=[0, 0, 1, 1])
+    >>> found([[2.0], [4.0], [6.0]]).round(3)
+    array([[0.018],
+           [0.5  ],
+           [0.982]])
+    """
+
+    threshold: Floats
+    width: Floats
+
+    @classmethod
+    def from_training(cls, measurements: ArrayLike, event: ArrayLike) -> SoftThresholds:
+        """Place the thresholds midway between the means of the samples with and without the event.
+
+        Parameters
+        ----------
+        measurements : array_like, shape (samples, measurements)
+            Finite.
+        event : array_like, shape (samples,)
+            0 or 1, both of them.
+
+        Returns
+        -------
+        SoftThresholds
+            As wide as a standard deviation inside the classes; a finding speaks for the event.
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit or a number is out of its range.
+        """
+        x = _finite("measurements", measurements)
+        if x.ndim != 2:
+            raise ValueError(
+                f"`measurements` must have shape (samples, measurements). Received: shape {x.shape}"
+            )
+        truth = check_event("event", event, len(x))
+        with_event, without = x[truth == 1], x[truth == 0]
+        middle = (with_event.mean(axis=0) + without.mean(axis=0)) / 2
+        spread = np.sqrt((with_event.var(axis=0) + without.var(axis=0)) / 2)
+        sign = np.sign(with_event.mean(axis=0) - without.mean(axis=0))
+        return cls(middle, np.maximum(spread, 1e-12) * np.where(sign == 0, 1, sign))
+
+    def __call__(self, measurements: ArrayLike, /) -> Floats:
+        """Return the probabilities of the findings, in [0, 1], shape (..., measurements).
+
+        Raises
+        ------
+        ValueError
+            If `measurements` has another shape or is not finite.
+        """
+        x = _finite("measurements", measurements)
+        if x.shape[-1:] != self.threshold.shape:
+            raise ValueError(
+                f"`measurements` must have shape (..., {self.threshold.size}). "
+                f"Received: shape {x.shape}"
+            )
+        findings: Floats = expit(2.0 * (x - self.threshold) / self.width)
+        return findings
+
+
+def _finite(name: str, value: ArrayLike) -> Floats:
+    x = np.asarray(value, dtype=np.float64)
+    if not np.isfinite(x).all():
+        raise ValueError(f"`{name}` must be finite. Received: NaN or infinite values")
+    return x

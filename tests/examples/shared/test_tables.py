@@ -1,0 +1,20 @@
+"""Means and spreads."""
+
+import numpy as np
+import pytest
+
+from shared.tables import mean_and_spread, plus_minus
+
+
+def test_spread_is_the_sample_deviation_and_0_of_one_value():
+    mean, spread = mean_and_spread([(1.0, 2.0), (3.0, 2.0)])
+    np.testing.assert_allclose(mean, [2, 2])
+    np.testing.assert_allclose(spread, [np.sqrt(2), 0])
+    assert mean_and_spread([4.0]) == (4.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("formats", "cells"), [((".1f", ".2f"), ["2.0 ± 1.4", "2.00 ± 0.00"]), ((".0f",), ["2 ± 1"])]
+)
+def test_cells_have_the_given_formats(formats, cells):
+    assert plus_minus([(1.0, 2.0), (3.0, 2.0)], formats) == cells

@@ -1,0 +1,41 @@
+"""`synann.torch` is `synann_torch`, imported when it is first used."""
+
+import pytest
+import synann_torch
+import synann_torch.spiking
+import torch
+
+import synann
+import synann.torch
+from tests.synann.test_init import run
+
+
+def test_names_are_those_of_the_adapter():
+    assert synann.torch.__all__ == synann_torch.__all__
+    for name in synann_torch.__all__:
+        assert getattr(synann.torch, name) is getattr(synann_torch, name)
+    assert synann.torch.spiking is synann_torch.spiking
+
+
+def test_a_layer_runs():
+    assert synann.torch.Synapse(3, 2)(torch.rand(4, 3)).shape == (4, 2)
+
+
+def test_it_is_imported_when_it_is_first_used():
+    result = run("import sys, synann; print('torch' in sys.modules); print(synann.torch.Synapse)")
+    assert result.stdout.split() == ["False", "<class", "'synann_torch.layer.Synapse'>"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import synann; synann.torch",
+        "import synann.torch",
+        "from synann.torch import Synapse",
+        "from synann import torch",
+    ],
+)
+def test_without_torch_the_error_says_what_to_install(statement):
+    result = run(f"import sys; sys.modules['torch'] = None; {statement}")
+    assert result.returncode == 1
+    assert 'synann_torch needs torch. Install it with: pip install "synann[torch]"' in result.stderr

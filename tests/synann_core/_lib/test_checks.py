@@ -1,0 +1,101 @@
+"""Checks of values: what passes, and the one clear error of what does not."""
+
+import numpy as np
+import pytest
+
+from synann_core._lib import checks
+
+
+def test_ints_pass_as_ints():
+    assert checks.check_int("k", np.int32(3), 1) == 3
+    assert type(checks.check_int("k", np.int32(3), 1)) is int
+
+
+@pytest.mark.parametrize(("value", "error"), [(True, TypeError), (1.0, TypeError), (0, ValueError)])
+def test_what_is_not_an_int_of_that_size_is_refused(value, error):
+    with pytest.raises(error, match=r"`k` must be .* Received: "):
+        checks.check_int("k", value, 1)
+
+
+@pytest.mark.parametrize("value", [0, 1, np.float32(0.5), 0.25])
+def test_numbers_between_the_ends_pass_as_floats(value):
+    number = checks.check_number("p", value, 0.0, 1.0)
+    assert type(number) is float
+    assert number == value
+
+
+@pytest.mark.parametrize("ends", ["()", "[)", "(]"])
+def test_open_ends_do_not_belong(ends):
+    for value, end in ((0.0, ends[0]), (1.0, ends[1])):
+        if end in "()":
+            with pytest.raises(ValueError, match=r"`p` must be in .0, 1.\. Received: "):
+                checks.check_number("p", value, 0.0, 1.0, ends)
+        else:
+            assert checks.check_number("p", value, 0.0, 1.0, ends) == value
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1])
+def test_numbers_that_are_not_finite_or_outside_are_refused(value):
+    with pytest.raises(ValueError, match="Received: "):
+        checks.check_number("p", value, 0.0)
+
+
+@pytest.mark.parametrize("value", [True, "1", None, 1j])
+def test_what_is_not_a_number_is_refused(value):
+    with pytest.raises(TypeError, match="`p` must be a number"):
+        checks.check_number("p", value)
+
+
+def test_options_are_named_in_the_error():
+    assert checks.check_option("gate", "a", ("a", "b")) == "a"
+    with pytest.raises(ValueError, match=r"`gate` must be one of \('a', 'b'\)\. Received: 'c'"):
+        checks.check_option("gate", "c", ("a", "b"))
+
+
+def test_a_pair_is_two_values():
+    assert checks.check_pair("validation", [1, 2]) == (1, 2)
+    with pytest.raises(TypeError, match="tuple of length 3"):
+        checks.check_pair("validation", (1, 2, 3))
+
+
+def test_callables_or_nothing():
+    checks.check_callable("callback", None)
+    checks.check_callable("callback", print)
+    with pytest.raises(TypeError, match=r"`callback` must be callable\. Received: 5"):
+        checks.check_callable("callback", 5)
+
+
+def test_arrays_of_every_library_become_numpys(xp):
+    a = np.arange(3.0)
+    got = checks.to_numpy(xp.asarray(a))
+    assert isinstance(got, np.ndarray)
+    assert np.array_equal(got, a)
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "words"),
+    [
+        (np.full((2, 3), np.nan), ValueError, "6 NaN values"),
+        (np.full((2, 3), 1.5), ValueError, "values in"),
+        (np.ones((2, 4)), ValueError, r"shape \(samples, 3\)"),
+        (np.ones((2, 3), int), TypeError, "float32 or float64"),
+        (0.5, TypeError, "must be an array"),
+    ],
+)
+def test_features_are_a_matrix_of_probabilities(X, error, words):
+    with pytest.raises(error, match=words):
+        checks.check_unit_matrix("X", X, 3)
+
+
+@pytest.mark.parametrize(
+    ("y", "error"),
+    [
+        (np.array([0, 5]), ValueError),
+        (np.array([0.0, 1.0]), TypeError),
+        (np.array([0]), ValueError),
+        ([0, 1], TypeError),
+    ],
+)
+def test_labels_are_integers_of_the_classes(y, error):
+    with pytest.raises(error, match=r"`y` must .*Received: "):
+        checks.check_labels("y", y, np.ones((2, 3)), 2)

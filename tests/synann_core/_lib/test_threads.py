@@ -1,0 +1,96 @@
+"""Parts of a computation on several threads: each once, errors raised, limits kept."""
+
+import concurrent.futures
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from synann_core._lib import threads as pools
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_every_part_is_run_once(count):
+    taken = []
+    pools.run_parts(taken.append, [(k,) for k in range(100)], count)
+    assert sorted(taken) == list(range(100))
+    pools.run_parts(taken.append, [], count)
+
+
+@pytest.mark.parametrize("in_caller", [True, False])
+def test_errors_of_a_thread_are_raised(in_caller):
+    caller, seen = threading.get_ident(), threading.Event()
+
+    def part(k):
+        if (threading.get_ident() == caller) == in_caller:
+            seen.set()
+            raise MemoryError("no memory")
+        seen.wait(10)
+
+    with pytest.raises(MemoryError, match="no memory"):
+        pools.run_parts(part, [(k,) for k in range(8)], 2)
+
+
+def test_parts_are_waited_for_where_no_more_threads_can_be_started(monkeypatch):
+    """A pool that is at the system's limit has put the work in its queue before it raises."""
+    done = []
+
+    class Limited(concurrent.futures.ThreadPoolExecutor):
+        def submit(self, *work):
+            super().submit(*work)
+            time.sleep(0.1)  # the first thread, which exists, takes it
+            raise RuntimeError("can't start new thread")
+
+    def part(k):
+        time.sleep(0.3 if threading.get_ident() != caller else 0.0)
+        done.append(k)
+
+    caller = threading.get_ident()
+    with Limited(1) as pool:
+        monkeypatch.setattr(pools, "_pool", lambda: pool)
+        pools.run_parts(part, [(k,) for k in range(10)], 2)
+        assert sorted(done) == list(range(10))
+
+
+def test_thread_count(monkeypatch):
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("no affinity on this system")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    cases = [("", "", 8), ("3", "", 3), ("", "2", 2), ("3", "5", 3), ("64", "", 8), ("0", "", 1)]
+    for numba, openmp, want in [*cases, ("many", "", 8), ("", "-1", 8)]:
+        monkeypatch.setenv("NUMBA_NUM_THREADS", numba)
+        monkeypatch.setenv("OMP_NUM_THREADS", openmp)
+        assert pools.thread_count() == want
+
+
+def test_nested_thread_limit_of_openmp(monkeypatch):
+    """OpenMP's variable may be a list, for nested regions; the first number is the outer one's."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2,4")
+    assert pools.thread_count() == 2
+
+
+def test_results_come_in_the_order_of_the_arguments():
+    def late(k):
+        time.sleep(0.002 * (7 - k))
+        return k
+
+    assert pools.side_by_side(late, [(k,) for k in range(8)]) == list(range(8))
+
+
+def test_threads_are_as_quiet_as_their_caller():
+    def closed(k):
+        return np.log(np.zeros(3)) / np.zeros(3)
+
+    results = pools.side_by_side(closed, [(0,), (1,), (2,)])  # a warning would be an error here
+    assert all(np.isneginf(result).all() for result in results)
+
+
+def test_a_part_on_a_thread_has_no_threads_of_its_own(monkeypatch):
+    monkeypatch.setattr(pools, "_forked", False)
+    counts = pools.side_by_side(lambda _: pools.thread_count(), [(0,), (1,), (2,), (3,)])
+    if pools.thread_count() > 1:
+        assert set(counts) == {1}

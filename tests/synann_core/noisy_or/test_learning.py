@@ -1,0 +1,130 @@
+"""Learning with known causes: the minimum of a convex problem, its priors, and what is refused."""
+
+import sys
+
+import numpy as np
+import pytest
+import scipy.optimize
+
+import synann_core as syn
+from synann_core.noisy_or import NoisyOr, fit_known_causes
+
+SPARSER = (0.5, 2.0)
+
+
+def random_model(seed, causes, findings):
+    """Findings with two causes each."""
+    rng = np.random.default_rng(seed)
+    beta = np.zeros((findings, causes))
+    for row in beta:
+        row[rng.choice(causes, 2, replace=False)] = rng.uniform(0.3, 0.95, 2)
+    return NoisyOr(rng.uniform(0.02, 0.2, causes), rng.uniform(0.005, 0.1, findings), beta)
+
+
+def draw(model, samples, rng):
+    y = (rng.random((samples, model.prior.size)) < model.prior).astype(float)
+    p = model.predict(y)
+    return y, (rng.random(p.shape) < p).astype(float)
+
+
+@pytest.fixture
+def small():
+    return random_model(5, 6, 8)
+
+
+def slow_loss(c, y, s, link_prior, leak_prior):
+    """What is minimised, of one finding with links c[:-1] and leak c[-1]."""
+    w = c[-1] + y @ c[:-1]
+    data = np.where(s > 0, -np.log1p(-np.exp(-w)), w).sum()
+    links = (link_prior[1] - 1) * c[:-1].sum()
+    return data + links + (leak_prior[0] - 1) * syn.complement(c[-1]) + (leak_prior[1] - 1) * c[-1]
+
+
+@pytest.mark.parametrize(("link_prior", "leak_prior"), [((1, 2), (4, 4)), ((1, 1), (2, 30))])
+def test_the_fit_is_the_minimum_of_the_convex_problem(small, link_prior, leak_prior):
+    rng = np.random.default_rng(2)
+    y, s = draw(small, 400, rng)
+    model = fit_known_causes(y, s, link_prior=link_prior, leak_prior=leak_prior)
+    for i in range(8):
+        c = -np.log1p(-np.r_[model.beta[i], model.leak[i]])
+        best = slow_loss(c, y, s[:, i], link_prior, leak_prior)
+        for _ in range(30):  # convex: no better neighbour, no better point
+            other = np.maximum(c + rng.normal(0, 0.02, 7), 1e-6)
+            assert slow_loss(other, y, s[:, i], link_prior, leak_prior) > best - 1e-3
+
+
+def test_the_gradient_is_that_of_the_loss(small, monkeypatch):
+    """Seen from inside: what L-BFGS is given agrees with differences, uncertain causes too."""
+    errors = []
+
+    def checked(loss, start, arguments, **_):
+        c = np.random.default_rng(3).uniform(0.1, 2, len(start))
+        errors.append(
+            scipy.optimize.check_grad(
+                lambda c: loss(c, *arguments)[0], lambda c: loss(c, *arguments)[1], c
+            )
+        )
+        raise StopIteration
+
+    monkeypatch.setattr(scipy.optimize, "minimize", checked)
+    rng = np.random.default_rng(4)
+    y = rng.random((50, 6))
+    s = (rng.random((50, 8)) < small.predict(np.round(y))).astype(float)
+    with pytest.raises(StopIteration):
+        fit_known_causes(y, s)
+    assert errors[0] < 1e-6
+
+
+def test_more_samples_bring_the_links_nearer(small):
+    y, s = draw(small, 6000, np.random.default_rng(6))
+    errors = [np.abs(fit_known_causes(y[:n], s[:n]).beta - small.beta).max() for n in (200, 6000)]
+    assert errors[1] < 0.1 < errors[0]
+
+
+def test_a_sparser_prior_leaves_fewer_false_links():
+    truth = random_model(7, 20, 4)
+    y, s = draw(truth, 300, np.random.default_rng(7))
+    usual, sparser = (
+        (model.beta[truth.beta == 0] > 0.01).sum()
+        for model in (fit_known_causes(y, s), fit_known_causes(y, s, link_prior=SPARSER))
+    )
+    assert sparser < usual
+
+
+def test_the_prior_is_counted(small):
+    y, s = draw(small, 98, np.random.default_rng(8))
+    np.testing.assert_array_equal(fit_known_causes(y, s).prior, (y.sum(axis=0) + 1) / 100)
+
+
+def test_a_finding_that_never_or_always_comes(small):
+    y, _ = draw(small, 50, np.random.default_rng(8))
+    p = fit_known_causes(y, np.c_[np.zeros(50), np.ones(50)]).predict(y)
+    assert np.isfinite(p).all()
+    assert (p[:, 0] < 0.2).all()
+    assert (p[:, 1] > 0.8).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"causes": np.ones(3)}, "`causes` and `findings`"),
+        ({"causes": np.ones((2, 2))}, "`causes` and `findings`"),
+        ({"causes": np.full((3, 2), 1.5)}, "`causes` must be in"),
+        ({"causes": np.full((3, 2), np.nan)}, "`causes` must be in"),
+        ({"findings": np.full((3, 1), 0.5)}, "`findings` must be 0 or 1. Received: 0.5"),
+        ({"link_prior": (1.5, 2.0)}, "`link_prior`"),
+        ({"link_prior": (0.0, 2.0)}, "`link_prior`"),
+        ({"leak_prior": (0.5, 2.0)}, "`leak_prior`"),
+        ({"iterations": 0}, "`iterations`"),
+    ],
+)
+def test_bad_data_are_named(change, message):
+    given = {"causes": np.ones((3, 2)), "findings": np.ones((3, 1)), **change}
+    with pytest.raises(ValueError, match=message):
+        fit_known_causes(given.pop("causes"), given.pop("findings"), **given)
+
+
+def test_without_scipy_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    with pytest.raises(ImportError, match=r"synann\[noisy-or\]"):
+        fit_known_causes(np.ones((3, 2)), np.ones((3, 1)))

@@ -1,0 +1,83 @@
+"""Noisy-OR networks: predictions against the definition, and what is refused."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from synann_core.noisy_or import NoisyOr
+from tests.helpers import EPS, assert_relative
+
+
+@pytest.fixture
+def model():
+    rng = np.random.default_rng(5)
+    return NoisyOr(rng.uniform(0.02, 0.2, 6), rng.uniform(0.005, 0.1, 8), rng.random((8, 6)))
+
+
+def by_hand(model, y):
+    """Probability of each finding, from the definition."""
+    absent = [
+        (1 - leak) * np.prod([1 - b * v for b, v in zip(row, y, strict=True)])
+        for leak, row in zip(model.leak, model.beta, strict=True)
+    ]
+    return 1 - np.array(absent)
+
+
+def test_probabilities_are_those_of_the_definition(model):
+    y = (np.random.default_rng(0).random((20, 6)) < 0.3).astype(float)
+    want = [by_hand(model, row) for row in y]
+    np.testing.assert_allclose(model.predict(y), want, rtol=1e-13)
+
+
+def test_uncertain_causes_give_the_mean_over_certain_ones(model):
+    q = np.random.default_rng(1).random(6)
+    mean = 0
+    for y in itertools.product([0.0, 1.0], repeat=6):
+        mean += np.prod(np.where(y, q, 1 - q)) * model.predict(np.array(y))
+    np.testing.assert_allclose(model.predict(q), mean, rtol=1e-12)
+
+
+def test_float32_stays_float32(model):
+    y = np.random.default_rng(2).random((3, 6))
+    found = model.absence_surprisal(y.astype(np.float32))
+    assert found.dtype == np.float32
+    # −log(1 − βy) magnifies the rounding of β and y by 1/(1 − βy).
+    assert_relative(found, model.absence_surprisal(y), 100 * EPS["float32"])
+
+
+def test_certain_links_and_no_leak():
+    model = NoisyOr([0.5], [0.0], [[1.0]])
+    np.testing.assert_array_equal(model.predict([[0.0], [1.0]]), [[0.0], [1.0]])
+    np.testing.assert_array_equal(model.absence_surprisal([1.0]), [np.inf])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"prior": [0.0, 0.5]}, r"`prior` must be in \(0, 1\). Received: values from 0 to 0.5"),
+        ({"prior": [1.0, 0.5]}, r"`prior` must be in \(0, 1\)"),
+        ({"leak": [1.0]}, r"`leak` must be in \[0, 1\)"),
+        ({"beta": [[0.5, 1.1]]}, r"`beta` must be in \[0, 1\]"),
+        ({"beta": [[0.5, np.nan]]}, "`beta` must be in"),
+        ({"beta": [[0.5]]}, r"must have the shapes.*Received: \(2,\), \(1,\) and \(1, 1\)"),
+        ({"leak": [[0.5]]}, "must have the shapes"),
+    ],
+)
+def test_parameters_out_of_range_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        NoisyOr(**{"prior": [0.1, 0.2], "leak": [0.1], "beta": [[0.5, 0.6]], **change})
+
+
+@pytest.mark.parametrize(
+    ("causes", "error", "message"),
+    [
+        (np.zeros(6, int), TypeError, "`causes` must be float32 or float64. Received: int64"),
+        (np.zeros((2, 5)), ValueError, r"`causes` must have shape \(..., 6\). Received"),
+        (np.full(6, 1.5), ValueError, r"`causes` must be in \[0, 1\]"),
+        (np.full(6, np.nan), ValueError, "`causes` must be in"),
+    ],
+)
+def test_causes_that_do_not_fit_are_named(model, causes, error, message):
+    with pytest.raises(error, match=message):
+        model.predict(causes)

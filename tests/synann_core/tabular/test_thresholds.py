@@ -1,0 +1,46 @@
+"""Measurements become findings."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from synann_core.tabular import SoftThresholds
+
+
+def test_findings_lie_between_the_means_of_the_classes():
+    data = load_breast_cancer()
+    x, event = data.data, (data.target == 0).astype(float)
+    findings = SoftThresholds.from_training(x, event)
+    assert ((y := findings(x)) >= 0).all()
+    assert (y <= 1).all()
+    for k, side in ((1, 1), (0, -1)):  # whichever way round the measurement goes
+        assert (side * (findings(x[event == k].mean(axis=0)) - 0.5) > 0).all()
+    middle = (x[event == 1].mean(axis=0) + x[event == 0].mean(axis=0)) / 2
+    np.testing.assert_allclose(findings(middle), 0.5)
+
+
+def test_a_measurement_that_never_changes_is_no_finding():
+    findings = SoftThresholds.from_training(np.ones((4, 1)), np.array([0.0, 0.0, 1.0, 1.0]))
+    np.testing.assert_array_equal(findings(np.ones((1, 1))), [[0.5]])
+
+
+@pytest.mark.parametrize(
+    ("measurements", "event", "message"),
+    [
+        (np.ones(4), [0, 0, 1, 1], r"`measurements` must have shape \(samples, measurements\)"),
+        (np.full((4, 1), np.inf), [0, 0, 1, 1], "`measurements` must be finite"),
+        (np.ones((4, 1)), [0, 1], r"`event` must have shape \(4,\). Received: shape \(2,\)"),
+        (np.ones((4, 1)), [0, 0, 1, 2], "`event` must be 0 or 1. Received: 2"),
+        (np.ones((4, 1)), [1, 1, 1, 1], "`event` must hold both 0 and 1"),
+    ],
+)
+def test_bad_samples_are_named(measurements, event, message):
+    with pytest.raises(ValueError, match=message):
+        SoftThresholds.from_training(measurements, event)
+
+
+@pytest.mark.parametrize("measurements", [np.ones((3, 2)), np.full((3, 1), np.nan)])
+def test_other_measurements_are_refused(measurements):
+    findings = SoftThresholds.from_training([[0.0], [1.0]], [0, 1])
+    with pytest.raises(ValueError, match="`measurements` must"):
+        findings(measurements)
