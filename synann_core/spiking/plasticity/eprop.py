@@ -32,7 +32,7 @@ def eprop_gradient(
     slope : array, shape (T, B, m)
         Surrogate derivative σ'(u) at each neuron's membrane minus threshold.
     signal : array, shape (T, B, m)
-        Learning signal L. With ∂L/∂s and without `output_decay` the result is the gradient of
+        Learning signal L. With ∂E/∂s of a loss E and without `output_decay` the result is the gradient of
         backpropagation through time; e-prop proper takes the readout's error through its weights,
         or random ones.
     decay : array, 0-d, or number
