@@ -29,7 +29,7 @@ from synann_core.spiking.neurons.records import (
 
 
 class _Moment(NamedTuple):
-    """What the adjoint of a step needs; for all steps at once, time first."""
+    """Arrays that the adjoint of a step needs; of all steps at once, time first."""
 
     h: Array  # the potential
     s: Array  # its spikes
