@@ -18,23 +18,28 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from e
 
 from shared import plots
 from shared.options import make_parser
-from synann_core.spiking.codes.contrast import (
+from synann_core.spiking import (
+    bsa_encode,
     contrast_decode,
+    convolution_decode,
+    counts_to_events,
     delta_encode,
+    deterministic_rate_encode,
+    event_camera,
+    event_camera_decode,
+    hsa_encode,
+    latency_decode,
+    latency_encode,
     moving_window_encode,
-    step_forward_encode,
-    temporal_contrast_encode,
-)
-from synann_core.spiking.codes.deconvolution import bsa_encode, convolution_decode, hsa_encode
-from synann_core.spiking.codes.events import counts_to_events, event_camera, event_camera_decode
-from synann_core.spiking.codes.latency import latency_decode, latency_encode
-from synann_core.spiking.codes.populations import (
     population_decode,
     population_encode,
     rank_order_decode,
     rank_order_encode,
+    rate_decode,
+    rate_encode,
+    step_forward_encode,
+    temporal_contrast_encode,
 )
-from synann_core.spiking.codes.rate import deterministic_rate_encode, rate_decode, rate_encode
 
 STEPS, NEURONS = 50, 8
 (UP, DOWN), SIGNAL = plots.COLOURS[:2], "#A0A0A0"

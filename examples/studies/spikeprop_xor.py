@@ -33,14 +33,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from e
 from shared import plots
 from shared.options import make_folder, make_parser, number
 from shared.tables import mean_and_spread
-from synann_core.spiking.plasticity.spikeprop import (
+from synann_core.spiking import (
     firing_times,
     raise_silent,
     spike_response,
     spikeprop_gradients,
 )
 
-TAU, THETA = 7.0, 1.0  # ms, and the unit of potential
+TAU, THRESHOLD = 7.0, 1.0  # ms, and the unit of potential
 DELAYS = np.arange(1.0, 17.0)
 FIRST_SEED = 100  # rates and initial weights were chosen on seeds 0 to 5
 RAISE = 0.02  # added to every weight of a silent neuron, per epoch
@@ -74,7 +74,7 @@ def learn_xor(seed: int, epochs: int, rate: float = XOR_RATE) -> Run:
     errors = []
     for epoch in range(epochs + 1):
         loss, gradients, fired = spikeprop_gradients(
-            PATTERNS, layers, DELAYS, TARGETS, tau=TAU, theta=THETA
+            PATTERNS, layers, DELAYS, TARGETS, tau=TAU, threshold=THRESHOLD
         )
         errors.append(2.0 * float(loss.sum()))
         if errors[-1] < CONVERGED:
@@ -93,7 +93,7 @@ def xor_times(layers: list[np.ndarray]) -> list[np.ndarray]:
     """Firing times of the hidden units and of the output, (4, 5) and (4, 1)."""
     fired = [PATTERNS]
     for weights in layers:
-        fired.append(firing_times(fired[-1], weights, DELAYS, tau=TAU, theta=THETA))
+        fired.append(firing_times(fired[-1], weights, DELAYS, tau=TAU, threshold=THRESHOLD))
     return fired[1:]
 
 
@@ -155,8 +155,8 @@ def draw(runs: list[Run], irises: np.ndarray, path: Path) -> None:
     for curve, at, label, colour in zip(curves, fired, labels, _COLOURS, strict=True):
         before = time <= at
         potential.plot(time[before], curve[before], color=colour, label=label)
-        potential.plot(at, THETA, "o", color=colour)
-    potential.axhline(THETA, color="black", linestyle=":", linewidth=1.0)
+        potential.plot(at, THRESHOLD, "o", color=colour)
+    potential.axhline(THRESHOLD, color="black", linestyle=":", linewidth=1.0)
     for target in np.unique(TARGETS):
         potential.axvline(target, color="grey", linestyle=":", linewidth=1.0)
     potential.set(

@@ -1,10 +1,10 @@
 """Codes of change: a spike up or down where a signal moves by a threshold.
 
-Time is the first axis; every further axis holds signals of their own. Spikes are +1, −1 and 0. One
-decoder serves all: each spike is a step of one threshold. No gradient passes a spike.
+Time is the first axis; every further axis holds separate signals. Spikes are +1, −1 and 0. One
+decoder serves all: each spike is a step of one threshold. No gradient passes through a spike.
 
-TypeError says that an array is not of real floating-point numbers, or that libraries differ;
-ValueError, that a shape does not fit, or that an option is unknown or out of its range.
+Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
+libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ def temporal_contrast_encode(
     x : array, shape (T, ...)
         Signals, T ≥ 2.
     factor : float
-        How many standard deviations.
+        Number of standard deviations.
     of : {"signed", "absolute"}
-        Whether mean and deviation are of d, as it is mostly written, or of |d|. A falling signal's
+        Whether mean and deviation are of d, as it is usually written, or of |d|. A falling signal's
         signed mean is negative, and then so may its threshold be: it spikes at every step. With
         "absolute" and factor ≥ 0 that cannot happen.
     correction : float

@@ -2,11 +2,11 @@
 
 HSA, Hough's spiker algorithm, and BSA, Ben's: where the kernel fits under the signal, or brings it
 nearer to 0, they spike and take the kernel away. Both are for signals ≥ 0: subtract the minimum
-first. Time is the first axis; every further axis holds signals of their own. No gradient passes a
-spike.
+first. Time is the first axis; every further axis holds separate signals. No gradient passes
+through a spike.
 
-TypeError says that an array is not of real floating-point numbers, or that libraries differ;
-ValueError, that a shape does not fit, or that an option is unknown or out of its range.
+Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
+libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
 """
 
 from __future__ import annotations

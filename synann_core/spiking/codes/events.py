@@ -1,10 +1,10 @@
 """Event cameras: frames to events and back.
 
-Each pixel of an event camera works by itself, and speaks only of change: an event says that the
+Each pixel of an event camera works by itself and reports only changes: an event says that the
 logarithm of its intensity has risen or fallen by one threshold.
 
-TypeError says that an array is not of real floating-point numbers, or that libraries differ;
-ValueError, that a shape does not fit, or that an option is unknown or out of its range.
+Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
+libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ def event_camera(
     threshold : number or array that broadcasts to (...)
         Contrast of one event, > 0.
     epsilon : float
-        Intensity that is as good as dark, > 0.
+        Intensity below which a pixel counts as dark, > 0.
 
     Returns
     -------
     array, shape (T, ...), promoted dtype
         Whole numbers p·n: events between a frame and the one before, none in the first. No
-        gradient passes them.
+        gradient passes through them.
 
     Notes
     -----
@@ -108,7 +108,7 @@ def event_camera_decode(
     Returns
     -------
     array, shape (T, ...), promoted dtype
-        log(I + epsilon) is met to less than one threshold, up to rounding.
+        log(I + epsilon) is accurate to less than one threshold, up to rounding.
 
     Examples
     --------
@@ -191,7 +191,7 @@ def events_to_counts(
     separate : bool
         Count events of either polarity by themselves, instead of letting them cancel.
     dtype : floating-point dtype, optional
-        The library's default unless told.
+        The library's default if not given.
 
     Returns
     -------

@@ -1,10 +1,10 @@
 """Latency codes: one spike for each number, the larger, the earlier; linear and logarithmic.
 
 Time is the first axis of spike trains. Each number is encoded on its own: none depends on the other
-samples of a batch. No gradient passes a spike.
+samples of a batch. No gradient passes through a spike.
 
-TypeError says that an array is not of real floating-point numbers, or that libraries differ;
-ValueError, that a shape does not fit, or that an option is unknown or out of its range.
+Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
+libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def latency_times(
         Choose τ so that all times fit in T steps: T − 1 − first_spike if `linear`, else the τ that
         has values at or below the threshold fire in the last step.
     epsilon : float
-        Distance from the threshold that is as good as none in the logarithmic code, > 0.
+        Smallest distance from the threshold that counts in the logarithmic code, > 0.
 
     Returns
     -------
@@ -151,8 +151,8 @@ def latency_decode(
     Returns
     -------
     array, shape (...), dtype and device of spikes
-        For values above the threshold the linear code is met to 1/(2τ); the logarithmic one to half
-        a step of time, which is coarse for large values.
+        For values above the threshold the linear code is accurate to 1/(2τ), and the logarithmic
+        one to half a step of time, which is coarse for large values.
 
     Examples
     --------

@@ -1,9 +1,10 @@
 """Codes that use several neurons: the order in which they fire, or which of them fire, and when.
 
-Neurons are on the last axis; time is the first axis of spike trains. No gradient passes a spike.
+Neurons are on the last axis; time is the first axis of spike trains. No gradient passes through a
+spike.
 
-TypeError says that an array is not of real floating-point numbers, or that libraries differ;
-ValueError, that a shape does not fit, or that an option is unknown or out of its range.
+Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
+libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def rank_order_encode(x: ArrayT, /, steps: int | None = None) -> ArrayT:
     ----------
     x : array, shape (..., n)
     steps : int, optional
-        Number of steps T, ≥ 1: only the T largest fire. All n unless told.
+        Number of steps T, ≥ 1: only the T largest fire. All n by default.
 
     Returns
     -------
@@ -225,7 +226,7 @@ def population_decode(spikes: ArrayT, /, *, low: float = 0.0, high: float = 1.0)
     Returns
     -------
     array, shape (...), dtype and device of spikes
-        For `width` 1.5, `least` 0.1 and T ≥ 20, met to 0.09 of the spacing of the centres. NaN
+        For `width` 1.5, `least` 0.1 and T ≥ 20, accurate to 0.09 of the spacing of the centres. NaN
         where all neurons are silent.
 
     Examples

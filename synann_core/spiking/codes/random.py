@@ -4,8 +4,8 @@ The generator is Threefry-2x32 with 20 rounds: a block cipher that turns a key a
 random bits. Number i of a call is the block of counter i, so that nothing depends on the order in
 which numbers are drawn, and the first numbers of a larger array are those of a smaller one.
 
-TypeError and ValueError say that a number, a key, a shape or a dtype is of another kind, or out of
-its range.
+Functions raise TypeError or ValueError for a number, a key, a shape or a dtype of another kind or
+out of its range.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def random_uniform(
     shape : tuple of int
         Fewer than 2³¹ numbers.
     dtype : float32 or float64 of the library, optional
-        Its default floating-point type unless told.
+        Its default floating-point type if not given.
     xp : namespace, optional
         The array library; the key's if that is an array, else NumPy.
     device : device, optional

@@ -1,9 +1,9 @@
 """Rate codes: the larger a number, the more spikes, at random times or as regularly as can be.
 
-Time is the first axis of spike trains. No gradient passes a spike.
+Time is the first axis of spike trains. No gradient passes through a spike.
 
-TypeError says that an array is not of real floating-point numbers, or that libraries differ;
-ValueError, that a shape does not fit, or that an option is unknown or out of its range.
+Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
+libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def rate_encode(
     x : array, any shape
         What to encode, usually in [0, 1]. If `steps` is None, its first axis is time.
     steps : int, optional
-        Number of steps T, ≥ 1, of a value that stays.
+        Number of steps T, ≥ 1, for values that are constant.
     key : int in [0, 2⁶⁴), or integer array of shape (2,)
         Of the random numbers, see `random_uniform`: the same spikes on every library.
     max_rate : float
@@ -46,7 +46,7 @@ def rate_encode(
     -------
     array, shape (T, ...), dtype and device of x
         Zeros and ones; NaN gives no spike. The first steps of a longer train are those of a shorter
-        one. Probabilities are met to 2⁻²⁴ (float64: 2⁻⁵³).
+        one. Probabilities are accurate to 2⁻²⁴ (float64: 2⁻⁵³).
 
     Examples
     --------

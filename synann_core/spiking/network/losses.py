@@ -1,4 +1,4 @@
-"""What a spiking network's output is trained on and read out by; arrays (steps, batch, classes)."""
+"""Losses and readouts of a spiking network's output; arrays are (steps, batch, classes)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A classifier of spiking neurons, trained by backpropagation through time written by hand.
 
-TypeError and ValueError say that data or options have the wrong kind, shape or range.
+Functions raise TypeError or ValueError for data or options of the wrong kind, shape or range.
 """
 
 from __future__ import annotations
@@ -107,11 +107,13 @@ class SpikingNetwork:
             Each of shape (steps, samples, units).
         """
         xp = self._check_inputs(X)
-        pairs: list[Any] = []
+        fixed, weights = self._values(X, xp)
         with silence(xp):
-            for trace, layer in zip(self._forward(X, xp), self.layers, strict=True):
-                pairs.append(passes.output(trace, layer, xp))
-        return pairs
+            values = {**fixed, **weights}
+            traces = passes.forward(values, X, architecture=self._architecture, xp=xp)
+            pairs = zip(traces, self.layers, strict=True)
+            results: list[Any] = [passes.output(trace, layer, xp) for trace, layer in pairs]
+        return results
 
     def gradients(self, X: ArrayT, y: Any, /) -> tuple[ArrayT, dict[str, ArrayT]]:
         """Return the mean loss of a batch and its gradients by all weights.
@@ -215,18 +217,7 @@ class SpikingNetwork:
         -------
         array, shape (samples, classes)
         """
-        check_option("readout", readout, get_args(losses.Readout))
-        xp = self._check_inputs(X)
-        chunks = []
-        samples = X.shape[-2]
-        for start in range(0, samples, _CHUNK):
-            part = X[..., start : min(start + _CHUNK, samples), :]
-            with silence(xp):
-                spikes, membrane = passes.output(self._forward(part, xp)[-1], self.layers[-1], xp)
-                chunks.append(losses.scores(readout, spikes, membrane, xp))
-        scores: Any = chunks[0] if len(chunks) == 1 else xp.concat(chunks, axis=0)
-        returned: ArrayT = scores
-        return returned
+        return self._scores(X, readout, self._check_inputs(X))
 
     def predict(self, X: ArrayT, /, *, readout: losses.Readout = "membrane") -> ArrayT:
         """Return the class of each sample, an integer array of shape (samples,)."""
@@ -236,17 +227,28 @@ class SpikingNetwork:
 
     def score(self, X: Array, y: Any, /, *, readout: losses.Readout = "membrane") -> float:
         """Return the share of samples whose predicted class is the label, in [0, 1]."""
-        self._check_inputs(X)
+        xp = self._check_inputs(X)
         labels = self._labels(X, y)
-        return float(np.mean(to_numpy(self.predict(X, readout=readout)) == labels))
+        classes = xp.argmax(self._scores(X, readout, xp), axis=1)
+        return float(np.mean(to_numpy(classes) == labels))
 
     @property
     def _architecture(self) -> passes.Architecture:
         return passes.Architecture(self.layers, self.steps, self.loss)
 
-    def _forward(self, X: Array, xp: Namespace) -> list[passes.Trace]:
-        fixed, weights = self._values(X, xp)
-        return passes.forward({**fixed, **weights}, X, layers=self.layers, steps=self.steps, xp=xp)
+    def _scores(self, X: ArrayT, readout: losses.Readout, xp: Namespace) -> ArrayT:
+        check_option("readout", readout, get_args(losses.Readout))
+        (fixed, weights), chunks = self._values(X, xp), []
+        values, architecture = {**fixed, **weights}, self._architecture
+        for start in range(0, X.shape[-2], _CHUNK):
+            part = X[..., start : min(start + _CHUNK, X.shape[-2]), :]
+            with silence(xp):
+                trace = passes.forward(values, part, architecture=architecture, xp=xp)[-1]
+                spikes, membrane = passes.output(trace, self.layers[-1], xp)
+                chunks.append(losses.scores(readout, spikes, membrane, xp))
+        scores: Any = chunks[0] if len(chunks) == 1 else xp.concat(chunks, axis=0)
+        returned: ArrayT = scores
+        return returned
 
     def _values(self, X: Array, xp: Namespace) -> tuple[Arrays, Arrays]:
         """Return what is not learned, and the weights, like X."""

@@ -30,7 +30,7 @@ Arrays = dict[str, Array]
 
 
 class Architecture(NamedTuple):
-    """What a network is, without its weights; hashable, a constant to JAX."""
+    """Layers, steps and loss of a network, without its weights; a constant to JAX."""
 
     layers: tuple[Layer, ...]
     steps: int
@@ -38,7 +38,7 @@ class Architecture(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What a layer keeps for its backward pass."""
+    """Arrays that a layer keeps for its backward pass."""
 
     x: Array
     inputs: Inputs
@@ -92,16 +92,14 @@ def constants(layers: tuple[Layer, ...], reference: Array, xp: Namespace) -> Arr
     return found
 
 
-def forward(
-    values: Arrays, x: Array, *, layers: tuple[Layer, ...], steps: int, xp: Namespace
-) -> list[Trace]:
+def forward(values: Arrays, x: Array, *, architecture: Architecture, xp: Namespace) -> list[Trace]:
     """Run all layers on x, (batch, features) for a constant input or (steps, batch, features).
 
     `values` are the weights, and beside them the constants.
     """
     traces: list[Trace] = []
-    for k, layer in enumerate(layers):
-        neuron, times = layer.neuron, steps if x.ndim == 2 else None
+    for k, layer in enumerate(architecture.layers):
+        neuron, times = layer.neuron, architecture.steps if x.ndim == 2 else None
         currents, transmission = _currents(values, k, layer, x, xp)
         shape = currents.shape if times else currents.shape[1:]
         at_rest = xp.full(shape, neuron.rest, dtype=x.dtype, device=device(x))
@@ -161,11 +159,10 @@ def evaluate(
     xp: Namespace,
 ) -> Evaluation:
     """Return the mean loss of a batch, the output, and the gradients of the weights."""
-    layers, steps, loss = architecture
-    values = {**fixed, **weights}
-    traces = forward(values, x, layers=layers, steps=steps, xp=xp)
+    values, layers = {**fixed, **weights}, architecture.layers
+    traces = forward(values, x, architecture=architecture, xp=xp)
     spikes, membrane = output(traces[-1], layers[-1], xp)
-    value, upstream = losses.loss(loss, spikes, membrane, target, xp)
+    value, upstream = losses.loss(architecture.loss, spikes, membrane, target, xp)
     gradients = backward(values, traces, upstream, layers=layers, xp=xp)
     return Evaluation(value, spikes, membrane, gradients)
 

@@ -10,7 +10,6 @@ without the bracket.
 
 from __future__ import annotations
 
-import operator
 from typing import Any, NamedTuple
 
 from synann_core._lib.loops import runner, scan
@@ -30,7 +29,7 @@ from synann_core.spiking.neurons.records import (
 
 
 class _Moment(NamedTuple):
-    """What the adjoint of a step needs; for all steps at once, time first."""
+    """Arrays that the adjoint of a step needs; of all steps at once, time first."""
 
     h: Array  # the potential
     s: Array  # its spikes
@@ -71,22 +70,24 @@ def _vjp(
         later, sums = carry
         at = _Moment(**dict(zip(there, part, strict=True)))
         later, current, added = _step_back(params, at, later, rule, xp)
-        return (later, mapped(operator.add, sums, added)), (current,)
+        sums = [total + new for total, new in zip(sums, added, strict=True)]
+        return (later, sums), (current,)
 
     zero = xp.zeros_like(potential[0, ...])
     final = State[Any](None) if gfinal is None else gfinal
     later = mapped(lambda _, g: zero if g is None else g, inputs.state, final)
-    sums = mapped(lambda _: zero, params._replace(recurrent=None))
+    summed = [name for name in Parameters._fields[:3] if getattr(params, name) is not None]
     parts = tuple(xp.flip(value, axis=0) for value in there.values())
-    (gstate, sums), (gcurrents,) = scan(step, (later, sums), parts, xp)
+    (gstate, sums), (gcurrents,) = scan(step, (later, [zero] * len(summed)), parts, xp)
     gcurrents = xp.flip(gcurrents, axis=0)
+    gparams = Parameters(**dict(zip(summed, sums, strict=True)))
     if params.recurrent is not None:
         rows = [xp.reshape(a, (-1, zero.shape[-1])) for a in (gcurrents, run.r)]
-        sums = sums._replace(recurrent=xp.matmul(xp.matrix_transpose(rows[0]), rows[1]))
+        gparams = gparams._replace(recurrent=xp.matmul(xp.matrix_transpose(rows[0]), rows[1]))
     if first is not None:
         gstate = gstate._replace(spikes=gstate.spikes + first)
     gcurrents = gcurrents if plan.steps is None else xp.sum(gcurrents, axis=0)
-    return Gradients._make((gcurrents, *sums, gstate))
+    return Gradients._make((gcurrents, *gparams, gstate))
 
 
 def _replay(inputs: Inputs, potential: Array, plan: Plan, xp: Namespace) -> _Moment:
@@ -121,7 +122,7 @@ def _replay(inputs: Inputs, potential: Array, plan: Plan, xp: Namespace) -> _Mom
 
 def _step_back(
     params: Parameters, at: _Moment, later: State[Any], rule: Rule, xp: Namespace
-) -> tuple[State[Any], Array, Parameters]:
+) -> tuple[State[Any], Array, list[Array]]:
     """Return the gradients of the state before a step, of its current, and of the parameters."""
     gm, gy, gs, ga = later
     h, s, r, m = at[:4]
@@ -156,12 +157,14 @@ def _step_back(
         elif subtract:
             gthreshold = gthreshold - gh * r
             gs = gs if rule.detach_reset else -gh * threshold
-    gsynaptic = None
+    added = [gh * (kept - rule.rest)]
+    if threshold is not None:
+        added.append(gthreshold)
     if gy is not None:
-        gsynaptic, gy = gdrive * at.y, params.synaptic_decay * gdrive
+        added.append(gdrive * at.y)
+        gy = params.synaptic_decay * gdrive
     if params.recurrent is not None:
         gs = gs + xp.matmul(gdrive, params.recurrent)
-    added = Parameters(gh * (kept - rule.rest), gthreshold, gsynaptic)
     return State(gm, gy, gs, ga), gdrive, added
 
 

@@ -13,7 +13,7 @@ from synann_core.spiking.neurons.records import Gradients, Inputs, Plan, Rule, R
 
 
 class Implementation(Protocol):
-    """What every module that runs neurons offers."""
+    """The functions of every module that runs neurons."""
 
     def forward(self, inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
         """All steps."""

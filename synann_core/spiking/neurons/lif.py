@@ -1,7 +1,7 @@
 """Leaky integrate-and-fire neurons with explicit state, and their backward pass by hand.
 
-TypeError says that an argument is not a real floating-point array, or that libraries differ;
-ValueError, that there is no step, that shapes do not fit, or that an option is unknown.
+Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
+libraries, and ValueError for shapes that do not fit, runs without a step, and unknown options.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NAMES = State[Any](*(f"state.{name}" for name in State._fields))
 
 @dataclass(frozen=True, eq=False)
 class Record(Generic[ArrayT]):
-    """What a run keeps for its backward pass: one array of potentials, (T, ..., N).
+    """Result of a run, which keeps one array for the backward pass: potentials, (T, ..., N).
 
     Attributes
     ----------

@@ -87,7 +87,7 @@ def _job(inputs: Inputs, plan: Plan, xp: Namespace) -> _Job:
     state = complete(inputs, rule, fired, xp)
     *batch, n = state.membrane.shape
     rows, times = math.prod(batch), currents.shape[0] if plan.steps is None else 1
-    arrays = [
+    arrays: list[Any] = [
         *_views((times, rows, n), currents),
         *_views((rows, n), state.membrane, state.spikes, state.current),
         *_views((n,), params.decay, params.threshold, params.synaptic_decay),

@@ -15,7 +15,7 @@ RecordT = TypeVar("RecordT", bound=tuple[Any, ...])
 
 
 class Rule(NamedTuple):
-    """What is not an array; hashable, a constant to JAX."""
+    """Options of a neuron; hashable, a constant to JAX."""
 
     order: Order
     reset: Reset
@@ -47,7 +47,7 @@ class Parameters(NamedTuple):
 
 
 class State(NamedTuple, Generic[ArrayT]):
-    """What a neuron remembers between two steps; None where it has no such state.
+    """State of a neuron between two steps; None where it has no such part.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class State(NamedTuple, Generic[ArrayT]):
 
 
 class Inputs(NamedTuple):
-    """What a run starts from."""
+    """Arrays that a run starts from."""
 
     parameters: Parameters
     state: State[Array]
@@ -76,7 +76,7 @@ class Inputs(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a run gives: all spikes and potentials, time first, and the state after it."""
+    """Results of a run: all spikes and potentials, time first, and the state after it."""
 
     spikes: Array
     potential: Array
@@ -84,7 +84,7 @@ class Run(NamedTuple):
 
 
 class Upstream(NamedTuple):
-    """Gradients of what a run gives; None where they are 0."""
+    """Gradients of the results of a run; None where they are 0."""
 
     spikes: Array | None = None
     membrane: Array | None = None
@@ -92,7 +92,7 @@ class Upstream(NamedTuple):
 
 
 class Gradients(NamedTuple, Generic[ArrayT]):
-    """What `LIF.vjp` returns, each in the shape and dtype of what it is the gradient of."""
+    """Result of `LIF.vjp`: gradients, each in the shape and dtype of its argument."""
 
     currents: ArrayT
     decay: ArrayT

@@ -4,8 +4,8 @@ Each synapse keeps an eligibility; a learning signal for its neuron turns it int
 feed-forward layer with a detached reset this is backpropagation through time, exactly; with
 recurrent weights it leaves out what a spike does by way of other neurons.
 
-TypeError says that an argument is not a real floating-point array, or that libraries differ;
-ValueError, that shapes do not fit, or that `output_decay` is outside [0, 1).
+Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
+libraries, and ValueError for shapes that do not fit and an `output_decay` outside [0, 1).
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def eprop_gradient(
     slope : array, shape (T, B, m)
         Surrogate derivative σ'(u) at each neuron's membrane minus threshold.
     signal : array, shape (T, B, m)
-        Learning signal L. With ∂L/∂s and without `output_decay` the result is the gradient of
-        backpropagation through time; e-prop proper takes the readout's error through its weights,
-        or random ones.
+        Learning signal L. With ∂E/∂s of a loss E and without `output_decay` the result is the
+        gradient of backpropagation through time; e-prop proper takes the readout's error through
+        its weights, or random ones.
     decay : array, 0-d, or number
         Share of the membrane that is left after a step, in [0, 1].
     output_decay : float
@@ -48,8 +48,8 @@ def eprop_gradient(
     Notes
     -----
     Memory O(T·B·(n + m) + m·n): `output_decay` runs backward over L, so that no eligibility is
-    stored. `eprop_step` has them, and needs no window. Source: Bellec et
-    al., "A solution to the learning dilemma for recurrent networks of spiking neurons" (2020).
+    stored. `eprop_step` has them, and needs no window. Source: Bellec et al., "A solution to the
+    learning dilemma for recurrent networks of spiking neurons" (2020).
 
     Examples
     --------

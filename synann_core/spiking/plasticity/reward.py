@@ -1,6 +1,6 @@
 """STDP that waits for a reward.
 
-TypeError and ValueError say that an argument is of the wrong kind, shape or range.
+The rule raises TypeError or ValueError for arguments of the wrong kind, shape or range.
 """
 
 from __future__ import annotations

@@ -1,14 +1,13 @@
 """SpikeProp: firing times of neurons with delayed synapses, and their gradients.
 
-TypeError says that an argument is not a real floating-point array, that an option is not a number,
-or that libraries differ; ValueError, that shapes do not fit, or that `tau`, `threshold` or
-`slope_floor` is not finite and positive.
+Functions raise TypeError for arrays that are not of real floating-point numbers, options that are
+not numbers, and mixed libraries, and ValueError for shapes that do not fit and a `tau`, `threshold`
+or `slope_floor` that is not finite and positive.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_number
@@ -223,19 +222,25 @@ def spikeprop_gradients(
     """
     if not isinstance(layers, list | tuple) or not layers:
         raise ValueError(f"`layers` must be a list of one or more arrays. Received: {layers!r}")
-    fired = [times]
-    for weights in layers:
-        fired.append(firing_times(fired[-1], weights, delays, tau=tau, threshold=threshold))
-    with Arguments(fired=fired[-1]) as given:
-        grad: Any = given["fired"] - given.array("target", target, given.shape("fired"))
-        loss = given.result(0.5 * given.xp.sum(grad * grad, axis=-1))
-    gradients: list[ArrayT] = []
-    for weights, before, after in reversed(list(zip(layers, fired[:-1], fired[1:], strict=True))):
-        grad, gradient = firing_times_vjp(
-            before, weights, delays, after, grad, tau=tau, slope_floor=slope_floor
-        )
-        gradients.insert(0, gradient)
-    return loss, gradients, fired[1:]
+    names = [f"layers[{k}]" for k in range(len(layers))]
+    weights = dict(zip(names, layers, strict=True))
+    with Arguments[ArrayT](times=times, **weights, delays=delays) as given:
+        shapes = {name: (f"n{k + 1}", f"n{k}", "K") for k, name in enumerate(names)}
+        given.check_shapes(**shapes, times=("B", "n0"), delays=("K",))
+        delay, xp, tau, fired = given["delays"], given.xp, _positive("tau", tau), [given["times"]]
+        level, floor = _positive("threshold", threshold), _positive("slope_floor", slope_floor)
+        for name in names:
+            last = given[name]
+            fired.append(first_crossings(fired[-1], last, delay, tau=tau, threshold=level, xp=xp))
+        grad = fired[-1] - given.array("target", target, tuple(fired[-1].shape))
+        loss, found = given.result(0.5 * xp.sum(grad * grad, axis=-1)), [delay]
+        for name, before, after in reversed(list(zip(names, fired[:-1], fired[1:], strict=True))):
+            grad, gradient = first_crossings_vjp(
+                before, given[name], delay, after, grad, tau=tau, floor=floor, xp=xp
+            )
+            found.insert(0, gradient)
+        gradients = given.gradients((grad, *found))[1:-1]
+        return loss, list(gradients), [given.result(times) for times in fired[1:]]
 
 
 def raise_silent(weights: ArrayT, fired: ArrayT, /, amount: float) -> ArrayT:

@@ -4,8 +4,8 @@ Three forms of one rule: a sum over pairs of spikes (`reference/plasticity.py`),
 updated step by step (`STDP.step`, `STDP.online`), and products over a whole window
 (`STDP.offline`).
 
-TypeError says that an argument is not a real floating-point array, or that libraries differ;
-ValueError, that shapes do not fit, or that an option is unknown or out of its range.
+The rule raises TypeError for arrays that are not of real floating-point numbers and for mixed
+libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import encoders as slow
-from synann_core.spiking.codes.events import (
+from synann_core.spiking import (
     Events,
     counts_to_events,
     event_camera,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import encoders as slow
-from synann_core.spiking.codes.random import fold_in, random_key, random_uniform
+from synann_core.spiking import fold_in, random_key, random_uniform
 
 word64 = st.integers(0, 2**64 - 1)
 BITS = {"float32": 24, "float64": 53}

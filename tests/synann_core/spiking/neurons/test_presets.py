@@ -14,6 +14,7 @@ from synann_core.spiking import (
     SpikingNetwork,
     State,
     arctan,
+    decay_factor,
     fast_sigmoid,
     leaky_integrator,
     norse_lif,
@@ -61,15 +62,15 @@ def margin(membranes, threshold=1.0):
 
 
 @pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
-@pytest.mark.parametrize("beta", [0.95, "per neuron"])
-def test_leaky(reset, beta):
-    beta = np.linspace(0.5, 0.99, N) if beta == "per neuron" else beta
+@pytest.mark.parametrize("decay", [0.95, "per neuron"])
+def test_leaky(reset, decay):
+    decay = np.linspace(0.5, 0.99, N) if decay == "per neuron" else decay
     inputs = currents(0.15 if reset == "none" else 0.4)
     (x,) = leaves(inputs)
-    peer = snntorch.Leaky(torch.as_tensor(beta, dtype=torch.float64), reset_mechanism=reset)
+    peer = snntorch.Leaky(torch.as_tensor(decay, dtype=torch.float64), reset_mechanism=reset)
     peer = peer.double()
     spikes, membranes, _ = peer_run(peer, x, [torch.zeros(BATCH, N, dtype=torch.float64)])
-    got, record = snntorch_leaky(beta, reset=reset).run(inputs)
+    got, record = snntorch_leaky(decay, reset=reset).run(inputs)
     margin(membranes.detach().numpy())
     assert 20 < got.sum() < got.size - 20
     np.testing.assert_array_equal(got, spikes.detach().numpy())
@@ -105,20 +106,21 @@ def test_synaptic(threshold):
 )
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
 def test_gradients_of_leaky(ours, theirs, reset):
-    """By inputs, β and θ, through snnTorch's own autograd, in float64."""
+    """By inputs, decay and threshold, through snnTorch's own autograd, in float64."""
     inputs = currents()
-    x, beta, theta = leaves(inputs, np.linspace(0.8, 0.95, N), np.linspace(0.7, 1.0, N))
-    peer = snntorch.Leaky(beta, theta, spike_grad=theirs, reset_mechanism=reset)
+    x, decay, threshold = leaves(inputs, np.linspace(0.8, 0.95, N), np.linspace(0.7, 1.0, N))
+    peer = snntorch.Leaky(decay, threshold, spike_grad=theirs, reset_mechanism=reset)
     # As buffers: parameters would be float32 ones of their own.
-    peer.beta, peer.threshold = beta, theta
+    peer.beta, peer.threshold = decay, threshold
     spikes, membranes, _ = peer_run(peer, x, [torch.zeros(BATCH, N, dtype=torch.float64)])
     rng = np.random.default_rng(1)
     upstream = [rng.normal(size=inputs.shape).astype("float32").astype(float) for _ in range(2)]
     loss = (spikes * torch.tensor(upstream[0])).sum() + (
         membranes * torch.tensor(upstream[1])
     ).sum()
-    want = torch.autograd.grad(loss, (x, beta, theta))
-    neuron = LIF(beta.detach().numpy(), theta.detach().numpy(), reset=reset, surrogate=ours)
+    want = torch.autograd.grad(loss, (x, decay, threshold))
+    numbers = (decay.detach().numpy(), threshold.detach().numpy())
+    neuron = LIF(*numbers, reset=reset, surrogate=ours)
     got, record = neuron.run(inputs)
     np.testing.assert_array_equal(got, spikes.detach().numpy())
     grads = neuron.vjp(record, *upstream)
@@ -252,3 +254,29 @@ def test_a_snntorch_sequence_goes_on_here():
     got, record = snntorch_leaky(0.9).run(inputs[half:], State(membranes[half - 1].numpy()))
     np.testing.assert_array_equal(got, spikes[half:].numpy())
     assert_close(record.membrane, membranes[half:].numpy(), EXACT)
+
+
+def test_norse_preset_has_norses_numbers():
+    neuron = norse_lif(tau_syn_inv=100.0, tau_mem_inv=50.0, dt=0.002)
+    assert (neuron.decay, neuron.gain, neuron.synaptic_decay) == pytest.approx((0.9, 0.1, 0.8))
+
+
+def test_decay_factor():
+    assert decay_factor(20.0, 2.0) == pytest.approx(np.exp(-0.1), rel=1e-15)
+    assert decay_factor(20.0, 2.0, method="euler") == pytest.approx(0.9, rel=1e-15)
+    # A fine grid makes them the same filter.
+    tau, dt = 10.0, 1e-3
+    assert decay_factor(tau, dt) == pytest.approx(decay_factor(tau, dt, method="euler"), rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: decay_factor(0.0), ValueError, "`tau` must be > 0"),
+        (lambda: decay_factor(1.0, 2.0, method="euler"), ValueError, "`dt` must be at most"),
+        (lambda: decay_factor(1.0, method="rk"), ValueError, "`method` must be one of"),
+    ],
+)
+def test_decay_factor_refuses(call, error, text):
+    with pytest.raises(error, match=text):
+        call()

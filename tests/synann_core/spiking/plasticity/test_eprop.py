@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference.plasticity as slow
-from synann_core.spiking.plasticity.eprop import eprop_gradient, eprop_init, eprop_step
+from synann_core.spiking import eprop_gradient, eprop_init, eprop_step
 from tests.helpers import EPS, assert_close
 
 
@@ -74,7 +74,7 @@ def layer_by_autograd(x, weights, beta, theta, width, reset):
 
 
 @pytest.mark.parametrize("reset", ["delayed", "immediate"])
-def test_eprop_is_backpropagation_through_time_in_one_feed_forward_layer(reset):
+def test_one_feed_forward_layer_has_the_exact_gradient(reset):
     rng = np.random.default_rng(1)
     steps, batch, n, m = 50, 4, 6, 5
     x = torch.asarray((rng.random((steps, batch, n)) < 0.4).astype(float))

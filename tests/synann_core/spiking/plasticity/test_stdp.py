@@ -1,6 +1,5 @@
 """STDP: pairs, traces and whole-window products are one rule."""
 
-import itertools
 import warnings
 
 import numpy as np
@@ -10,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference.plasticity as slow
-from synann_core.spiking.plasticity.reward import RewardSTDP
-from synann_core.spiking.plasticity.stdp import STDP
-from synann_core.spiking.plasticity.traces import decayed_sums
+from synann_core.spiking import STDP
 from tests.helpers import EPS, assert_close
+from tests.synann_core.spiking.plasticity.cases import spike_trains
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Norse's, of its own imports
@@ -26,16 +24,11 @@ WINDOW = (0.3, 0.2, 3.0, 5.0)
 NAMED = dict(zip(("a_plus", "a_minus", "tau_plus", "tau_minus"), WINDOW, strict=True))
 
 
-def spikes(rng, steps=12, batch=2, n=4, m=3, rate=0.4):
-    pre, post = (rng.random((steps, batch, k)) < rate for k in (n, m))
-    return pre.astype(float), post.astype(float)
-
-
 @pytest.mark.jax_alternates(4)
 @pytest.mark.parametrize("pairing", ["all", "nearest"])
 def test_traces_and_products_equal_the_sum_over_pairs(xp, dtype, pairing):
     rng = np.random.default_rng(0)
-    pre, post = spikes(rng)
+    pre, post = spike_trains(rng)
     weights = rng.random((3, 4)).astype(dtype)
     given_arrays = [xp.asarray(a, dtype) for a in (weights, pre, post)]
     # Of JAX, which compiles each of them, one.
@@ -60,7 +53,7 @@ def test_traces_and_products_equal_the_sum_over_pairs(xp, dtype, pairing):
     st.sampled_from(["all", "nearest"]),
 )
 def test_the_three_forms_agree_on_any_spike_trains(seed, rate, tau_plus, tau_minus, at_0, pairing):
-    pre, post = spikes(np.random.default_rng(seed), 70, 1, 2, 3, rate)
+    pre, post = spike_trains(np.random.default_rng(seed), 70, 1, 2, 3, rate)
     window = (0.3, 0.2, tau_plus, tau_minus, at_0)
     rule = STDP(*window, pairing=pairing)
     start = np.zeros((3, 2))
@@ -92,7 +85,7 @@ def test_pairs_of_two_spikes_trace_the_window(xp):
 @pytest.mark.parametrize("dependence", ["additive", "hard", "power", "linear"])
 def test_weight_dependences_equal_the_reference(xp, dtype, dependence):
     rng = np.random.default_rng(1)
-    pre, post = spikes(rng, steps=20)
+    pre, post = spike_trains(rng, steps=20)
     weights = rng.uniform(-0.5, 1.5, (3, 4)).astype(dtype)
     bounds = {"dependence": dependence, "mu_plus": 0.4, "mu_minus": 1.7, "low": -0.5, "high": 1.5}
     rule = STDP(**NAMED, **bounds)
@@ -107,7 +100,7 @@ def test_weight_dependences_equal_the_reference(xp, dtype, dependence):
 
 def test_unlike_time_constants_need_a_trace_each():
     rng = np.random.default_rng(2)
-    pre, post = spikes(rng, steps=40)
+    pre, post = spike_trains(rng, steps=40)
     want = slow.stdp_pairs(pre, post, *WINDOW, "both")
     wrong = STDP(**{**NAMED, "tau_minus": NAMED["tau_plus"]})
     assert np.abs(wrong.offline(np.zeros((3, 4)), pre, post) - want).max() > 0.1
@@ -116,21 +109,17 @@ def test_unlike_time_constants_need_a_trace_each():
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["hard", "power", "linear"]))
 def test_bounded_weights_stay_within_their_bounds(seed, dependence):
     rng = np.random.default_rng(seed)
-    pre, post = spikes(rng)
+    pre, post = spike_trains(rng)
     rule = STDP(a_plus=3.0, a_minus=2.5, dependence=dependence, low=-1.0, high=2.0, mu_plus=0.5)
-    start = rewarded = rng.uniform(-1.0, 2.0, (3, 4))
-    waiting = RewardSTDP(rule, tau=2.0)
-    state = waiting.init(start, 2)
-    for now in zip(pre, post, strict=True):
-        rewarded, state = waiting.step(rewarded, *now, 9.0, state)
-    for end in (rule.online(start, pre, post)[0], rule.offline(start, pre, post), rewarded):
+    start = rng.uniform(-1.0, 2.0, (3, 4))
+    for end in (rule.online(start, pre, post)[0], rule.offline(start, pre, post)):
         assert end.min() >= -1.0
         assert end.max() <= 2.0
 
 
-def test_offline_with_small_changes_follows_online_in_every_dependence():
+def test_offline_follows_online_where_changes_are_small():
     rng = np.random.default_rng(3)
-    pre, post = spikes(rng)
+    pre, post = spike_trains(rng)
     start = rng.uniform(0.3, 0.7, (3, 4))
     for dependence in ("hard", "power", "linear"):
         changes = []
@@ -144,7 +133,7 @@ def test_offline_with_small_changes_follows_online_in_every_dependence():
 @pytest.mark.jax_alternates
 def test_a_window_in_pieces_is_the_window(xp):
     rng = np.random.default_rng(4)
-    pre, post = spikes(rng, steps=21)
+    pre, post = spike_trains(rng, steps=21)
     rule = STDP(**NAMED, dependence="linear", pairing="nearest")
     weights = xp.asarray(rng.random((3, 4)))
     arrays_ = [xp.asarray(a) for a in (pre, post)]
@@ -167,56 +156,14 @@ def test_nothing_happens_without_steps_samples_or_spikes(xp):
 
 
 def test_half_precision_is_computed_in_float32():
-    pre, post = (torch.asarray(a, dtype=torch.float16) for a in spikes(np.random.default_rng(0)))
+    pre, post = (
+        torch.asarray(a, dtype=torch.float16) for a in spike_trains(np.random.default_rng(0))
+    )
     weights = torch.full((3, 4), 0.5, dtype=torch.float16)
     end, state = STDP().online(weights, pre, post)
     assert end.dtype == state["pre"].dtype == torch.float16
     wide = STDP().online(weights.float(), pre.float(), post.float())[0]
     assert torch.equal(end, wide.half())
-
-
-@pytest.mark.jax_alternates
-@pytest.mark.parametrize("reward", [1.0, "array"])
-def test_reward_turns_eligibility_into_change(xp, reward):
-    rng = np.random.default_rng(5)
-    pre, post = spikes(rng, steps=10)
-    values = np.ones((10, 2)) if reward == 1.0 else rng.normal(size=(10, 2))
-    rule = RewardSTDP(STDP(**NAMED), tau=4.0)
-    start = rng.random((3, 4))
-    weights = xp.asarray(start)
-    state = rule.init(weights, 2)
-    for t in range(10):
-        given_reward = reward if reward == 1.0 else xp.asarray(values[t])
-        now = (xp.asarray(pre[t]), xp.asarray(post[t]), given_reward, state)
-        weights, state = xp.call(rule.step, weights, *now)
-    # Each pair, made in the step of its later spike, fades until the reward comes.
-    want = start.copy()
-    for t, b in itertools.product(range(10), range(2)):
-        made = [
-            slow.stdp_pairs(pre[: u + 1, b : b + 1], post[: u + 1, b : b + 1], *WINDOW, "both")
-            for u in range(t + 1)
-        ]
-        for u in range(t + 1):
-            change = made[u] - (made[u - 1] if u else 0.0)
-            want += values[t, b] * change * np.exp(-(t - u) / 4.0) / 4.0
-    assert_close(xp.to_numpy(weights), want, 1e-12)
-    xp.check(state["eligibility"], "float64", (2, 3, 4))
-
-
-def test_a_neuron_learns_the_action_that_is_rewarded_later():
-    # Two neurons fire at random after one input; only the first one's spikes are rewarded, 5 steps
-    # later. Without the eligibility trace nothing would tell the two apart.
-    rng = np.random.default_rng(6)
-    rule = RewardSTDP(STDP(0.1, 0.0, 2.0, 2.0, dependence="linear"), tau=5.0)
-    weights = np.full((2, 1), 0.5)
-    for _ in range(300):
-        state = rule.init(weights, 1)
-        fires = (rng.random(2) < 0.5).astype(float)
-        for t in range(8):
-            pre, post = np.array([[float(t == 0)]]), fires[None, :] * (t == 1)
-            reward = (2.0 * fires[0] - 1.0) * (t == 6)
-            weights, state = rule.step(weights, pre, post, float(reward), state)
-    assert weights[0, 0] > weights[1, 0] + 0.2
 
 
 @pytest.mark.parametrize(
@@ -231,7 +178,7 @@ def test_a_neuron_learns_the_action_that_is_rewarded_later():
 def test_norse_with_its_decay_and_amplitudes_translated(theirs, ours):
     # Norse's traces decay by 1 − dt/τ, not e^(−dt/τ), and a spike adds dt/τ, not 1.
     rng = np.random.default_rng(7)
-    pre, post = spikes(rng, steps=30)
+    pre, post = spike_trains(rng, steps=30)
     start = rng.uniform(0.3, 0.7, (3, 4))
     dt, tau_plus, tau_minus, eta_plus, eta_minus = 1e-3, 5e-3, 8e-3, 0.3, 0.2
     settings = norse.STDPParameters(
@@ -259,17 +206,6 @@ def test_norse_with_its_decay_and_amplitudes_translated(theirs, ours):
     # Its exponent is a float32.
     limit = 1e-6 if theirs == "multiplicative_pow" else 1e-12
     assert_close(got, want.numpy(), limit, scale=1.0)
-
-
-@pytest.mark.parametrize("steps", [1, 63, 64, 65, 200])
-def test_decayed_sums_of_any_length_equal_the_loop(steps):
-    signal = np.random.default_rng(steps).normal(size=(steps, 2, 3))
-    for decay in (0.0, 0.5, 0.99, 1.0):
-        total, want = np.zeros((2, 3)), []
-        for row in signal:
-            total = decay * total + row
-            want.append(total)
-        assert_close(decayed_sums(signal, decay, xp=np), want, 1e-13)
 
 
 @pytest.mark.parametrize(
@@ -306,8 +242,3 @@ def test_bad_arguments_are_named():
         rule.step(weights, pre[0], post[0], {"pre": pre[0], "post": pre[0]})
     with pytest.raises(TypeError, match="`batch` must be an int"):
         rule.init(weights, 1.5)
-    with pytest.raises(TypeError, match="`rule` must be an STDP"):
-        RewardSTDP(0.1)
-    rewarded = RewardSTDP(rule)
-    with pytest.raises(ValueError, match=r"`reward` must have shape \(2,\)"):
-        rewarded.step(weights, pre[0], post[0], np.ones(3), rewarded.init(weights, 2))

@@ -1,4 +1,4 @@
-"""Codes of signals, by contrast and by deconvolution, against slow loops; bounds of their decoders.
+"""Codes of change against slow loops and snntorch.spikegen; bounds of their decoder.
 
 Inputs are multiples of a power of two, so that every sum is exact and no library rounds a tie.
 """
@@ -7,30 +7,25 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from snntorch import spikegen
 
 from reference import encoders as slow
-from synann_core.spiking.codes.contrast import (
+from synann_core.spiking import (
     contrast_decode,
     delta_encode,
     moving_window_encode,
     step_forward_encode,
     temporal_contrast_encode,
 )
-from synann_core.spiking.codes.deconvolution import bsa_encode, convolution_decode, hsa_encode
 from tests.helpers import EPS, assert_close
+from tests.synann_core.spiking.codes.checks import walks
 
 THRESHOLDS = np.array([[0.25, 0.5, 0.125]])  # of three signals
-KERNEL = np.array([0.125, 0.5, 0.25, 0.125])
-
-
-def walks(shape=(40, 2, 3), seed=0, parts=16):
-    steps = np.random.default_rng(seed).integers(-parts // 2, parts // 2 + 1, shape)
-    return np.cumsum(steps, axis=0) / parts
-
-
 SIGNALS = walks()
+DTYPES = [torch.float32, torch.float64]
 CONTRAST = {
     "delta": (delta_encode, partial(slow.delta, first="zero", off=True)),
     "delta repeat": (
@@ -109,58 +104,8 @@ def test_contrast_decode(xp, dtype):
     np.testing.assert_array_equal(xp.to_numpy(got), want)
 
 
-FILTERS = {
-    "hsa": (hsa_encode, partial(slow.hsa, end="silent")),
-    "hsa to the end": (partial(hsa_encode, end="partial"), partial(slow.hsa, end="partial")),
-} | {
-    f"bsa {rule} {end}": (
-        partial(bsa_encode, threshold=threshold, rule=rule, end=end),
-        partial(slow.bsa, threshold=threshold, rule=rule, end=end),
-    )
-    for rule, threshold in (("difference", 0.625), ("ratio", 0.875))
-    for end in ("silent", "partial")
-}
-
-
-@pytest.mark.jax_alternates(4)
-@pytest.mark.parametrize(
-    ("name", "steps"),
-    # 3 steps are fewer than the kernel has.
-    [*((n, 40) for n in FILTERS), ("hsa", 3), ("bsa ratio partial", 3)],
-)
-def test_deconvolution(xp, dtype, name, steps):
-    encode, slowly = FILTERS[name]
-    signals = np.abs(SIGNALS[:steps])
-    if steps == 3:
-        signals = signals + 0.5
-    want = slow.each_signal(partial(slowly, kernel=KERNEL.tolist()), signals)
-    got = xp.call(encode, xp.asarray(signals, dtype), xp.asarray(KERNEL, dtype))
-    xp.check(got, dtype, signals.shape)
-    np.testing.assert_array_equal(xp.to_numpy(got), want)
-    assert want.any() == (steps == 40 or "partial" in name)
-
-
-def test_the_rules_and_the_ends_differ():
-    signals = np.abs(SIGNALS)
-    codes = [
-        slow.each_signal(partial(f, kernel=KERNEL.tolist()), signals) for _, f in FILTERS.values()
-    ]
-    assert all((a != b).any() for i, a in enumerate(codes) for b in codes[:i])
-
-
-@pytest.mark.jax_alternates(4)
-@pytest.mark.parametrize("steps", [40, 3])
-def test_convolution(xp, dtype, steps):
-    spikes = np.abs(np.sign(walks((steps, 2, 3), seed=4)))
-    got = xp.call(convolution_decode, xp.asarray(spikes, dtype), xp.asarray(KERNEL, dtype))
-    xp.check(got, dtype, spikes.shape)
-    want = slow.each_signal(partial(slow.convolution, kernel=KERNEL.tolist()), spikes)
-    np.testing.assert_array_equal(xp.to_numpy(got), want)
-
-
 @pytest.mark.parametrize("half", ["float16", "bfloat16"])
 def test_half_precision(half):
-    torch = pytest.importorskip("torch")
     x = torch.asarray(SIGNALS[:10], dtype=getattr(torch, half))
     for encode, slowly in CONTRAST.values():
         got = encode(x, 0.25)
@@ -178,33 +123,6 @@ def test_step_forward_stays_within_a_threshold(steps, threshold, start):
     assert np.abs(decoded - signal).max() <= threshold + slack
 
 
-@given(st.lists(st.integers(0, 64), min_size=4, max_size=50))
-def test_hsa_stays_under_the_signal(values):
-    signal = np.array(values) / 16
-    for end in ("silent", "partial"):
-        decoded = convolution_decode(hsa_encode(signal, KERNEL, end=end), KERNEL)
-        assert (decoded <= signal).all()
-
-
-@given(st.lists(st.integers(0, 64), min_size=4, max_size=50), st.integers(0, 16))
-def test_bsa_spikes_bring_the_signal_nearer(values, threshold):
-    """Each spike takes `threshold` or more from Σ |x − decoded|."""
-    signal, threshold = np.array(values) / 16, threshold / 16
-    spikes = bsa_encode(signal, KERNEL, threshold)
-    decoded = convolution_decode(spikes, KERNEL)
-    assert np.abs(signal - decoded).sum() <= np.abs(signal).sum() - threshold * spikes.sum()
-
-
-@given(st.integers(0, 2**32))
-def test_trains_come_back(seed):
-    """The codes of what a sparse train decodes to are that train: kernels that do not overlap."""
-    spikes = np.zeros(40)
-    spikes[np.random.default_rng(seed).permutation(9)[:5] * 4] = 1.0
-    signal = convolution_decode(spikes, KERNEL)
-    np.testing.assert_array_equal(hsa_encode(signal, KERNEL), spikes)
-    np.testing.assert_array_equal(bsa_encode(signal, KERNEL, 0.75), spikes)
-
-
 def test_decoded_delta_is_the_signal_where_steps_are_thresholds():
     signal = np.cumsum(np.random.default_rng(0).integers(-1, 2, (50, 4)), axis=0) * 0.5
     np.testing.assert_array_equal(contrast_decode(delta_encode(signal, 0.5), 0.5), signal)
@@ -217,6 +135,27 @@ def test_signals_do_not_mix(name):
     whole = encode(x, 0.3)
     for i in range(4):
         np.testing.assert_array_equal(encode(x[:, i], 0.3), whole[:, i])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("first", ["zero", "repeat"])
+@pytest.mark.parametrize("off", [True, False])
+def test_the_spikes_of_snntorch(dtype, first, off):
+    x = np.random.default_rng(1).integers(-8, 9, (20, 3, 4)) / 8  # changes of exactly ½, too
+    x = torch.asarray(x, dtype=dtype)
+    theirs = spikegen.delta(x, threshold=0.5, padding=first == "repeat", off_spike=off)
+    np.testing.assert_array_equal(delta_encode(x, 0.5, first=first, off=off), theirs)
+    x = torch.asarray(np.random.default_rng(2).normal(size=(20, 5)), dtype=dtype)
+    theirs = spikegen.delta(x, threshold=0.1, padding=first == "repeat", off_spike=off)
+    np.testing.assert_array_equal(delta_encode(x, 0.1, first=first, off=off), theirs)
+
+
+def test_the_examples_of_snntorchs_documentation():
+    x = torch.asarray([1.0, 2.0, 2.9, 3.0, 3.9])
+    assert delta_encode(x, 1.0, off=False).tolist() == [1, 1, 0, 0, 0]
+    assert delta_encode(x, 1.0, off=False, first="repeat").tolist() == [0, 1, 0, 0, 0]
+    x = torch.asarray([1.0, 2.0, 0.0, 2.0, 2.9])
+    assert delta_encode(x, 1.0).tolist() == [1, 1, -1, 1, 0]
 
 
 x = np.ones((5, 2))
@@ -233,12 +172,6 @@ BAD = [
     (lambda: temporal_contrast_encode(x[:1]), ValueError, "`x` must have more than 1 steps"),
     (lambda: temporal_contrast_encode(x, correction=4), ValueError, "more than 5 steps"),
     (lambda: contrast_decode(x, 1.0, start=np.ones(5)), ValueError, "`start` must be a number"),
-    (lambda: hsa_encode(x, np.ones((2, 2))), ValueError, r"`kernel` must have shape \(taps,\)"),
-    (lambda: hsa_encode(x, np.ones(0)), ValueError, "`kernel` must not be empty"),
-    (lambda: hsa_encode(x, np.ones(2), end="zero"), ValueError, "`end` must be one of"),
-    (lambda: bsa_encode(x, np.ones(2), -1.0), ValueError, r"`threshold` must be in \[0, inf\)"),
-    (lambda: bsa_encode(x, np.ones(2), 1.0, rule="sum"), ValueError, "`rule` must be one of"),
-    (lambda: convolution_decode(np.array(1.0), np.ones(2)), ValueError, "`spikes` must have"),
 ]
 
 
