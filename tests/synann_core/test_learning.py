@@ -82,7 +82,7 @@ def surprisal_case(rng, batch=(6,), m=3, n=4):
     return u, v, theta, gamma, rng.dirichlet(np.ones(m), size=batch) * 1.3
 
 
-def test_surprisal_rule_equals_the_reference_and_the_gradient_of_the_loss(xp):
+def test_the_rule_equals_the_reference_and_the_losss_gradient(xp):
     case = surprisal_case(np.random.default_rng(0))
     got = xp.call(syn.surprisal_rule, *(xp.asarray(a) for a in case))
     for value, want in zip(got, slow.surprisal_rule(*case), strict=True):
@@ -97,7 +97,7 @@ def test_surprisal_rule_equals_the_reference_and_the_gradient_of_the_loss(xp):
         assert_close(xp.to_numpy(value), want, 1e-12)
 
 
-def test_surprisal_rule_has_two_signs_and_learns_where_the_published_one_only_fades():
+def test_the_rule_has_two_signs_where_the_published_one_fades():
     rng = np.random.default_rng(3)
     v = rng.exponential(size=(200, 4))
     # The class is the input with the smallest surprisal: its own output must be inhibited least.
@@ -121,7 +121,7 @@ def test_surprisal_rule_has_two_signs_and_learns_where_the_published_one_only_fa
     assert published.min() > 2.0  # there all of them do, and the layer tends to the identity
 
 
-def test_the_rule_of_closed_outputs_is_finite_and_opens_the_right_one(xp):
+def test_the_rule_of_closed_outputs_opens_the_right_one(xp):
     # γ = v = 0: every output is closed and z = ∞ for all. By symmetry p = 1/3.
     zeros, theta = xp.asarray(np.zeros(3)), xp.asarray(np.zeros(3))
     gamma, target = xp.asarray(np.zeros((3, 3))), xp.asarray([1.0, 0.0, 0.0])
@@ -146,7 +146,7 @@ def test_a_small_step_of_the_rule_lowers_the_loss(seed):
     assert fall == pytest.approx(rate * slope, rel=1e-4)
 
 
-def test_surprisal_rule_gives_each_gradient_in_its_parameters_shape_and_dtype(xp):
+def test_the_rule_gives_gradients_in_shapes_and_dtypes(xp):
     u, v, _, gamma, target = surprisal_case(np.random.default_rng(1), batch=(2, 3))
     arrays = (xp.asarray(u), xp.asarray(v), 0.5, xp.asarray(gamma, "float32"), xp.asarray(target))
     gtheta, ggamma = xp.call(syn.surprisal_rule, *arrays)

@@ -131,7 +131,7 @@ def test_swap_ratio_is_a_ratio_of_synapses_and_of_odds(x, y, beta, alpha):
 
 
 @given(probability, probability)
-def test_swap_difference_in_surprisal_space_is_a_difference_of_logits(x, y):
+def test_the_swap_difference_of_surprisals_is_one_of_logits(x, y):
     u, v = -np.log(x), -np.log(y)
     swapped = float(syn.surprisal_synapse(v, u)) - float(syn.surprisal_synapse(u, v))
     want = float(syn.logit(x)) - float(syn.logit(y))

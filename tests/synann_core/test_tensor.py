@@ -179,7 +179,7 @@ def test_adjoint_of_the_tangent_is_the_gradient(xp, dtype):
     assert abs(left) > 1e-3 * scale  # not two zeros
 
 
-def test_surprisal_tensor_is_minus_the_log_of_the_probability_tensor(xp):
+def test_the_surprisal_tensor_is_minus_the_log_of_the_other(xp):
     rng = np.random.default_rng(7)
     u, v = rng.exponential(size=(4, 3)), rng.exponential(size=(4, 50))
     theta, gamma = rng.exponential(size=3), rng.uniform(1, 4, size=(3, 50))

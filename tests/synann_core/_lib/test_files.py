@@ -201,7 +201,7 @@ def test_from_file_needs_the_configuration(saved, metadata, named):
         syn.SynaMLP.from_file(saved)
 
 
-def test_a_failed_save_keeps_the_old_file_and_leaves_nothing_behind(saved, monkeypatch):
+def test_a_failed_save_keeps_the_old_file_and_nothing_else(saved, monkeypatch):
     before = saved.read_bytes()
 
     def fail(*arguments):
@@ -215,7 +215,7 @@ def test_a_failed_save_keeps_the_old_file_and_leaves_nothing_behind(saved, monke
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_a_save_that_breaks_off_while_it_writes_leaves_nothing_behind(saved, monkeypatch, error):
+def test_a_save_that_breaks_off_leaves_nothing_behind(saved, monkeypatch, error):
     before = saved.read_bytes()
 
     def break_off(descriptor):
@@ -228,7 +228,7 @@ def test_a_save_that_breaks_off_while_it_writes_leaves_nothing_behind(saved, mon
     assert os.listdir(saved.parent) == [saved.name]
 
 
-def test_saving_onto_a_folder_is_an_error_and_leaves_nothing_behind(tmp_path):
+def test_saving_onto_a_folder_is_an_error_and_leaves_nothing(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
         model().save(tmp_path / "folder")

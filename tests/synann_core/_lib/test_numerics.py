@@ -82,7 +82,7 @@ def test_repeated_axes_are_summed(xp, value, shape):
     assert np.allclose(got, a.sum(axis=axes).reshape(shape))
 
 
-def test_rows_of_a_batch_are_counted_and_unknown_ones_are_minus_one():
+def test_rows_are_counted_and_unknown_ones_are_minus_one():
     class Open:
         shape = (None, 3, 4)
 

@@ -33,7 +33,7 @@ def test_errors_of_a_thread_are_raised(in_caller):
         pools.run_parts(part, [(k,) for k in range(8)], 2)
 
 
-def test_parts_are_waited_for_where_no_more_threads_can_be_started(monkeypatch):
+def test_parts_are_waited_for_where_no_thread_can_be_started(monkeypatch):
     """A pool that is at the system's limit has put the work in its queue before it raises."""
     done = []
 

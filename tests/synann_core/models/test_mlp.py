@@ -70,7 +70,7 @@ def test_training_learns_and_continues():
     assert more["loss"][0] < history["loss"][0] / 2
 
 
-def test_the_same_seed_gives_the_same_bits_and_global_state_is_left_alone():
+def test_a_seed_gives_the_same_bits_and_no_global_state_changes():
     X, y = task()
     state = np.random.get_state()[1].copy()  # noqa: NPY002 - the global state must stay
 
@@ -109,7 +109,7 @@ def test_every_sample_is_seen_once_an_epoch_and_none_alone(samples, batch_size, 
     assert np.isfinite(model.decision_function(X)).all()
 
 
-def test_history_counts_every_sample_once_and_dropout_keeps_the_mean(monkeypatch):
+def test_history_counts_samples_once_and_dropout_keeps_the_mean(monkeypatch):
     steps = []
 
     def spy(weights, x, target, keep, **options):
@@ -131,7 +131,7 @@ def test_history_counts_every_sample_once_and_dropout_keeps_the_mean(monkeypatch
     assert not np.array_equal(masks[0], masks[1])
 
 
-def test_initial_weights_have_the_sizes_of_torch_and_the_strengths_of_initial_beta():
+def test_initial_weights_are_torchs_and_strengths_initial_betas():
     model = syn.SynaMLP(100, 16, 4)
     for name, inputs in (("hidden", 100), ("output", 16)):
         for kind in ("weight", "bias"):
@@ -152,7 +152,7 @@ def test_prediction_in_chunks_keeps_the_order():
     assert_close(whole, pieces, 1e-12)  # matrix products may round otherwise
 
 
-def test_rate_zero_changes_running_statistics_alone_and_no_samples_are_predicted():
+def test_rate_zero_changes_running_statistics_alone():
     X, y = task()
     model = syn.SynaMLP(4, 6, 3)
     start = model.weights
@@ -290,7 +290,7 @@ def test_parameter_count():
     "options",
     [{"optimizer": optim.Adam(1e300)}, {"schedule": lambda p: 1.0 if p < 0.4 else float("nan")}],
 )
-def test_diverged_training_is_an_error_and_keeps_the_last_finite_epoch(options):
+def test_diverged_training_keeps_the_last_finite_epoch(options):
     X, y = task()
     model = syn.SynaMLP(4, 6, 3)
     with pytest.raises(ValueError, match=r"`optimizer` must keep the weights finite.*Received"):
