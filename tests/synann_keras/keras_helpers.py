@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 from keras import ops
+from synann_keras import Synapse, SynaRNNCell
 
 BACKEND = keras.config.backend()
 FLOAT32 = 2.0**-23
@@ -78,3 +79,15 @@ def hessian_vector(function, y, direction):
     y.requires_grad_()
     (gradient,) = torch.autograd.grad(function(y), y, create_graph=True)
     return to_numpy(torch.autograd.grad(ops.sum(gradient * direction), y)[0])
+
+
+def network(**options):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((None, 6)),
+            keras.layers.RNN(SynaRNNCell(5), return_sequences=True, name="rnn"),
+            Synapse(4, mask=np.eye(5, 4), name="synapse", **options),
+            keras.layers.Dense(3, name="dense"),
+        ]
+    )

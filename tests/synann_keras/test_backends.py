@@ -13,7 +13,7 @@ import pytest
 
 BACKENDS = ("jax", "tensorflow", "torch")  # slowest first
 FLOAT32 = 2.0**-23
-HERE = pathlib.Path(__file__).parent
+HERE, OWN = pathlib.Path(__file__).parent, pathlib.Path(__file__).name
 ROOT = HERE.parents[1]
 
 
@@ -45,7 +45,7 @@ def task(name, backend, **environment):
 @pytest.fixture(scope="module")
 def suites(request):
     """Those that were asked for, two at a time: each keeps little more than one core busy."""
-    files = [str(HERE / f"test_{name}.py") for name in ("layer", "models")]
+    files = [str(path) for path in sorted(HERE.glob("test_*.py")) if path.name != OWN]
     arguments = ["-m", "pytest", "-p", "no:cacheprovider", "--tb=short", *files]
     # jax would spend most of its time on compiling well; the other tests let it.
     quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
@@ -59,7 +59,7 @@ def suites(request):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_suite(backend, suites):
-    """test_layer.py and test_models.py."""
+    """All files beside this one."""
     result = suites[backend].result()
     assert result.returncode == 0, result.stdout + result.stderr
     assert " passed" in result.stdout

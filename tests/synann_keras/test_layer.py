@@ -7,23 +7,25 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from synann_keras import InitialBetaLogit, InitialMixingLogit, Synapse, SynaRNNCell, _ops
+from keras.src.testing import TestCase
+from synann_keras import Synapse, SynaRNNCell, _ops
 
-import synann_core as syn
 from reference import tensor as reference
 from synann_core import layer as core
-from synann_core import tensor, transmission
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import (
     BACKEND,
     FLOAT32,
     gradients,
-    hessian_vector,
     randomise,
     to_numpy,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:`shuffle=True` was passed"),  # by Keras' TestCase
+    pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`"),
+]
 
 EXCITATIONS = ("input", "mixture", "none")
 SPACES = ("probability", "surprisal")
@@ -105,8 +107,6 @@ def test_auto_and_names_of_weights():
     registered = keras.saving.get_registered_name
     assert registered(Synapse) == "synann>Synapse"
     assert registered(SynaRNNCell) == "synann>SynaRNNCell"
-    assert registered(InitialBetaLogit) == "synann>InitialBetaLogit"
-    assert registered(InitialMixingLogit) == "synann>InitialMixingLogit"
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -149,57 +149,6 @@ def excitation_of(layer, y):
     return core.excitation_of(ops.convert_to_tensor(y), layer._weights(), **options)
 
 
-class Bare(keras.layers.Layer):
-    """The synapse tensor of its inputs, with weights that are α and β."""
-
-    def __init__(self, alpha, beta):
-        super().__init__()
-        self.alpha = self.add_weight(shape=alpha.shape, initializer="zeros")
-        self.beta = self.add_weight(shape=beta.shape, initializer="zeros")
-        self.alpha.assign(alpha)
-        self.beta.assign(beta)
-        self.built = True
-
-    def call(self, x, y):
-        weights = ops.convert_to_tensor(self.alpha), ops.convert_to_tensor(self.beta)
-        return _ops.evaluate(tensor._synapse_tensor, (x, y), weights)
-
-
-def test_gradients_at_closed_factors():
-    """Where β y = 1 the product of the other factors is the gradient, not 0 and not NaN."""
-    rng = np.random.default_rng(0)
-    x, y, grad = rng.random((4, 3)), rng.random((4, 6)), rng.normal(size=(4, 3))
-    alpha, beta = rng.random(3), 0.9 * rng.random((3, 6))
-    y[0, 0], y[1, 1], y[1, 2] = 1.0, 1.0, 1.0
-    beta[0, 0], beta[1, 1], beta[1, 2] = 1.0, 1.0, 1.0
-    x, y, alpha, beta = (np.float64(np.float32(a)) for a in (x, y, alpha, beta))
-    got = gradients(Bare(alpha, beta), x, y, upstream=grad)
-    want = reference.synapse_tensor_vjp(x, y, alpha, beta, grad)
-    assert abs(want[1][0, 0]) > 1e-3
-    for value, wanted in zip(got, want, strict=True):
-        assert_close(value, wanted, 300 * FLOAT32)
-
-
-def test_second_derivatives_are_the_references():
-    """For a gradient penalty, say."""
-    rng = np.random.default_rng(0)
-    x, y, direction = (np.float64(np.float32(rng.random((2, 3)))) for _ in range(3))
-    beta, grad = 0.9 * np.float64(np.float32(rng.random((3, 3)))), rng.normal(size=(2, 3))
-    tensors = [ops.convert_to_tensor(a, dtype="float32") for a in (x, beta, grad)]
-
-    def value(y):
-        s = _ops.evaluate(tensor._synapse_tensor, (tensors[0], y), (1.0, tensors[1]))
-        return ops.sum(tensors[2] * s)
-
-    def gradient(y):
-        return reference.synapse_tensor_vjp(x, y, np.ones(3), beta, grad)[1]
-
-    step = 1e-5 * direction
-    want = (gradient(y + step) - gradient(y - step)) / 2e-5
-    # Differences of float64 numbers are as exact as float32.
-    assert_close(hessian_vector(value, y, direction), want, 300 * FLOAT32, scale=np.max(abs(want)))
-
-
 def test_mixtures_that_underflow():
     """Weights so small that they are 0, or no input at all: finite, as far as θ and y are."""
     layer = Synapse(1, space="surprisal", alpha=False, mask=np.zeros((2, 1)))
@@ -209,12 +158,6 @@ def test_mixtures_that_underflow():
     assert to_numpy(layer(np.float32([[0.0, 500.0]]))) == pytest.approx(-math.log(tiny), rel=1e-6)
     for gradient in gradients(layer, [[0.0, 500.0]], upstream=[[1.0]], jit=False):
         assert np.isfinite(gradient).all()
-
-
-@pytest.mark.parametrize("space", SPACES)
-def test_no_rows(space):
-    empty = np.zeros((0, 6), np.float32)
-    assert tuple(Synapse(4, space=space)(empty).shape) == (0, 4)
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -234,16 +177,6 @@ def test_boundaries_are_finite(excitation, space):
     assert np.isfinite(to_numpy(layer(ends))).all()
     for gradient in gradients(layer, ends, upstream=np.ones((3, 4))):
         assert np.isfinite(gradient).all()
-
-
-def test_accuracy_of_repeated_inputs():
-    """Rounding errors must not add up, in the graph either, where every factor is the same."""
-    y = np.full((2, 800), 0.3, dtype=np.float32)
-    beta = np.full((3, 800), 0.2, dtype=np.float32)
-    y, beta = ops.convert_to_tensor(y), ops.convert_to_tensor(beta)
-    got = to_numpy(_ops.evaluate(transmission._log_transmission, (y,), (beta,)))
-    want = syn.log_transmission(to_numpy(y), to_numpy(beta))
-    assert_close(got, want, (10 + math.sqrt(800)) * FLOAT32)
 
 
 def test_rows_do_not_depend_on_their_batch_mates():
@@ -269,25 +202,6 @@ def test_initial_values(excitation):
         assert 0.85 < np.sort(share, axis=0)[-8:].sum(0).mean() < 0.95
 
 
-def test_seeds():
-    shape = (20, 5)
-    for kind in (InitialBetaLogit, InitialMixingLogit):
-        first = to_numpy(kind(seed=3)(shape))
-        np.testing.assert_array_equal(first, to_numpy(kind(seed=3)(shape)))
-        keras.utils.set_random_seed(1)
-        global_seed = to_numpy(kind()(shape))
-        assert not np.array_equal(global_seed, to_numpy(kind()(shape)))
-        keras.utils.set_random_seed(1)
-        np.testing.assert_array_equal(global_seed, to_numpy(kind()(shape)))
-        moving = kind(seed=keras.random.SeedGenerator(3))
-        assert not np.array_equal(to_numpy(moving(shape)), to_numpy(moving(shape)))
-        again = kind.from_config(kind(seed=7).get_config())
-        np.testing.assert_array_equal(to_numpy(again(shape)), to_numpy(kind(seed=7)(shape)))
-    weak = to_numpy(ops.sigmoid(InitialBetaLogit(0.1, seed=0)(shape)))
-    want = syn.initial_beta(5, 20, mean_input=0.1, rng=0).T
-    assert_close(weak, want, 16 * FLOAT32)
-
-
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16", "float16"])
 def test_dtype_policies(policy):
     """Arithmetic in float32: only the inputs and outputs are rounded to 16 bits."""
@@ -303,27 +217,6 @@ def test_dtype_policies(policy):
     assert_close(to_numpy(ops.cast(result, "float32")), half, 1.01 * eps, scale=np.abs(half))
     weights = "float32" if policy.startswith("mixed") else layer.compute_dtype
     assert {w.dtype for w in layer.weights} == {weights}
-
-
-def test_regularizers_and_constraints():
-    layer = Synapse(
-        4,
-        beta_logit_regularizer=keras.regularizers.L2(0.1),
-        theta_regularizer="l1",
-        mixing_logit_regularizer="l2",
-        theta_constraint="non_neg",
-        theta_initializer="ones",
-        beta_logit_constraint=keras.constraints.MaxNorm(2.0),
-    )
-    layer.build((None, 3))
-    assert len(layer.losses) == 3
-    want = 0.1 * np.sum(to_numpy(layer.beta_logit) ** 2)
-    assert float(to_numpy(layer.losses[0])) == pytest.approx(want, rel=1e-5)
-    assert isinstance(layer.theta.constraint, keras.constraints.NonNeg)
-    np.testing.assert_array_equal(to_numpy(layer.theta), np.ones(4))
-    again = Synapse.from_config(layer.get_config())
-    assert again.get_config() == layer.get_config()
-    assert again.beta_logit_constraint.max_value == 2.0
 
 
 BAD_OPTIONS = [
@@ -345,13 +238,6 @@ BAD_OPTIONS = [
 def test_bad_options(options, error, message):
     with pytest.raises(error, match=message):
         Synapse(**{"units": 3, **options}).build((None, 3))
-
-
-def test_bad_seed_and_mean():
-    with pytest.raises(ValueError, match="`mean_input` must be in"):
-        InitialBetaLogit(0.0)
-    with pytest.raises(TypeError, match="`seed` must be an int or a SeedGenerator"):
-        InitialMixingLogit("a")
 
 
 BAD_INPUTS = [
@@ -421,3 +307,63 @@ def test_strict_in_graphs():
     model.compile("sgd", "mse", jit_compile=BACKEND != "torch")
     y = np.full((4, 3), 0.5, np.float32)
     model.fit(y, y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "weights"),
+    [
+        ({"units": 3}, 2),
+        ({"units": 4, "alpha": False, "mask": np.eye(3, 4), "output": "surprisal"}, 2),
+        ({"units": 4, "space": "surprisal", "theta_initializer": "ones"}, 3),
+    ],
+)
+def test_keras_checks_of_a_layer(options, weights):
+    TestCase().run_layer_test(
+        Synapse,
+        init_kwargs=options,
+        input_shape=(2, 5, 3),
+        expected_output_shape=(2, 5, options["units"]),
+        expected_num_trainable_weights=weights,
+        expected_num_non_trainable_weights=0,
+        expected_num_seed_generators=0,
+        expected_num_losses=0,
+        supports_masking=True,
+    )
+
+
+def test_masks_are_passed_on():
+    y = np.random.default_rng(0).random((2, 4, 3)).astype(np.float32)
+    y[1, 2:] = 0.0
+    masking = keras.layers.Masking()
+    result = Synapse(5)(masking(y))
+    want = [[True] * 4, [True, True, False, False]]
+    np.testing.assert_array_equal(to_numpy(keras.src.backend.get_keras_mask(result)), want)
+
+
+@pytest.mark.parametrize("space", ["probability", "surprisal"])
+def test_symbolic_shapes(space):
+    """Batch, and steps, of any size; what the model then computes is what the layer computes."""
+    inputs = keras.Input((None, 6))
+    x = keras.Input((None, 4))
+    layer = Synapse(4, space=space, output="surprisal", excitation="none")
+    model = keras.Model([inputs, x], [layer(inputs), layer(inputs, x=x)])
+    assert [o.shape for o in model.outputs] == [(None, None, 4)] * 2
+    rng = np.random.default_rng(0)
+    for shape in ((2, 3), (5, 1)):
+        y, given = rng.random((*shape, 6)), rng.random((*shape, 4))
+        alone, together = model.predict([y, given], verbose=0)
+        assert_close(alone, to_numpy(layer(y)), 32 * FLOAT32)
+        assert_close(together, to_numpy(layer(y, x=given)), 32 * FLOAT32)
+    assert Synapse(4)(keras.KerasTensor((None, None, 6))).shape == (None, None, 4)
+    assert tuple(Synapse(4)(np.ones(6, "float32")).shape) == (4,)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="the compiler of torch")
+def test_torch_compile():
+    import torch
+
+    layer = Synapse(4)
+    y = torch.rand(8, 6)
+    want = layer(y)
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    assert_close(to_numpy(compiled(y)), to_numpy(want), 16 * FLOAT32)

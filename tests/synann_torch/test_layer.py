@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from synann_torch import Synapse, SynapseBlock
+from synann_torch import Synapse
 
 from reference import tensor as reference
 from tests.helpers import EPS, assert_close
@@ -221,15 +221,6 @@ def test_repr():
     )
 
 
-def test_block():
-    block = SynapseBlock(6, 4)
-    z = block(torch.rand(10, 3, 6))
-    assert z.shape == (10, 3, 4)
-    assert_close(z.mean((0, 1)).detach(), np.zeros(4), 1e-5, scale=1.0)
-    assert_close(z.var((0, 1), unbiased=False).detach(), np.ones(4), 1e-2)
-    assert block.synapse.theta is None
-
-
 BAD_OPTIONS = [
     ({"in_features": 0}, ValueError, "`in_features` must be at least 1. Received: 0"),
     ({"out_features": -1}, ValueError, "`out_features` must be at least 1. Received: -1"),
@@ -288,8 +279,6 @@ def test_bad_shapes(options):
         layer(y, torch.ones(2, 4, dtype=torch.int64))
     with pytest.raises(TypeError, match="`x` must be a tensor"):
         layer(y, 0.5)
-    with pytest.raises(TypeError, match="`output` must not be given"):
-        SynapseBlock(3, 4, output="probability")
 
 
 def test_masks_are_not_shared():

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN, functional
+from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN
 from torch.func import functional_call, grad, hessian, jacrev, jvp, vmap
 from torch.utils.checkpoint import checkpoint
 
@@ -199,16 +199,6 @@ def test_checkpoint():
     )
     for g, w in zip(got, want, strict=True):
         assert torch.equal(g, w)
-
-
-def test_functional():
-    y, beta = torch.rand(3, 5, requires_grad=True), torch.rand(4, 5)
-    x, alpha = torch.rand(3, 4), torch.rand(4)
-    T = functional.log_transmission(y, beta)
-    assert_close(T.detach(), torch.log1p(-y[:, None] * beta).sum(-1).detach(), 64 * EPS["float32"])
-    s = functional.synapse_tensor(x, y, alpha, beta)
-    assert_close(s.detach(), (alpha * x * torch.exp(T)).detach(), 64 * EPS["float32"])
-    assert s.requires_grad
 
 
 WORKERS = """

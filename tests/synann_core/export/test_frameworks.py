@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import synann_torch
 import torch
-from synann_keras import SynaCNN, SynaMLP
+from synann_keras import SynaMLP
 from synann_keras.convert import to_core
 
 import synann_core as syn
@@ -77,29 +77,3 @@ def test_keras(layer, gate, data, tmp_path):
     again.load_state_dict(safetensors.torch.load_file(tmp_path / "net.safetensors"), strict=False)
     with torch.no_grad():
         assert_close(again.eval()(torch.from_numpy(X)), net.predict(X, verbose=0), 2e-6)
-
-
-def with_epsilon():
-    net = SynaMLP(3, 4, 2)
-    net.get_layer("norm2").epsilon = 1e-3
-    return net
-
-
-def with_gains():
-    net = SynaMLP(3, 4, 2)
-    net.get_layer("synapse").has_alpha = True
-    return net
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: SynaCNN(1, 3, width=2, hidden=4), "layers.*conv1"),
-        (lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), "missing"),
-        (with_epsilon, "norm2 with epsilon"),
-        (with_gains, "alpha False"),
-    ],
-)
-def test_models_of_keras_that_the_core_lacks_are_refused(make, message):
-    with pytest.raises(ValueError, match=f"`model`.*{message}.*Received|Received.*{message}"):
-        to_core(make())
