@@ -151,7 +151,7 @@ class Circuit:
         Returns
         -------
         array, shape (steps + 1, ..., states)
-            The first entry is `state`. Also of 16-bit floats, all steps are computed in float32.
+            The first entry is `state`.
 
         Raises
         ------
@@ -309,7 +309,8 @@ class Circuit:
         task, params = Task(self._structure, given.xp), self._structure.parameters(given)
         like = given["state"]
         none = given.xp.zeros((0,), dtype=like.dtype, device=device(like))
-        return self._make_steps(task=task, params=params), given.named.get("drive", none)
+        steps = self._make_steps(dtype=given.dtype, task=task, params=params)
+        return steps, given.named.get("drive", none)
 
 
 def _by_step(drive: Array, state: Array, steps: int) -> list[Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from array_api_compat import device
 
@@ -21,6 +21,7 @@ class Steps(NamedTuple):
     source: list[int]  # of each entry of the state, its place among the graph's outputs
     back: list[int]  # of each output, its place in (state, 0)
     clip: bool  # whether states are bounded to [0, 1]
+    dtype: Any  # of the states that are returned
     task: Task
     params: Parameters
 
@@ -35,9 +36,12 @@ class Steps(NamedTuple):
 
     def states(self, state: Array, drives: Sequence[Array]) -> list[Array]:
         """The states from the first on, one more than drives."""
-        states = [state]
+        xp, states = self.task.xp, [state]
         for drive in drives:
-            states.append(self.step(states[-1], drive))
+            state = self.step(state, drive)
+            if state.dtype != self.dtype:  # a step begins from what is returned, in 16 bits too
+                state = xp.astype(xp.astype(state, self.dtype), state.dtype)
+            states.append(state)
         return states
 
     def vjp(

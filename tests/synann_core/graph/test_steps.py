@@ -103,3 +103,14 @@ def test_jacobian_of_a_batch(xp):
     got = xp.call(circuit.jacobian, xp.asarray(state), xp.asarray(drive))
     one = [[circuit.jacobian(s, d) for s, d in zip(row, drive, strict=True)] for row in state]
     assert_close(xp.to_numpy(got), one, 4 * EPS["float64"])
+
+
+@pytest.mark.parametrize("clip", [False, True])
+def test_every_step_begins_from_what_is_returned(clip):
+    """Also in 16 bits, which are computed in float32."""
+    rng = np.random.default_rng(6)
+    state, drive = (rng.random(size).astype(np.float16) for size in ((4, 2), (5, 4, 1)))
+    circuit = driven(clip, alpha=1.7)
+    states = circuit.iterate(state, 5, drive=drive)
+    for now, held, following in zip(states[:-1], drive, states[1:], strict=True):
+        np.testing.assert_array_equal(circuit.step(now, held), following)
