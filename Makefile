@@ -45,7 +45,8 @@ wheel: $(VENV)/.test
 	.wheel-venv/bin/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS) dist/*.whl
 	cd .wheel-venv && bin/python -c "import numpy as np, synann as syn; \
 	print('wheel: synann', syn.__version__, float(syn.synapse(0.9, 0.2, beta=0.5)), syn.graph.motifs, \
-	syn.log_transmission_variant(np.ones(3), np.ones((2, 3))))"
+	syn.log_transmission_variant(np.ones(3), np.ones((2, 3)))); \
+	syn.export.save_c(syn.SynaMLP(2, 3, 2), 'network.c')"
 
 # The kernels into the source tree, after a change in their sources.
 KERNELS := -DNATIVE_REQUIRED=ON -DPython_EXECUTABLE=$(abspath $(BIN))/python -S synann_core/native
