@@ -25,14 +25,14 @@ syn.synapse_tensor(1.0, y, 1.0, beta).tolist()
 gy, gbeta = syn.log_transmission_vjp(y, beta, 1.0)
 gy.sum() + gbeta.sum()
 syn.odds(0.5).item()  # with numbers alone it is NumPy
-syn.synapse_tensor("a", y, 1.0, beta)  # type-var
+syn.synapse_tensor("a", y, 1.0, beta)  # arg-type
 syn.log_transmission(y, [[0.5]])  # type-var
 syn.log_transmission(y)  # call-arg
 model = syn.SynaMLP(4, 8, 2, layer="synapse", gate="softmax")
 syn.SynaMLP(4, 8, 2, layer="synaps")  # arg-type
 syn.SynaMLP(4, 8, 2, gate="relu")  # arg-type
 syn.SynaMLP("4", 8, 2)  # arg-type
-model.predict(y).tolist()
+model.predict(y)
 graph = SynapseGraph()
 graph.input("x")
 graph.synapse("z", excitatory="x", inhibitory={"x": 0.5})
@@ -69,10 +69,10 @@ def test_arrays_of_every_library_have_what_the_protocol_says():
     import jax.numpy
     import torch
 
+    bookkeeping = {"__dict__", "__module__", "__parameters__", "__weakref__"}
     names = {name for name in vars(Array) if not name.startswith("_abc")} - set(vars(object))
-    operators = {name for name in names if name.startswith("__")} - {"__module__", "__parameters__"}
-    used = {"shape", "dtype", "ndim"} | {n for n in operators if hasattr(np.ndarray, n)}
-    assert len(used) > 20
+    used = {name for name in names - bookkeeping if hasattr(np.ndarray, name)}
+    assert len(used) > 15
     for make in (np.ones, torch.ones, jax.numpy.ones, array_api_strict.ones):
         array = make((2, 3))
         assert not {name for name in used if not hasattr(array, name)}
