@@ -22,11 +22,25 @@ from synann_core import __all__ as __all__
 __version__ = "0.1.0"  # the build reads it from here
 
 _SUBMODULES = frozenset(
-    {"export", "graph", "keras", "learning", "models", "optim", "plot", "spiking", "torch"}
+    {"export", "extending", "graph", "keras", "learning", "models", "noisy_or", "optim", "plot"}
+    | {"spiking", "tabular", "torch"}
 )
 
 if TYPE_CHECKING:
-    from synann import export, graph, keras, learning, models, optim, plot, spiking, torch
+    from synann import (
+        export,
+        extending,
+        graph,
+        keras,
+        learning,
+        models,
+        noisy_or,
+        optim,
+        plot,
+        spiking,
+        tabular,
+        torch,
+    )
 else:  # a type checker that saw this function would accept any name
 
     def __getattr__(name: str) -> ModuleType:

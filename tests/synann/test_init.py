@@ -14,7 +14,10 @@ import synann
 import synann_core
 
 ROOT = Path(__file__).parents[2]
-CORE = ("export", "graph", "learning", "models", "optim", "plot", "spiking")
+CORE = (
+    *("export", "extending", "graph", "learning", "models"),
+    *("noisy_or", "optim", "plot", "spiking", "tabular"),
+)
 FRAMEWORKS = {"torch", "jax", "keras", "tensorflow", "cupy", "matplotlib", "networkx"}
 
 

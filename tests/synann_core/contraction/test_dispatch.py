@@ -72,11 +72,11 @@ def test_names_of_the_variants():
     import jax.numpy as jnp
 
     y, beta = np.ones((2, 3)), np.ones((4, 3))
-    assert syn.log_transmission_variant(y, beta) == "numba"
+    assert syn.log_transmission_variant(y, beta) == "native"
     assert syn.log_transmission_variant(jnp.asarray(y), jnp.asarray(beta)) == "jax-scan"
     leaf = torch.ones((2, 3), requires_grad=True)
     # What computes the numbers, though autograd records them.
-    assert syn.log_transmission_variant(leaf, torch.ones((4, 3))) == "numba"
+    assert syn.log_transmission_variant(leaf, torch.ones((4, 3))) == "native"
     with Watch():
         assert syn.log_transmission_variant(leaf, torch.ones((4, 3))) == "array-api"
 
