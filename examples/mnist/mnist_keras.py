@@ -205,7 +205,10 @@ class KerasTrainer:
         _assign({w.path: w for w in self.model.weights}, arrays)
 
     def _shaped(self, images: np.ndarray) -> np.ndarray:
-        return images.reshape(-1, *self.model.input_shape[1:])
+        shape = self.model.input_shape[1:]
+        if None in shape:  # a convolution takes images of any size
+            return images.reshape(*images.shape[:3], shape[-1])
+        return images.reshape(-1, *shape)
 
     def _variables(self) -> dict[str, keras.Variable]:
         """All that training changes, and the states of Keras' own random numbers."""
