@@ -206,8 +206,9 @@ class KerasTrainer:
 
     def _shaped(self, images: np.ndarray) -> np.ndarray:
         shape = self.model.input_shape[1:]
-        if None in shape:  # a convolution takes images of any size
-            return images.reshape(*images.shape[:3], shape[-1])
+        if None in shape:  # a convolution takes images of any size; MNIST's are square
+            side = math.isqrt(images[0].size)
+            return images.reshape(-1, side, side, shape[-1])
         return images.reshape(-1, *shape)
 
     def _variables(self) -> dict[str, keras.Variable]:
