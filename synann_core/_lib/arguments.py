@@ -218,21 +218,3 @@ def _kind(value: object) -> str:
 def _check_floating(name: str, dtype: Any, xp: Namespace) -> None:
     if not xp.isdtype(dtype, "real floating"):
         raise TypeError(f"`{name}` must have a real floating-point dtype. Received: {dtype}")
-
-
-class Call(Arguments[Any]):
-    """Old names, until every engine has moved to `Arguments`."""
-
-    def expect(self, **patterns: Any) -> None:
-        self.check_shapes(**patterns)
-
-    def shaped(self, value: Any, shape: Any, name: str = "grad") -> Any:
-        return self.array(name, value, shape)
-
-    def value(self, formula: Any, *arguments: Any) -> Any:
-        with silence(self.xp):
-            return self.result(formula(*(arguments or self.named.values()), xp=self.xp))
-
-    def gradients(self, formula: Any, grad: Any) -> Any:  # type: ignore[override]
-        with silence(self.xp):
-            return super().gradients(formula(*self.named.values(), grad, xp=self.xp))

@@ -31,10 +31,9 @@ def thread_count() -> int:
     if _forked or getattr(_this_thread, "works", False):
         return 1
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    limit = (
-        os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    )  # may be a list, for nested regions
     most = count or 1
+    # The variable may be a list, for nested regions.
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return max(1, min(most, int(limit))) if limit.isdecimal() else most
 
 
