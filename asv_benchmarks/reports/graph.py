@@ -33,7 +33,7 @@ def memory(wiring: Wiring) -> float:
         compiled = build(wiring)
         x = np.full(wiring.inputs, 0.5)
         compiled(x)
-        compiled.vjp(x, 1.0)
+        compiled.vjp(x, grad=1.0)
 
     return meters.growth(work) / wiring.nbytes
 
