@@ -6,13 +6,12 @@ Nothing is recorded inside, so that the compiled loops may serve.
 from __future__ import annotations
 
 from synann_core._lib.autodiff import with_torch_gradient
-from synann_core._lib.torch_modes import torch_watcher
 from synann_core._lib.typing import Array
 from synann_core.graph import array_api, native
 from synann_core.graph.array_api import jvp, vjp
 from synann_core.graph.parameters import GraphParameters, Parameters
 from synann_core.graph.structure import Task
-from synann_core.native import host
+from synann_core.native.host import serves_unwatched
 
 __all__ = ["forward", "jvp", "vjp"]  # second derivatives record the operations of the first
 
@@ -20,17 +19,14 @@ __all__ = ["forward", "jvp", "vjp"]  # second derivatives record the operations 
 def forward(task: Task, x: Array, params: Parameters) -> Array:
     """Values of the outputs, (rows, outputs)."""
 
-    def served(*arrays: Array) -> bool:
-        return torch_watcher(*arrays) == "nobody" and host.serves(task.xp, *arrays)
-
     def value(*arrays: Array) -> Array:
         x, *params = arrays
-        run = native.forward if served(*arrays) else array_api.forward
+        run = native.forward if serves_unwatched(task.xp, *arrays) else array_api.forward
         return run(task, x, GraphParameters(*params))
 
     def gradients(*arrays: Array) -> tuple[Array, ...]:
         x, *params, grad = arrays
-        run = native.vjp if served(*arrays) else array_api.vjp
+        run = native.vjp if serves_unwatched(task.xp, *arrays) else array_api.vjp
         gx, gparams = run(task, x, GraphParameters(*params), grad)
         return gx, *gparams
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from synann_core._lib.torch_modes import is_torch_namespace
+from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 
 try:
@@ -16,7 +16,7 @@ except ImportError:  # installed where there is no compiler
     _kernels = None  # type: ignore[assignment]
 kernels: Any = _kernels
 
-__all__ = ["contiguous", "enabled", "installed", "kernels", "serves", "wrap"]
+__all__ = ["contiguous", "enabled", "installed", "kernels", "serves", "serves_unwatched", "wrap"]
 
 
 def enabled() -> bool:
@@ -44,6 +44,13 @@ def serves(xp: Namespace, *arrays: Any) -> bool:
         elif a is not None and not (torch and a.is_cpu):
             return False
     return True
+
+
+def serves_unwatched(xp: Namespace, *arrays: Any) -> bool:
+    """Whether the kernels take these arrays, and nobody watches what is done with them."""
+    if is_torch_namespace(xp) and torch_watcher(*arrays) != "nobody":
+        return False
+    return serves(xp, *arrays)
 
 
 def contiguous(a: Any) -> NumpyArray:

@@ -15,6 +15,7 @@ from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_int, check_number, check_option
 from synann_core._lib.loops import runner, scan
 from synann_core._lib.typing import Array, ArrayT, Namespace
+from synann_core.native.host import serves_unwatched
 from synann_core.spiking.codes import native
 from synann_core.spiking.codes.time_axis import check_fits, check_time_axis, steps_like
 
@@ -263,7 +264,7 @@ def _exceeding(x: Array, threshold: Array, *, xp: Namespace) -> Array:
 
 
 def _step_forward(x: Array, threshold: Array, *, xp: Namespace) -> Array:
-    if native.serves(xp, x, threshold):
+    if serves_unwatched(xp, x, threshold):
         return native.step_forward(x, threshold)
     start = x[0, ...]
 

@@ -19,6 +19,7 @@ from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_number, check_option
 from synann_core._lib.loops import runner, scan
 from synann_core._lib.typing import Array, ArrayT, Namespace
+from synann_core.native.host import serves_unwatched
 from synann_core.spiking.codes import native
 from synann_core.spiking.codes.time_axis import check_time_axis
 
@@ -150,7 +151,7 @@ def _signals(kernel: ArrayT, **signals: ArrayT) -> Arguments[ArrayT]:
 def _encode(x: ArrayT, kernel: ArrayT, threshold: float, test: Test, end: End) -> ArrayT:
     check_option("end", end, get_args(End))
     with _signals(kernel, x=x) as given:
-        if test != "fits" and native.serves(given.xp, *given.arrays):
+        if test != "fits" and serves_unwatched(given.xp, *given.arrays):
             spikes = native.bsa(*given.arrays, threshold=threshold, rule=test, end=end)
             return given.result(spikes)
         take_away = runner(_take_away, given.xp)

@@ -7,17 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
-from synann_core._lib.typing import Array, Namespace, NumpyArray
-from synann_core.native import host
+from synann_core._lib.typing import Array, NumpyArray
 from synann_core.native.host import contiguous, kernels, wrap
-
-
-def serves(xp: Namespace, *arrays: Array) -> bool:
-    """Whether the kernels take these arrays."""
-    if is_torch_namespace(xp) and torch_watcher(*arrays) != "nobody":
-        return False
-    return host.serves(xp, *arrays)
 
 
 def step_forward(x: Array, threshold: Array) -> Array:

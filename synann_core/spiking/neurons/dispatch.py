@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace
-from synann_core.native import host
+from synann_core.native.host import serves_unwatched
 from synann_core.spiking.neurons import dynamics, native
 from synann_core.spiking.neurons.adjoint import through_first_spikes
 from synann_core.spiking.neurons.records import Gradients, Inputs, Plan, Rule, Run, Upstream
@@ -31,10 +30,8 @@ def choose(xp: Namespace, rule: Rule, inputs: Inputs, *others: Array | None) -> 
         return dynamics
     if state.membrane.ndim == 0:  # one neuron, whose spikes NumPy gives as a number
         return dynamics
-    arrays = (*params, *state, currents, *others)
-    if is_torch_namespace(xp) and torch_watcher(*arrays) != "nobody":
-        return dynamics
-    return native if host.serves(xp, *arrays) else dynamics
+    served = serves_unwatched(xp, *params, *state, currents, *others)
+    return native if served else dynamics
 
 
 def forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
