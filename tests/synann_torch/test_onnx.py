@@ -56,6 +56,29 @@ def test_parity(space, excitation, tmp_path):
     assert_close(got, want, 2 * (10 + 70**0.5) * EPS["float32"], scale=np.abs(want.numpy()))
 
 
+def test_strengths_that_vanish(tmp_path):
+    """γ = log(1 + e^200) is 200: the exporter's own form of it would overflow."""
+    layer = Synapse(2, 2, excitation="none", space="surprisal", alpha=False)
+    with torch.no_grad():
+        layer.beta_logit.copy_(torch.tensor([[-200.0, -0.5], [200.0, 0.0]]))
+    v = torch.tensor([[0.5, 1.0], [3.0, 0.0], [1e-3, 20.0]])
+    (gamma,) = run(Gamma(layer), v, v, path=tmp_path / "gamma.onnx")
+    assert_close(gamma, (layer.gamma + v[:, None, :]).detach(), 4 * EPS["float32"])
+    (got,) = run(layer, v, v, path=tmp_path / "layer.onnx")
+    assert_close(got, layer(v).detach(), 32 * EPS["float32"])
+
+
+class Gamma(torch.nn.Module):
+    """γ + v, as the layer forms it."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, v):
+        return self.layer.gamma + v[:, None, :]
+
+
 MODELS = {
     "SynaCNN": lambda: (SynaCNN(width=4, hidden=8), torch.rand(6, 1, 8, 8)),
     "SynaRNN": lambda: (SynaRNN(4, 8, batch_first=True), torch.rand(6, 3, 4)),
