@@ -25,8 +25,10 @@ examples: $(VENV)/.test
 	set -e; for name in $(EXAMPLES); do echo "== $$name"; $(BIN)/python examples/$$name.py; done
 	$(BIN)/python examples/studies/diagnosis.py --quick
 
+# Processes for the tests; each may use two threads or so. Idle ones take tests from the others.
+PROCESSES ?= 2
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
