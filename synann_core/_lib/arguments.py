@@ -11,10 +11,10 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any, Generic
 
-import array_api_compat.numpy as numpy_namespace
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
+from synann_core._lib.namespaces import array_namespace, numpy_namespace
 from synann_core._lib.numerics import accumulation_dtype, sum_to_shape
 from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, ArrayT, Namespace, Shape

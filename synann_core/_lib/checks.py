@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from array_api_compat import (
-    array_namespace,
     is_cupy_array,
     is_jax_array,
     is_numpy_array,
@@ -16,6 +15,7 @@ from array_api_compat import (
 )
 
 from synann_core._lib.arguments import namespace_of
+from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array
 
 OptionT = TypeVar("OptionT", bound=str)

@@ -12,10 +12,12 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 _forked = False
 _this_thread = threading.local()
@@ -98,6 +100,8 @@ def side_by_side(
 
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # logging comes with it
+
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="synann")
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import array_api_compat.numpy as numpy
 import numpy as np
 
 from synann_core._lib.loops import keep_freed_memory
+from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.threads import run_parts, thread_count
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.contraction import array_api
@@ -43,7 +43,9 @@ def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
         exact[inside] = _log_product(_rows(own, inside), 0.0, threads)
         guarded = exact.copy()
         with np.errstate(all="ignore"):
-            exact[~inside], guarded[~inside] = array_api.forward(_rows(own, ~inside), xp=numpy)
+            exact[~inside], guarded[~inside] = array_api.forward(
+                _rows(own, ~inside), xp=numpy_namespace
+            )
     closed = inside & np.any(np.isneginf(exact), axis=1)
     if closed.any():
         guarded = exact.copy() if guarded is exact else guarded
@@ -67,7 +69,9 @@ def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
         gy = np.empty_like(own.y)
         gy[inside], gbeta = _gradients(_rows(own, inside), upstream[inside], small, threads)
         with np.errstate(all="ignore"):
-            gy[~inside], rest = array_api.vjp(_rows(own, ~inside), upstream[~inside], xp=numpy)
+            gy[~inside], rest = array_api.vjp(
+                _rows(own, ~inside), upstream[~inside], xp=numpy_namespace
+            )
         gbeta += rest
     return wrap(gy, like), wrap(gbeta, like)
 
@@ -83,7 +87,7 @@ def jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
     tangent = _empty(own)
     tangent[inside] = _tangent(_rows(own, inside), moved[inside], strengths, threads)
     with np.errstate(all="ignore"):
-        rest = array_api.jvp(_rows(own, ~inside), moved[~inside], strengths, xp=numpy)
+        rest = array_api.jvp(_rows(own, ~inside), moved[~inside], strengths, xp=numpy_namespace)
     tangent[~inside] = rest
     return wrap(tangent, like)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 from synann_core import optim
 from synann_core._lib.arguments import silence
@@ -26,6 +26,7 @@ from synann_core._lib.checks import (
 )
 from synann_core._lib.files import FilePath, read_config, read_tensors, write_tensors
 from synann_core._lib.loops import runner
+from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.learning import _log_softmax, as_generator
 from synann_core.models import passes, training
@@ -35,7 +36,7 @@ from synann_core.models.training import History, Options, Step, batch_slices, li
 __all__ = ["SynaMLP"]
 
 Arrays = dict[str, Array]
-Augment = Callable[[NumpyArray, np.random.Generator], NumpyArray]
+Augment = Callable[[NumpyArray, "np.random.Generator"], NumpyArray]  # not imported yet
 _FORMAT = "synann.SynaMLP"
 
 

@@ -14,11 +14,12 @@ import math
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_jax_namespace
+from array_api_compat import device, is_jax_namespace
 
 from synann_core._lib.arguments import silence
 from synann_core._lib.checks import check_int
 from synann_core._lib.loops import runner
+from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, Namespace, Shape
 
 _PARITY = 0x1BD11BDA

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 from synann_core import optim
 from synann_core._lib.arguments import namespace_of, silence
 from synann_core._lib.checks import check_int, check_labels, check_option, detached, to_numpy
 from synann_core._lib.loops import runner
+from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, ArrayT, Namespace, NumpyArray
 from synann_core.models import training
 from synann_core.models.training import History, Options, Step, like
@@ -222,7 +223,8 @@ class SpikingNetwork:
     def predict(self, X: ArrayT, /, *, readout: losses.Readout = "membrane") -> ArrayT:
         """Return the class of each sample, an integer array of shape (samples,)."""
         scores = self.decision_function(X, readout=readout)
-        classes: ArrayT = array_namespace(scores).argmax(scores, axis=1)
+        xp: Any = array_namespace(scores)
+        classes: ArrayT = xp.argmax(scores, axis=1)
         return classes
 
     def score(self, X: Array, y: Any, /, *, readout: losses.Readout = "membrane") -> float:
