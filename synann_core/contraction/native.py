@@ -17,11 +17,47 @@ from synann_core._lib.threads import run_parts, thread_count
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.contraction import array_api
 from synann_core.contraction.factors import Factors
-from synann_core.native.host import contiguous, kernels, wrap
+from synann_core.native.host import contiguous, enabled, kernels, wrap
 
 _WORK = 1 << 18  # factors below which a second thread costs more than it saves
 _ROWS, _OUTPUTS = 256, 512  # to a part of the values: at most
 _COLUMNS = 128  # to a part of the gradients, a multiple of 64
+# Other kinds, shapes and dtypes; and there are no kernels at all (None has no attributes).
+_REFUSED = (TypeError, ValueError, AttributeError)
+
+
+def few_logs(y: Any, beta: Any) -> Any:
+    """Log-transmission of NumPy's arrays, None unless they are few and all is as it should be.
+
+    A kernel checks and computes in a fraction of the time that Python takes to check alone. What it
+    refuses is for the caller to check, and to explain.
+    """
+    if not (type(y) is type(beta) is np.ndarray and enabled()):
+        return None
+    try:
+        rows = y if y.ndim == 2 else y[None]
+        if 0 < len(rows) * beta.size < _WORK:
+            out = np.empty((len(rows), len(beta)), y.dtype)
+            if kernels.log_product_open(rows, beta, out):
+                return out if rows is y else out[0]
+    except _REFUSED:
+        pass
+    return None
+
+
+def few_gradients(y: Any, beta: Any, grad: Any) -> Any:
+    """Gradients of y and β, as `few_logs` gives the value."""
+    if not (type(y) is type(beta) is type(grad) is np.ndarray and enabled()):
+        return None
+    try:
+        rows, upstream = (y, grad) if y.ndim == 2 else (y[None], grad[None])
+        if 0 < len(rows) * beta.size < _WORK:
+            gy, gbeta = np.empty_like(rows), np.empty_like(beta)
+            if kernels.gradients_open(rows, beta, upstream, gy, gbeta):
+                return (gy if rows is y else gy[0]), gbeta
+    except _REFUSED:
+        pass
+    return None
 
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
