@@ -54,18 +54,24 @@ def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> Gradients:
     rows, upstream, graph = contiguous(x), contiguous(grad), _graph(structure)
     alpha, beta, beta_bar = strengths
     gx = np.empty_like(rows)
-    sums = np.zeros(alpha.size, rows.dtype), np.zeros(beta.size, rows.dtype)
-    for part in _parts(rows):
+    new = np.empty if len(rows) else np.zeros  # the first rows write them
+    sums = new(alpha.size, rows.dtype), new(beta.size, rows.dtype)
+    for number, part in enumerate(_parts(rows)):
         now = rows[part]
         s, y, y_bar = _values(structure, now, strengths)
-        g = np.zeros_like(s)
-        _by_nodes(g, now)[outputs] = upstream[part].T
-        rest = (*graph, *sums, len(now), structure.inputs)
+        values, rest = _by_nodes(s, now), (*graph, *sums, len(now), structure.inputs, number == 0)
         if beta_bar is None:
-            kernels.graph_backward(s, g, alpha, beta, *rest)
+            pairs = np.empty((len(values), 2, len(now)), rows.dtype)
+            pairs[:, 0], g = values, pairs[:, 1]
         else:
-            kernels.graph_surprisal_backward(y, y_bar, g, beta, beta_bar, *rest, _floor(s))
-        gx[part] = _by_nodes(g, now)[: structure.inputs].T
+            g = np.empty_like(values)
+        g[:] = 0.0
+        g[outputs] = upstream[part].T
+        if beta_bar is None:
+            kernels.graph_backward(pairs.ravel(), alpha, beta, *rest)
+        else:
+            kernels.graph_surprisal_backward(y, y_bar, g.ravel(), beta, beta_bar, *rest, _floor(s))
+        gx[part] = g[: structure.inputs].T
     galpha = _collected(sums[0], structure.alpha_index, structure.params.alpha.size)
     if structure.own_betas and structure.beta_index is not None:
         gbeta = _moved(sums[1], structure.beta_index)

@@ -40,6 +40,9 @@ INLINE void subtract_logs(const REAL *y, const REAL *y_bar, ptrdiff_t rows, cons
     }
     for (int64_t k = start; k < stop; k++) {
         const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
+        const ptrdiff_t after = node_after(graph, k) * rows;
+        __builtin_prefetch(y + after);
+        __builtin_prefetch(y_bar + after);
         REAL f[LANES], next_c[LANES], next_p[LANES];
         Whole special = 0;
         EACH_ROW {
@@ -117,13 +120,15 @@ KERNEL(graph_surprisal_forward)(const Array *arrays, const Number *numbers) {
 
 INLINE void spread(const REAL *y, const REAL *y_bar, REAL *restrict h, ptrdiff_t rows,
                    ptrdiff_t at, const REAL *beta, const REAL *beta_bar, const Graph *graph,
-                   ptrdiff_t i, ptrdiff_t count, REAL floor, REAL *gtheta, REAL *ggamma) {
+                   ptrdiff_t i, ptrdiff_t count, int first, REAL floor, REAL *gtheta,
+                   REAL *ggamma) {
     const Reads in = reads(graph, i);
-    REAL up[LANES], through[LANES];
+    REAL up[LANES], through[LANES], total = first ? 0 : *gtheta;
     EACH_ROW {
         up[r] = h[at + r];
-        *gtheta += up[r];
+        total += up[r];
     }
+    *gtheta = total;
     for (int64_t e = in.e0; e < in.e1; e++) {
         REAL *to = h + (ptrdiff_t)graph->sources[e] * rows;
         EACH_ROW {
@@ -132,13 +137,17 @@ INLINE void spread(const REAL *y, const REAL *y_bar, REAL *restrict h, ptrdiff_t
     }
     for (int64_t k = in.k0; k < in.k1; k++) {
         const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
+        const ptrdiff_t before = node_before(graph, k) * rows;
+        __builtin_prefetch(y + before);
+        __builtin_prefetch(y_bar + before);
+        __builtin_prefetch(h + before, 1);
         EACH_ROW {
             REAL f = FMA(y[node + r], beta_bar[k], y_bar[node + r]);
             f = f < floor ? floor : f;
             through[r] = up[r] * (y[node + r] * beta[k] / f);
             h[node + r] -= through[r];
         }
-        REAL sum = ggamma[k];
+        REAL sum = first ? 0 : ggamma[k];
         EACH_ROW {
             sum -= through[r];
         }
@@ -146,15 +155,16 @@ INLINE void spread(const REAL *y, const REAL *y_bar, REAL *restrict h, ptrdiff_t
     }
 }
 
-/* y, ȳ, h[nodes · rows], β, β̄, graph, gθ, gγ; rows, inputs, floor: turn the gradients h of all nodes'
-surprisals into those of the inputs; gθ and gγ are added to. Occupations are those of factors of at
+/* y, ȳ, h[nodes · rows], β, β̄, graph, gθ, gγ; rows, inputs, first, floor: turn the gradients h of all
+nodes' surprisals into those of the inputs; gθ and gγ are added to, or written if these rows are the
+first. Occupations are those of factors of at
 least `floor`. */
 KERNEL(graph_surprisal_backward)(const Array *arrays, const Number *numbers) {
     const REAL *y = arrays[0].data, *y_bar = arrays[1].data;
     const REAL *beta = arrays[3].data, *beta_bar = arrays[4].data;
     REAL *h = arrays[2].data, *gtheta = arrays[9].data, *ggamma = arrays[10].data;
     const ptrdiff_t rows = numbers[0].integer, inputs = numbers[1].integer;
-    const REAL floor = (REAL)numbers[2].real;
+    const REAL floor = (REAL)numbers[3].real;
     if (!graph_fits(arrays + 5, inputs, rows, arrays[2].size, arrays[9].size)) {
         return BAD_VALUE;
     }
@@ -162,7 +172,7 @@ KERNEL(graph_surprisal_backward)(const Array *arrays, const Number *numbers) {
     for (ptrdiff_t i = graph.neurons - 1; i >= 0; i--) {
         const ptrdiff_t at = (inputs + i) * rows;
         FOR_ROWS(rows, spread(y + r, y_bar + r, h + r, rows, at, beta, beta_bar, &graph, i, count,
-                              floor, &gtheta[i], ggamma))
+                              numbers[2].integer && r == 0, floor, &gtheta[i], ggamma))
     }
     return 0;
 }

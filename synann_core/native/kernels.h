@@ -48,11 +48,11 @@ enum { NO_MEMORY = -1, BAD_VALUE = -2 }; /* results that are MemoryError and Val
     K(tangent, "rbn rbn? rbn rmn rmn? rmn Rbm # # # # %") \
     K(graph_check, "lp ue lp uk #") \
     K(graph_forward, "Rs rn rk lp ue lp uk # #") \
-    K(graph_backward, "rs Rs rn rk lp ue lp uk Rn Rk # #") \
+    K(graph_backward, "Rs rn rk lp ue lp uk Rn Rk # # #") \
     K(graph_tangents, "rs Rs rn rn rk rk lp ue lp uk # #") \
     K(graph_move, "rk uk Rm # #") \
     K(graph_surprisal_forward, "Rs Rs Rs rn rk rk lp ue lp uk # #") \
-    K(graph_surprisal_backward, "rs rs Rs rk rk lp ue lp uk Rn Rk # # %") \
+    K(graph_surprisal_backward, "rs rs Rs rk rk lp ue lp uk Rn Rk # # # %") \
     K(graph_surprisal_tangents, "rs rs Rs rn rk rk rk lp ue lp uk # # %") \
     K(lif_forward, \
       "rcbn rbn rbn rbn? rn rn rn? Rtbn Rtbn Rbn Rbn Rbn? % % % % % % % # # # #") \

@@ -29,3 +29,13 @@ def test_own_parameters_are_put_in_order_once(monkeypatch):
     assert native._strengths(task, own) is native._strengths(task, own)
     other = GraphParameters(*own)
     assert native._strengths(task, other) is not native._strengths(task, other)
+
+
+@pytest.mark.parametrize("space", ["probability", "surprisal"])
+def test_gradients_of_no_rows_are_zero(space):
+    graph = mixed_graph()
+    for _ in range(3):
+        graph.vjp(X, space=space, grad=1.0)  # memory to be used again holds these
+        gx, gparams = graph.vjp(X[:0], space=space, grad=1.0)
+        assert gx.shape == X[:0].shape
+        assert not any(np.any(a) for a in gparams)

@@ -41,13 +41,16 @@ def test_a_closed_row_does_not_touch_the_others():
 
 def test_gradients_are_occupations():
     _, y, y_bar = values()
-    h, gtheta, ggamma = np.array([0.0, 0.0, 1.0]), np.zeros(1), np.zeros(1)
+    h, gtheta, ggamma = np.array([0.0, 0.0, 1.0]), np.full(1, np.nan), np.full(1, np.nan)
     beta = np.array([BETA])
     arguments = (y, y_bar, h, beta, 1 - beta, *GRAPH, gtheta, ggamma)
-    kernels.graph_surprisal_backward(*arguments, ROWS, INPUTS, FLOOR)
+    kernels.graph_surprisal_backward(*arguments, ROWS, INPUTS, True, FLOOR)
     occupation = BETA * Y / (1 - BETA * Y)
     assert np.allclose(h[:2], [1.0, -occupation])
     assert np.allclose([gtheta[0], ggamma[0]], [1.0, -occupation])
+    h[:] = [0.0, 0.0, 1.0]
+    kernels.graph_surprisal_backward(*arguments, ROWS, INPUTS, False, FLOOR)
+    assert np.allclose([gtheta[0], ggamma[0]], [2.0, -2 * occupation])
 
 
 def test_the_tangent_uses_the_same_occupations():
@@ -64,7 +67,9 @@ def test_values_that_are_not_those_of_the_graph_are_refused(rows, inputs):
     sizes = (rows, inputs)
     for call in (
         lambda: kernels.graph_surprisal_forward(z, z, z, one, one, one, *GRAPH, *sizes),
-        lambda: kernels.graph_surprisal_backward(z, z, z, one, one, *GRAPH, one, one, *sizes, 0.0),
+        lambda: kernels.graph_surprisal_backward(
+            z, z, z, one, one, *GRAPH, one, one, *sizes, True, 0.0
+        ),
         lambda: kernels.graph_surprisal_tangents(z, z, z, *(one,) * 4, *GRAPH, *sizes, 0.0),
     ):
         with pytest.raises(ValueError, match="outside its range"):
