@@ -212,8 +212,7 @@ KERNEL(graph_backward)(const Array *arrays, const Number *numbers) {
     REAL *pairs = arrays[0].data, *galpha = arrays[7].data, *gbeta = arrays[8].data;
     const REAL *alpha = arrays[1].data, *beta = arrays[2].data;
     const ptrdiff_t rows = numbers[0].integer, inputs = numbers[1].integer;
-    if (rows < 1 || rows > PTRDIFF_MAX / 2 ||
-        !graph_fits(arrays + 3, inputs, 2 * rows, arrays[0].size, arrays[1].size)) {
+    if (!graph_fits_pairs(arrays + 3, inputs, rows, arrays[0].size, arrays[1].size)) {
         return BAD_VALUE;
     }
     const Graph graph = graph_of(arrays + 3, inputs);
@@ -264,10 +263,10 @@ INLINE void end_block(ptrdiff_t count, Moving *now) {
     }
 }
 
-INLINE void moving_neuron(const REAL *s, const REAL *ds, ptrdiff_t rows, const REAL *beta,
-                          const REAL *dbeta, const Graph *graph, ptrdiff_t i, ptrdiff_t count,
-                          Moving *now) {
+INLINE void moving_neuron(const REAL *pairs, ptrdiff_t rows, const REAL *beta, const REAL *dbeta,
+                          const Graph *graph, ptrdiff_t i, ptrdiff_t count, Moving *now) {
     const Reads in = reads(graph, i);
+    const ptrdiff_t step = 2 * rows;
     EACH_ROW {
         now->product[r] = 1;
         now->slope[r] = 0;
@@ -276,10 +275,10 @@ INLINE void moving_neuron(const REAL *s, const REAL *ds, ptrdiff_t rows, const R
         stop = block_end(start, in.e1);
         start_block(count, now);
         for (int64_t e = start; e < stop; e++) {
-            const ptrdiff_t node = (ptrdiff_t)graph->sources[e] * rows;
+            const REAL *node = pairs + (ptrdiff_t)graph->sources[e] * step;
             EACH_ROW {
-                const REAL f = s[node + r], p = now->p[r];
-                now->d[r] = FMA(now->d[r], f, p * ds[node + r]);
+                const REAL f = node[r], p = now->p[r];
+                now->d[r] = FMA(now->d[r], f, p * node[rows + r]);
                 now->c[r] = FMA(known(1 - f), p, now->c[r]);
                 now->p[r] = p * f;
             }
@@ -290,11 +289,12 @@ INLINE void moving_neuron(const REAL *s, const REAL *ds, ptrdiff_t rows, const R
         stop = block_end(start, in.k1);
         start_block(count, now);
         for (int64_t k = start; k < stop; k++) {
-            const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
+            const REAL *node = pairs + (ptrdiff_t)graph->readings[k] * step;
             const REAL b = beta[k], db = dbeta[k];
+            __builtin_prefetch(pairs + node_after(graph, k) * step);
             EACH_ROW {
-                const REAL y = s[node + r], p = now->p[r], f = FMA(-b, y, 1);
-                now->d[r] = FMA(now->d[r], f, -p * (b * ds[node + r] + db * y));
+                const REAL y = node[r], p = now->p[r], f = FMA(-b, y, 1);
+                now->d[r] = FMA(now->d[r], f, -p * (b * node[rows + r] + db * y));
                 now->c[r] = FMA(known(b * y), p, now->c[r]);
                 now->p[r] = p * f;
             }
@@ -303,22 +303,22 @@ INLINE void moving_neuron(const REAL *s, const REAL *ds, ptrdiff_t rows, const R
     }
 }
 
-/* s, ds[nodes · rows], α, dα[neurons], β, dβ[inhibitory], graph; rows, inputs: write the neurons'
-tangents into ds, in which those of the inputs stand, by the product rule. */
+/* pairs[nodes · 2 · rows], α, dα[neurons], β, dβ[inhibitory], graph; rows, inputs: write the neurons'
+tangents behind their values, as those of the inputs stand, by the product rule. */
 KERNEL(graph_tangents)(const Array *arrays, const Number *numbers) {
-    const REAL *s = arrays[0].data, *alpha = arrays[2].data, *dalpha = arrays[3].data;
-    const REAL *beta = arrays[4].data, *dbeta = arrays[5].data;
-    REAL *ds = arrays[1].data;
+    const REAL *alpha = arrays[1].data, *dalpha = arrays[2].data;
+    const REAL *beta = arrays[3].data, *dbeta = arrays[4].data;
+    REAL *pairs = arrays[0].data;
     const ptrdiff_t rows = numbers[0].integer, inputs = numbers[1].integer;
-    if (!graph_fits(arrays + 6, inputs, rows, arrays[0].size, arrays[2].size)) {
+    if (!graph_fits_pairs(arrays + 5, inputs, rows, arrays[0].size, arrays[1].size)) {
         return BAD_VALUE;
     }
-    const Graph graph = graph_of(arrays + 6, inputs);
+    const Graph graph = graph_of(arrays + 5, inputs);
     for (ptrdiff_t i = 0; i < graph.neurons; i++) {
-        REAL *out = ds + (inputs + i) * rows;
+        REAL *out = pairs + (2 * (inputs + i) + 1) * rows;
         FOR_ROWS(rows, {
             Moving now;
-            moving_neuron(s + r, ds + r, rows, beta, dbeta, &graph, i, count, &now);
+            moving_neuron(pairs + r, rows, beta, dbeta, &graph, i, count, &now);
             _Pragma("GCC unroll 1") for (ptrdiff_t j = 0; j < count; j++) {
                 out[r + j] = alpha[i] * now.slope[j] + dalpha[i] * now.product[j];
             }

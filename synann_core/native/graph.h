@@ -45,6 +45,12 @@ INLINE int graph_fits(const Array *arrays, ptrdiff_t inputs, ptrdiff_t rows, ptr
            ((const int64_t *)weak->data)[neurons] == arrays[3].size;
 }
 
+/* The same, of two values a row for each node: all first ones of a node, and then the second ones. */
+INLINE int graph_fits_pairs(const Array *arrays, ptrdiff_t inputs, ptrdiff_t rows, ptrdiff_t values,
+                            ptrdiff_t neurons) {
+    return values % 2 == 0 && graph_fits(arrays, inputs, rows, values / 2, neurons);
+}
+
 INLINE Reads reads(const Graph *graph, ptrdiff_t i) {
     return (Reads){graph->strong[i], graph->strong[i + 1], graph->weak[i], graph->weak[i + 1]};
 }

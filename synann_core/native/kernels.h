@@ -49,11 +49,11 @@ enum { NO_MEMORY = -1, BAD_VALUE = -2 }; /* results that are MemoryError and Val
     K(graph_check, "lp ue lp uk #") \
     K(graph_forward, "Rs rn rk lp ue lp uk # #") \
     K(graph_backward, "Rs rn rk lp ue lp uk Rn Rk # # #") \
-    K(graph_tangents, "rs Rs rn rn rk rk lp ue lp uk # #") \
+    K(graph_tangents, "Rs rn rn rk rk lp ue lp uk # #") \
     K(graph_move, "rk uk Rm # #") \
-    K(graph_surprisal_forward, "Rs Rs Rs rn rk rk lp ue lp uk # #") \
-    K(graph_surprisal_backward, "rs rs Rs rk rk lp ue lp uk Rn Rk # # # %") \
-    K(graph_surprisal_tangents, "rs rs Rs rn rk rk rk lp ue lp uk # # %") \
+    K(graph_surprisal_forward, "Rs Rd rn rk rk lp ue lp uk # #") \
+    K(graph_surprisal_backward, "rd Rs rk rk lp ue lp uk Rn Rk # # # %") \
+    K(graph_surprisal_tangents, "rd Rs rn rk rk rk lp ue lp uk # # %") \
     K(lif_forward, \
       "rcbn rbn rbn rbn? rn rn rn? Rtbn Rtbn Rbn Rbn Rbn? % % % % % % % # # # #") \
     K(lif_backward, \

@@ -22,7 +22,7 @@ def values():
 
 
 def with_gradients(s, g, rows):
-    """Values and gradients of a node side by side."""
+    """Values and gradients, or tangents, of a node side by side."""
     return np.stack([s.reshape(-1, rows), g.reshape(-1, rows)], axis=1).ravel()
 
 
@@ -47,10 +47,10 @@ def test_gradients_go_to_inputs_and_parameters():
 
 
 def test_the_tangent_is_the_adjoint_of_the_gradients():
-    ds = np.array([1.0, 0.0, 0.0, 1.0, np.nan, np.nan])
+    pairs = with_gradients(values(), np.array([1.0, 0.0, 0.0, 1.0, np.nan, np.nan]), ROWS)
     zero = np.zeros(1)
-    kernels.graph_tangents(values(), ds, ALPHA, zero, BETA, zero, *GRAPH, ROWS, INPUTS)
-    assert np.allclose(ds[4:], [2 * (1 - 0.5 * 0.2), -2 * 0.5 * 0.5])
+    kernels.graph_tangents(pairs, ALPHA, zero, BETA, zero, *GRAPH, ROWS, INPUTS)
+    assert np.allclose(pairs[-2:], [2 * (1 - 0.5 * 0.2), -2 * 0.5 * 0.5])
 
 
 def wired(inputs, neurons, most, kind):
@@ -73,13 +73,13 @@ def run(graph, alpha, beta, x):
     (inputs, rows), neurons = x.shape, alpha.size
     s = np.concatenate([x.ravel(), np.full(neurons * rows, np.nan, x.dtype)])
     kernels.graph_forward(s, alpha, beta, *graph, rows, inputs)
-    pairs, ds = with_gradients(s, np.ones_like(s), rows), np.ones_like(s)
+    pairs, moved = (with_gradients(s, np.ones_like(s), rows) for _ in range(2))
     ga, gb = np.empty_like(alpha), np.empty_like(beta)
     kernels.graph_backward(pairs, alpha, beta, *graph, ga, gb, rows, inputs, True)
     along = (alpha, np.ones_like(alpha), beta, np.ones_like(beta))
-    kernels.graph_tangents(s, ds, *along, *graph, rows, inputs)
-    g = pairs.reshape(-1, 2, rows)[:, 1]
-    return [s.reshape(-1, rows), g, ds.reshape(-1, rows)], (ga, gb)
+    kernels.graph_tangents(moved, *along, *graph, rows, inputs)
+    g, ds = (a.reshape(-1, 2, rows)[:, 1] for a in (pairs, moved))
+    return [s.reshape(-1, rows), g, ds], (ga, gb)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -126,7 +126,7 @@ def test_values_that_are_not_those_of_the_graph_are_refused(rows, inputs):
     for call in (
         lambda: kernels.graph_forward(s, one, one, *GRAPH, rows, inputs),
         lambda: kernels.graph_backward(pairs, one, one, *GRAPH, one, one, rows, inputs, True),
-        lambda: kernels.graph_tangents(s, s, one, one, one, one, *GRAPH, rows, inputs),
+        lambda: kernels.graph_tangents(pairs, one, one, one, one, *GRAPH, rows, inputs),
     ):
         with pytest.raises(ValueError, match="outside its range"):
             call()
