@@ -2,7 +2,7 @@
 
     python examples/circuits.py                 everything, pictures in outputs/
 
-Needs: pip install "synann[examples]"
+Needs: pip install -e ".[examples]"
 """
 
 from __future__ import annotations

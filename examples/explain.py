@@ -8,7 +8,7 @@ nothing else in the model, so that the parts are the decision: no sampling, no b
 approximation. A feature and its opposite, 1 − y, are both inputs: ink and the lack of ink.
 `examples/studies/explain_table.py` does the same for named features.
 
-Needs: pip install "synann[examples]"
+Needs: pip install -e ".[examples]"
 """
 
 from __future__ import annotations

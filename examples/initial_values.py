@@ -1,4 +1,4 @@
-"""What `initial_beta` does to T = log_transmission: its mean, and its spread over samples.
+"""Tabulate T = log_transmission under `initial_beta`: its mean, and its spread over samples.
 
 A layer learns only if its outputs differ between samples: the table sets the library's initial
 values beside β ≈ 2/n everywhere, whose spread fades like 1/√n.

@@ -2,7 +2,7 @@
 
     python examples/pictures.py                 into outputs/
 
-Needs: pip install "synann[examples]"
+Needs: pip install -e ".[examples]"
 """
 
 from __future__ import annotations

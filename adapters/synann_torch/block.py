@@ -32,7 +32,7 @@ class SynapseBlock(nn.Module):
     def __init__(self, in_features: int, out_features: int, **options: Any) -> None:
         super().__init__()
         if "output" in options:
-            raise TypeError("`output` must not be given: a block has its surprisals' batch norm")
+            raise TypeError("`output` must not be given: a block normalises surprisals")
         options = {"alpha": False, **options}
         self.synapse = Synapse(in_features, out_features, output="surprisal", **options)
         placement = {key: options.get(key) for key in ("device", "dtype")}

@@ -17,7 +17,7 @@ __all__ = ["Synapse"]
 
 
 class Placement(TypedDict, total=False):
-    """Where a module's parameters are, as every module of torch is told."""
+    """Device and dtype of a module's parameters, as torch's modules take them."""
 
     device: torch.device | str | int | None
     dtype: torch.dtype | None
@@ -70,9 +70,9 @@ class Synapse(nn.Module):
     Notes
     -----
     β stays below 1 by eps, and x at or above the smallest normal number where its logarithm is
-    taken: a surprisal output is finite for inputs in [0, 1]. The time is that of five Linear layers
-    (docs/performance.md), the memory that of two. With 16-bit floats, also under autocast, all is
-    computed in float32; the result has the dtype to which inputs and parameters promote.
+    taken: a surprisal output is finite for inputs in [0, 1]. With 16-bit floats, also under
+    autocast, all is computed in float32; the result has the dtype to which inputs and parameters
+    promote. docs/performance.md says what it costs.
 
     Source: "A Synaptic Neural Network and Synapse Learning".
 

@@ -13,7 +13,7 @@ images are used once, at the end. Every epoch ends with a checkpoint: after an i
 command with --resume goes on, and ends as if nothing had happened: on a CPU with as many threads to
 the last bit.
 
-Needs: pip install "synann[examples,keras]" and the backend, for instance "synann[torch]"
+Needs: pip install -e ".[examples,keras]" and the backend, for instance ".[torch]"
 """
 
 from __future__ import annotations

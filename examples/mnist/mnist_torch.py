@@ -15,7 +15,7 @@ the last bit, on a GPU up to the order of its sums.
 published, --recipe free with augmentation and Adam. Only the published layer's accuracy depends on
 how many images are tested at a time.
 
-Needs: pip install "synann[examples,torch]"
+Needs: pip install -e ".[examples,torch]"
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the training examples share, whatever library trains.
+"""Train, validate, test and resume: shared by the training examples, whatever library trains.
 
 A run is a folder: `last.safetensors` with all that going on needs, `best.safetensors` with the
 weights of the best epoch by validation accuracy, and, when the run has ended, `results.json`,

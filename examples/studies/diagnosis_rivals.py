@@ -1,4 +1,4 @@
-"""What the noisy-OR layer is compared with: logistic regressions and a small neural network."""
+"""Rivals of the noisy-OR layer: logistic regressions and a small neural network."""
 
 from __future__ import annotations
 

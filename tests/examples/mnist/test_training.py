@@ -291,7 +291,7 @@ def test_a_damaged_checkpoint_is_named(data, tmp_path, damage, name):
         history = fit(SoftmaxRegression(), inner, run, resume=True)
         evaluate(SoftmaxRegression(), data, run, history, {})
 
-    with pytest.raises(RunError, match=f"{name}: no checkpoint that can be read") as error:
+    with pytest.raises(RunError, match=f"{name}: not a readable checkpoint") as error:
         go_on()
     assert "\n" not in str(error.value)
 
