@@ -73,6 +73,26 @@ def test_submodules_are_complete():
             assert module.name in modules
 
 
+# The pages that list a module's names, where that is not docs/api.md alone.
+PAGES = {
+    "spiking": ("spiking.md", "encoders.md", "plasticity.md"),
+    "torch": ("torch.md",),
+    "torch.functional": ("torch.md",),
+    "torch.spiking": ("spiking.md",),
+    "keras": ("keras.md",),
+}
+
+
+@pytest.mark.parametrize("module", ["", *CORE, "graph.motifs", *sorted(PAGES.keys() - {*CORE})])
+def test_every_public_name_stands_in_the_docs(module):
+    texts = [(ROOT / "docs" / page).read_text("utf-8") for page in PAGES.get(module, ("api.md",))]
+    # Of code spans, what is named or called, not its arguments.
+    spans = re.findall(r"`([^`\n]+)`", "\n".join(texts))
+    listed = {name for span in spans for name in span.partition("(")[0].split(".")}
+    public = importlib.import_module(f"synann.{module}".rstrip(".")).__all__
+    assert not [name for name in public if name not in listed]
+
+
 def test_dir_lists_names_submodules_and_version():
     assert {*synann.__all__, *CORE, "torch", "keras", "__version__"} <= set(dir(synann))
 
