@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-import synann_core as syn
+import synann as syn
 from shared import plots
 from shared.datasets import load_digits
 from shared.options import make_parser, number
-from synann_core import optim
+from synann import optim
 
 
 @dataclass(frozen=True, eq=False)

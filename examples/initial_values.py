@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from tabulate import tabulate
 
-import synann_core as syn
+import synann as syn
 
 SAMPLES, OUTPUTS = 1000, 64
 

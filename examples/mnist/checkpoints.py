@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from synann_core.extending import read_config, read_tensors, write_tensors, write_whole
+from synann.extending import read_config, read_tensors, write_tensors, write_whole
 
 Arrays = dict[str, np.ndarray]
 

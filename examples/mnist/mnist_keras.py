@@ -40,7 +40,8 @@ if os.environ["KERAS_BACKEND"] not in ("torch", "jax", "tensorflow"):
     raise SystemExit(f"KERAS_BACKEND: must be torch, jax or tensorflow. Received: {given}")
 try:
     import keras
-    from synann_keras import SynaCNN, SynaMLP, SynaRNNCell
+
+    from synann.keras import SynaCNN, SynaMLP, SynaRNNCell
 except ImportError as error:
     raise SystemExit(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}: {error}") from None
 

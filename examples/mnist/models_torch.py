@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN
 from torch import Tensor, nn
 
 from mnist.checkpoints import RunError
+from synann.torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN
 
 LAYERS = {
     "mlp": ("synapse", "dense", "none"),
@@ -17,7 +17,7 @@ LAYERS = {
 
 
 class FlatMLP(SynaMLP):
-    """`SynaMLP` of images; its tensors keep their names, so that `synann_core` loads them too."""
+    """`SynaMLP` of images; its tensors keep their names, so that `synann` loads them too."""
 
     def forward(self, images: Tensor) -> Tensor:
         return super().forward(images.flatten(1))
