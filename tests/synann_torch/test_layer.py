@@ -328,7 +328,10 @@ def test_strict(bad):
     y[1, 2] = bad
     with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
         strict(y)
+    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
+        strict.contributions(y)
     free(y)
+    free.contributions(y)
     with pytest.raises(ValueError, match="`x` must hold"):
         strict(torch.ones(2, 3), y)
     surprisal = Synapse(3, 3, strict=True, space="surprisal")
