@@ -1,12 +1,12 @@
 """`synann.torch` is `synann_torch`, imported when it is first used."""
 
 import pytest
-import synann_torch
-import synann_torch.spiking
 import torch
 
 import synann
 import synann.torch
+import synann_torch
+import synann_torch.spiking
 from tests.synann.test_init import run
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from keras import ops
 from keras.src.testing import TestCase
-from synann_keras import Synapse, SynaRNNCell, _ops
 
 from reference import tensor as reference
 from synann_core import layer as core
+from synann_keras import Synapse, SynaRNNCell, _ops
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import (
     BACKEND,

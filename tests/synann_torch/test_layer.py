@@ -8,9 +8,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from synann_torch import Synapse
 
 from reference import tensor as reference
+from synann_torch import Synapse
 from tests.helpers import EPS, assert_close
 
 EXCITATIONS = ("input", "mixture", "none")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from synann_torch import SynaCNN, SynaMLP, SynapseBlock, block, models
 
 import synann_core as syn
 from synann_core.extending import NORM_EPS, NORM_MOMENTUM
+from synann_torch import SynaCNN, SynaMLP, SynapseBlock, block, models
 from tests.helpers import EPS, assert_close
 
 LAYERS = ("synapse", "dense", "none")

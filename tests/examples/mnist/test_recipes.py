@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from synann_torch import SynaRNN
 
 from mnist import mnist_keras, mnist_torch, recipes
 from mnist.models_torch import parameter_count
 from mnist.recipes import HIDDEN, LAYERS, RECIPES, gru_units
+from synann_torch import SynaRNN
 
 
 def test_every_model_has_layers_and_a_recipe():
