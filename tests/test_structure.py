@@ -54,7 +54,7 @@ def private_imports(path):
         else:
             continue
         for name in names:
-            if name.startswith("synann_") and "._" in name:
+            if name.startswith("synann") and "._" in name:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}: {name}"
 
 

@@ -154,11 +154,8 @@ class Synapse(Trained):
             own.
         """
         self._check(y, x)
-        y = ops.cast(y, self._work_dtype)
-        x = x if x is None else ops.cast(x, self._work_dtype)
-        for name, value in (("y", y), ("x", x)):
-            if self.strict and value is not None and _ops.readable(value):
-                core.check_values(name, ops.convert_to_numpy(value), self.space, xp=np)
+        y = self._cast("y", y)
+        x = x if x is None else self._cast("x", x)
         result = _ops.evaluate(
             core.forward,
             (y, x),
@@ -222,8 +219,7 @@ class Synapse(Trained):
         weights = self._weights()
         y = ops.convert_to_tensor(y)
         check_features("y", y, self._input_dim)
-        y = ops.cast(y, self._work_dtype)
-        return core.contributions(y, weights, space=self.space, xp=_ops.xp)
+        return core.contributions(self._cast("y", y), weights, space=self.space, xp=_ops.xp)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments from which `from_config` makes an equal layer."""
@@ -254,6 +250,13 @@ class Synapse(Trained):
             mixing if mixing is None else ops.transpose(ops.cast(mixing, dtype)),
             mask if mask is None else ops.convert_to_tensor(mask.T),
         )
+
+    def _cast(self, name: str, value: Array) -> Array:
+        """Inputs in the dtype to compute in; refuse their values if `strict`."""
+        result: Array = ops.cast(value, self._work_dtype)
+        if self.strict and _ops.readable(result):
+            core.check_values(name, ops.convert_to_numpy(result), self.space, xp=np)
+        return result
 
     def _check(self, y: Array, x: Array | None) -> None:
         check_features("y", y, self._input_dim)

@@ -1,4 +1,4 @@
-"""Small classifiers around one synapse layer, and the same with what might stand in its place."""
+"""Small classifiers around one synapse layer, or a Dense layer or none in its place."""
 
 from __future__ import annotations
 

@@ -159,9 +159,10 @@ def test_gradients_by_complex_steps(options):
 )
 def test_layers_of_torch_and_keras_agree(options, m):
     """With the formulas on NumPy; Keras' matrices are the transposes."""
+    import torch
+
     import synann_keras
     import synann_torch
-    import torch
 
     y, logit, theta, mixing = given(m=m, seed=3)
     y = -np.log(y) if options["space"] == "surprisal" else y

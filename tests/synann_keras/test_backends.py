@@ -93,3 +93,4 @@ def test_without_keras():
     result = run(["-c", code], "jax")
     assert result.returncode == 1
     assert 'Install them with, for instance: pip install "synann[keras,jax]"' in result.stderr
+    assert "name the backend in KERAS_BACKEND" in result.stderr

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from keras import ops
 from keras.src.testing import TestCase
-from synann_keras import Synapse, SynaRNNCell, _ops
 
 from reference import tensor as reference
 from synann_core import layer as core
+from synann_keras import Synapse, SynaRNNCell, _ops
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import (
     BACKEND,
@@ -290,7 +290,10 @@ def test_strict(bad):
     y[1, 2] = bad
     with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
         strict(y)
+    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
+        strict.contributions(y)
     free(y)
+    free.contributions(y)
     with pytest.raises(ValueError, match="`x` must hold"):
         strict(np.ones((2, 3), np.float32), x=y)
     surprisal = Synapse(3, strict=True, space="surprisal")

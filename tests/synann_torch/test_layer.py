@@ -8,9 +8,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from synann_torch import Synapse
 
 from reference import tensor as reference
+from synann_torch import Synapse
 from tests.helpers import EPS, assert_close
 
 EXCITATIONS = ("input", "mixture", "none")
@@ -328,7 +328,10 @@ def test_strict(bad):
     y[1, 2] = bad
     with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
         strict(y)
+    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
+        strict.contributions(y)
     free(y)
+    free.contributions(y)
     with pytest.raises(ValueError, match="`x` must hold"):
         strict(torch.ones(2, 3), y)
     surprisal = Synapse(3, 3, strict=True, space="surprisal")

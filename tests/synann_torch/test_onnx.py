@@ -4,8 +4,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from synann_torch import SynaCNN, Synapse, SynaRNN
 
+from synann_torch import SynaCNN, Synapse, SynaRNN
 from tests.helpers import EPS, assert_close
 from tests.synann_torch.test_layer import SPACES
 
