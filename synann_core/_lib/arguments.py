@@ -192,7 +192,8 @@ class Arguments(Generic[ArrayT]):
         gradients: list[Any] = []
         for (name, own), gradient in zip(self.named.items(), values, strict=True):
             summed = sum_to_shape(gradient, tuple(own.shape), self.xp)
-            gradients.append(self.xp.astype(summed, self._dtypes.get(name, self.dtype)))
+            dtype = self._dtypes.get(name, self.dtype)
+            gradients.append(summed if summed.dtype == dtype else self.xp.astype(summed, dtype))
         return tuple(gradients)
 
     def _converted(self, value: Any, dtype: Any) -> Array:

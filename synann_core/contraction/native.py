@@ -196,23 +196,31 @@ def _domain(factors: Any) -> tuple[NumpyArray | None, bool]:
     rows, n = factors.y.shape
     if 0 in (rows, n, *factors.beta.shape):
         return None, False
-    low, high = np.minimum.reduce, np.maximum.reduce
-    weakest, strongest = low(factors.beta, axis=None), high(factors.beta, axis=None)
-    fit, bars = weakest >= 0, factors.y_bar is not None
-    if bars:
-        fit &= low(factors.beta_bar, axis=None) >= 0
-    y = factors.y
-    if fit and strongest <= 1 and not bars:
-        greatest = high(y, axis=None)
-        if greatest <= 1 and low(y, axis=None) >= 0:
+    y, bars = factors.y, factors.y_bar is not None
+    if not bars:
+        weakest, strongest = _range(factors.beta)
+        least, greatest = _range(y)
+        if weakest >= 0 and strongest <= 1 and least >= 0 and greatest <= 1:
             # As nearly always, and found out more quickly than row by row.
             return None, bool(greatest * strongest == 1)
+    low, high = np.minimum.reduce, np.maximum.reduce
+    weakest, strongest = low(factors.beta, axis=None), high(factors.beta, axis=None)
+    fit = weakest >= 0
+    if bars:
+        fit &= low(factors.beta_bar, axis=None) >= 0
     most = high(y, axis=1)
     inside = fit & (low(y, axis=1) >= 0)
     inside &= ((most <= 1) & (strongest <= 1)) | (most * strongest <= 0.99)
     if bars:
         inside &= low(factors.y_bar, axis=1) >= 0
     return None if inside.all() else inside, not bars
+
+
+def _range(values: NumpyArray) -> NumpyArray:
+    """Return the least and the greatest of the numbers, NaN if one of them is not finite."""
+    ends = np.empty(2, values.dtype)
+    kernels.value_range(values.ravel(), ends)
+    return ends
 
 
 def _careful(factors: Any) -> bool:

@@ -46,6 +46,7 @@ enum { NO_MEMORY = -1, BAD_VALUE = -2 }; /* results that are MemoryError and Val
     K(gradients, "rbn rbn? rmn rmn? rbm Rbn Rmn # # # %") \
     K(gradients_open, "rbn rmn rbm Rbn Rmn") \
     K(tangent, "rbn rbn? rbn rmn rmn? rmn Rbm # # # # %") \
+    K(value_range, "rn Rk") \
     K(graph_check, "lp ue lp uk #") \
     K(graph_forward, "Rs rn rk lp ue lp uk # #") \
     K(graph_backward, "Rs rn rk lp ue lp uk Rn Rk # # #") \

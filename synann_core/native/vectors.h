@@ -97,20 +97,29 @@ typedef struct {
 } Range;
 
 static inline Range range_of(const REAL *a, ptrdiff_t size) {
-    Vector least = all(size ? a[0] : 0), most = least, odd = all(0);
-    ptrdiff_t k = 0;
-    for (; k + LANES <= size; k += LANES) {
-        Vector now = load(a + k);
-        least = where_less(now, least, now, least);
-        most = larger(most, now);
-        odd += now - now; /* NaN, or 0 */
+    enum { SIDE_BY_SIDE = 4 };
+    Vector least[SIDE_BY_SIDE], most[SIDE_BY_SIDE], odd[SIDE_BY_SIDE];
+    for (int q = 0; q < SIDE_BY_SIDE; q++) {
+        least[q] = most[q] = all(size ? a[0] : 0);
+        odd[q] = all(0);
     }
-    Range range = {least[0], most[0]};
-    REAL spoiled = odd[0];
-    for (int lane = 1; lane < LANES; lane++) {
-        range.least = least[lane] < range.least ? least[lane] : range.least;
-        range.most = most[lane] > range.most ? most[lane] : range.most;
-        spoiled += odd[lane];
+    ptrdiff_t k = 0;
+    for (; k + SIDE_BY_SIDE * LANES <= size; k += SIDE_BY_SIDE * LANES) {
+        for (int q = 0; q < SIDE_BY_SIDE; q++) {
+            Vector now = load(a + k + q * LANES);
+            least[q] = where_less(now, least[q], now, least[q]);
+            most[q] = larger(most[q], now);
+            odd[q] += now - now; /* NaN, or 0 */
+        }
+    }
+    Range range = {least[0][0], most[0][0]};
+    REAL spoiled = 0;
+    for (int q = 0; q < SIDE_BY_SIDE; q++) {
+        for (int lane = 0; lane < LANES; lane++) {
+            range.least = least[q][lane] < range.least ? least[q][lane] : range.least;
+            range.most = most[q][lane] > range.most ? most[q][lane] : range.most;
+            spoiled += odd[q][lane];
+        }
     }
     for (; k < size; k++) {
         range.least = a[k] < range.least ? a[k] : range.least;
