@@ -22,6 +22,7 @@ from synann_core.native.host import contiguous, enabled, kernels, wrap
 _WORK = 1 << 18  # factors below which a second thread costs more than it saves
 _ROWS, _OUTPUTS = 256, 512  # to a part of the values: at most
 _COLUMNS = 128  # to a part of the gradients, a multiple of 64
+_FEW = 8  # rows or outputs
 # Other kinds, shapes and dtypes; and there are no kernels at all (None has no attributes).
 _REFUSED = (TypeError, ValueError, AttributeError)
 
@@ -148,9 +149,11 @@ def _gradients(
 ) -> tuple[NumpyArray, NumpyArray]:
     gy, gbeta = np.empty_like(factors.y), np.empty_like(factors.beta)
     careful, n = small or _careful(factors), gy.shape[1]
+    # Of few rows or outputs whole rows are read, as they lie in memory.
+    width = _COLUMNS if min(len(gy), len(gbeta)) >= _FEW else -(-max(1, n) // (64 * threads)) * 64
     parts = [
-        (*factors[:4], grad, gy, gbeta, start, min(start + _COLUMNS, n), careful, factors.floor)
-        for start in range(0, n, _COLUMNS)
+        (*factors[:4], grad, gy, gbeta, start, min(start + width, n), careful, factors.floor)
+        for start in range(0, n, width)
     ]
     run_parts(kernels.gradients, parts, threads)
     return gy, gbeta

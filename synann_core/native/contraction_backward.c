@@ -17,6 +17,8 @@ enum {
     OUTPUTS = 32,                     /* whose β and its gradient stay in the first-level cache */
     ROWS = 128,                       /* whose y and its gradient stay in the second-level cache */
     PAIR = WIDTH == 32 ? 1 : 2,       /* rows at a time */
+    FEW = 8,                          /* outputs, for which memory is what takes time, */
+    ROWS_FOR_FEW = 8,                 /* and is best read in its own order */
 };
 
 /* What the factors are: 1 − βy; the same, kept from the floor; ȳ + y β̄; and the latter where it may
@@ -208,12 +210,11 @@ static void alone(const Work *work, ptrdiff_t i0, ptrdiff_t j0) {
     WITH_FORM(work->form, ALONE)
 }
 
-/* A strip of up to ROWS rows from b0 on, against all outputs. */
-static void strip(const Work *work, ptrdiff_t b0, ptrdiff_t j0) {
+/* A strip of `count` rows from b0 on, against all outputs. */
+static void strip(const Work *work, ptrdiff_t b0, ptrdiff_t count, ptrdiff_t j0) {
     Copies *copies = work->copies;
     ptrdiff_t n = work->n, m = work->m, at = b0 * n + j0;
     int size = (int)(n - j0 < STRIP ? n - j0 : STRIP), whole = size == STRIP;
-    ptrdiff_t count = work->rows - b0 < ROWS ? work->rows - b0 : ROWS;
     const REAL *y_bar = work->y_bar, *beta_bar = work->beta_bar;
     Held held = {work->y + at, y_bar ? y_bar + at : NULL, work->gy + at, NULL, n, n, m};
     if (!whole) {
@@ -272,9 +273,10 @@ static int gradients(const Array *arrays, int form, REAL floor, ptrdiff_t j0, pt
             alone(&work, i0, j);
         }
     }
-    for (ptrdiff_t b0 = 0; b0 < rows; b0 += ROWS) {
+    const ptrdiff_t most = m < FEW ? ROWS_FOR_FEW : ROWS;
+    for (ptrdiff_t b0 = 0; b0 < rows; b0 += most) {
         for (ptrdiff_t j = whole; j < j1; j += STRIP) {
-            strip(&work, b0, j);
+            strip(&work, b0, rows - b0 < most ? rows - b0 : most, j);
         }
     }
     free(copies);
