@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from synann_core._lib.arguments import Arguments
+from synann_core._lib.numerics import constant
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.contraction.dispatch import log_product
 from synann_core.contraction.factors import surprisal_factors
@@ -252,5 +253,7 @@ def _surprisal_rule(
     # Of the guarded sum: were all outputs closed, softmax(−z) would be that of infinities only.
     guarded = log_product(surprisal_factors(v, gamma, xp=xp), xp=xp)[1]
     logits = with_batch(guarded, v, xp) - (theta + u)
+    # Nor those of infinite u.
+    logits = xp.maximum(logits, constant(-float(xp.finfo(logits.dtype).max) / 4.0, logits, xp))
     glogits = _cross_entropy_vjp(logits, target, xp.ones_like(logits[..., 0]), xp=xp)[0]
     return _surprisal_synapse_tensor_vjp(u, v, theta, gamma, -glogits, xp=xp)

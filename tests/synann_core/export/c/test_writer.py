@@ -11,7 +11,7 @@ import synann_core as syn
 from synann_core.export import save_c, save_c_learner
 from synann_core.graph import SynapseGraph
 from tests.export_models import call, compiled, fitted, rows
-from tests.helpers import assert_close, assert_relative, spread
+from tests.helpers import EPS, assert_close, assert_relative, spread
 
 
 @pytest.mark.parametrize("layer", ["synapse", "dense", "none"])
@@ -114,6 +114,35 @@ def test_learning_at_closed_factors_is_finite(tmp_path):
     got = np.array((ctypes.c_double * 4).in_dll(library, "layer_gamma")).reshape(2, 2)
     _, step = syn.surprisal_rule(u, v, np.zeros(2), gamma, target)
     assert_close(got, np.maximum(1e-3, gamma - 0.1 * step), 1e-9)
+
+
+@pytest.mark.parametrize("u", [[np.inf, 0.25, 0.5], [np.inf] * 3])
+def test_learning_where_an_input_is_impossible(u, dtype, tmp_path):
+    """x = 0 makes z infinite, for one output and for all of them."""
+    u, v, target = np.array(u, dtype), np.array([0.25, 0.75], dtype), np.eye(3, dtype=dtype)[0]
+    gamma, theta = np.arange(1, 7).reshape(3, 2) / 4.0, np.zeros(3)
+    save_c_learner(theta, gamma, tmp_path / "layer.c", dtype=dtype)
+    library = compiled(tmp_path / "layer.c")
+    number = ctypes.c_float if dtype == "float32" else ctypes.c_double
+    z = rows(lambda x, out: call(library.layer_forward, u, x, out), v[None], 3)
+    assert_close(z[0], syn.surprisal_synapse_tensor(u, v, theta, gamma), 4 * EPS[dtype])
+    _, step = syn.surprisal_rule(u, v, theta, gamma, target)
+    call(library.layer_learn, u, v, target, number(0.125))
+    got = np.array((number * 6).in_dll(library, "layer_gamma")).reshape(3, 2)
+    assert_close(got, gamma - 0.125 * step, 4 * EPS[dtype])
+    assert (got[0] != gamma[0]).all()
+
+
+def test_learning_ignores_a_sample_that_is_not_a_number(tmp_path):
+    gamma = np.array([[0.5, 1.0], [1.5, 2.0]])
+    save_c_learner(0.0, gamma, tmp_path / "layer.c", dtype="float64")
+    library = compiled(tmp_path / "layer.c")
+    u, v, target = np.zeros(2), np.array([np.nan, 0.5]), np.array([1.0, 0.0])
+    z = rows(lambda x, out: call(library.layer_forward, u, x, out), v[None], 2)
+    assert np.isnan(z).all()
+    call(library.layer_learn, u, v, target, ctypes.c_double(0.1))
+    got = np.array((ctypes.c_double * 4).in_dll(library, "layer_gamma")).reshape(2, 2)
+    assert_close(got, gamma, 0.0)
 
 
 def large():
