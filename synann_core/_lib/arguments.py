@@ -16,7 +16,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from synann_core._lib.numerics import accumulation_dtype, sum_to_shape
-from synann_core._lib.torch_modes import is_torch_namespace
+from synann_core._lib.torch_modes import is_strided, is_torch_namespace
 from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
 
 # Axis of an expected shape: a name ("m") stands for one size, `...` for any leading axes.
@@ -44,6 +44,8 @@ def namespace_of(**arguments: object) -> Namespace | None:
                     f"`{name}` must be an array (NumPy, CuPy, torch, JAX, ...) or a Python number. "
                     f"Received: {_kind(value)}"
                 ) from None
+            if not _is_plain(value, own):
+                raise TypeError(f"`{name}` must be a plain dense array. Received: {_kind(value)}")
         if found is None:
             first, found = name, own
         elif own is not found:
@@ -209,6 +211,13 @@ def silence(xp: Namespace) -> contextlib.AbstractContextManager[Any]:
     torch never warns, and its compiler cannot trace `numpy.errstate`.
     """
     return contextlib.nullcontext() if is_torch_namespace(xp) else np.errstate(all="ignore")
+
+
+def _is_plain(value: Any, xp: Namespace) -> bool:
+    """Whether every number of an array counts, and counts as an array's: nothing is masked."""
+    if is_torch_namespace(xp):
+        return is_strided(value)
+    return not isinstance(value, np.ma.MaskedArray | np.matrix)
 
 
 def _kind(value: object) -> str:

@@ -153,12 +153,9 @@ def check_unit_matrix(name: str, value: Array, columns: int) -> Array:
 def check_labels(name: str, value: Any, X: Array, classes: int) -> np.ndarray[Any, Any]:
     """`value`, one label 0 … classes − 1 for each row of X, as a NumPy array."""
     samples = X.shape[0]
-    try:
-        xp = array_namespace(value)
-    except TypeError:
-        raise TypeError(
-            f"`{name}` must be an array of integer labels. Received: {type(value).__qualname__}"
-        ) from None
+    xp = namespace_of(**{name: value})
+    if xp is None:
+        raise TypeError(f"`{name}` must be an array of integer labels. Received: {value!r}")
     if not (is_numpy_array(value) or xp is array_namespace(X)):
         raise TypeError(
             f"`{name}` must come from the library of the features or NumPy. "

@@ -47,6 +47,8 @@ def posterior(model: NoisyOr, findings: ArrayLike, /, *, block: int = 2**14) -> 
     array([[0.5 , 0.5 ],
            [0.01, 0.01]])
     """
+    if not isinstance(model, NoisyOr):
+        raise TypeError(f"`model` must be a NoisyOr. Received: {model!r}")
     count = model.prior.size
     if count > _MOST_CAUSES:
         raise ValueError(f"`model` must have at most {_MOST_CAUSES} causes. Received: {count}")
@@ -67,16 +69,17 @@ def posterior(model: NoisyOr, findings: ArrayLike, /, *, block: int = 2**14) -> 
     total, with_cause = np.zeros(len(s)), np.zeros((len(s), count))
     for first in range(0, 2**count, block):
         sets = np.arange(first, min(first + block, 2**count))
-        y = (sets[:, None] >> np.arange(count) & 1).astype(np.float32)
+        y = (sets[:, None] >> np.arange(count) & 1).astype(np.float64)
+        # In float64: a strength close to 1 and a leak close to 0 would become certain in float32.
         w = model._absence_surprisal(y)
-        joint = s @ (w - complement(w)).T
-        joint += (y @ log_odds - w.sum(axis=1, dtype=float)).astype(np.float32)
+        joint = s @ (w - complement(w)).astype(np.float32).T
+        joint += (y @ log_odds - w.sum(axis=1)).astype(np.float32)
         highest = np.maximum(best, joint.max(axis=1))
         joint -= highest[:, None].astype(np.float32)
         weight = np.exp(joint, out=joint)
         shrink = np.exp(best - highest)
         total = total * shrink + weight.sum(axis=1, dtype=float)
-        with_cause = with_cause * shrink[:, None] + weight @ y
+        with_cause = with_cause * shrink[:, None] + weight @ y.astype(np.float32)
         best = highest
     probability: NDArray[np.float64] = with_cause / total[:, None]
     return probability

@@ -94,6 +94,7 @@ def test_features_are_a_matrix_of_probabilities(X, error, words):
         (np.array([0.0, 1.0]), TypeError),
         (np.array([0]), ValueError),
         ([0, 1], TypeError),
+        (np.ma.masked_array([0, 1], [True, False]), TypeError),
     ],
 )
 def test_labels_are_integers_of_the_classes(y, error):
