@@ -14,8 +14,8 @@ from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.typing import Array, NumpyArray, Space
 from synann_core.export.c.graph import graph_source
-from synann_core.export.c.text import check_dtype, check_name, in_dtype, literal, source
-from synann_core.export.checks import Precision, check_network
+from synann_core.export.c.text import check_dtype, check_name, literal, source
+from synann_core.export.checks import Precision, check_network, in_dtype
 from synann_core.graph import GraphParameters, SynapseGraph
 from synann_core.layer import beta_of
 from synann_core.models import passes

@@ -10,7 +10,7 @@ import pytest
 import synann_core as syn
 from synann_core.export import save_c, save_c_learner
 from synann_core.graph import SynapseGraph
-from tests.export_models import call, compiled, fitted, rows
+from tests.export_models import broken, call, compiled, fitted, rows, strong
 from tests.helpers import EPS, assert_close, assert_relative, spread
 
 
@@ -150,12 +150,6 @@ def large():
     return SynapseGraph.from_arrays(1, 1, inhibitory=edges)
 
 
-def broken(key, value):
-    model = fitted(hidden=3)[0]
-    model.weights[key] = np.full_like(model.weights[key], value)
-    return model
-
-
 @pytest.mark.parametrize(
     ("write", "error", "message"),
     [
@@ -167,6 +161,7 @@ def broken(key, value):
         (lambda p: save_c({}, p), TypeError, "`model`"),
         (lambda p: save_c(broken("output.bias", np.nan), p), ValueError, "`model`.*finite"),
         (lambda p: save_c(broken("output.bias", 1e39), p), ValueError, "`model`.*float32"),
+        (lambda p: save_c(strong(), p), ValueError, "`alpha`.*float32"),
         (lambda p: save_c_learner(0.0, np.ones(3), p), ValueError, "`gamma`.*shape"),
         (lambda p: save_c_learner(0.0, np.ones((0, 3)), p), ValueError, "`gamma`.*empty"),
         (lambda p: save_c_learner(0.0, -np.ones((2, 3)), p), ValueError, "`gamma`.*≥ 0"),
