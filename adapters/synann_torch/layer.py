@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -170,13 +170,16 @@ class Synapse(nn.Module):
             Excitatory inputs, in the same space, in place of the layer's own.
         """
         dtype, weights, y, x = self._prepare(y, x)
-        for name, value in (("y", y), ("x", x)):
-            if self.strict and value is not None and torch_values_known(value):
-                core.check_values(name, value, self.space, xp=xp)
+        if self.strict:
+            y, x = self._checked("y", y), self._checked("x", x)
         result: Tensor = core.forward(
             y, x, weights, excitation=self.excitation, space=self.space, output=self.output, xp=xp
         )
         return result if result.dtype == dtype else result.to(dtype)
+
+    def _checked(self, name: str, value: Any) -> Any:
+        known = value is not None and torch_values_known(value)
+        return core.check_values(name, value, self.space, xp=xp) if known else value
 
     @property
     def alpha(self) -> Tensor:

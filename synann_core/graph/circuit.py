@@ -15,7 +15,7 @@ import numpy as np
 from array_api_compat import device
 
 from synann_core._lib.arguments import Arguments, broadcast_shape, namespace_of
-from synann_core._lib.checks import check_int
+from synann_core._lib.checks import as_generator, check_int, check_number
 from synann_core._lib.typing import Array, ArrayT
 from synann_core.graph.builder import SynapseGraph
 from synann_core.graph.fixed_points import FixedPoint, find, one_drive, starting_points
@@ -265,11 +265,10 @@ class Circuit:
             infinite or NaN.
         """
         check_int("starts", starts, 0)
-        if not (isinstance(tolerance, int | float | np.floating) and tolerance > 0.0):
-            raise ValueError(f"`tolerance` must be a number above 0. Received: {tolerance!r}")
+        tolerance = check_number("tolerance", tolerance, 0.0, ends="()")
         if self.drives and drive is not None:
             drive = one_drive(drive, len(self.drives))
-        states: Any = starting_points(len(self.states), starts, np.random.default_rng(rng))
+        states: Any = starting_points(len(self.states), starts, as_generator(rng))
         with self._arguments(states, drive, params) as given:
             run, held = self._steps(given)
             step, jacobian = (functools.partial(f, drive=held) for f in (run.step, run.jacobian))

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from synann_core._lib.arguments import Arguments
-from synann_core._lib.checks import check_option
+from synann_core._lib.checks import check_option, check_pair
 from synann_core._lib.typing import Array, ArrayT, NumpyArray, Space
 from synann_core.graph import dispatch, native
-from synann_core.graph.parameters import Given, GraphParameters, Parameters, arguments, check_pair
+from synann_core.graph.parameters import Given, GraphParameters, Parameters, arguments
 from synann_core.graph.structure import Structure, Task
 from synann_core.graph.wiring import Ints, Name, Rows, Wiring, entries, offsets
 
@@ -216,7 +216,8 @@ class CompiledGraph:
         dparams : GraphParameters, optional
             Tangents of the parameters, 0 if not given.
         """
-        dalpha, dbeta = (0.0, 0.0) if dparams is None else check_pair("dparams", dparams)
+        pair = (0.0, 0.0) if dparams is None else dparams
+        dalpha, dbeta = check_pair("dparams", pair, "(alpha, beta)")
         with self._arguments(x, params, space) as given:
             task, own = self._task(given, space)
             moved = given.array("dx", dx, given.shape("x"))

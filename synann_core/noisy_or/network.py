@@ -35,7 +35,7 @@ class NoisyOr:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the shapes do not fit or a number is out of its range.
 
     Notes
@@ -57,9 +57,8 @@ class NoisyOr:
 
     def __post_init__(self) -> None:
         for name, ends in (("prior", "()"), ("leak", "[)"), ("beta", "[]")):
-            values = np.asarray(getattr(self, name), dtype=np.float64)
-            check_range(name, values, 0.0, 1.0, ends)
-            object.__setattr__(self, name, values)
+            values = check_range(name, getattr(self, name), 0.0, 1.0, ends)
+            object.__setattr__(self, name, values.astype(np.float64))
         shapes = self.prior.shape, self.leak.shape, self.beta.shape
         if shapes != ((self.prior.size,), (self.leak.size,), (self.leak.size, self.prior.size)):
             raise ValueError(
@@ -75,12 +74,12 @@ class NoisyOr:
 
         Parameters
         ----------
-        causes : array_like of float32 or float64, shape (..., causes)
+        causes : array_like, shape (..., causes)
             In [0, 1].
 
         Returns
         -------
-        ndarray, shape (..., findings), dtype of `causes`
+        ndarray of float64 (float32 where `causes` is), shape (..., findings)
             In nats, ≥ 0; infinite where a link of strength 1 makes the finding certain.
 
         Raises
@@ -88,14 +87,11 @@ class NoisyOr:
         TypeError, ValueError
             If `causes` is not such an array.
         """
-        y = np.asarray(causes)
-        if y.dtype not in (np.float32, np.float64):
-            raise TypeError(f"`causes` must be float32 or float64. Received: {y.dtype}")
+        y = check_range("causes", causes, 0.0, 1.0)
         if y.shape[-1:] != self.prior.shape:
             raise ValueError(
                 f"`causes` must have shape (..., {self.prior.size}). Received: shape {y.shape}"
             )
-        check_range("causes", y, 0.0, 1.0)
         return self._absence_surprisal(y)
 
     def predict(self, causes: ArrayLike, /) -> Floats:
@@ -103,12 +99,12 @@ class NoisyOr:
 
         Parameters
         ----------
-        causes : array_like of float32 or float64, shape (..., causes)
+        causes : array_like, shape (..., causes)
             As for `absence_surprisal`, with the same errors.
 
         Returns
         -------
-        ndarray, shape (..., findings), dtype of `causes`
+        ndarray of float64 (float32 where `causes` is), shape (..., findings)
             In [0, 1].
         """
         probability: Floats = -np.expm1(-self.absence_surprisal(causes))

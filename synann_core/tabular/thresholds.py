@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from synann_core._lib.checks import check_event
+from synann_core._lib.checks import check_event, check_range
 from synann_core.log_odds import expit
 
 __all__ = ["SoftThresholds"]
@@ -19,18 +19,27 @@ Floats = NDArray[np.float64]
 class SoftThresholds:
     """Thresholds that measurements cross gradually, by ``expit(2·(x − threshold)/width)``.
 
-    Attributes
+    Parameters
     ----------
-    threshold : ndarray of float64, shape (measurements,)
+    threshold : array_like, shape (measurements,)
         Where the finding has the probability ½.
-    width : ndarray of float64, shape (measurements,)
+    width : array_like, shape (measurements,)
         How gradual the change is, in the units of the measurement; negative where a smaller value
-        is the finding.
+        is the finding, and never 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a shape does not fit or a number is not finite, or if a width is 0.
+
+    Notes
+    -----
+    Both are kept as float64 arrays.
 
     Examples
     --------
     >>> from synann_core.tabular import SoftThresholds
-    >>> found = SoftThresholds.from_training([[1.0], [3.0], [5.0], [7.0]], event=[0, 0, 1, 1])
+    >>> found = SoftThresholds.from_training([[1.0], [3.0], [5.0], [7.0]], [0, 0, 1, 1])
     >>> found([[2.0], [4.0], [6.0]]).round(3)
     array([[0.018],
            [0.5  ],
@@ -40,8 +49,20 @@ class SoftThresholds:
     threshold: Floats
     width: Floats
 
+    def __post_init__(self) -> None:
+        for name in ("threshold", "width"):
+            values = check_range(name, getattr(self, name)).astype(np.float64)
+            object.__setattr__(self, name, values)
+        if self.threshold.ndim != 1 or self.threshold.shape != self.width.shape:
+            raise ValueError(
+                "`threshold` and `width` must have shape (measurements,). "
+                f"Received: shapes {self.threshold.shape} and {self.width.shape}"
+            )
+        if not self.width.all():
+            raise ValueError(f"`width` must not be 0. Received: {self.width}")
+
     @classmethod
-    def from_training(cls, measurements: ArrayLike, event: ArrayLike) -> SoftThresholds:
+    def from_training(cls, measurements: ArrayLike, event: ArrayLike, /) -> SoftThresholds:
         """Place the thresholds midway between the means of the samples with and without the event.
 
         Parameters
@@ -61,7 +82,7 @@ class SoftThresholds:
         ValueError
             If a shape does not fit or a number is out of its range.
         """
-        x = _finite("measurements", measurements)
+        x: Floats = check_range("measurements", measurements).astype(np.float64)
         if x.ndim != 2:
             raise ValueError(
                 f"`measurements` must have shape (samples, measurements). Received: shape {x.shape}"
@@ -81,7 +102,7 @@ class SoftThresholds:
         ValueError
             If `measurements` has another shape or is not finite.
         """
-        x = _finite("measurements", measurements)
+        x: Floats = check_range("measurements", measurements).astype(np.float64)
         if x.shape[-1:] != self.threshold.shape:
             raise ValueError(
                 f"`measurements` must have shape (..., {self.threshold.size}). "
@@ -89,10 +110,3 @@ class SoftThresholds:
             )
         findings: Floats = expit(2.0 * (x - self.threshold) / self.width)
         return findings
-
-
-def _finite(name: str, value: ArrayLike) -> Floats:
-    x = np.asarray(value, dtype=np.float64)
-    if not np.isfinite(x).all():
-        raise ValueError(f"`{name}` must be finite. Received: NaN or infinite values")
-    return x

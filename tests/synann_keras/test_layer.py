@@ -301,6 +301,14 @@ def test_strict(bad):
             surprisal(y)
 
 
+def test_strict_layers_clip_what_is_a_few_ulp_outside():
+    layer = Synapse(3, strict=True, output="surprisal")
+    y = np.ones((2, 3), np.float32)
+    np.testing.assert_array_equal(
+        to_numpy(layer(y * np.float32(1.0 + 2.0**-23))), to_numpy(layer(y))
+    )
+
+
 def test_strict_in_graphs():
     """What `fit` compiles has no values to check, and does not fail on that."""
     model = keras.Sequential([keras.Input((3,)), Synapse(3, strict=True)])

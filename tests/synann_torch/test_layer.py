@@ -337,3 +337,9 @@ def test_strict(bad):
     else:
         with pytest.raises(ValueError, match=r"`y` must hold values in \[0, ∞\]"):
             surprisal(y)
+
+
+def test_strict_layers_clip_what_is_a_few_ulp_outside():
+    layer = Synapse(3, 3, strict=True, output="surprisal")
+    y = torch.ones(2, 3)
+    assert torch.equal(layer(y * (1.0 + 2.0**-23)), layer(y))

@@ -261,12 +261,11 @@ def test_a_file_keeps_its_mode(saved):
 
 
 def test_a_link_stays_a_link(saved):
-    link, before = saved.with_name("link"), saved.read_bytes()
-    saved.write_bytes(b"")
+    link = saved.with_name("link")
     link.symlink_to(saved.name)
-    model(seed=7).save(link)
+    model(seed=3).save(link)
     assert link.is_symlink()
-    assert saved.read_bytes() == before
+    assert same(syn.SynaMLP.from_file(saved).weights, model(seed=3).weights)
 
 
 def test_what_is_not_a_regular_file_is_written_to(tmp_path):

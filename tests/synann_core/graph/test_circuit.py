@@ -108,9 +108,11 @@ def test_circuits_that_cannot_be(make, error, message):
         (lambda c: c.fixed_points(drive=[0.5]), TypeError, "`drive` must be an array"),
         (lambda c: c.fixed_points(drive=np.zeros((3, 1))), ValueError, r"`drive` must have shape"),
         (lambda c: c.fixed_points(drive=np.full(1, np.nan)), ValueError, "a finite Jacobian"),
-        (lambda c: c.fixed_points(drive=np.zeros(1), tolerance="1"), ValueError, "`tolerance`"),
+        (lambda c: c.fixed_points(drive=np.zeros(1), tolerance="1"), TypeError, "`tolerance`"),
         (lambda c: c.fixed_points(drive=np.zeros(1), starts=-1), ValueError, "`starts` must be"),
         (lambda c: c.fixed_points(drive=np.zeros(1), tolerance=0), ValueError, "`tolerance` must"),
+        (lambda c: c.fixed_points(drive=np.zeros(1), tolerance=True), TypeError, "`tolerance`"),
+        (lambda c: c.fixed_points(drive=np.zeros(1), rng=-1), ValueError, "`rng` must not be"),
     ],
 )
 def test_bad_arguments(call, error, message):

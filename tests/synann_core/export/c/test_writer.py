@@ -168,7 +168,14 @@ def large():
         (lambda p: save_c_learner(0.0, np.full((2, 3), np.inf), p), ValueError, "`gamma`.*finite"),
         (lambda p: save_c_learner(np.zeros(3), np.ones((2, 3)), p), ValueError, "`theta`.*shape"),
         (lambda p: save_c_learner(0.0, np.ones((2, 3)), p, gamma_min=0.0), ValueError, "gamma_min"),
-        (lambda p: save_c_learner(0.0, np.ones((2, 3)), p, gamma_min="1"), ValueError, "gamma_min"),
+        (lambda p: save_c_learner(0.0, np.ones((2, 3)), p, gamma_min="1"), TypeError, "gamma_min"),
+        (
+            lambda p: save_c_learner(0.0, np.ones((2, 3)), p, gamma_min=1e-50),
+            ValueError,
+            r"`gamma_min` must be in \(0, inf\)",
+        ),
+        (lambda p: save_c_learner(0.0, [[0.5]], p), TypeError, "`gamma` must be an array"),
+        (lambda p: save_c_learner([0.5], np.ones((1, 1)), p), TypeError, "`theta` must be an"),
     ],
 )
 def test_bad_input_is_refused(write, error, message, tmp_path):
