@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import sys
 from typing import Any, TypeVar
 
 import numpy as np
@@ -78,14 +77,7 @@ def check_number(
         number = float(value)
     except OverflowError:
         raise ValueError(f"`{name}` must be finite. Received: an int beyond float64") from None
-    nearest = min(max(number, low), high)
-    if abs(number - nearest) <= ULPS * sys.float_info.epsilon:
-        number = nearest
-    above = low < number or (ends[0] == "[" and low == number)
-    below = number < high or (ends[1] == "]" and number == high)
-    if not (above and below and math.isfinite(number)):
-        raise ValueError(f"`{name}` must be in {_text(low, high, ends)}. Received: {value}")
-    return number
+    return number if low < number < high else float(check_range(name, number, low, high, ends))
 
 
 def check_range(
@@ -104,16 +96,12 @@ def check_range(
     if not inside.all():
         place = tuple(map(int, np.argwhere(~inside)[0]))
         where = f" at {place[0] if len(place) == 1 else place}" if place else ""
+        left = ends[0] if math.isfinite(low) else "("
+        right = ends[1] if math.isfinite(high) else ")"
         raise ValueError(
-            f"`{name}` must be in {_text(low, high, ends)}. Received: {values[place]}{where}"
+            f"`{name}` must be in {left}{low:g}, {high:g}{right}. Received: {values[place]}{where}"
         )
     return clipped
-
-
-def _text(low: float, high: float, ends: str) -> str:
-    left = ends[0] if math.isfinite(low) else "("
-    right = ends[1] if math.isfinite(high) else ")"
-    return f"{left}{low:g}, {high:g}{right}"
 
 
 def as_numbers(name: str, value: Any) -> NumpyArray:
@@ -127,19 +115,20 @@ def as_numbers(name: str, value: Any) -> NumpyArray:
     return array
 
 
-def check_binary(name: str, values: NumpyArray) -> None:
-    """Refuse an array with a number that is neither 0 nor 1."""
+def check_binary(name: str, value: Any) -> NumpyArray:
+    """`value`, array_like of numbers that are 0 or 1, as float64."""
+    values = as_numbers(name, value).astype(np.float64)
     other = values[(values != 0) & (values != 1)]
     if other.size:
         raise ValueError(f"`{name}` must be 0 or 1. Received: {other[0]}")
+    return values
 
 
 def check_event(name: str, value: Any, samples: int) -> NumpyArray:
     """`value`, 0 or 1 for each sample and both of them, as a float64 NumPy array."""
-    event: NumpyArray = as_numbers(name, value).astype(np.float64)
+    event = check_binary(name, value)
     if event.shape != (samples,):
         raise ValueError(f"`{name}` must have shape ({samples},). Received: shape {event.shape}")
-    check_binary(name, event)
     if not 0.0 < event.sum() < samples:
         raise ValueError(f"`{name}` must hold both 0 and 1. Received: {samples} samples of one")
     return event

@@ -17,6 +17,7 @@ import numpy as np
 
 from synann_core import optim
 from synann_core._lib.files import FilePath, check_tensors
+from synann_core._lib.numerics import softplus
 from synann_core._lib.typing import Array, Namespace
 from synann_core.layer import beta_of, logit_gradient
 from synann_core.learning import _cross_entropy, _cross_entropy_vjp, _log_softmax, initial_beta
@@ -241,7 +242,7 @@ def _gate(h: Array, gate: Gate, xp: Namespace) -> tuple[Array, Array]:
     if gate == "softmax":
         log_y = _log_softmax(h, xp=xp)
         return xp.exp(log_y), log_y
-    return _expit(h, xp=xp), 0.0 - xp.logaddexp(xp.zeros_like(h), -h)
+    return _expit(h, xp=xp), 0.0 - softplus(-h, xp)
 
 
 def _gate_vjp(y: Array, gate: Gate, gy: Array, glog_y: Array, xp: Namespace) -> Array:

@@ -17,17 +17,6 @@ except ImportError:  # installed where there is no compiler
     _kernels = None  # type: ignore[assignment]
 kernels: Any = _kernels
 
-__all__ = [
-    "contiguous",
-    "enabled",
-    "installed",
-    "kernels",
-    "serves",
-    "serves_unwatched",
-    "threads_for",
-    "wrap",
-]
-
 
 def enabled() -> bool:
     """Whether compiled kernels may serve at all; ``SYNANN_KERNELS=off`` turns them off."""

@@ -12,14 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from synann_core._lib.checks import (
-    as_numbers,
-    check_binary,
-    check_int,
-    check_number,
-    check_pair,
-    check_range,
-)
+from synann_core._lib.checks import check_binary, check_int, check_number, check_pair, check_range
 from synann_core.noisy_or.network import Floats, NoisyOr, with_leak
 from synann_core.surprisals import bose_einstein, complement
 from synann_core.transmission import log_transmission, log_transmission_vjp
@@ -162,11 +155,10 @@ def _checked_prior(
 
 def _checked_samples(causes: ArrayLike, findings: ArrayLike) -> tuple[Floats, Floats]:
     y: Floats = check_range("causes", causes, 0.0, 1.0).astype(np.float64)
-    s: Floats = as_numbers("findings", findings).astype(np.float64)
+    s: Floats = check_binary("findings", findings)
     if y.ndim != 2 or s.ndim != 2 or len(y) != len(s) or not y.size or not s.size:
         raise ValueError(
             "`causes` and `findings` must have the shapes (samples, causes) and "
             f"(samples, findings). Received: {y.shape} and {s.shape}"
         )
-    check_binary("findings", s)
     return y, s
