@@ -206,9 +206,9 @@ class Arguments(Generic[ArrayT]):
 
 
 def silence(xp: Namespace) -> contextlib.AbstractContextManager[Any]:
-    """Keep NumPy quiet where a boundary value (log 0, 1/0) is the stated answer, as scipy.special.
+    """Keep NumPy quiet where a boundary value (log 0, 1/0) is the stated answer.
 
-    torch never warns, and its compiler cannot trace `numpy.errstate`.
+    So does `scipy.special`. torch never warns, and its compiler cannot trace `numpy.errstate`.
     """
     return contextlib.nullcontext() if is_torch_namespace(xp) else np.errstate(all="ignore")
 

@@ -26,9 +26,10 @@ def torch_watcher(*tensors: Any) -> Watcher:
     """Say who watches operations on these tensors (None stands for none).
 
     ``"nobody"``: they are plain memory, and kernels may serve. ``"autograd"``: plain autograd
-    records them. ``"trace"``: the compiler, `torch.export` or a dispatch mode takes the operations
-    down, or a tensor is fake. ``"transform"``: torch.func, forward-mode differentiation, jit or the
-    ONNX exporter needs the formula's own operations, and so does a subclass of Tensor.
+    records them. ``"trace"``: the compiler, `torch.export` or a dispatch mode records the
+    operations, or a tensor is fake. ``"transform"``: torch.func, forward-mode differentiation, jit
+    or the ONNX exporter needs the formula's own operations, and so does a subclass of Tensor that
+    autograd does not record.
     """
     import torch
 

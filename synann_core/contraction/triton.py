@@ -243,7 +243,7 @@ def _gradient(
     floor: float,
     parts: int,
 ) -> Tensor:
-    """−Σ_k grad_kr other_kj / max(f, floor), shaped like `own`; in so many parts, then added."""
+    """−Σ_k grad_kr other_kj / max(f, floor), shaped like `own`: in `parts` sums, then added."""
     (rows, n), terms = own.shape, other.shape[0]
     if 0 in (rows, n, terms):
         return own.new_zeros((rows, n))
@@ -280,7 +280,7 @@ def _gradient(
 
 
 def _tile(columns: int, itemsize: int, size: int) -> tuple[int, int]:
-    """Rows and columns of the tile of a program, of so many float32 numbers or half the float64."""
+    """Rows and columns of a program's tile: `size` float32 numbers, or half as many float64."""
     width = min(max(1 << (columns - 1).bit_length(), 16), 64)
     return size * 4 // itemsize // width, width
 

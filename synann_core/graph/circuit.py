@@ -244,9 +244,9 @@ class Circuit:
         params : GraphParameters, optional
             Of NumPy.
         starts : int
-            Newton's method begins at so many random states, at every corner of up to 8 neurons, and
-            at the middle. That finds isolated points, most of the time all of them; of a continuum
-            it finds samples.
+            Newton's method starts from this many random states, from every corner of up to 8
+            neurons, and from the middle. That finds isolated points, most of the time all of
+            them; of a continuum it finds samples.
         tolerance : float
             Points nearer than this to another, in the largest difference, count as one; > 0. Where
             two points are about to meet, they are found to half of the digits only.

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from synann_core._lib.arguments import Arguments
+from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_option, check_pair
 from synann_core._lib.typing import Array, ArrayT, NumpyArray, Space
 from synann_core.graph import dispatch, native
@@ -228,9 +229,13 @@ class CompiledGraph:
             return given.result(dispatch.jvp(task, given["x"], own, moved, tangents))
 
     def variant(self, x: Array) -> str:
-        """Name of the implementation that would serve x: ``"native"`` or ``"array-api"``."""
+        """Name of the implementation that would serve x: ``"native"`` or ``"array-api"``.
+
+        Also where autograd records the call as one operation, within which it runs.
+        """
         with Arguments(x=x) as given:
-            return "native" if dispatch.choose(given.xp, *given.arrays) is native else "array-api"
+            inside = dispatch.choose(given.xp, stop_gradient(given["x"], given.xp))
+            return "native" if inside is native else "array-api"
 
     def _arguments(self, x: ArrayT, params: Given[ArrayT], space: Space) -> Arguments[ArrayT]:
         check_option("space", space, get_args(Space))

@@ -97,7 +97,7 @@ def jvp(task: Task, x: Array, params: Parameters, dx: Array, dparams: Parameters
 
 
 def _strengths(task: Task, params: Parameters) -> _Strengths:
-    """Parameters as the loops take them; of the graph's own ones they are kept."""
+    """Parameters as the kernels take them; of the graph's own ones they are kept."""
 
     def make() -> _Strengths:
         alpha, beta = _in_order(task.structure, params)
@@ -155,7 +155,7 @@ def _graph(structure: Structure) -> tuple[Ints, ...]:
 def _moved(values: NumpyArray, index: Ints, threads: int) -> NumpyArray:
     """Each value where its parameter stands; none is shared.
 
-    A pass of its own: random writes between the random reads of the loops took twice as long.
+    A pass of its own: random writes between the random reads of the kernels took twice as long.
     """
     out, places = np.empty_like(values), _unsigned(index)
     ends = [(k, min(k + _PART, values.size)) for k in range(0, values.size, _PART)]

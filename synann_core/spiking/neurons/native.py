@@ -1,4 +1,4 @@
-"""Run neurons by compiled loops, for NumPy arrays and torch tensors on the CPU.
+"""Run neurons by compiled kernels, for NumPy arrays and torch tensors on the CPU.
 
 The same operations in the same order as those of the array path, without fused multiply-adds:
 spikes and membranes have the same bits. A row of the batch goes through all its steps at once, so

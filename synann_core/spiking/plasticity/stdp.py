@@ -1,8 +1,7 @@
 """Spike-timing-dependent plasticity: a synapse grows where its input fires before its neuron.
 
-Three forms of one rule: a sum over pairs of spikes (`reference/plasticity.py`), traces that are
-updated step by step (`STDP.step`, `STDP.online`), and products over a whole window
-(`STDP.offline`).
+Two forms of one rule, a sum over pairs of spikes: traces that are updated step by step
+(`STDP.step`, `STDP.online`), and products over a whole window (`STDP.offline`).
 
 The rule raises TypeError for arrays that are not of real floating-point numbers and for mixed
 libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
