@@ -2,8 +2,7 @@
 
 The formulas of a layer are in `synann_core.layer`. Here are the checks, the questions to torch and
 the records that layers and models of every framework share, and files, which are written whole or
-not at all. These names are public: they change
-only with a line in the changelog.
+not at all. These names are public: they change only with a line in the changelog.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from synann_core._lib.files import read_config, read_tensors, write_tensors, wri
 from synann_core._lib.numerics import sum_to_shape
 from synann_core._lib.torch_modes import torch_values_known, torch_watcher
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Space
-from synann_core.models.architecture import Architecture, Gate, Layer
+from synann_core.models.architecture import Architecture, GateKind, LayerKind
 from synann_core.models.passes import NORM_EPS, NORM_MOMENTUM
 
 __all__ = [
@@ -24,8 +23,8 @@ __all__ = [
     "NORM_MOMENTUM",
     "Architecture",
     "Array",
-    "Gate",
-    "Layer",
+    "GateKind",
+    "LayerKind",
     "Namespace",
     "NumpyArray",
     "Space",

@@ -7,8 +7,8 @@ from typing import Literal
 
 from synann_core._lib.checks import check_fields, check_int, check_option
 
-Layer = Literal["synapse", "dense", "none"]
-Gate = Literal["sigmoid", "softmax"]
+LayerKind = Literal["synapse", "dense", "none"]
+GateKind = Literal["sigmoid", "softmax"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Architecture:
     in_features: int
     hidden: int
     classes: int
-    layer: Layer = "synapse"
-    gate: Gate = "sigmoid"
+    layer: LayerKind = "synapse"
+    gate: GateKind = "sigmoid"
     dropout: float = 0.0
 
     def __post_init__(self) -> None:

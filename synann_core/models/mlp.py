@@ -30,7 +30,7 @@ from synann_core._lib.loops import runner
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.learning import _log_softmax
 from synann_core.models import passes, training
-from synann_core.models.architecture import Architecture, Gate, Layer
+from synann_core.models.architecture import Architecture, GateKind, LayerKind
 from synann_core.models.training import History, Options, Step, batch_slices, like
 
 __all__ = ["SynaMLP"]
@@ -102,8 +102,8 @@ class SynaMLP:
         hidden: int,
         classes: int,
         *,
-        layer: Layer = "synapse",
-        gate: Gate = "sigmoid",
+        layer: LayerKind = "synapse",
+        gate: GateKind = "sigmoid",
         dropout: float = 0.0,
         seed: int = 0,
     ) -> None:
