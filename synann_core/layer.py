@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_inside, check_option
 from synann_core._lib.numerics import softplus
@@ -68,11 +69,7 @@ def chosen_excitation(excitation: Excitation, inputs: int, outputs: int, where: 
 
 def check_mask(mask: Array, shape: tuple[int | str, ...], *, readable: bool, xp: Namespace) -> None:
     """Refuse a mask of another shape, in which a name stands for any size, or not of 0 and 1."""
-    own = tuple(mask.shape)
-    fits = len(own) == len(shape)
-    if not (fits and all(isinstance(a, str) or a == b for a, b in zip(shape, own, strict=True))):
-        sizes = ", ".join(map(str, shape))
-        raise ValueError(f"`mask` must have shape ({sizes}). Received: {own}")
+    check_shape("mask", mask, *shape)
     if readable and not bool(xp.all((mask == 0) | (mask == 1))):
         raise ValueError("`mask` must hold only 0 and 1. Received: other values")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import any_numbers, check_int, check_number, check_option
 from synann_core._lib.typing import Array, Space
 from synann_core.graph import SynapseGraph
@@ -126,10 +127,7 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
     names = {node: str(node) for node in compiled.nodes}
     if values is not None:
         numbers = any_numbers("values", values)
-        if numbers.shape != (len(names),):
-            raise ValueError(
-                f"`values` must have shape ({len(names)},). Received: shape {numbers.shape}"
-            )
+        check_shape("values", numbers, len(names))
         names = {node: f"{node}\n{v:.3g}" for node, v in zip(names, numbers, strict=True)}
     drawn = networkx.MultiDiGraph(graph.to_networkx())
     levels = [0] * len(compiled.inputs) + compiled.levels.tolist()
@@ -193,10 +191,7 @@ def trajectory(
     ['x', 'y']
     """
     values = any_numbers("states", states)
-    if values.ndim != 2:
-        raise ValueError(
-            f"`states` must have shape (steps, neurons). Received: shape {values.shape}"
-        )
+    check_shape("states", values, "steps", "neurons")
     names = [str(k) for k in range(values.shape[1])] if names is None else names
     if not isinstance(names, Sequence):
         raise TypeError(f"`names` must be a sequence. Received: {type(names).__name__}")
@@ -253,9 +248,8 @@ def pixels(
     if not (isinstance(image_shape, tuple | list) and len(image_shape) == 2):
         raise TypeError(f"`image_shape` must be a pair of ints. Received: {image_shape!r}")
     rows, columns = (check_int("image_shape", side, 1) for side in image_shape)
-    values, size = any_numbers("parts", parts), rows * columns
-    if values.shape != (size,):
-        raise ValueError(f"`parts` must have shape ({size},). Received: shape {values.shape}")
+    values = any_numbers("parts", parts)
+    check_shape("parts", values, rows * columns)
     if limit is not None:
         limit = check_number("limit", limit, 0.0)
     ax = _new_axes() if ax is None else ax

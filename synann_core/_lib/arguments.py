@@ -77,6 +77,28 @@ def broadcast_shape(own_axes: int = 0, /, **shapes: Shape) -> Shape:
     return tuple(reversed(result))
 
 
+def check_shape(
+    name: str, value: Any, /, *pattern: Any, sizes: dict[Any, int] | None = None
+) -> None:
+    """Check a shape such as ``(..., "samples", 3)``, in which a name stands for one size.
+
+    `sizes` has the names' sizes that are known, and gets those that are found.
+    """
+    known, shape = {} if sizes is None else sizes, tuple(value.shape)
+    any_batch = pattern[:1] == (...,)
+    axes = pattern[1:] if any_batch else pattern
+    tail = shape[len(shape) - len(axes) :] if any_batch else shape
+    fits = len(tail) == len(axes) and len(shape) >= len(axes)
+    for axis, size in zip(axes, tail, strict=False):
+        wanted = known.get(axis, axis)
+        fits = fits and (isinstance(wanted, str) or wanted == size)
+    if not fits:
+        words = [str(known.get(axis, axis)) for axis in axes]
+        text = ", ".join(["..."] * any_batch + words) + "," * (len(pattern) == 1)
+        raise ValueError(f"`{name}` must have shape ({text}). Received: shape {shape}")
+    known.update(zip(axes, tail, strict=True))
+
+
 class Arguments(Generic[ArrayT]):
     """The checked arguments of one call of a public function.
 
@@ -145,21 +167,9 @@ class Arguments(Generic[ArrayT]):
 
         The first argument that mentions a letter defines it.
         """
-        sizes: dict[str, int] = {}
+        sizes: dict[Any, int] = {}
         for name, pattern in patterns.items():
-            shape = self.shape(name)
-            any_batch = pattern[:1] == (...,)
-            axes = pattern[1:] if any_batch else pattern
-            tail = shape[len(shape) - len(axes) :] if any_batch else shape
-            fits = len(tail) == len(axes) and len(shape) >= len(axes)
-            for axis, size in zip(axes, tail, strict=False):
-                wanted = sizes.get(axis, axis)
-                fits = fits and (isinstance(wanted, str) or wanted == size)
-            if not fits:
-                known = [str(sizes.get(axis, axis)) for axis in axes]
-                text = ", ".join(["..."] * any_batch + known) + "," * (len(pattern) == 1)
-                raise ValueError(f"`{name}` must have shape ({text}). Received: shape {shape}")
-            sizes.update(zip(axes, tail, strict=True))
+            check_shape(name, self.named[name], *pattern, sizes=sizes)
 
     def array(self, name: str, value: Any, shape: Shape) -> Array:
         """Check one more argument, of a known shape: a gradient, a tangent or a target.
@@ -173,10 +183,7 @@ class Arguments(Generic[ArrayT]):
         anchor = next(iter(self.named))
         namespace_of(**{anchor: self.named[anchor], name: value})
         _check_floating(name, value.dtype, self.xp)
-        if tuple(value.shape) != tuple(shape):
-            raise ValueError(
-                f"`{name}` must have shape {tuple(shape)}. Received: shape {tuple(value.shape)}"
-            )
+        check_shape(name, value, *shape)
         converted = self._converted(value, value.dtype)
         self.arrays.append(converted)
         return converted

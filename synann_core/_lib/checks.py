@@ -15,7 +15,7 @@ from array_api_compat import (
     is_torch_array,
 )
 
-from synann_core._lib.arguments import is_number, namespace_of
+from synann_core._lib.arguments import check_shape, is_number, namespace_of
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 
 OptionT = TypeVar("OptionT", bound=str)
@@ -127,8 +127,7 @@ def check_binary(name: str, value: Any) -> NumpyArray:
 def check_event(name: str, value: Any, samples: int) -> NumpyArray:
     """`value`, 0 or 1 for each sample and both of them, as a float64 NumPy array."""
     event = check_binary(name, value)
-    if event.shape != (samples,):
-        raise ValueError(f"`{name}` must have shape ({samples},). Received: shape {event.shape}")
+    check_shape(name, event, samples)
     if not 0.0 < event.sum() < samples:
         raise ValueError(f"`{name}` must hold both 0 and 1. Received: {samples} samples of one")
     return event
@@ -161,10 +160,7 @@ def check_unit_matrix(name: str, value: Array, columns: int) -> Array:
         raise TypeError(f"`{name}` must be an array. Received: {value!r}")
     if value.dtype not in (xp.float32, xp.float64):
         raise TypeError(f"`{name}` must be float32 or float64. Received: {value.dtype}")
-    if value.ndim != 2 or value.shape[1] != columns:
-        raise ValueError(
-            f"`{name}` must have shape (samples, {columns}). Received: shape {tuple(value.shape)}"
-        )
+    check_shape(name, value, "samples", columns)
     return check_inside(name, value, 0.0, 1.0, "values in [0, 1]", xp=xp)
 
 
@@ -204,7 +200,6 @@ def as_generator(rng: object) -> np.random.Generator:
 
 def check_labels(name: str, value: Any, X: Array, classes: int) -> NumpyArray:
     """`value`, one label 0 … classes − 1 for each row of X, as a NumPy array."""
-    samples = X.shape[0]
     xp = namespace_of(**{name: value})
     if xp is None:
         raise TypeError(f"`{name}` must be an array of integer labels. Received: {value!r}")
@@ -215,10 +210,7 @@ def check_labels(name: str, value: Any, X: Array, classes: int) -> NumpyArray:
         )
     if not xp.isdtype(value.dtype, "integral"):
         raise TypeError(f"`{name}` must hold integer labels. Received: {value.dtype}")
-    if tuple(value.shape) != (samples,):
-        raise ValueError(
-            f"`{name}` must have shape ({samples},). Received: shape {tuple(value.shape)}"
-        )
+    check_shape(name, value, X.shape[0])
     labels = to_numpy(value)
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         raise ValueError(

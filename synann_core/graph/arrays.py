@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import as_numbers, check_int, check_pair, check_range
 from synann_core._lib.typing import NumpyArray
 from synann_core.graph.wiring import Distinct, Edges, Ints, Kind, Wiring, find_outputs
@@ -70,10 +71,7 @@ def _distinct(name: Kind, given: ArrayLike, index: ArrayLike | None, count: int)
         return Distinct(check_values(name, given, count), None)
     values = check_values(name, given, None)
     checked = _indices(f"{name}_index", index, 0, values.size, "parameters")
-    if checked.size != count:
-        raise ValueError(
-            f"`{name}_index` must have shape ({count},). Received: shape ({checked.size},)"
-        )
+    check_shape(f"{name}_index", checked, count)
     return Distinct(values, checked)
 
 
@@ -99,7 +97,5 @@ def check_values(name: Kind, given: ArrayLike, size: int | None) -> NumpyArray:
     values = check_range(name, given, 0.0, 1.0 if name == "beta" else math.inf).astype(np.float64)
     if values.ndim == 0 and size is not None:
         values = np.full(size, values)
-    if values.ndim != 1 or (size is not None and values.size != size):
-        wanted = "(parameters,)" if size is None else f"({size},)"
-        raise ValueError(f"`{name}` must have shape {wanted}. Received: shape {values.shape}")
+    check_shape(name, values, "parameters" if size is None else size)
     return values

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from synann_core._lib.arguments import namespace_of
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import any_numbers
 from synann_core._lib.typing import Array, NumpyArray
 
@@ -51,10 +51,8 @@ def find(
 
 def one_drive(drive: Array, size: int) -> NumpyArray:
     """Check one drive, from any library."""
-    namespace_of(drive=drive)
     held = any_numbers("drive", drive)
-    if held.shape != (size,):
-        raise ValueError(f"`drive` must have shape ({size},). Received: shape {held.shape}")
+    check_shape("drive", held, size)
     return held.astype(np.float64)
 
 

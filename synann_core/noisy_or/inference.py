@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import check_binary, check_int
 from synann_core.noisy_or.network import NoisyOr
 from synann_core.surprisals import complement
@@ -58,10 +59,7 @@ def posterior(model: NoisyOr, findings: ArrayLike, /, *, block: int = 2**14) -> 
             f"leaks from {model.leak.min()} and strengths up to {model.beta.max()}"
         )
     s = check_binary("findings", findings).astype(np.float32)
-    if s.ndim != 2 or s.shape[1] != model.leak.size:
-        raise ValueError(
-            f"`findings` must have shape (samples, {model.leak.size}). Received: shape {s.shape}"
-        )
+    check_shape("findings", s, "samples", model.leak.size)
     check_int("block", block, 1)
     log_odds = np.log(model.prior) - np.log1p(-model.prior)
     best = np.full(len(s), -np.inf)  # log of the largest term so far; sums are relative to it

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import check_range
 from synann_core.transmission import log_transmission
 
@@ -88,10 +89,7 @@ class NoisyOr:
             If `causes` is not such an array.
         """
         y = check_range("causes", causes, 0.0, 1.0)
-        if y.shape[-1:] != self.prior.shape:
-            raise ValueError(
-                f"`causes` must have shape (..., {self.prior.size}). Received: shape {y.shape}"
-            )
+        check_shape("causes", y, ..., self.prior.size)
         return self._absence_surprisal(y)
 
     def predict(self, causes: ArrayLike, /) -> Floats:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import check_event, check_number, check_range
 from synann_core.graph import CompiledGraph, SynapseGraph, bayes_graph
 from synann_core.log_odds import expit
@@ -96,11 +97,7 @@ class OddsNetwork:
             If `findings` has another shape or a number out of its range.
         """
         y: Floats = check_range("findings", findings, 0.0, 1.0).astype(np.float64)
-        if y.shape[-1:] != (len(self._compiled.inputs),):
-            raise ValueError(
-                f"`findings` must have shape (..., {len(self._compiled.inputs)}). "
-                f"Received: shape {y.shape}"
-            )
+        check_shape("findings", y, ..., len(self._compiled.inputs))
         surprisals = self._compiled(surprisal(y), space="surprisal")
         log_odds: Floats = self.slope * (surprisals[..., 1] - surprisals[..., 0]) + self.shift
         return log_odds
@@ -236,8 +233,5 @@ def _platt(z: Floats, truth: Floats) -> tuple[float, float]:
 
 def _checked_samples(findings: ArrayLike, event: ArrayLike) -> tuple[Floats, Floats]:
     y: Floats = check_range("findings", findings, 0.0, 1.0).astype(np.float64)
-    if y.ndim != 2:
-        raise ValueError(
-            f"`findings` must have shape (samples, findings). Received: shape {y.shape}"
-        )
+    check_shape("findings", y, "samples", "findings")
     return y, check_event("event", event, len(y))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import check_event, check_range
 from synann_core.log_odds import expit
 
@@ -53,11 +54,8 @@ class SoftThresholds:
         for name in ("threshold", "width"):
             values = check_range(name, getattr(self, name)).astype(np.float64)
             object.__setattr__(self, name, values)
-        if self.threshold.ndim != 1 or self.threshold.shape != self.width.shape:
-            raise ValueError(
-                "`threshold` and `width` must have shape (measurements,). "
-                f"Received: shapes {self.threshold.shape} and {self.width.shape}"
-            )
+        check_shape("threshold", self.threshold, "measurements")
+        check_shape("width", self.width, self.threshold.size)
         if not self.width.all():
             raise ValueError(f"`width` must not be 0. Received: {self.width}")
 
@@ -83,10 +81,7 @@ class SoftThresholds:
             If a shape does not fit or a number is out of its range.
         """
         x: Floats = check_range("measurements", measurements).astype(np.float64)
-        if x.ndim != 2:
-            raise ValueError(
-                f"`measurements` must have shape (samples, measurements). Received: shape {x.shape}"
-            )
+        check_shape("measurements", x, "samples", "measurements")
         truth = check_event("event", event, len(x))
         with_event, without = x[truth == 1], x[truth == 0]
         middle = (with_event.mean(axis=0) + without.mean(axis=0)) / 2
@@ -103,10 +98,6 @@ class SoftThresholds:
             If `measurements` has another shape or is not finite.
         """
         x: Floats = check_range("measurements", measurements).astype(np.float64)
-        if x.shape[-1:] != self.threshold.shape:
-            raise ValueError(
-                f"`measurements` must have shape (..., {self.threshold.size}). "
-                f"Received: shape {x.shape}"
-            )
+        check_shape("measurements", x, ..., self.threshold.size)
         findings: Floats = expit(2.0 * (x - self.threshold) / self.width)
         return findings

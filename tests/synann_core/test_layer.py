@@ -296,7 +296,7 @@ def test_masks_are_checked(xp):
     for shape in ((2, 3), ("input_dim", 3)):
         layer.check_mask(mask, shape, readable=True, xp=names)
     for shape in ((3, 3), ("input_dim", 2), (2,)):
-        with pytest.raises(ValueError, match=r"`mask` must have shape \(.*\). Received: \(2, 3\)"):
+        with pytest.raises(ValueError, match=r"`mask` must have shape \(.*\). Received: shape"):
             layer.check_mask(mask, shape, readable=True, xp=names)
     layer.check_mask(mask + 1.0, (2, 3), readable=False, xp=names)
     with pytest.raises(ValueError, match="`mask` must hold only 0 and 1"):

@@ -232,7 +232,7 @@ BAD_OPTIONS = [
     (
         {"mask": torch.ones(2, 3)},
         ValueError,
-        r"`mask` must have shape \(3, 3\). Received: \(2, 3\)",
+        r"`mask` must have shape \(3, 3\). Received: shape \(2, 3\)",
     ),
     ({"mask": 2 * torch.ones(3, 3)}, ValueError, "`mask` must hold only 0 and 1"),
     ({"mask": [[1]]}, TypeError, "`mask` must be a tensor. Received: list"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -82,7 +83,7 @@ class Layer:
             number = check_number(name, getattr(self, name), 0.0, most, ends)
             object.__setattr__(self, name, number)
 
-    @property
+    @functools.cached_property
     def learned(self) -> tuple[str, ...]:
         """Names of all that the neurons learn."""
         return (*self.learn, "recurrent") if self.recurrent else self.learn
