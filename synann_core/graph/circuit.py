@@ -106,7 +106,7 @@ class Circuit:
         )
 
     def step(
-        self, state: ArrayT, drive: ArrayT | None = None, params: Given[ArrayT] = None
+        self, state: ArrayT, /, *, drive: ArrayT | None = None, params: Given[ArrayT] = None
     ) -> ArrayT:
         """Compute the next state.
 
@@ -129,6 +129,7 @@ class Circuit:
     def iterate(
         self,
         state: ArrayT,
+        /,
         steps: int,
         *,
         drive: ArrayT | None = None,
@@ -167,6 +168,7 @@ class Circuit:
     def iterate_vjp(
         self,
         state: ArrayT,
+        /,
         *,
         drive: ArrayT | None = None,
         params: Given[ArrayT] = None,
@@ -213,7 +215,7 @@ class Circuit:
             return gstate, None if drive is None else gdrive, GraphParameters(*of_params)
 
     def jacobian(
-        self, state: ArrayT, drive: ArrayT | None = None, params: Given[ArrayT] = None
+        self, state: ArrayT, /, *, drive: ArrayT | None = None, params: Given[ArrayT] = None
     ) -> ArrayT:
         """Derivatives of the next state, (..., states, states), a row for each neuron.
 

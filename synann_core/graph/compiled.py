@@ -111,7 +111,7 @@ class CompiledGraph:
         return index if place is None else index[place]
 
     def __call__(
-        self, x: ArrayT, params: Given[ArrayT] = None, *, space: Space = "probability"
+        self, x: ArrayT, /, params: Given[ArrayT] = None, *, space: Space = "probability"
     ) -> ArrayT:
         """Values of the outputs.
 
@@ -146,7 +146,7 @@ class CompiledGraph:
         return self._evaluate(x, params, space, every=False)
 
     def values(
-        self, x: ArrayT, params: Given[ArrayT] = None, *, space: Space = "probability"
+        self, x: ArrayT, /, params: Given[ArrayT] = None, *, space: Space = "probability"
     ) -> ArrayT:
         """Values of all nodes, (..., nodes), inputs first; else as the call itself."""
         return self._evaluate(x, params, space, every=True)
@@ -154,6 +154,7 @@ class CompiledGraph:
     def vjp(
         self,
         x: ArrayT,
+        /,
         params: Given[ArrayT] = None,
         *,
         space: Space = "probability",
@@ -201,6 +202,7 @@ class CompiledGraph:
     def jvp(
         self,
         x: ArrayT,
+        /,
         params: Given[ArrayT] = None,
         *,
         space: Space = "probability",
@@ -228,7 +230,7 @@ class CompiledGraph:
             )
             return given.result(dispatch.jvp(task, given["x"], own, moved, tangents))
 
-    def variant(self, x: Array) -> str:
+    def variant(self, x: Array, /) -> str:
         """Name of the implementation that would serve x: ``"native"`` or ``"array-api"``.
 
         Also where autograd records the call as one operation, within which it runs.

@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 
 def explain(
-    compiled: CompiledGraph, x: ArrayT, neuron: Name, params: Given[ArrayT] = None
+    compiled: CompiledGraph, x: ArrayT, /, neuron: Name, params: Given[ArrayT] = None
 ) -> list[Part]:
     """Explain why a neuron of a graph is as surprising as it is.
 
