@@ -26,6 +26,24 @@ from synann_core.surprisals import _complement
 from synann_core.tensor import _surprisal_synapse_tensor, _synapse_tensor
 from synann_core.transmission import _contributions, _log_transmission
 
+__all__ = [
+    "Excitation",
+    "Weights",
+    "beta_of",
+    "check_mask",
+    "check_values",
+    "checked_options",
+    "chosen_excitation",
+    "contributions",
+    "excitation_of",
+    "forward",
+    "gamma_of",
+    "gated_state",
+    "initial_mixing_logit",
+    "input_error",
+    "logit_gradient",
+]
+
 Excitation = Literal["auto", "input", "mixture", "none"]
 
 _SPACES = ("probability", "surprisal")

@@ -253,7 +253,7 @@ def test_surprisal_rule_names_a_target_that_does_not_fit():
         syn.surprisal_rule(u, v, theta, gamma, target[:, :2])
 
 
-def test_the_rule_of_impossible_excitation_is_that_of_equal_outputs(xp, dtype):
+def test_impossible_excitation_is_that_of_equal_outputs(xp, dtype):
     """u = ∞ for all outputs: z = ∞ for all, and by symmetry p = ½."""
     u, v = xp.asarray([np.inf, np.inf], dtype), xp.asarray([0.5, 1.0], dtype)
     theta, gamma = xp.asarray([0.0, 0.0], dtype), xp.asarray([[0.5, 1.0], [2.0, 3.0]], dtype)
