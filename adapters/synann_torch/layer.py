@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -224,6 +224,10 @@ class Synapse(nn.Module):
             text += f", mask={int(self.mask.count_nonzero())} synapses"
         return text + (", strict=True" if self.strict else "")
 
+    def _checked(self, name: str, value: Any) -> Any:
+        known = value is not None and torch_values_known(value)
+        return core.check_values(name, value, self.space, xp=xp) if known else value
+
     def _prepare(
         self, y: Tensor, x: Tensor | None
     ) -> tuple[torch.dtype, core.Weights, Tensor, Tensor | None]:
@@ -250,7 +254,6 @@ class Synapse(nn.Module):
             logit, theta, mixing, y, x = (
                 a if a is None else a.to(work) for a in (logit, theta, mixing, y, x)
             )
-        for name, value in (("y", y), ("x", x)):
-            if self.strict and value is not None and torch_values_known(value):
-                core.check_values(name, value, self.space, xp=xp)
+        if self.strict:
+            y, x = self._checked("y", y), self._checked("x", x)
         return dtype, core.Weights(logit, theta, mixing, self.mask), y, x

@@ -7,7 +7,7 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
-from synann_core.extending import Architecture, Gate, Layer, check_int
+from synann_core.extending import Architecture, GateKind, LayerKind, check_int
 
 from .block import NORM
 from .layer import Placement, Synapse
@@ -81,8 +81,8 @@ class SynaMLP(_Classifier):
         hidden: int,
         classes: int,
         *,
-        layer: Layer = "synapse",
-        gate: Gate = "sigmoid",
+        layer: LayerKind = "synapse",
+        gate: GateKind = "sigmoid",
         dropout: float = 0.0,
         **placement: Unpack[Placement],
     ) -> None:
@@ -131,7 +131,7 @@ class SynaCNN(_Classifier):
         *,
         width: int = 32,
         hidden: int = 64,
-        layer: Layer = "synapse",
+        layer: LayerKind = "synapse",
         dropout: float = 0.0,
         **placement: Unpack[Placement],
     ) -> None:

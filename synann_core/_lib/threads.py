@@ -26,9 +26,9 @@ _this_thread = threading.local()
 def thread_count() -> int:
     """Return the threads to use: the processors open to this process, or ``OMP_NUM_THREADS``.
 
-    The smaller number counts. A forked child (a worker of a
-    DataLoader, say), which has its parent's other children beside it, uses one; and so does a part
-    of a computation that is on several already.
+    The smaller number counts. A forked child (a worker of a DataLoader, say), which has its
+    parent's other children beside it, uses one; and so does a part of a computation that is on
+    several already.
     """
     if _forked or getattr(_this_thread, "works", False):
         return 1

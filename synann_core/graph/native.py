@@ -11,12 +11,12 @@ import numpy as np
 
 from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.numerics import surprisal_floor
-from synann_core._lib.threads import run_parts, thread_count
+from synann_core._lib.threads import run_parts
 from synann_core._lib.typing import Array, NumpyArray
 from synann_core.graph.parameters import Gradients, GraphParameters, Parameters
 from synann_core.graph.structure import Structure, Task
 from synann_core.graph.wiring import Ints
-from synann_core.native.host import contiguous, kernels, wrap
+from synann_core.native.host import contiguous, kernels, threads_for, wrap
 
 _ROWS = 8  # to a pass: of float64, a cache line for each node
 _PART = 1 << 18  # parameters that a thread moves at a time
@@ -63,7 +63,7 @@ def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> Gradients:
         gx[part] = g[: structure.inputs].T
     galpha = _collected(sums[0], structure.alpha_index, structure.params.alpha.size)
     if structure.own_betas and structure.beta_index is not None:
-        gbeta = _moved(sums[1], structure.beta_index)
+        gbeta = _moved(sums[1], structure.beta_index, threads_for(x))
     else:
         gbeta = _collected(sums[1], structure.beta_index, structure.params.beta.size)
     return wrap(gx, x), GraphParameters(wrap(galpha, x), wrap(gbeta, x))
@@ -92,7 +92,7 @@ def jvp(task: Task, x: Array, params: Parameters, dx: Array, dparams: Parameters
 
 
 def _strengths(task: Task, params: Parameters) -> _Strengths:
-    """Parameters as the loops take them; of the graph's own ones they are kept."""
+    """Parameters as the kernels take them; of the graph's own ones they are kept."""
 
     def make() -> _Strengths:
         alpha, beta = _in_order(task.structure, params)
@@ -152,14 +152,14 @@ def _graph(structure: Structure) -> tuple[Ints, ...]:
     return structure.once("unsigned", make)
 
 
-def _moved(values: NumpyArray, index: Ints) -> NumpyArray:
+def _moved(values: NumpyArray, index: Ints, threads: int) -> NumpyArray:
     """Each value where its parameter stands; none is shared.
 
-    A pass of its own: random writes between the random reads of the loops took twice as long.
+    A pass of its own: random writes between the random reads of the kernels took twice as long.
     """
     out, places = np.empty_like(values), _unsigned(index)
     ends = [(k, min(k + _PART, values.size)) for k in range(0, values.size, _PART)]
-    run_parts(kernels.graph_move, [(values, places, out, *part) for part in ends], thread_count())
+    run_parts(kernels.graph_move, [(values, places, out, *part) for part in ends], threads)
     return out
 
 

@@ -1,7 +1,8 @@
 /* The kernels of all engines, and what they are given.
 
 Every source of an engine is compiled once for each level of processors and each type of real
-numbers, with LEVEL (v3, v4, aarch64), REAL (float, double) and REAL_IS_FLOAT or REAL_IS_DOUBLE defined. It defines its kernels as
+numbers, with LEVEL (v3, v4, aarch64), REAL (float, double) and REAL_IS_FLOAT or REAL_IS_DOUBLE
+defined. It defines its kernels as
 
     KERNEL(name)(const Array *arrays, const Number *numbers) { ... return 0; }
 

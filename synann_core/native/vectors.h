@@ -8,9 +8,9 @@ long as they are not unrolled first. */
 #define SYNANN_VECTORS_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "kernels.h"
+#include "real.h"
 
 #if defined(WIDTH) /* for tests: another width than the level's */
 #elif defined(__AVX512F__)
@@ -21,25 +21,18 @@ long as they are not unrolled first. */
 #define WIDTH 16
 #endif
 
-#define INLINE static inline __attribute__((always_inline))
 #define LANES ((int)(WIDTH / sizeof(REAL)))
 #define EACH_LANE(k) _Pragma("GCC unroll 1") for (int k = 0; k < LANES; k++)
 #define IS_FLOAT (sizeof(REAL) == 4)
 
-typedef uint32_t word_float;
-typedef uint64_t word_double;
-#define WORD_(real) word_##real
-#define WORD(real) WORD_(real)
-typedef WORD(REAL) Word;
-
 typedef REAL Vector __attribute__((vector_size(WIDTH)));
-typedef Word Words __attribute__((vector_size(WIDTH)));
+typedef Whole Words __attribute__((vector_size(WIDTH)));
 typedef REAL Loose __attribute__((vector_size(WIDTH), aligned(sizeof(REAL)), may_alias));
 
 /* What IEEE 754 says about REAL. */
 #define MANTISSA (IS_FLOAT ? 23 : 52)
-#define BIAS ((Word)(IS_FLOAT ? 127 : 1023))
-#define SMALLEST_NORMAL ((REAL)(IS_FLOAT ? 0x1p-126 : 0x1p-1022))
+#define BIAS ((Whole)(IS_FLOAT ? 127 : 1023))
+#define SMALLEST_NORMAL TINY
 
 INLINE Vector load(const REAL *p) {
     return *(const Loose *)p;
@@ -54,8 +47,7 @@ INLINE Vector all(REAL x) {
 }
 
 INLINE REAL fma_real(REAL a, REAL b, REAL c) {
-    return IS_FLOAT ? (REAL)__builtin_fmaf((float)a, (float)b, (float)c)
-                    : (REAL)__builtin_fma((double)a, (double)b, (double)c);
+    return FMA(a, b, c);
 }
 
 /* a·b + c with one rounding. */
@@ -84,7 +76,7 @@ INLINE Words less(Vector a, Vector b) {
 }
 
 INLINE int any(Words mask) {
-    Word r = 0;
+    Whole r = 0;
     for (int k = 0; k < LANES; k++) {
         r |= mask[k];
     }

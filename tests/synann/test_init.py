@@ -16,7 +16,7 @@ import synann_core
 
 ROOT = Path(__file__).parents[2]
 CORE = (
-    *("export", "extending", "graph", "learning", "models"),
+    *("export", "extending", "graph", "layer", "learning", "models"),
     *("noisy_or", "optim", "plot", "spiking", "tabular"),
 )
 FRAMEWORKS = {"torch", "jax", "keras", "tensorflow", "cupy", "matplotlib", "networkx"}

@@ -232,7 +232,7 @@ BAD_OPTIONS = [
     (
         {"mask": torch.ones(2, 3)},
         ValueError,
-        r"`mask` must have shape \(3, 3\). Received: \(2, 3\)",
+        r"`mask` must have shape \(3, 3\). Received: shape \(2, 3\)",
     ),
     ({"mask": 2 * torch.ones(3, 3)}, ValueError, "`mask` must hold only 0 and 1"),
     ({"mask": [[1]]}, TypeError, "`mask` must be a tensor. Received: list"),
@@ -340,3 +340,9 @@ def test_strict(bad):
     else:
         with pytest.raises(ValueError, match=r"`y` must hold values in \[0, ∞\]"):
             surprisal(y)
+
+
+def test_strict_layers_clip_what_is_a_few_ulp_outside():
+    layer = Synapse(3, 3, strict=True, output="surprisal")
+    y = torch.ones(2, 3)
+    assert torch.equal(layer(y * (1.0 + 2.0**-23)), layer(y))

@@ -422,7 +422,7 @@ def test_what_few_numbers_leave_to_the_checked_way(y, beta):
     assert native.few_logs(y, beta) is None
 
 
-def test_gradients_of_few_numbers_want_an_upstream_gradient_that_fits():
+def test_gradients_of_few_numbers_want_a_gradient_that_fits():
     y, beta = np.full(3, 0.5), np.full((2, 3), 0.5)
     assert native.few_gradients(y, beta, np.ones(2)) is not None
     for grad in (1.0, np.ones(3), np.ones((1, 2)), np.ones(2, np.float32), np.ones(2, int)):
