@@ -82,8 +82,8 @@ def over_rows(
     """
     rows, chunk = arrays[0][0].shape[0], _JAX_CHUNK if is_jax_namespace(xp) else _CHUNK
     step = max(1, chunk // max(elements, 1))
-    # In a file for any number of rows there is no loop over chunks of them.
-    if exports_to_onnx(xp) or builds_graphs(xp) or rows <= step:
+    # In a file or a graph for any number of rows there is no loop over chunks of them.
+    if exports_to_onnx(xp) or _any_number(rows, xp) or rows <= step:
         return function(*(a for a, _ in arrays))
     function = rematerialise(function, xp)
 
@@ -118,6 +118,11 @@ def over_rows(
                 parts.append(result)
         results = tuple(xp.concat(list(group), axis=0) for group in zip(*parts, strict=True))
     return results, tuple(total + error for total, error in carry)
+
+
+def _any_number(rows: Any, xp: Namespace) -> bool:
+    """Whether what is traced serves any number of rows: in a graph, and in exports of JAX."""
+    return builds_graphs(xp) or (is_jax_namespace(xp) and not isinstance(rows, int))
 
 
 def _pad_rows(a: Array, missing: int, value: float, xp: Namespace) -> Array:
@@ -157,7 +162,7 @@ def zeros(rows_of: Array, m: int, xp: Namespace) -> Array:
 
 def sum_rows(a: Array, xp: Namespace) -> Array:
     """Sum over the leading axis, which is not empty."""
-    return xp.sum(a, axis=0) if builds_graphs(xp) else tree(xp.add, a, 0)
+    return xp.sum(a, axis=0) if _any_number(a.shape[0], xp) else tree(xp.add, a, 0)
 
 
 def add_exactly(total: Array, error: Array, value: Array) -> tuple[Array, Array]:

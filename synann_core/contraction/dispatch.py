@@ -7,7 +7,14 @@ from array_api_compat import is_jax_namespace
 from synann_core._lib.autodiff import builds_graphs, stop_gradient
 from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace
-from synann_core.contraction import array_api, native, recorded, triton, unwatched
+from synann_core.contraction import (
+    array_api,
+    jax_primitives,
+    native,
+    recorded,
+    triton,
+    unwatched,
+)
 from synann_core.contraction.factors import Factors
 from synann_core.contraction.unwatched import Implementation
 
@@ -48,9 +55,10 @@ def log_product_jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace)
 
 def variant(xp: Namespace, *arrays: Array) -> str:
     """Name the implementation that computes the numbers, also where autograd records them."""
-    if is_jax_namespace(xp):
-        return "jax-scan"
     module = choose(xp, *arrays)
+    if is_jax_namespace(xp):
+        native_too = module is jax_primitives and jax_primitives.computes(*arrays)
+        return "native" if native_too else "jax-scan"
     if module is recorded and is_torch_namespace(xp):
         module = unwatched.choose_inside(xp, *(stop_gradient(a, xp) for a in arrays))
     if module is native:

@@ -8,7 +8,7 @@ from array_api_compat import is_jax_namespace
 
 from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace
-from synann_core.contraction import array_api, native, triton
+from synann_core.contraction import array_api, jax_primitives, native, triton
 from synann_core.contraction.factors import Factors
 from synann_core.native import host
 
@@ -29,7 +29,7 @@ class Implementation(Protocol):
 def choose(xp: Namespace, *arrays: Array | None) -> Implementation:
     """Return the module that runs: compiled loops, GPU kernels, or array operations."""
     if is_jax_namespace(xp):
-        return array_api
+        return jax_primitives if jax_primitives.serves(*arrays) else array_api
     if host.serves(xp, *arrays):
         return native
     if host.enabled() and triton.serves(*arrays):

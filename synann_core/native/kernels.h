@@ -41,13 +41,19 @@ typedef union {
 
 enum { NO_MEMORY = -1, BAD_VALUE = -2 }; /* results that are MemoryError and ValueError */
 
+/* What `domain` says: whether rows are outside it, and of those inside whether a factor may be 0 or,
+with ȳ and β̄, less than eps/2, and as small as the smallest normal number. */
+enum { SOME_OUTSIDE = 1, CAREFUL_GRADIENTS = 2, CAREFUL_PRODUCTS = 4 };
+
 #define KERNELS(K) \
     K(log_product, "rbn rbn? rmn rmn? Rbm # # # # # %") \
     K(log_product_open, "rbn rmn Rbm") \
     K(gradients, "rbn rbn? rmn rmn? rbm Rbn Rmn # # # %") \
     K(gradients_open, "rbn rmn rbm Rbn Rmn") \
     K(tangent, "rbn rbn? rbn rmn rmn? rmn Rbm # # # # %") \
-    K(value_range, "rn Rk") \
+    K(domain, "rbn rbn? rmn rmn? Bb") \
+    K(log_product_outside, "rbn rbn? rmn rmn? bb Rbm Rbm # # %") \
+    K(gradients_outside, "rbn rbn? rmn rmn? bb rbm Rbn Rmn # # %") \
     K(graph_check, "lp ue lp uk #") \
     K(graph_forward, "Rs rn rk lp ue lp uk # #") \
     K(graph_backward, "Rs rn rk lp ue lp uk Rn Rk # # #") \
@@ -65,6 +71,12 @@ enum { NO_MEMORY = -1, BAD_VALUE = -2 }; /* results that are MemoryError and Val
     K(bsa, "Rtn rk Rtn % # #")
 
 typedef int Kernel(const Array *arrays, const Number *numbers);
+
+#define KERNEL_INDEX(name, signature) name##_index,
+enum { KERNELS(KERNEL_INDEX) KERNEL_COUNT };
+
+/* The variant of a kernel that was chosen for this processor, or NULL. */
+Kernel *chosen_kernel(int index, int is_double);
 
 #define JOIN_(a, b, c) a##_##b##_##c
 #define JOIN(a, b, c) JOIN_(a, b, c)

@@ -10,6 +10,7 @@ its own. */
 #include <string.h>
 
 #include "kernels.h"
+#include "xla.h"
 
 enum { MOST = 48, AXES = 4 }; /* arguments to a call, axes of an array */
 
@@ -47,6 +48,10 @@ static const Level levels[] = {LEVELS(ROW)};
 enum { LEVEL_COUNT = sizeof levels / sizeof levels[0] };
 
 static const Level *chosen; /* NULL where the processor is older than all levels */
+
+Kernel *chosen_kernel(int index, int is_double) {
+    return chosen ? chosen->table[index][is_double] : NULL;
+}
 
 static int supported(const Level *level) {
 #if defined(__x86_64__)
@@ -196,7 +201,7 @@ static PyObject *run(int index, const char *name, const char *signature, PyObjec
         fits = take(&call, signature, args, count);
     }
     if (fits) {
-        Kernel *kernel = chosen->table[index][call.real == 'd'];
+        Kernel *kernel = chosen_kernel(index, call.real == 'd');
         Py_BEGIN_ALLOW_THREADS
         result = kernel(call.arrays, call.numbers);
         Py_END_ALLOW_THREADS
@@ -216,9 +221,6 @@ static PyObject *run(int index, const char *name, const char *signature, PyObjec
     }
     return PyLong_FromLong(result);
 }
-
-#define INDEX(name, signature) name##_index,
-enum { KERNELS(INDEX) KERNEL_COUNT };
 
 #define ENTRY(name, signature)                                                                  \
     static PyObject *call_##name(PyObject *self, PyObject *const *args, Py_ssize_t count) {      \
@@ -270,7 +272,29 @@ static int add_variants(PyObject *module) {
     return result;
 }
 
-static PyModuleDef_Slot slots[] = {{Py_mod_exec, add_variants}, {0, NULL}};
+/* The handlers of xla.c, by the names that `jax.ffi.register_ffi_target` is to give them. */
+static int add_handlers(PyObject *module) {
+    static const struct {
+        const char *name;
+        XLA_FFI_Handler *handler;
+    } handlers[] = {{"xla_log_product", xla_log_product},
+                    {"xla_gradients", xla_gradients},
+                    {"xla_tangent", xla_tangent}};
+    int result = 0;
+    for (size_t k = 0; k < sizeof handlers / sizeof *handlers && result == 0; k++) {
+        union { /* ISO C has no cast from a function to an object */
+            XLA_FFI_Handler *handler;
+            void *pointer;
+        } either = {handlers[k].handler};
+        PyObject *capsule = PyCapsule_New(either.pointer, "xla._CUSTOM_CALL_TARGET", NULL);
+        result = capsule ? PyModule_AddObjectRef(module, handlers[k].name, capsule) : -1;
+        Py_XDECREF(capsule);
+    }
+    return result;
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, add_variants}, {Py_mod_exec, add_handlers}, {0, NULL}};
 
 static struct PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,

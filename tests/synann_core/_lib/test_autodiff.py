@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -131,10 +132,12 @@ def test_torch_func(torch_arguments, name):
     assert_close(rows, function(*leaves), 1e-14)
 
 
+@pytest.mark.parametrize("kernels", ["on", "off"])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_jax_transforms(name):
+def test_jax_transforms(name, kernels, monkeypatch):
     import jax
 
+    monkeypatch.setenv("SYNANN_KERNELS", kernels)
     function, vjp = FUNCTIONS[name]
     values, grad = arguments(name, (3,), 2, 11)
     with make_backend("jax") as xp:
@@ -164,6 +167,7 @@ def test_jax_transforms(name):
 def test_jax_gradients_by_chunks_of_rows(monkeypatch):
     import jax
 
+    monkeypatch.setenv("SYNANN_KERNELS", "off")
     monkeypatch.setattr(loops, "_JAX_CHUNK", 3 * 2)
     (y, beta), grad = arguments("log_transmission", (7,), 3, 13)  # no other test has this shape
     with make_backend("jax") as xp:
@@ -266,13 +270,19 @@ print((peak_memory() - before) / 2**20)
 @functools.cache
 def growth(kind):
     """MB that value and gradient at 512 × 768 → 768, float32, add to a fresh process."""
-    command = [sys.executable, "-c", MEMORY, kind]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
+    library, _, scan = kind.partition("-")
+    variables = os.environ | {"SYNANN_KERNELS": "off" if scan else ""}
+    command = [sys.executable, "-c", MEMORY, library]
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, cwd=ROOT, env=variables
+    )
     assert result.returncode == 0, result.stderr
     return float(result.stdout)
 
 
-@pytest.mark.parametrize(("kind", "limit"), [("numpy", 80), ("jax", 170), ("torch", 170)])
+@pytest.mark.parametrize(
+    ("kind", "limit"), [("numpy", 80), ("jax", 80), ("jax-scan", 170), ("torch", 170)]
+)
 def test_memory_is_bounded(kind, limit):
     # Measured 34, 84 and 40 to 86 MB, of which inputs, results and gradients are 8; twice that is
     # allowed for other allocators. One (batch, m, n) array alone would be 1,208 MB.

@@ -11,6 +11,7 @@ import synann_core as syn
 from synann_core.contraction import (
     array_api,
     dispatch,
+    jax_primitives,
     native,
     recorded,
     torch_operators,
@@ -19,7 +20,7 @@ from synann_core.contraction import (
 from synann_core.contraction.factors import probability_factors
 from tests.helpers import EPS, assert_close
 
-MODULES = (array_api, native, recorded, torch_operators, triton)
+MODULES = (array_api, jax_primitives, native, recorded, torch_operators, triton)
 
 
 @pytest.fixture(autouse=True)
@@ -57,8 +58,9 @@ def test_who_runs_for_torch():
 
 def test_who_runs_for_other_libraries(xp):
     a = xp.asarray(np.ones((2, 3)))
-    compiled = xp.name in ("numpy", "numpy-readonly", "torch")
-    assert dispatch.choose(xp._namespace(), a, a) is (native if compiled else array_api)
+    compiled = {"numpy": native, "numpy-readonly": native, "torch": native}
+    compiled |= {"jax": jax_primitives, "jax-jit": jax_primitives}
+    assert dispatch.choose(xp._namespace(), a, a) is compiled.get(xp.name, array_api)
 
 
 def test_who_runs_where_graphs_are_built():
@@ -68,17 +70,20 @@ def test_who_runs_where_graphs_are_built():
     assert dispatch.choose(names) is recorded
 
 
-def test_names_of_the_variants():
+def test_names_of_the_variants(monkeypatch):
     import jax.numpy as jnp
 
     y, beta = np.ones((2, 3)), np.ones((4, 3))
     assert syn.log_transmission_variant(y, beta) == "native"
-    assert syn.log_transmission_variant(jnp.asarray(y), jnp.asarray(beta)) == "jax-scan"
+    assert syn.log_transmission_variant(jnp.asarray(y), jnp.asarray(beta)) == "native"
     leaf = torch.ones((2, 3), requires_grad=True)
     # What computes the numbers, though autograd records them.
     assert syn.log_transmission_variant(leaf, torch.ones((4, 3))) == "native"
     with Watch():
         assert syn.log_transmission_variant(leaf, torch.ones((4, 3))) == "array-api"
+    monkeypatch.setenv("SYNANN_KERNELS", "off")
+    assert syn.log_transmission_variant(y, beta) == "array-api"
+    assert syn.log_transmission_variant(jnp.asarray(y), jnp.asarray(beta)) == "jax-scan"
 
 
 def test_functions_of_the_chosen_module(xp, dtype):

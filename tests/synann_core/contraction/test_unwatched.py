@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from synann_core.contraction import array_api, native, triton, unwatched
+from synann_core.contraction import array_api, jax_primitives, native, triton, unwatched
 
 
 @pytest.fixture(autouse=True)
@@ -14,9 +14,10 @@ def kernels_on(monkeypatch):
 
 def test_each_library_has_its_module(xp):
     a = xp.asarray(np.ones((2, 3)))
-    compiled = xp.name in ("numpy", "numpy-readonly", "torch")
+    compiled = {"numpy": native, "numpy-readonly": native, "torch": native}
+    compiled |= {"jax": jax_primitives, "jax-jit": jax_primitives}
     got = unwatched.choose(xp._namespace(), a, None, a, None)
-    assert got is (native if compiled else array_api)
+    assert got is compiled.get(xp.name, array_api)
 
 
 def test_kernels_can_be_turned_off(monkeypatch):

@@ -47,6 +47,14 @@ def results(kernels, rows, m, n, kind, seed):
         rest = y, bars[0], dy, beta, bars[1], dbeta, out
         kernels.tangent(*rest, 0, rows, 0, m, EPS[kind])
         yield out
+        inside = np.full(rows, 7, np.uint8)
+        kernels.domain(*factors, inside)
+        yield inside.astype(kind)
+        inside[::2] = 0  # these kernels take any row
+        out, guarded = np.full((2, rows, m), 7, kind)
+        kernels.log_product_outside(*factors, inside, out, guarded, 0, rows, EPS[kind])
+        kernels.gradients_outside(*factors, inside, grad, gy, gbeta, 0, n, EPS[kind])
+        yield from (out, guarded, gy, gbeta)
 
 
 def digest(kernels):

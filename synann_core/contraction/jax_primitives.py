@@ -1,0 +1,193 @@
+"""The contraction as primitives of JAX, which the compiled kernels evaluate on a CPU.
+
+There are three: the values, their tangent, and the gradients, which are each other's transposes.
+XLA calls the kernels (native/xla.c) where it compiles for one CPU, or for each shard of a
+`shard_map`. Elsewhere the array-API branch takes their place, whose operations it can export and
+divide: on GPUs, in exports, on sharded arrays, and in second derivatives.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from array_api_compat import device
+
+from synann_core._lib.typing import Array, Namespace
+from synann_core.contraction import array_api
+from synann_core.contraction.factors import Factors
+from synann_core.native import host
+
+# Who else computes each, and what it takes behind the factors: arrays of rows (r) or outputs (m).
+_KINDS: dict[str, tuple[Any, str]] = {
+    "log_product": (array_api.forward, ""),
+    "tangent": (array_api.jvp, "rm"),
+    "gradients": (array_api.vjp, "r"),
+}
+
+
+def serves(*arrays: Any) -> bool:
+    """Whether there are kernels, an XLA that takes them, and no array whose type is sharded."""
+    if not (host.enabled() and host.installed() and _primitives()):
+        return False
+    shardings = (getattr(a.aval, "sharding", None) for a in arrays if a is not None)
+    return not any(any(getattr(sharding, "spec", ())) for sharding in shardings)
+
+
+def computes(*arrays: Any) -> bool:
+    """Whether the kernels compute the numbers; of traced arrays, on the default device."""
+    import jax
+
+    places = [device(a) or jax.devices()[0] for a in arrays]
+    return all(getattr(place, "platform", "several") == "cpu" for place in places)
+
+
+def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
+    """Sum of log f over j, exact and with every f kept from 0; both (rows, m)."""
+    exact, guarded = _bind("log_product", factors)
+    return exact, guarded
+
+
+def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
+    """Gradients −Σ_i t β/f and −Σ_b t y/f."""
+    gy, gbeta = _bind("gradients", factors, grad)
+    return gy, gbeta
+
+
+def jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
+    """Tangent −Σ_j (β dy + y dβ)/f."""
+    tangent: Array = _bind("tangent", factors, dy, dbeta)[0]
+    return tangent
+
+
+def _bind(name: str, factors: Factors, *others: Any) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    arrays: list[Any] = [a for a in (*factors[:4], *others) if a is not None]
+    if getattr(getattr(jax.sharding, "get_abstract_mesh", tuple)(), "manual_axes", ()):
+        # In a shard_map: let all vary over the axes that any of them varies over.
+        anchor = sum(jnp.sum(a) for a in arrays)
+        arrays = [jnp.where(True, a, anchor) for a in arrays]
+    options = {"floor": factors.floor, "group": factors.group, "both": True}
+    return _primitives()[name].bind(*arrays, **options)
+
+
+@functools.cache
+def _primitives() -> dict[str, Any]:
+    """The primitives by name; none where XLA does not take the kernels."""
+    try:
+        import jax
+        from jax.extend.core import Primitive
+        from jax.interpreters import ad
+
+        for name in _KINDS:
+            handler = getattr(host.kernels, f"xla_{name}")
+            jax.ffi.register_ffi_target(f"synann_{name}", handler, platform="cpu")
+    except Exception:  # JAX without this interface, or with another version of it
+        return {}
+    made = {name: Primitive(f"synann_{name}") for name in _KINDS}
+    for name, primitive in made.items():
+        _define(name, primitive)
+
+    def value_jvp(arrays: Any, tangents: Any, **options: Any) -> Any:
+        moved = (ad.instantiate_zeros(tangents[k]) for k in (0, len(arrays) // 2))
+        tangent = made["tangent"].bind(*arrays, *moved, **options)[0]
+        return made["log_product"].bind(*arrays, **options), [tangent, tangent]
+
+    def tangent_transpose(upstream: Any, *arrays: Any, both: bool, **options: Any) -> Any:
+        *own, dy, dbeta = arrays
+        asked = [ad.is_undefined_primal(a) for a in (dy, dbeta)]
+        grad = ad.instantiate_zeros(upstream[0])
+        found = made["gradients"].bind(*own, grad, both=asked[1], **options)
+        return [None] * len(own) + [g if ask else None for g, ask in zip(found, asked, strict=True)]
+
+    def gradients_transpose(upstream: Any, *arrays: Any, **options: Any) -> Any:
+        moved = map(ad.instantiate_zeros, upstream)
+        return [None] * (len(arrays) - 1) + made["tangent"].bind(*arrays[:-1], *moved, **options)
+
+    ad.primitive_jvps[made["log_product"]] = value_jvp
+    ad.primitive_transposes[made["tangent"]] = tangent_transpose
+    ad.primitive_transposes[made["gradients"]] = gradients_transpose
+    return made
+
+
+def _define(name: str, primitive: Any) -> None:
+    """Say how to evaluate, type, lower and batch a primitive, and differentiate its other form."""
+    import jax
+    import jax.numpy as jnp
+    from jax.interpreters import ad, batching, mlir
+
+    evaluate, others = _KINDS[name]
+
+    def scan(*arrays: Any, floor: float, group: int, both: bool) -> Any:
+        own = arrays[: len(arrays) - len(others)]
+        y, y_bar, beta, beta_bar = own if len(own) == 4 else (own[0], None, own[1], None)
+        factors = Factors(y, y_bar, beta, beta_bar, floor, group)
+        found = evaluate(factors, *arrays[len(own) :], xp=jnp)
+        return list(found) if isinstance(found, tuple) else [found]
+
+    def types(*arrays: Any, **options: Any) -> Any:
+        own = (len(arrays) - len(others)) // 2
+        y, beta = (arrays[k].update(weak_type=False) for k in (0, own))
+        value = y.update(shape=(y.shape[0], beta.shape[0]))
+        return {"log_product": [value, value], "tangent": [value], "gradients": [y, beta]}[name]
+
+    def jvp(arrays: Any, tangents: Any, **options: Any) -> Any:
+        moved = tuple(map(ad.instantiate_zeros, tangents))
+        found = jax.jvp(functools.partial(scan, **options), tuple(arrays), moved)[1]
+        return primitive.bind(*arrays, **options), found
+
+    def batch(arrays: Any, axes: Any, *, both: bool, **options: Any) -> Any:
+        """All rows in one call where β is the same for all of them; else one call after the other.
+
+        Only if both gradients are asked for does anybody look at that of β.
+        """
+        own = (len(arrays) - len(others)) // 2
+        kinds, run = "r" * own + "m" * own + others, functools.partial(primitive.bind, both=both)
+        given, batched = list(arrays), [k for k, axis in enumerate(axes) if axis is not None]
+        for k in batched:
+            given[k] = jnp.moveaxis(given[k], axes[k], 0)
+        size, rows = given[batched[0]].shape[0], given[0].shape[-2]
+        if any(kinds[k] == "m" for k in batched) or (both and name == "gradients"):
+
+            def one(parts: Any) -> Any:
+                now = dict(zip(batched, parts, strict=True))
+                return run(*(now.get(k, a) for k, a in enumerate(given)), **options)
+
+            found = jax.lax.map(one, [given[k] for k in batched])
+            return found, [0] * len(found)
+        for k, a in enumerate(given):
+            if kinds[k] == "r":
+                given[k] = jax.lax.collapse(jnp.broadcast_to(a, (size, *a.shape[-2:])), 0, 2)
+        found = run(*given, **options)
+        shared = found[1:] if name == "gradients" else []
+        stacked = [a.reshape(size, rows, a.shape[1]) for a in found[: len(found) - len(shared)]]
+        return stacked + shared, [0] * len(stacked) + [None] * len(shared)
+
+    slow = mlir.lower_fun(scan, multiple_results=True)
+    kernels = jax.ffi.ffi_lowering(f"synann_{name}")
+
+    def lower(context: Any, *operands: Any, **options: Any) -> Any:
+        module = context.module_context
+        axes = module.axis_context  # XLA divides the computation over those that are not manual
+        names = getattr(axes, "mesh", None) and set(axes.mesh.axis_names) - set(axes.manual_axes)
+        if module.lowering_parameters.for_export or names or getattr(axes, "num_devices", 1) > 1:
+            return slow(context, *operands, **options)
+        return kernels(context, *operands, floor=np.float64(options["floor"]))
+
+    jitted = jax.jit(primitive.bind, static_argnames=("floor", "group", "both"))
+
+    def run_at_once(*arrays: Any, **options: Any) -> Any:
+        with jax.disable_jit(False):  # else it would come here again
+            return jitted(*arrays, **options)
+
+    primitive.multiple_results = True
+    primitive.def_impl(run_at_once)
+    primitive.def_abstract_eval(types)
+    mlir.register_lowering(primitive, slow)
+    mlir.register_lowering(primitive, lower, platform="cpu")
+    batching.primitive_batchers[primitive] = batch
+    if name != "log_product":
+        ad.primitive_jvps[primitive] = jvp
