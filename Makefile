@@ -8,7 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Versions that were tested together. Without the file: make demo CONSTRAINTS=
 CONSTRAINTS ?= -c requirements/tested.txt
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS)
+# Modules are compiled when they are first imported: most of what comes along never is.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
 .PHONY: demo digits-seeds examples test lint wheel kernels widths sanitize bench dashboard golden clean
 
