@@ -163,11 +163,12 @@ def log_transmission_variant(y: ArrayT, /, beta: ArrayT) -> str:
     Returns
     -------
     str
-        ``"native"`` (compiled C; NumPy arrays and torch tensors on the CPU, if the installation
-        has it: built with a compiler or from a wheel, for x86-64-v3 or later, or aarch64),
-        ``"triton"`` (compiled; torch and CuPy arrays on a CUDA device), ``"jax-scan"`` (a scan over
-        checkpointed blocks) or ``"array-api"`` (blocks of array operations, on every other library;
-        also where autodiff must see the operations, and for rows outside the domain).
+        ``"native"`` (compiled C; NumPy arrays, and torch's and JAX's on the CPU, if the
+        installation has it: built with a compiler or from a wheel, for x86-64-v3 or later, or
+        aarch64), ``"triton"`` (compiled; torch and CuPy arrays on a CUDA device), ``"jax-scan"`` (a
+        scan over checkpointed blocks, for JAX elsewhere) or ``"array-api"`` (blocks of array
+        operations, on every other library; also where autodiff must see the operations, and for
+        rows outside the domain).
 
     Notes
     -----
