@@ -161,9 +161,8 @@ class Adam:
         decay1, decay2 = state["decay1"] * b1, state["decay2"] * b2
         step, scale = rate / (1.0 - decay1), (1.0 - decay2) ** -0.5
         decay = 1.0 - rate * self.weight_decay
-        new = {}
+        new, xp = {}, array_namespace(*parameters.values())
         for k, p in parameters.items():
-            xp = array_namespace(p)
             new[k] = p * decay - step * mean[k] / (xp.sqrt(square[k]) * scale + self.eps)
         return new, {"mean": mean, "square": square, "decay1": decay1, "decay2": decay2}
 
@@ -208,4 +207,5 @@ def one_cycle(progress: float) -> float:
 
 
 def _zeros(parameters: Arrays) -> Arrays:
-    return {k: array_namespace(p).zeros_like(p) for k, p in parameters.items()}
+    xp = array_namespace(*parameters.values())
+    return {k: xp.zeros_like(p) for k, p in parameters.items()}

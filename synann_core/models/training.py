@@ -135,7 +135,7 @@ def epochs(
 
 def like(value: Array, reference: Array, xp: Namespace) -> Array:
     """Return `value`, by way of NumPy if of another library, as an array like `reference`."""
-    if array_namespace(value) is not xp:
+    if type(value) is not type(reference) and array_namespace(value) is not xp:
         value = to_numpy(value)
     return xp.asarray(value, dtype=reference.dtype, device=device(reference))
 
