@@ -87,9 +87,10 @@ def check_range(
     values = as_numbers(name, value)
     if values.dtype not in (np.float32, np.float64):
         values = values.astype(np.float64)
-    clipped = np.clip(values, low, high)
+    clipped, width = np.clip(values, low, high), high - low
+    slack = ULPS * np.finfo(values.dtype).eps * width if math.isfinite(width) else 0.0
     with np.errstate(invalid="ignore"):  # ∞ − ∞
-        inside = np.abs(values - clipped) <= ULPS * np.finfo(values.dtype).eps
+        inside = np.abs(values - clipped) <= slack
     inside &= np.isfinite(values)
     inside &= (values > low) | (ends[0] == "[")
     inside &= (values < high) | (ends[1] == "]")
