@@ -23,7 +23,7 @@ numpy_namespace: Namespace = importlib.import_module(
 def array_namespace(*arrays: Any) -> Namespace:
     """Return the one namespace of some arrays; TypeError if there is none."""
     for a in arrays:
-        if not isinstance(a, np.ndarray | np.generic):
+        if not isinstance(a, (np.ndarray, np.generic)):
             namespace: Namespace = array_api_compat.array_namespace(*arrays)
             return namespace
     return numpy_namespace
