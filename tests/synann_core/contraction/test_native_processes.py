@@ -13,6 +13,7 @@ import pytest
 import synann_core as syn
 from synann_core._lib import threads as pools
 from synann_core.contraction import native
+from synann_core.native import host
 from tests.helpers import EPS, assert_close
 from tests.synann_core.contraction.test_native import (
     arguments,
@@ -53,7 +54,7 @@ def threads(monkeypatch):
 
     def use(count):
         used.clear()
-        monkeypatch.setattr(native, "thread_count", lambda: count)
+        monkeypatch.setattr(host, "thread_count", lambda: count)
         return used
 
     monkeypatch.setattr(native, "_WORK", 0)
@@ -134,12 +135,11 @@ import sys
 import numpy as np
 import synann_core as syn
 from synann_core._lib import threads
-from synann_core.contraction import native
 from synann_core.native import host
 
 rng = np.random.default_rng(0)
 y, beta = rng.random((64, 256), np.float32), rng.random((256, 256), np.float32)
-count, native.thread_count = native.thread_count, lambda: 2
+count, host.thread_count = host.thread_count, lambda: 2
 
 def work(*_):
     return b"".join(a.tobytes() for a in (
@@ -149,7 +149,7 @@ def work(*_):
 want = work()
 assert threads._pool.cache_info().currsize == 1  # more than one thread was used
 assert host.serves(np, y)
-native.thread_count = count
+host.thread_count = count
 """
 
 
@@ -189,7 +189,7 @@ for ks, values, same in torch.utils.data.DataLoader(Data(), batch_size=2, num_wo
 def test_call_at_exit():
     at_exit = """
 import atexit
-native.thread_count = lambda: 2
+host.thread_count = lambda: 2
 atexit.register(lambda: print(work() == want))
 """
     assert python(PARENT + at_exit) == ["True"]
@@ -197,7 +197,7 @@ atexit.register(lambda: print(work() == want))
     first = PARENT.replace("want = work()", "").replace("assert threads._pool", "#")
     at_exit = "import atexit\natexit.register(lambda: print(len(work())))"
     size = 4 * (64 * 256 + 64 * 256 + 256 * 256)
-    assert python(first.replace("native.thread_count = count", "") + at_exit) == [str(size)]
+    assert python(first.replace("host.thread_count = count", "") + at_exit) == [str(size)]
 
 
 MEMORY = """
