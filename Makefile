@@ -8,7 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Versions that were tested together. Without the file: make demo CONSTRAINTS=
 CONSTRAINTS ?= -c requirements/tested.txt
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS)
+# Modules are compiled when they are first imported: most of what comes along never is.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
 .PHONY: demo digits-seeds examples test lint wheel kernels widths sanitize bench dashboard golden clean
 
@@ -25,8 +26,10 @@ examples: $(VENV)/.test
 	set -e; for name in $(EXAMPLES); do echo "== $$name"; $(BIN)/python examples/$$name.py; done
 	$(BIN)/python examples/studies/diagnosis.py --quick
 
+# Processes for the tests; each may use two threads or so. Idle ones take tests from the others.
+PROCESSES ?= 2
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -2,7 +2,7 @@
 
     python examples/circuits.py                 everything, pictures in outputs/
 
-Needs: pip install "synann[examples]"
+Needs: pip install -e ".[examples]"
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tabulate import tabulate
 from shared import plots
 from shared.options import make_parser
 from studies import growth
-from synann_core import plot
-from synann_core.graph import motifs
+from synann import plot
+from synann.graph import motifs
 
 GATES = ("and", "or", "nor", "nand", "xor", "implies")
 
@@ -71,7 +71,7 @@ def draw_bifurcation(path: Path, gains: int = 1200, shown: int = 200) -> None:
     figure = Figure(figsize=(9, 4.6), dpi=110, layout="constrained")
     axes = figure.subplots()
     x = np.broadcast_to(alpha[:, 0], states.shape)
-    axes.plot(x.ravel(), states.ravel(), ",", color=plot.EXCITATORY, alpha=0.25)
+    axes.plot(x.ravel(), states.ravel(), ",", color=plots.COLOURS[0], alpha=0.25)
     axes.set(xlabel="gain α", ylabel="x", title="one synapse on itself, after 1,000 steps")
     axes.margins(x=0)
     plots.save(figure, path)

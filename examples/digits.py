@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-import synann_core as syn
+import synann as syn
 from shared import plots
 from shared.backends import backend_array
 from shared.datasets import Dataset, load_digits, shift_and_noise
 from shared.options import make_folder, make_parser, number, override
 from shared.syna_mlp import Settings, add_options, announce, epoch_bar
-from synann_core import optim
+from synann import optim
 
 
 def train(

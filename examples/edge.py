@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-import synann_core as syn
+import synann as syn
 from shared.datasets import Dataset, load_digits
 from shared.options import make_folder, make_parser
-from synann_core.export import save_c, save_json, save_onnx
+from synann.export import save_c, save_json, save_onnx
 
 KINDS = (".c", ".o", ".onnx", ".json")
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]

@@ -8,7 +8,7 @@ nothing else in the model, so that the parts are the decision: no sampling, no b
 approximation. A feature and its opposite, 1 − y, are both inputs: ink and the lack of ink.
 `examples/studies/explain_table.py` does the same for named features.
 
-Needs: pip install "synann[examples]"
+Needs: pip install -e ".[examples]"
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-import synann_core as syn
+import synann as syn
 from shared import plots
 from shared.datasets import load_digits
 from shared.options import make_parser, number
-from synann_core import optim
+from synann import optim
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What `initial_beta` does to T = log_transmission: its mean, and its spread over samples.
+"""Tabulate T = log_transmission under `initial_beta`: its mean, and its spread over samples.
 
 A layer learns only if its outputs differ between samples: the table sets the library's initial
 values beside β ≈ 2/n everywhere, whose spread fades like 1/√n.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from tabulate import tabulate
 
-import synann_core as syn
+import synann as syn
 
 SAMPLES, OUTPUTS = 1000, 64
 

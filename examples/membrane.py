@@ -18,7 +18,7 @@ from tabulate import tabulate
 
 from shared.options import make_parser, number
 from shared.plots import COLOURS, TEXT, save
-from synann_core.spiking import LIF, decay_factor, leaky_integrator
+from synann.spiking import LIF, decay_factor, leaky_integrator
 
 TIMES = (200.0, 400.0)  # time constants in ms
 WEIGHTS = (0.5, 0.35)

@@ -5,7 +5,7 @@
 
 Every measurement of a cell nucleus becomes a finding, "larger than usual", with a probability: the
 place of the value between the classes' means of the training part. Two networks of synapses judge
-by them: Bayes' rule in log-odds (`synann_core.tabular.OddsNetwork`) and a noisy-OR of causes of
+by them: Bayes' rule in log-odds (`synann.tabular.OddsNetwork`) and a noisy-OR of causes of
 malignancy. Logistic regression has the same findings, and another one the measurements themselves.
 """
 
@@ -18,8 +18,8 @@ from tabulate import tabulate
 
 from shared.options import make_folder, make_parser, number
 from studies.odds_comparison import compare, draw_reliability
-from synann_core.graph import SynapseGraph
-from synann_core.tabular import SoftThresholds, fit_odds_network
+from synann.graph import SynapseGraph
+from synann.tabular import SoftThresholds, fit_odds_network
 
 
 def table_of(finding: np.ndarray, event: np.ndarray) -> np.ndarray:

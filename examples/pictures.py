@@ -2,7 +2,7 @@
 
     python examples/pictures.py                 into outputs/
 
-Needs: pip install "synann[examples]"
+Needs: pip install -e ".[examples]"
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from shared import plots
 from shared.options import make_parser
-from synann_core import SynapseGraph, plot
-from synann_core.graph.motifs import logic_gate
+from synann import SynapseGraph, plot
+from synann.graph.motifs import logic_gate
 
 
 def lungs() -> SynapseGraph:

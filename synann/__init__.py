@@ -22,8 +22,8 @@ from synann_core import __all__ as __all__
 __version__ = "0.1.0"  # the build reads it from here
 
 _SUBMODULES = frozenset(
-    {"export", "extending", "graph", "keras", "learning", "models", "noisy_or", "optim", "plot"}
-    | {"spiking", "tabular", "torch"}
+    {"export", "extending", "graph", "keras", "layer", "learning", "models", "noisy_or", "optim"}
+    | {"plot", "spiking", "tabular", "torch"}
 )
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         extending,
         graph,
         keras,
+        layer,
         learning,
         models,
         noisy_or,

@@ -1,9 +1,9 @@
 """For those who build on the core: what adapters to frameworks are made of.
 
 The formulas of a layer are in `synann_core.layer`. Here are the checks, the questions to torch and
-the records that layers and models of every framework share, and files, which are written whole or
-not at all. These names are public: they change
-only with a line in the changelog.
+the records that layers and models of every framework share; what runs neurons, forward and backward
+(`run_neurons`, `run_neurons_vjp` and their records); and files, which are written whole or not at
+all. These names are public: they change only with a line in the changelog.
 """
 
 from __future__ import annotations
@@ -16,25 +16,41 @@ from synann_core._lib.files import read_config, read_tensors, write_tensors, wri
 from synann_core._lib.numerics import sum_to_shape
 from synann_core._lib.torch_modes import torch_values_known, torch_watcher
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Space
-from synann_core.models.architecture import Architecture, Gate, Layer
+from synann_core.models.architecture import Architecture, GateKind, LayerKind
 from synann_core.models.passes import NORM_EPS, NORM_MOMENTUM
+from synann_core.spiking.neurons.dispatch import forward as run_neurons
+from synann_core.spiking.neurons.dispatch import vjp as run_neurons_vjp
+from synann_core.spiking.neurons.formulas import membranes
+from synann_core.spiking.neurons.records import Inputs as NeuronInputs
+from synann_core.spiking.neurons.records import Parameters as NeuronParameters
+from synann_core.spiking.neurons.records import Plan as NeuronPlan
+from synann_core.spiking.neurons.records import Upstream as NeuronUpstream
+from synann_core.spiking.neurons.records import mapped
 
 __all__ = [
     "NORM_EPS",
     "NORM_MOMENTUM",
     "Architecture",
     "Array",
-    "Gate",
-    "Layer",
+    "GateKind",
+    "LayerKind",
     "Namespace",
+    "NeuronInputs",
+    "NeuronParameters",
+    "NeuronPlan",
+    "NeuronUpstream",
     "NumpyArray",
     "Space",
     "broadcast_shape",
     "check_int",
     "check_option",
+    "mapped",
+    "membranes",
     "read_config",
     "read_tensors",
     "register_torch_operators",
+    "run_neurons",
+    "run_neurons_vjp",
     "sum_to_shape",
     "to_numpy",
     "torch_values_known",

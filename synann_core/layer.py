@@ -15,8 +15,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.autodiff import stop_gradient
-from synann_core._lib.checks import check_option, to_numpy
+from synann_core._lib.checks import check_inside, check_option
 from synann_core._lib.numerics import softplus
 from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, Namespace, Shape, Space
@@ -24,6 +25,24 @@ from synann_core.log_odds import _expit
 from synann_core.surprisals import _complement
 from synann_core.tensor import _surprisal_synapse_tensor, _synapse_tensor
 from synann_core.transmission import _contributions, _log_transmission
+
+__all__ = [
+    "Excitation",
+    "Weights",
+    "beta_of",
+    "check_mask",
+    "check_values",
+    "checked_options",
+    "chosen_excitation",
+    "contributions",
+    "excitation_of",
+    "forward",
+    "gamma_of",
+    "gated_state",
+    "initial_mixing_logit",
+    "input_error",
+    "logit_gradient",
+]
 
 Excitation = Literal["auto", "input", "mixture", "none"]
 
@@ -68,11 +87,7 @@ def chosen_excitation(excitation: Excitation, inputs: int, outputs: int, where: 
 
 def check_mask(mask: Array, shape: tuple[int | str, ...], *, readable: bool, xp: Namespace) -> None:
     """Refuse a mask of another shape, in which a name stands for any size, or not of 0 and 1."""
-    own = tuple(mask.shape)
-    fits = len(own) == len(shape)
-    if not (fits and all(isinstance(a, str) or a == b for a, b in zip(shape, own, strict=True))):
-        sizes = ", ".join(map(str, shape))
-        raise ValueError(f"`mask` must have shape ({sizes}). Received: {own}")
+    check_shape("mask", mask, *shape)
     if readable and not bool(xp.all((mask == 0) | (mask == 1))):
         raise ValueError("`mask` must hold only 0 and 1. Received: other values")
 
@@ -181,18 +196,13 @@ def gated_state(
     return h + z * (s - h)
 
 
-def check_values(name: str, value: Array, space: Space, *, xp: Namespace) -> None:
-    """Refuse probabilities outside [0, 1], surprisals below 0, and NaN."""
-    inside = value >= 0.0
-    if space == "probability":
-        inside = inside & (value <= 1.0)
-    if not bool(xp.all(inside)):
-        wrong = to_numpy(value)[~to_numpy(inside)]
-        bounds = "[0, 1]" if space == "probability" else "[0, ∞]"
-        raise ValueError(
-            f"`{name}` must hold values in {bounds}. Received: {wrong.size} others, the first "
-            f"{float(wrong[0]):g}"
-        )
+def check_values(name: str, value: Array, space: Space, *, xp: Namespace) -> Array:
+    """Refuse probabilities outside [0, 1], surprisals below 0, and NaN.
+
+    Values a few ulp outside come back clipped, with the derivatives of `value`; else `value` does.
+    """
+    high, bounds = (1.0, "[0, 1]") if space == "probability" else (math.inf, "[0, ∞]")
+    return check_inside(name, value, 0.0, high, f"values in {bounds}", xp=xp)
 
 
 def initial_mixing_logit(

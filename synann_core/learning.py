@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from synann_core._lib.arguments import Arguments
+from synann_core._lib.checks import as_generator, check_int, check_number
+from synann_core._lib.numerics import constant
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.contraction.dispatch import log_product
 from synann_core.contraction.factors import surprisal_factors
@@ -182,15 +184,8 @@ def initial_beta(
     >>> beta.shape, int((beta > 0.1).sum(axis=1).max())
     ((64, 64), 8)
     """
-    for name, size in (("m", m), ("n", n)):
-        if not isinstance(size, int | np.integer) or isinstance(size, bool):
-            raise TypeError(f"`{name}` must be an int. Received: {size!r}")
-        if size < 0:
-            raise ValueError(f"`{name}` must not be negative. Received: {size}")
-    if not isinstance(mean_input, int | float) or isinstance(mean_input, bool):
-        raise TypeError(f"`mean_input` must be a number. Received: {mean_input!r}")
-    if not 0.0 < mean_input <= 1.0:
-        raise ValueError(f"`mean_input` must be in (0, 1]. Received: {mean_input}")
+    m, n = check_int("m", m, 0), check_int("n", n, 0)
+    mean_input = check_number("mean_input", mean_input, 0.0, 1.0, ends="(]")
     generator = as_generator(rng)
     strength = min(_STRONG_BETA * 0.5 / mean_input, _STRONGEST_BETA)
     # At most half the inputs: of softmax's outputs, say, which sum to 1, all would always add up to
@@ -203,17 +198,6 @@ def initial_beta(
     jitter = generator.uniform(0.9, 1.1, (m, count))
     np.put_along_axis(beta, strong, strength * jitter, axis=1)
     return beta
-
-
-def as_generator(rng: object) -> np.random.Generator:
-    """Generator from a seed; never from global state."""
-    if isinstance(rng, np.random.Generator):
-        return rng
-    if isinstance(rng, int | np.integer) and not isinstance(rng, bool):
-        if rng < 0:
-            raise ValueError(f"`rng` must not be negative. Received: {rng}")
-        return np.random.default_rng(int(rng))
-    raise TypeError(f"`rng` must be an int or a numpy.random.Generator. Received: {rng!r}")
 
 
 def _check_classes(given: Arguments[Any]) -> None:
@@ -252,5 +236,7 @@ def _surprisal_rule(
     # Of the guarded sum: were all outputs closed, softmax(−z) would be that of infinities only.
     guarded = log_product(surprisal_factors(v, gamma, xp=xp), xp=xp)[1]
     logits = with_batch(guarded, v, xp) - (theta + u)
+    # Nor those of infinite u.
+    logits = xp.maximum(logits, constant(-float(xp.finfo(logits.dtype).max) / 4.0, logits, xp))
     glogits = _cross_entropy_vjp(logits, target, xp.ones_like(logits[..., 0]), xp=xp)[0]
     return _surprisal_synapse_tensor_vjp(u, v, theta, gamma, -glogits, xp=xp)

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from array_api_compat import array_namespace
-
 from synann_core._lib.checks import check_fields
+from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array
 
 __all__ = ["SGD", "Adam", "constant", "cosine", "one_cycle"]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from synann_core._lib.arguments import is_number, namespace_of
-from synann_core._lib.checks import check_int, check_option, to_numpy
-from synann_core._lib.typing import Array, NumpyArray, Space
+from synann_core._lib.arguments import check_shape
+from synann_core._lib.checks import any_numbers, check_int, check_number, check_option
+from synann_core._lib.typing import Array, Space
 from synann_core.graph import SynapseGraph
 from synann_core.surprisals import surprisal
 from synann_core.synapses import synapse
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
-__all__ = ["graph", "pixels", "surface", "trajectory"]
+__all__ = ["EXCITATORY", "INHIBITORY", "graph", "pixels", "surface", "trajectory"]
 
-_REAL = int | float | np.integer | np.floating
 _BENDS = (0.12, 0.3, 0.48, 0.66)  # of synapses that join the same two nodes
 
 # Of the colours of Okabe and Ito, which colour-blind readers can tell apart.
@@ -127,11 +126,8 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
     compiled = graph.compile()
     names = {node: str(node) for node in compiled.nodes}
     if values is not None:
-        numbers = _numbers("values", values)
-        if numbers.shape != (len(names),):
-            raise ValueError(
-                f"`values` must have shape ({len(names)},). Received: shape {numbers.shape}"
-            )
+        numbers = any_numbers("values", values)
+        check_shape("values", numbers, len(names))
         names = {node: f"{node}\n{v:.3g}" for node, v in zip(names, numbers, strict=True)}
     drawn = networkx.MultiDiGraph(graph.to_networkx())
     levels = [0] * len(compiled.inputs) + compiled.levels.tolist()
@@ -194,11 +190,8 @@ def trajectory(
     >>> [line.get_label() for line in axes.lines]
     ['x', 'y']
     """
-    values = _numbers("states", states)
-    if values.ndim != 2:
-        raise ValueError(
-            f"`states` must have shape (steps, neurons). Received: shape {values.shape}"
-        )
+    values = any_numbers("states", states)
+    check_shape("states", values, "steps", "neurons")
     names = [str(k) for k in range(values.shape[1])] if names is None else names
     if not isinstance(names, Sequence):
         raise TypeError(f"`names` must be a sequence. Received: {type(names).__name__}")
@@ -255,11 +248,10 @@ def pixels(
     if not (isinstance(image_shape, tuple | list) and len(image_shape) == 2):
         raise TypeError(f"`image_shape` must be a pair of ints. Received: {image_shape!r}")
     rows, columns = (check_int("image_shape", side, 1) for side in image_shape)
-    values, size = _numbers("parts", parts), rows * columns
-    if values.shape != (size,):
-        raise ValueError(f"`parts` must have shape ({size},). Received: shape {values.shape}")
-    if limit is not None and not (isinstance(limit, _REAL) and 0.0 <= limit < np.inf):
-        raise ValueError(f"`limit` must be a finite number, at least 0. Received: {limit!r}")
+    values = any_numbers("parts", parts)
+    check_shape("parts", values, rows * columns)
+    if limit is not None:
+        limit = check_number("limit", limit, 0.0)
     ax = _new_axes() if ax is None else ax
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -271,12 +263,6 @@ def pixels(
     ax.imshow(image, cmap=colours, vmin=-limit, vmax=limit)
     ax.set(xticks=[], yticks=[])
     return ax
-
-
-def _numbers(name: str, value: Any) -> NumpyArray:
-    """An array of any library as one of NumPy."""
-    namespace_of(**{name: value})
-    return np.asarray(value) if is_number(value) else to_numpy(value)
 
 
 def _new_axes(**options: Any) -> Any:

@@ -11,6 +11,7 @@ from synann_core._lib.arguments import Arguments, Pattern, broadcast_shape
 from synann_core._lib.autodiff import attach
 from synann_core._lib.numerics import constant, log_complement, row_count, sum_to_shape
 from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
+from synann_core.contraction import native
 from synann_core.contraction.dispatch import log_product, log_product_jvp, log_product_vjp, variant
 from synann_core.contraction.factors import probability_factors
 
@@ -67,6 +68,9 @@ def log_transmission(y: ArrayT, /, beta: ArrayT) -> ArrayT:
     >>> np.exp(syn.log_transmission(np.array([0.5, 1.0]), beta))
     array([0.75, 0.25])
     """
+    few: ArrayT | None = native.few_logs(y, beta)
+    if few is not None:
+        return few
     with Arguments(y=y, beta=beta) as given:
         check_shapes(given)
         return given.result(_log_transmission(*given.arrays, xp=given.xp))
@@ -103,6 +107,9 @@ def log_transmission_vjp(y: ArrayT, /, beta: ArrayT, grad: ArrayT | float) -> tu
     >>> float(gy[0]), float(gbeta[0, 0])
     (-2.0, -1.0)
     """
+    few: tuple[ArrayT, ArrayT] | None = native.few_gradients(y, beta, grad)
+    if few is not None:
+        return few
     with Arguments(y=y, beta=beta) as given:
         given.array("grad", grad, check_shapes(given))
         gy, gbeta = given.gradients(_log_transmission_vjp(*given.arrays, xp=given.xp))

@@ -38,6 +38,21 @@ def fitted(layer="synapse", gate="sigmoid", hidden=30):
     return model, X
 
 
+def broken(key, value):
+    """A model with a weight that files cannot hold."""
+    model = fitted(hidden=3)[0]
+    model.weights[key] = np.full_like(model.weights[key], value)
+    return model
+
+
+def strong():
+    """A graph with a gain beyond float32, whose logarithm is not."""
+    graph = SynapseGraph()
+    graph.input("x")
+    graph.synapse("z", excitatory="x", alpha=1e39)
+    return graph
+
+
 def random_graph(rng, inputs, neurons):
     """Any wiring: repeated inputs, neurons that read nothing, shared parameters, β of 0 and 1."""
     graph = SynapseGraph()

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import importlib
 import re
 from pathlib import Path
 
@@ -14,6 +15,9 @@ PACKAGES = {
     "synann_keras": ROOT / "adapters" / "synann_keras",
 }
 OUTSIDERS = ("adapters", "examples", "asv_benchmarks")
+# Modules of the core that others may import from.
+NAMES = "export extending graph graph.motifs layer learning models noisy_or optim plot spiking"
+PUBLIC = {"synann_core", "synann_core.tabular", *(f"synann_core.{name}" for name in NAMES.split())}
 
 
 def sources(folder):
@@ -45,7 +49,7 @@ def test_the_root_of_the_core_has_no_private_module():
 
 
 def private_imports(path):
-    """Imports of the core's private names, and of folders that are not for others."""
+    """Imports of the core's private names, and of modules that are not for others."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -54,8 +58,33 @@ def private_imports(path):
         else:
             continue
         for name in names:
-            if name.startswith("synann_") and "._" in name:
+            inner = name.startswith("synann_core.") and not is_public(name)
+            if inner or (name.startswith("synann") and "._" in name):
                 yield f"{path.relative_to(ROOT)}:{node.lineno}: {name}"
+
+
+def is_public(name):
+    module, _, own = name.rpartition(".")
+    return name in PUBLIC or (module in PUBLIC and own in importlib.import_module(module).__all__)
+
+
+def test_imports_of_inner_modules_are_found(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    lines = {
+        "from synann_core import synapse, optim": 0,
+        "from synann_core.graph.motifs import latch": 0,
+        "import synann_core.layer": 0,
+        "from synann_core import contraction": 1,
+        "from synann_core.spiking import LIF, neurons": 1,
+        "from synann_core.spiking.neurons import dispatch": 1,
+        "from synann_core.spiking.neurons.records import Plan": 1,
+        "import synann_core.models.passes": 1,
+        "from synann_core._lib.checks import check_int": 1,
+    }
+    for k, (line, count) in enumerate(lines.items()):
+        path = tmp_path / f"{k}.py"
+        path.write_text(line)
+        assert len(list(private_imports(path))) == count, line
 
 
 @pytest.mark.parametrize("folder", OUTSIDERS)
@@ -94,8 +123,6 @@ def test_no_module_bears_the_name_of_a_public_function():
 
 
 def _public_functions(package):
-    import importlib
-
     module = importlib.import_module(package)
     return [name for name in module.__all__ if callable(getattr(module, name))]
 

@@ -9,7 +9,7 @@ try:
 except ImportError as error:
     raise ImportError(
         "synann_keras needs Keras and one of its backends. Install them with, for instance: "
-        'pip install "synann[keras,jax]"'
+        'pip install "synann[keras,jax]", and name the backend in KERAS_BACKEND'
     ) from error
 
 from .convert import to_core

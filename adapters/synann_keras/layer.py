@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import keras
@@ -154,11 +155,8 @@ class Synapse(Trained):
             own.
         """
         self._check(y, x)
-        y = ops.cast(y, self._work_dtype)
-        x = x if x is None else ops.cast(x, self._work_dtype)
-        for name, value in (("y", y), ("x", x)):
-            if self.strict and value is not None and _ops.readable(value):
-                core.check_values(name, ops.convert_to_numpy(value), self.space, xp=np)
+        y = self._cast("y", y)
+        x = x if x is None else self._cast("x", x)
         result = _ops.evaluate(
             core.forward,
             (y, x),
@@ -222,8 +220,7 @@ class Synapse(Trained):
         weights = self._weights()
         y = ops.convert_to_tensor(y)
         check_features("y", y, self._input_dim)
-        y = ops.cast(y, self._work_dtype)
-        return core.contributions(y, weights, space=self.space, xp=_ops.xp)
+        return core.contributions(self._cast("y", y), weights, space=self.space, xp=_ops.xp)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments from which `from_config` makes an equal layer."""
@@ -254,6 +251,15 @@ class Synapse(Trained):
             mixing if mixing is None else ops.transpose(ops.cast(mixing, dtype)),
             mask if mask is None else ops.convert_to_tensor(mask.T),
         )
+
+    def _cast(self, name: str, value: Array) -> Array:
+        """Inputs in the dtype to compute in; their values are checked if `strict`."""
+        result: Array = ops.cast(value, self._work_dtype)
+        if self.strict and _ops.readable(result):
+            host = ops.convert_to_numpy(result)
+            if core.check_values(name, host, self.space, xp=np) is not host:  # a few ulp
+                result = ops.clip(result, 0.0, 1.0 if self.space == "probability" else math.inf)
+        return result
 
     def _check(self, y: Array, x: Array | None) -> None:
         check_features("y", y, self._input_dim)

@@ -1,4 +1,4 @@
-"""Small classifiers around one synapse layer, and the same with what might stand in its place."""
+"""Small classifiers around one synapse layer, or a Dense layer or none in its place."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from synann_core.extending import (
     NORM_EPS,
     NORM_MOMENTUM,
     Architecture,
-    Gate,
-    Layer,
+    GateKind,
+    LayerKind,
     check_int,
 )
 
@@ -65,8 +65,8 @@ class SynaMLP(keras.Model):
         hidden: int,
         classes: int,
         *,
-        layer: Layer = "synapse",
-        gate: Gate = "sigmoid",
+        layer: LayerKind = "synapse",
+        gate: GateKind = "sigmoid",
         dropout: float = 0.0,
         name: str = "syna_mlp",
     ) -> None:
@@ -125,7 +125,7 @@ class SynaCNN(keras.Model):
         *,
         width: int = 32,
         hidden: int = 64,
-        layer: Layer = "synapse",
+        layer: LayerKind = "synapse",
         dropout: float = 0.0,
         name: str = "syna_cnn",
     ) -> None:

@@ -6,9 +6,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from synann_core.extending import NORM_EPS, NORM_MOMENTUM
+
 from .layer import Synapse
 
 __all__ = ["SynapseBlock"]
+
+NORM = (NORM_EPS, NORM_MOMENTUM)  # of every batch norm, as in the core
 
 
 class SynapseBlock(nn.Module):
@@ -32,11 +36,11 @@ class SynapseBlock(nn.Module):
     def __init__(self, in_features: int, out_features: int, **options: Any) -> None:
         super().__init__()
         if "output" in options:
-            raise TypeError("`output` must not be given: a block has its surprisals' batch norm")
+            raise TypeError("`output` must not be given: a block normalises surprisals")
         options = {"alpha": False, **options}
         self.synapse = Synapse(in_features, out_features, output="surprisal", **options)
         placement = {key: options.get(key) for key in ("device", "dtype")}
-        self.norm = nn.BatchNorm1d(out_features, **placement)
+        self.norm = nn.BatchNorm1d(out_features, *NORM, **placement)
 
     def forward(self, y: Tensor, x: Tensor | None = None) -> Tensor:
         """Normalised log outputs (..., out_features), as large where the outputs are probable."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ __all__ = ["Synapse"]
 
 
 class Placement(TypedDict, total=False):
-    """Where a module's parameters are, as every module of torch is told."""
+    """Device and dtype of a module's parameters, as torch's modules take them."""
 
     device: torch.device | str | int | None
     dtype: torch.dtype | None
@@ -70,9 +70,9 @@ class Synapse(nn.Module):
     Notes
     -----
     β stays below 1 by eps, and x at or above the smallest normal number where its logarithm is
-    taken: a surprisal output is finite for inputs in [0, 1]. The time is that of five Linear layers
-    (docs/performance.md), the memory that of two. With 16-bit floats, also under autocast, all is
-    computed in float32; the result has the dtype to which inputs and parameters promote.
+    taken: a surprisal output is finite for inputs in [0, 1]. With 16-bit floats, also under
+    autocast, all is computed in float32; the result has the dtype to which inputs and parameters
+    promote. docs/performance.md says what it costs.
 
     Source: "A Synaptic Neural Network and Synapse Learning".
 
@@ -167,12 +167,10 @@ class Synapse(nn.Module):
         ----------
         y : Tensor, shape (..., in_features)
         x : Tensor, shape (..., out_features), optional
-            Excitatory inputs, in the same space, in place of the layer's own.
+            Excitatory inputs, in the same space, in place of the layer's own. Its batch axes and
+            those of y broadcast.
         """
         dtype, weights, y, x = self._prepare(y, x)
-        for name, value in (("y", y), ("x", x)):
-            if self.strict and value is not None and torch_values_known(value):
-                core.check_values(name, value, self.space, xp=xp)
         result: Tensor = core.forward(
             y, x, weights, excitation=self.excitation, space=self.space, output=self.output, xp=xp
         )
@@ -226,10 +224,14 @@ class Synapse(nn.Module):
             text += f", mask={int(self.mask.count_nonzero())} synapses"
         return text + (", strict=True" if self.strict else "")
 
+    def _checked(self, name: str, value: Any) -> Any:
+        known = value is not None and torch_values_known(value)
+        return core.check_values(name, value, self.space, xp=xp) if known else value
+
     def _prepare(
         self, y: Tensor, x: Tensor | None
     ) -> tuple[torch.dtype, core.Weights, Tensor, Tensor | None]:
-        """Check the inputs' kinds and shapes, which nothing below does.
+        """Check the inputs' kinds, shapes and, if `strict`, values, which nothing below does.
 
         Returns the result's dtype, and weights and inputs in the one to compute in.
         """
@@ -252,4 +254,6 @@ class Synapse(nn.Module):
             logit, theta, mixing, y, x = (
                 a if a is None else a.to(work) for a in (logit, theta, mixing, y, x)
             )
+        if self.strict:
+            y, x = self._checked("y", y), self._checked("x", x)
         return dtype, core.Weights(logit, theta, mixing, self.mask), y, x

@@ -1,4 +1,4 @@
-"""Small classifiers around one synapse layer, and the same with what might stand in its place."""
+"""Small classifiers around one synapse layer, or a Dense layer or none in its place."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
-from synann_core.extending import Architecture, Gate, Layer, check_int
+from synann_core.extending import Architecture, GateKind, LayerKind, check_int
 
+from .block import NORM
 from .layer import Placement, Synapse
 
 __all__ = ["SynaCNN", "SynaMLP"]
@@ -21,7 +22,7 @@ class _Classifier(nn.Module):
         hidden = architecture.hidden
         self.gate, self.layer = architecture.gate, architecture.layer
         self.hidden = nn.Linear(architecture.in_features, hidden, **placement)
-        self.norm1 = nn.BatchNorm1d(hidden, **placement)
+        self.norm1 = nn.BatchNorm1d(hidden, *NORM, **placement)
         if self.layer == "synapse":
             # No gains: batch norm would subtract them again.
             self.synapse = Synapse(hidden, hidden, alpha=False, output="surprisal", **placement)
@@ -29,7 +30,7 @@ class _Classifier(nn.Module):
                 self.synapse.reset_parameters(architecture.mean_input)
         elif self.layer == "dense":
             self.dense = nn.Linear(hidden, hidden, **placement)
-        self.norm2 = nn.BatchNorm1d(hidden, **placement)
+        self.norm2 = nn.BatchNorm1d(hidden, *NORM, **placement)
         self.dropout = nn.Dropout(architecture.dropout)
         self.output = nn.Linear(hidden, architecture.classes, **placement)
 
@@ -80,8 +81,8 @@ class SynaMLP(_Classifier):
         hidden: int,
         classes: int,
         *,
-        layer: Layer = "synapse",
-        gate: Gate = "sigmoid",
+        layer: LayerKind = "synapse",
+        gate: GateKind = "sigmoid",
         dropout: float = 0.0,
         **placement: Unpack[Placement],
     ) -> None:
@@ -130,7 +131,7 @@ class SynaCNN(_Classifier):
         *,
         width: int = 32,
         hidden: int = 64,
-        layer: Layer = "synapse",
+        layer: LayerKind = "synapse",
         dropout: float = 0.0,
         **placement: Unpack[Placement],
     ) -> None:
@@ -142,7 +143,7 @@ class SynaCNN(_Classifier):
         stages: list[nn.Module] = []
         for k in range(5):
             convolution = nn.Conv2d(*channels[k : k + 2], 3, padding=1, bias=False, **placement)
-            stages += [convolution, nn.BatchNorm2d(channels[k + 1], **placement), nn.ReLU()]
+            stages += [convolution, nn.BatchNorm2d(channels[k + 1], *NORM, **placement), nn.ReLU()]
             if k in (1, 3):
                 stages.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*stages, nn.AdaptiveAvgPool2d(1), nn.Flatten())

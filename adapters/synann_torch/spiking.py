@@ -1,4 +1,4 @@
-"""Spiking neurons as a module, called like snnTorch's; compiled loops serve whole sequences."""
+"""Spiking neurons as a module, called like snnTorch's; compiled kernels serve whole sequences."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from array_api_compat import torch as xp
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from synann_core.extending import check_int, check_option, sum_to_shape, torch_watcher
+from synann_core import extending as core
+from synann_core.extending import check_int, check_option, mapped, sum_to_shape, torch_watcher
 from synann_core.spiking import LIF, State
-from synann_core.spiking.neurons import dispatch
-from synann_core.spiking.neurons.formulas import membranes
-from synann_core.spiking.neurons.records import Inputs, Parameters, Plan, Upstream, mapped
 
 __all__ = ["Spiking"]
 
@@ -45,7 +43,7 @@ class Spiking(nn.Module):
     ``spikes, state = module(current, state)`` for one step, beside snnTorch's layers; a snnTorch
     membrane may be given for the state. ``spikes, membranes, state = module.sequence(currents)``
     for all steps, which is faster: gradients are then the library's hand-written ones (of first
-    order), which compiled loops serve on the CPU, and only the membranes are kept for them. Under
+    order), which compiled kernels serve on the CPU, and only the membranes are kept for them. Under
     torch.func and torch.compile, torch differentiates the operations.
 
     Examples
@@ -120,7 +118,7 @@ class Spiking(nn.Module):
             return spikes, record.membrane, record.state
         given, inputs = neuron.checked(currents, state, None)
         spikes, membranes, *last = _Sequence.apply(
-            Plan(neuron.rule), *inputs.parameters, *inputs.state, inputs.currents
+            core.NeuronPlan(neuron.rule), *inputs.parameters, *inputs.state, inputs.currents
         )
         after = mapped(given.result, State(*last))
         return given.result(spikes), given.result(membranes), after
@@ -146,13 +144,13 @@ class _Sequence(torch.autograd.Function):
     """A run and its hand-written backward pass; keeps the inputs and the membranes."""
 
     @staticmethod
-    def forward(ctx: Any, plan: Plan, *arrays: Tensor | None) -> Any:
+    def forward(ctx: Any, plan: core.NeuronPlan, *arrays: Tensor | None) -> Any:
         inputs = _inputs(arrays)
-        run = dispatch.forward(inputs, plan=plan, xp=xp)
+        run = core.run_neurons(inputs, plan=plan, xp=xp)
         ctx.plan = plan
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*arrays, run.potential)
-        after = membranes(run.potential, run.spikes, inputs.parameters, plan.rule, xp)
+        after = core.membranes(run.potential, run.spikes, inputs.parameters, plan.rule, xp)
         return run.spikes, after, *run.state
 
     @staticmethod
@@ -160,12 +158,13 @@ class _Sequence(torch.autograd.Function):
     def backward(ctx: Any, gspikes: Any, gmembranes: Any, *last: Any) -> Any:
         *arrays, potential = ctx.saved_tensors
         inputs = _inputs(arrays)
-        upstream = Upstream(gspikes, gmembranes, State(*last))
-        found = dispatch.vjp(inputs, potential, upstream, plan=ctx.plan, xp=xp)
+        upstream = core.NeuronUpstream(gspikes, gmembranes, State(*last))
+        found = core.run_neurons_vjp(inputs, potential, upstream, plan=ctx.plan, xp=xp)
         own = inputs.parameters
         parameters = mapped(lambda p, g: sum_to_shape(g, tuple(p.shape), xp), own, found[1:5])
         return None, *parameters, *found.state, found.currents
 
 
-def _inputs(arrays: Any) -> Inputs:
-    return Inputs(Parameters(*arrays[:4]), State(*arrays[4:8]), arrays[8])
+def _inputs(arrays: Any) -> core.NeuronInputs:
+    parameters = core.NeuronParameters(*arrays[:4])
+    return core.NeuronInputs(parameters, State(*arrays[4:8]), arrays[8])

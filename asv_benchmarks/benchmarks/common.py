@@ -128,9 +128,9 @@ def bind(
 ) -> Callable[[], Result]:
     """Bind a function to its arguments on one of `BACKENDS`; the call returns a finished result.
 
-    ``"numpy"`` is what a user gets: the compiled kernels. ``"numpy-agnostic"``
-    is the array-API code on NumPy. JAX runs under jit. A backend that is not installed raises
-    NotImplementedError: asv skips the benchmark then.
+    ``"numpy"`` is what a user gets: the compiled kernels. ``"numpy-agnostic"`` is the array-API
+    code on NumPy. JAX runs under jit. A backend that is not installed raises NotImplementedError:
+    asv skips the benchmark then.
     """
     if backend == "torch":
         torch = require("torch")

@@ -1,7 +1,7 @@
-"""A training step of the article's spiking network, beside snnTorch and Norse.
+"""A training step of the article's spiking network, beside snnTorch and Norse; spike codes.
 
 Batch 128, 784–1000–10, every image shown for 25 steps, the cross-entropy of the output's membrane
-at every step: forward, backward and Adam.
+at every step: forward, backward and Adam. The codes are those that go through a signal in order.
 """
 
 from __future__ import annotations
@@ -13,13 +13,21 @@ from typing import Any
 import numpy as np
 
 from synann_core.optim import Adam
-from synann_core.spiking import LIF, Layer, SpikingNetwork, arctan
+from synann_core.spiking import (
+    LIF,
+    Layer,
+    SpikingNetwork,
+    arctan,
+    bsa_encode,
+    step_forward_encode,
+)
 
-from .common import SMOKE, Prepared, require, without_kernels
+from .common import BACKENDS, SMOKE, Prepared, bind, require, without_kernels
 from .meters import Call
 
 BATCH, HIDDEN, STEPS = (4, 8, 3) if SMOKE else (128, 1000, 25)
 FEATURES, CLASSES, DECAY, RATE = 784, 10, 0.95, 5e-4
+SIGNALS = (20, 4) if SMOKE else (1000, 256)  # steps, channels
 
 
 def problem(batch: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
@@ -131,4 +139,28 @@ class SpikingStep(Prepared):
 
     def peakmem_step(self, name: str) -> None:
         """Peak memory of the process."""
+        self.call()
+
+
+def sequential_code(code: str, backend: str) -> Call:
+    """Encode smooth signals by step-forward or BSA."""
+    steps, channels = SIGNALS
+    rng = np.random.default_rng(0)
+    phase = np.arange(steps)[:, None] * rng.uniform(0.01, 0.1, channels)
+    x = (0.5 + 0.5 * np.sin(phase)).astype(np.float32)
+    if code == "step forward":
+        return bind(backend, functools.partial(step_forward_encode, threshold=0.1), x)
+    kernel = np.hanning(22)[1:-1].astype(np.float32)
+    return bind(backend, functools.partial(bsa_encode, threshold=0.9), x, kernel / kernel.sum())
+
+
+class SequentialCode(Prepared):
+    """Step-forward and BSA."""
+
+    param_names = ("code", "backend")
+    params = (("step forward", "bsa"), BACKENDS)
+    make = staticmethod(sequential_code)
+
+    def time_encode(self, code: str, backend: str) -> None:
+        """Time one call."""
         self.call()

@@ -9,6 +9,15 @@ import numpy as np
 
 from . import common, meters, rivals
 
+# Batch, inputs and outputs.
+SHAPES = (
+    ("4x8x8",)
+    if common.SMOKE
+    else (
+        *("1x64x64", "1x768x768", "1x600x4600", "8192x600x1", "8192x64x10", "64x600x8192"),
+        *("3000x17x3", "512x768x768"),
+    )
+)
 MEMORY_PARAMS = (common.MEMORY_BACKENDS, common.INPUTS[:1], common.BATCHES[-1:], common.SOME_LAYERS)
 
 
@@ -53,6 +62,23 @@ class Vjp(common.Prepared):
         self.call()
 
     peakmem_vjp.params = MEMORY_PARAMS
+
+
+class Shape(common.Prepared):
+    """Shapes with few rows, few outputs or few of everything, on NumPy; beside the square one."""
+
+    param_names = ("call", "dtype", "size")
+    params = (("forward", "vjp"), ("float32", "float64"), SHAPES)
+
+    @staticmethod
+    def make(call: str, dtype: str, size: str) -> meters.Call:
+        """Make one call."""
+        problem = common.make_problem(size).astype(np.dtype(dtype))
+        return common.bind("numpy", getattr(common, call), *problem)
+
+    def time_call(self, *params: object) -> None:
+        """Time it."""
+        self.call()
 
 
 class Accuracy(common.Prepared):

@@ -2,6 +2,9 @@
 
     python asv_benchmarks/reports/compare.py OLD NEW [--only PATTERN] [--repeat 9] [--limit 1.1]
 
+Run ``make kernels`` in each checkout first: one without kernels is measured as it is, on array
+operations. The report names the branch of either.
+
 Every time_* benchmark of the asv suite, with its parameters, runs in both checkouts, each with its
 own suite; names are matched. Each checkout has one process, which imports and compiles once, and
 the two take turns: in its turn a call is repeated for 20 ms. The medians and the ratio new/old are
@@ -36,7 +39,10 @@ LIBRARY = r"^(?!controls|.*(nn\.Linear|Dense|csr|snnTorch|Norse))"
 
 
 class Checkout:
-    """A process that times the benchmarks of a checkout, which `names` lists."""
+    """A process that times the benchmarks of a checkout, which `names` lists.
+
+    `branch` is what the library there takes for a small contraction.
+    """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
@@ -53,7 +59,9 @@ class Checkout:
             text=True,
             bufsize=1,
         )
-        self.names: list[str] = json.loads(self._line() or "[]")
+        self.branch: str
+        self.names: list[str]
+        self.branch, self.names = json.loads(self._line() or '["none", []]')
         if not self.names:
             raise SystemExit(f"{self.folder} has no benchmarks that can be run: see above")
 
@@ -151,7 +159,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     notes += [f"- {name}: only in {old.folder}" for name in old.names if name not in new.names]
     notes += [f"- {name}: above {options.limit}" for name in slow]
     notes += [f"{len(slow)} of {len(shared)} slower, {len(broken)} broken"]
-    versions = common.machine("torch", "jax")
+    branches = f"A small contraction takes the branch {old.branch} in OLD, {new.branch} in NEW."
+    versions = f"{common.machine('torch', 'jax')}\n\n{branches}"
     common.publish(options.output, versions, tabulate_pairs(first, second), "\n".join(notes))
     return 1 if slow or broken else 0
 

@@ -4,8 +4,8 @@
 
 A step of training, `log_transmission` and its vjp, is compared with `nn.Linear` of the same size
 (gradients of input, weight and bias) and with every rival. The contenders take turns in one
-process. A ratio counts only if the rival, in that process, takes within 15 % of its time alone in
-a fresh one; the report says whether it does.
+process. Ratios to `nn.Linear` and to ours count only if these two take within 15 % of their times
+alone in a fresh process; the report says whether they do.
 """
 
 from __future__ import annotations

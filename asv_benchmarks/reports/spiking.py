@@ -4,7 +4,7 @@
 
 All contenders take turns in one process; a ratio counts only if each takes within 15 % of its time
 alone in a fresh process, which the report says. Peak memory is what one step takes, in a fresh
-process, once compiled on a tiny network.
+process, after a step of a tiny network.
 """
 
 from __future__ import annotations

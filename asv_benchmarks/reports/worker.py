@@ -2,10 +2,11 @@
 
     python asv_benchmarks/reports/worker.py CHECKOUT
 
-Writes the names of its benchmarks to stdout; then answers each name on stdin with the seconds of a
-call, or with why there are none. Everything is JSON, a line each. A name that was not the last one
-prepares its benchmark first. The benchmarks are those of the checkout's own asv suite, so that they
-need no name that another checkout has; nothing of the project is imported before its path is set.
+Writes the branch that a small contraction takes and the names of its benchmarks to stdout; then
+answers each name on stdin with the seconds of a call, or with why there are none. Everything is
+JSON, a line each. A name that was not the last one prepares its benchmark first. The benchmarks are
+those of the checkout's own asv suite, so that they need no name that another checkout has; nothing
+of the project is imported before its path is set.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
+
+import numpy as np
 
 BURST = 0.02  # seconds for which a fast call is repeated in its turn
 SLOW = 0.5  # seconds above which a call does not wait for warm caches
@@ -93,6 +96,13 @@ def answer(lines: Iterable[str], benchmarks: Mapping[str, Prepare]) -> Iterator[
             yield f"failed: {error!r}"
 
 
+def branch(library: ModuleType) -> str:
+    """Name the branch of a small float32 contraction on NumPy arrays, in a checkout that can."""
+    variant = getattr(library, "log_transmission_variant", None)
+    ones = np.ones((2, 3), np.float32)
+    return "unknown" if variant is None else str(variant(ones, ones))
+
+
 def main(folder: str) -> None:
     """Answer until stdin ends."""
     root = Path(folder).resolve()
@@ -104,7 +114,7 @@ def main(folder: str) -> None:
     if not Path(str(library.__file__)).is_relative_to(root):
         raise SystemExit(f"{root} must hold synann_core. Received: {library.__file__}")
     benchmarks = discover(importlib.import_module("benchmarks"))
-    print(json.dumps(list(benchmarks)), file=answers)
+    print(json.dumps([branch(library), list(benchmarks)]), file=answers)
     for value in answer(sys.stdin, benchmarks):
         print(json.dumps(value), file=answers)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from synann_core.extending import read_config, read_tensors, write_tensors, write_whole
+from synann.extending import read_config, read_tensors, write_tensors, write_whole
 
 Arrays = dict[str, np.ndarray]
 
@@ -67,13 +67,13 @@ def load_checkpoint(path: Path) -> tuple[Arrays, dict]:
     Raises
     ------
     RunError
-        If the file is missing, damaged or no checkpoint.
+        If the file is missing, damaged or not a checkpoint.
     """
     try:
         arrays, metadata = read_tensors(path)
         config = read_config(path, metadata, ("content", "scalars"))
     except (FileNotFoundError, ValueError) as error:
-        raise RunError(f"{path}: no checkpoint that can be read: {error}") from None
+        raise RunError(f"{path}: not a readable checkpoint: {error}") from None
     for name in config["scalars"]:
         arrays[name] = arrays[name].reshape(())
     return arrays, config["content"]

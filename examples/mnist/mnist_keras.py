@@ -13,7 +13,7 @@ images are used once, at the end. Every epoch ends with a checkpoint: after an i
 command with --resume goes on, and ends as if nothing had happened: on a CPU with as many threads to
 the last bit.
 
-Needs: pip install "synann[examples,keras]" and the backend, for instance "synann[torch]"
+Needs: pip install -e ".[examples,keras]" and the backend, for instance ".[torch]"
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,43 +40,20 @@ if os.environ["KERAS_BACKEND"] not in ("torch", "jax", "tensorflow"):
     raise SystemExit(f"KERAS_BACKEND: must be torch, jax or tensorflow. Received: {given}")
 try:
     import keras
-    from synann_keras import SynaCNN, SynaMLP, SynaRNNCell
+
+    from synann.extending import NORM_EPS, NORM_MOMENTUM
+    from synann.keras import SynaCNN, SynaMLP, SynaRNNCell
 except ImportError as error:
     raise SystemExit(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']}: {error}") from None
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from examples/
 
-from mnist import files, training
+from mnist import files, recipes, training
 from mnist.checkpoints import Arrays, RunError
+from mnist.recipes import HIDDEN, RECIPES, Recipe
 from shared.options import make_parser, override
 
-LAYERS = {
-    "mlp": ("synapse", "dense", "none"),
-    "cnn": ("synapse", "dense", "none"),
-    "rnn": ("synapse", "gru"),
-}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train with AdamW: the values with which mnist_torch.py trains the same model."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float  # the peak of the one cycle
-    weight_decay: float
-    shift: float = 0.0  # pixels, at most, each way
-    turn: float = 0.0  # degrees
-    scale: float = 0.0  # relative
-    shear: float = 0.0  # pixels to the right for each pixel down
-
-
-RECIPES = {
-    "mlp": Recipe(20, 100, 0.004, 0.01, shift=1.0, turn=8.0, scale=0.08),
-    "cnn": Recipe(15, 128, 0.004, 0.05, shift=2.0, turn=12.0, scale=0.1, shear=0.1),
-    "rnn": Recipe(8, 100, 0.005, 0.01),
-}
-HIDDEN = 128  # units of SynaRNNCell
+MODELS = ("mlp", "cnn", "rnn")
 # Weights that decay. For a synapse's logits 0 is β = ½, for the gains of a norm it is nothing.
 DECAYING = (keras.layers.Dense, keras.layers.Conv2D)
 
@@ -116,25 +93,12 @@ def build(model: str, layer: str, shape: tuple[int, int], classes: int) -> keras
     inputs = keras.Input(shape)
     recurrent = keras.layers.RNN(SynaRNNCell(HIDDEN, name="cell"), name="recurrent")
     if layer == "gru":
-        recurrent = keras.layers.GRU(gru_units(shape[1], classes), name="recurrent")
-    # The norm has torch's constants, as in the other models.
-    norm = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")
+        recurrent = keras.layers.GRU(recipes.gru_units(shape[1], classes), name="recurrent")
+    norm = keras.layers.BatchNormalization(
+        momentum=1.0 - NORM_MOMENTUM, epsilon=NORM_EPS, name="norm"
+    )
     outputs = keras.layers.Dense(classes, name="output")(norm(recurrent(inputs)))
     return keras.Model(inputs, outputs, name="rnn")
-
-
-def gru_units(columns: int, classes: int) -> int:
-    """Units with which a GRU and what follows it have as many weights as with SynaRNNCell."""
-
-    def following(h: int) -> int:
-        return h * (classes + 2)
-
-    own = 2 * HIDDEN * (columns + HIDDEN + 1) + following(HIDDEN)
-
-    def difference(h: int) -> int:
-        return abs(3 * h * (columns + h + 2) + following(h) - own)
-
-    return min(range(1, 2 * HIDDEN), key=difference)
 
 
 class KerasTrainer:
@@ -172,10 +136,10 @@ class KerasTrainer:
         size = min(recipe.batch_size, len(labels))
         for rows in order[: per_epoch * size].reshape(per_epoch, size):
             x = images[rows]
-            if recipe.shift or recipe.turn or recipe.scale or recipe.shear:
+            if recipe.alters:
                 x = affine(x.reshape(-1, *self.shape), recipe, self.rng)
             share = self.steps / (recipe.epochs * per_epoch)
-            self.optimizer.learning_rate = recipe.learning_rate * training.one_cycle(share)
+            self.optimizer.learning_rate = recipe.learning_rate * training.cosine_cycle(share)
             y = labels[rows].astype(np.int32)  # jax has no int64 as it comes
             logs = self.model.train_on_batch(self._shaped(x), y, return_dict=True)
             self.steps += 1
@@ -247,12 +211,10 @@ def _assign(variables: dict[str, keras.Variable], arrays: Arrays) -> None:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__, output=False)
-    parser.add_argument("--model", choices=tuple(LAYERS), default="cnn")
+    recipes.add_options(parser, MODELS)
     training.add_options(parser)
-    parser.add_argument("--layer", choices=(*LAYERS["cnn"], "gru"), default="synapse")
     options = parser.parse_args(arguments)
-    if options.layer not in LAYERS[options.model]:
-        parser.error(f"argument --layer: {options.model} has {', '.join(LAYERS[options.model])}")
+    recipes.check_layer(parser, options)
     if options.seed >= 2**32:
         parser.error(f"argument --seed: Keras takes less than 2**32, not {options.seed}")
     return options

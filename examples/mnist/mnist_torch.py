@@ -15,7 +15,7 @@ the last bit, on a GPU up to the order of its sums.
 published, --recipe free with augmentation and Adam. Only the published layer's accuracy depends on
 how many images are tested at a time.
 
-Needs: pip install "synann[examples,torch]"
+Needs: pip install -e ".[examples,torch]"
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 # Threads that spin while they wait are slow where something else needs a core. Read at import.
@@ -39,40 +39,15 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from examples/
 
-from mnist import files, training
+from mnist import files, recipes, training
 from mnist.checkpoints import Arrays, RunError
-from mnist.models_torch import LAYERS, build, parameter_count
+from mnist.models_torch import build, parameter_count
+from mnist.recipes import LAYERS, Recipe
 from shared.options import make_parser, override
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train; chosen by validation accuracy."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float  # the peak, where there is a schedule
-    optimizer: str = "adamw"
-    one_cycle: bool = True
-    momentum: float = 0.0  # of SGD
-    weight_decay: float = 0.0
-    shift: float = 0.0  # pixels, at most, each way
-    turn: float = 0.0  # degrees
-    scale: float = 0.0  # relative
-    shear: float = 0.0  # pixels to the right for each pixel down
-    precision: str = "float32"
-
 
 # Weights that decay. For a synapse's logits 0 is β = ½, for the gains of a norm it is nothing.
 DECAYING = (nn.Linear, nn.Conv2d)
-AFFINE = {"shift": 2.0, "turn": 12.0, "scale": 0.1, "shear": 0.1}
-RECIPES = {
-    "mlp": Recipe(20, 100, 0.004, weight_decay=0.01, shift=1.0, turn=8.0, scale=0.08),
-    "cnn": Recipe(15, 128, 0.004, weight_decay=0.05, **AFFINE, precision="bfloat16"),
-    "rnn": Recipe(8, 100, 0.005, weight_decay=0.01),
-    "published": Recipe(115, 100, 0.012, "sgd", one_cycle=False, momentum=0.5),
-    "free": Recipe(15, 100, 0.004, weight_decay=0.01, **AFFINE),
-}
+RECIPES = recipes.RECIPES | {"cnn": replace(recipes.RECIPES["cnn"], precision="bfloat16")}
 
 
 def affine(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
@@ -140,12 +115,12 @@ class TorchTrainer:
         for rows in order[: per_epoch * size].reshape(per_epoch, size):
             y = torch.from_numpy(labels[rows]).to(self.device)
             x = self._tensor(images[rows])
-            if recipe.shift or recipe.turn or recipe.scale or recipe.shear:
+            if recipe.alters:
                 x = affine(x, recipe, self.generator)
             if recipe.one_cycle:
                 share = self.steps / (recipe.epochs * per_epoch)
                 for group in self.optimizer.param_groups:
-                    group["lr"] = recipe.learning_rate * training.one_cycle(share)
+                    group["lr"] = recipe.learning_rate * training.cosine_cycle(share)
             with torch.autocast(
                 self.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"
             ):
@@ -207,9 +182,8 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__, output=False)
-    parser.add_argument("--model", choices=tuple(LAYERS), default="cnn")
+    recipes.add_options(parser, LAYERS)
     training.add_options(parser)
-    parser.add_argument("--layer", choices=(*LAYERS["published"], "gru"), default="synapse")
     parser.add_argument("--recipe", choices=("published", "free"), help="for --model published")
     parser.add_argument(
         "--no-norm", action="store_true", help="--model published without its batch norm"
@@ -225,8 +199,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="cpu, cuda or cuda:1; the GPU if there is one",
     )
     options = parser.parse_args(arguments)
-    if options.layer not in LAYERS[options.model]:
-        parser.error(f"argument --layer: {options.model} has {', '.join(LAYERS[options.model])}")
+    recipes.check_layer(parser, options)
     if options.recipe and options.model != "published":
         parser.error("argument --recipe: only --model published has a choice of recipes")
     if options.no_norm and options.model != "published":

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import torch
-from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN
 from torch import Tensor, nn
 
 from mnist.checkpoints import RunError
-
-LAYERS = {
-    "mlp": ("synapse", "dense", "none"),
-    "cnn": ("synapse", "dense", "none"),
-    "rnn": ("synapse", "gru"),
-    "published": ("synapse", "dense", "none", "published"),
-}
+from mnist.recipes import HIDDEN, gru_units
+from synann.torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN
 
 
 class FlatMLP(SynaMLP):
-    """`SynaMLP` of images; its tensors keep their names, so that `synann_core` loads them too."""
+    """`SynaMLP` of images; its tensors keep their names, so that `synann` loads them too."""
 
     def forward(self, images: Tensor) -> Tensor:
         return super().forward(images.flatten(1))
@@ -79,16 +73,12 @@ class PublishedNet(nn.Module):
 class RowRNN(nn.Module):
     """Read an image row by row, then decide from the last state."""
 
-    def __init__(self, columns: int, classes: int, layer: str, hidden: int = 128) -> None:
+    def __init__(self, columns: int, classes: int, layer: str) -> None:
         super().__init__()
+        hidden = HIDDEN
         recurrent: nn.Module = SynaRNN(columns, hidden, batch_first=True)
-        if layer == "gru":
-            own = parameter_count(recurrent) + hidden * (classes + 2)  # with what follows it
-
-            def difference(h: int) -> int:
-                return abs(3 * h * (columns + h + 2) + h * (classes + 2) - own)
-
-            hidden = min(range(1, 2 * hidden), key=difference)
+        if layer == "gru":  # after the other: a seed stands for the numbers of docs/results.md
+            hidden = gru_units(columns, classes)
             recurrent = nn.GRU(columns, hidden, batch_first=True)
         self.recurrent = recurrent
         self.norm = nn.BatchNorm1d(hidden)

@@ -29,8 +29,8 @@ from shared.backends import add_backend, backend_array
 from shared.datasets import Dataset
 from shared.options import make_folder, make_parser, number
 from shared.plots import COLOURS, TEXT, save
-from synann_core.optim import Adam
-from synann_core.spiking import LIF, Layer, SpikingNetwork, arctan
+from synann.optim import Adam
+from synann.spiking import LIF, Layer, SpikingNetwork, arctan
 
 DECAY, STEPS, HIDDEN = 0.95, 25, 1000
 SHOWN = 100  # hidden neurons in the raster

@@ -1,4 +1,4 @@
-"""What the training examples share, whatever library trains.
+"""Train, validate, test and resume: shared by the training examples, whatever library trains.
 
 A run is a folder: `last.safetensors` with all that going on needs, `best.safetensors` with the
 weights of the best epoch by validation accuracy, and, when the run has ended, `results.json`,
@@ -114,10 +114,11 @@ def validation_split(data: Dataset, seed: int, limit: int | None = None) -> Data
     )
 
 
-def one_cycle(progress: float, warm_up: float = 0.25) -> float:
+def cosine_cycle(progress: float, warm_up: float = 0.25) -> float:
     """Learning rate at a share of the training in [0, 1], relative to its peak.
 
-    From 1/25 it rises along a cosine to 1 at `warm_up`, then falls along a cosine to 0.
+    From 1/25 it rises along a cosine to 1 at `warm_up`, then falls along a cosine to 0: the form
+    with which the accuracies in the docs were measured. `synann.optim.one_cycle` rises on a line.
     Source: Smith & Topin, "Super-convergence", 2018.
     """
     if progress < warm_up:

@@ -22,7 +22,7 @@ def backend_array(name: str) -> Callable[[np.ndarray], Any]:
         xp = importlib.import_module(module)
     except ImportError as error:
         raise SystemExit(
-            f'--backend {name}: {error}. Install it with: pip install "synann[{name}]"'
+            f'--backend {name}: {error}. Install it with: pip install -e ".[{name}]"'
         ) from None
     if name == "torch":
         device = "cuda" if xp.cuda.is_available() else "cpu"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from synann_core import plot
+from synann import plot
+from synann.extending import write_whole
 
 # The colours of Okabe and Ito, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_FOR, _AGAINST, _CONSTANT, TEXT = "#0072B2", "#D55E00", "#A0A0A0", "#333333"
+(_FOR, _AGAINST), _CONSTANT, TEXT = COLOURS[:2], "#A0A0A0", "#333333"
 _SHOWN = 12  # bars that can be read at a glance
 
 
@@ -329,9 +330,6 @@ def save(figure: Figure, path: str | Path) -> None:
     """Write the figure so that `path` never holds half a picture."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        figure.savefig(temporary, format=path.suffix[1:] or "png")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=path.suffix[1:] or "png")
+    write_whole(path, picture.getvalue())

@@ -24,13 +24,13 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from examples/
 
-import synann_core as syn
+import synann as syn
 from shared.options import make_folder, make_parser, number
 from shared.tables import plus_minus
 from studies import diagnosis_plots
 from studies.diagnosis_rivals import cross_entropies, fit_logistic, fit_network
 from studies.networks import Network, random_network
-from synann_core.noisy_or import fit_known_causes, posterior
+from synann.noisy_or import fit_known_causes, posterior
 
 LAYER, SPARSER, LASSO, RIDGE, MLP = "layer", "layer, sparser", "logistic L1", "logistic L2", "MLP"
 MIDDLE = 1000  # samples where one size must do

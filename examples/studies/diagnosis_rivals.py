@@ -1,4 +1,4 @@
-"""What the noisy-OR layer is compared with: logistic regressions and a small neural network."""
+"""Rivals of the noisy-OR layer: logistic regressions and a small neural network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-import synann_core as syn
+import synann as syn
 
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # scikit-learn's C: larger is weaker
 DECAYS = (0.3, 3.0)  # its alpha of neural networks: larger is stronger

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from e
 from edge import compile_c, pointer
 from shared.datasets import Dataset, load_digits
 from shared.options import make_folder, make_parser
-from synann_core.export import save_c_learner
+from synann.export import save_c_learner
 
 # Chosen on a fifth of the training part.
 RATE, GAMMA_MIN, START, PASSES, DARKEST = 0.05, 0.1, 0.3, 5, 0.01

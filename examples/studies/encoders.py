@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from e
 
 from shared import plots
 from shared.options import make_parser
-from synann_core.spiking import (
+from synann.spiking import (
     bsa_encode,
     contrast_decode,
     convolution_decode,

@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from scipy import optimize, stats
 
 from shared import plots
-from synann_core import plot
-from synann_core.graph import motifs
+from synann.graph import motifs
 
 COUNTS = np.array([139.0, 224.0, 291.0, 324.0, 440.0, 473.0])  # exposures on days 1 to 6
 
@@ -95,7 +94,7 @@ def report(path: Path) -> None:
     axes = figure.subplots()
     days = np.arange(1, day + 1)
     axes.plot(days[:-1], COUNTS, "ko", label="counted")
-    for f, colour, shift in ((synapse, plot.EXCITATORY, -0.04), (line, plot.INHIBITORY, 0.04)):
+    for f, colour, shift in ((synapse, plots.COLOURS[0], -0.04), (line, plots.COLOURS[1], 0.04)):
         axes.plot(days, f.curve, color=colour, label=f.name)
         axes.errorbar(day + shift, f.next, f.half_width, color=colour, capsize=4)
     axes.set(xlabel="day", ylabel="exposures", title=f"day {day} with its 95 % band")

@@ -1,6 +1,6 @@
 """Worlds to learn from: random noisy-OR networks of diseases and symptoms, perhaps with protection.
 
-Diseases are the causes of `synann_core.noisy_or`, symptoms its findings.
+Diseases are the causes of `synann.noisy_or`, symptoms its findings.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import synann_core as syn
-from synann_core.noisy_or import NoisyOr
+import synann as syn
+from synann.noisy_or import NoisyOr
 
 
 @dataclass(frozen=True)

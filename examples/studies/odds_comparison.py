@@ -15,8 +15,8 @@ from tabulate import tabulate
 from shared.plots import COLOURS, TEXT, save
 from shared.tables import plus_minus
 from studies.diagnosis_rivals import cross_entropies
-from synann_core.noisy_or import fit_known_causes
-from synann_core.tabular import SoftThresholds, calibrate, fit_odds_network
+from synann.noisy_or import fit_known_causes
+from synann.tabular import SoftThresholds, calibrate, fit_odds_network
 
 BAYES, CALIBRATED, NOISY_OR = "Bayes' rule", "Bayes' rule, calibrated", "noisy-OR"
 SAME, RAW = "logistic, same findings", "logistic, measurements"

@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from e
 from shared import plots
 from shared.options import make_folder, make_parser, number
 from shared.tables import mean_and_spread
-from synann_core.spiking import (
+from synann.spiking import (
     firing_times,
     raise_silent,
     spike_response,

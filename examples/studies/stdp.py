@@ -30,7 +30,7 @@ from shared import plots
 from shared.datasets import Dataset, load_digits
 from shared.options import make_folder, make_parser, number
 from shared.tables import mean_and_spread
-from synann_core.spiking import STDP
+from synann.spiking import STDP
 
 # Chosen on a part of the training images, with seed 0 and about as many neurons.
 RULE = STDP(

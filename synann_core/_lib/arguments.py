@@ -11,12 +11,12 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any, Generic
 
-import array_api_compat.numpy as numpy_namespace
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
+from synann_core._lib.namespaces import array_namespace, numpy_namespace
 from synann_core._lib.numerics import accumulation_dtype, sum_to_shape
-from synann_core._lib.torch_modes import is_torch_namespace
+from synann_core._lib.torch_modes import is_strided, is_torch_namespace
 from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
 
 # Axis of an expected shape: a name ("m") stands for one size, `...` for any leading axes.
@@ -44,6 +44,8 @@ def namespace_of(**arguments: object) -> Namespace | None:
                     f"`{name}` must be an array (NumPy, CuPy, torch, JAX, ...) or a Python number. "
                     f"Received: {_kind(value)}"
                 ) from None
+            if not _is_plain(value, own):
+                raise TypeError(f"`{name}` must be a plain dense array. Received: {_kind(value)}")
         if found is None:
             first, found = name, own
         elif own is not found:
@@ -73,6 +75,28 @@ def broadcast_shape(own_axes: int = 0, /, **shapes: Shape) -> Shape:
             )
         result.append(size)
     return tuple(reversed(result))
+
+
+def check_shape(
+    name: str, value: Any, /, *pattern: Any, sizes: dict[Any, int] | None = None
+) -> None:
+    """Check a shape such as ``(..., "samples", 3)``, in which a name stands for one size.
+
+    `sizes` has the names' sizes that are known, and gets those that are found.
+    """
+    known, shape = {} if sizes is None else sizes, tuple(value.shape)
+    any_batch = pattern[:1] == (...,)
+    axes = pattern[1:] if any_batch else pattern
+    tail = shape[len(shape) - len(axes) :] if any_batch else shape
+    fits = len(tail) == len(axes) and len(shape) >= len(axes)
+    for axis, size in zip(axes, tail, strict=False):
+        wanted = known.get(axis, axis)
+        fits = fits and (isinstance(wanted, str) or wanted == size)
+    if not fits:
+        words = [str(known.get(axis, axis)) for axis in axes]
+        text = ", ".join(["..."] * any_batch + words) + "," * (len(pattern) == 1)
+        raise ValueError(f"`{name}` must have shape ({text}). Received: shape {shape}")
+    known.update(zip(axes, tail, strict=True))
 
 
 class Arguments(Generic[ArrayT]):
@@ -143,21 +167,9 @@ class Arguments(Generic[ArrayT]):
 
         The first argument that mentions a letter defines it.
         """
-        sizes: dict[str, int] = {}
+        sizes: dict[Any, int] = {}
         for name, pattern in patterns.items():
-            shape = self.shape(name)
-            any_batch = pattern[:1] == (...,)
-            axes = pattern[1:] if any_batch else pattern
-            tail = shape[len(shape) - len(axes) :] if any_batch else shape
-            fits = len(tail) == len(axes) and len(shape) >= len(axes)
-            for axis, size in zip(axes, tail, strict=False):
-                wanted = sizes.get(axis, axis)
-                fits = fits and (isinstance(wanted, str) or wanted == size)
-            if not fits:
-                known = [str(sizes.get(axis, axis)) for axis in axes]
-                text = ", ".join(["..."] * any_batch + known) + "," * (len(pattern) == 1)
-                raise ValueError(f"`{name}` must have shape ({text}). Received: shape {shape}")
-            sizes.update(zip(axes, tail, strict=True))
+            check_shape(name, self.named[name], *pattern, sizes=sizes)
 
     def array(self, name: str, value: Any, shape: Shape) -> Array:
         """Check one more argument, of a known shape: a gradient, a tangent or a target.
@@ -171,10 +183,7 @@ class Arguments(Generic[ArrayT]):
         anchor = next(iter(self.named))
         namespace_of(**{anchor: self.named[anchor], name: value})
         _check_floating(name, value.dtype, self.xp)
-        if tuple(value.shape) != tuple(shape):
-            raise ValueError(
-                f"`{name}` must have shape {tuple(shape)}. Received: shape {tuple(value.shape)}"
-            )
+        check_shape(name, value, *shape)
         converted = self._converted(value, value.dtype)
         self.arrays.append(converted)
         return converted
@@ -192,7 +201,8 @@ class Arguments(Generic[ArrayT]):
         gradients: list[Any] = []
         for (name, own), gradient in zip(self.named.items(), values, strict=True):
             summed = sum_to_shape(gradient, tuple(own.shape), self.xp)
-            gradients.append(self.xp.astype(summed, self._dtypes.get(name, self.dtype)))
+            dtype = self._dtypes.get(name, self.dtype)
+            gradients.append(summed if summed.dtype == dtype else self.xp.astype(summed, dtype))
         return tuple(gradients)
 
     def _converted(self, value: Any, dtype: Any) -> Array:
@@ -204,11 +214,18 @@ class Arguments(Generic[ArrayT]):
 
 
 def silence(xp: Namespace) -> contextlib.AbstractContextManager[Any]:
-    """Keep NumPy quiet where a boundary value (log 0, 1/0) is the stated answer, as scipy.special.
+    """Keep NumPy quiet where a boundary value (log 0, 1/0) is the stated answer.
 
-    torch never warns, and its compiler cannot trace `numpy.errstate`.
+    So does `scipy.special`. torch never warns, and its compiler cannot trace `numpy.errstate`.
     """
     return contextlib.nullcontext() if is_torch_namespace(xp) else np.errstate(all="ignore")
+
+
+def _is_plain(value: Any, xp: Namespace) -> bool:
+    """Whether every number of an array counts, and counts as an array's: nothing is masked."""
+    if is_torch_namespace(xp):
+        return is_strided(value)
+    return not isinstance(value, np.ma.MaskedArray | np.matrix)
 
 
 def _kind(value: object) -> str:

@@ -8,21 +8,22 @@ from typing import Any, TypeVar
 
 import numpy as np
 from array_api_compat import (
-    array_namespace,
     is_cupy_array,
     is_jax_array,
     is_numpy_array,
     is_torch_array,
 )
 
-from synann_core._lib.arguments import namespace_of
-from synann_core._lib.typing import Array
+from synann_core._lib.arguments import check_shape, is_number, namespace_of
+from synann_core._lib.namespaces import array_namespace
+from synann_core._lib.typing import Array, Namespace, NumpyArray
 
 OptionT = TypeVar("OptionT", bound=str)
-Samples = tuple[Array, np.ndarray[Any, Any]]  # features, and labels as a NumPy array
+ULPS = 4.0  # in units of eps: how far outside its range a value is clipped, not refused
+Samples = tuple[Array, NumpyArray]  # features, and labels as a NumPy array
 
 
-def to_numpy(value: Any) -> np.ndarray[Any, Any]:
+def to_numpy(value: Any) -> NumpyArray:
     """`value`, an array of any library on any device, as a NumPy array."""
     if is_torch_array(value):
         value = detached(value).cpu()
@@ -33,17 +34,23 @@ def to_numpy(value: Any) -> np.ndarray[Any, Any]:
     return np.asarray(value)
 
 
+def any_numbers(name: str, value: Any) -> NumpyArray:
+    """`value`, an array of any library or a Python number, as a NumPy array."""
+    namespace_of(**{name: value})
+    return np.asarray(value) if is_number(value) else to_numpy(value)
+
+
 def detached(value: Any) -> Any:
     """`value` without its history in torch's autograd."""
     return value.detach() if is_torch_array(value) else value
 
 
-def check_pair(name: str, value: Any) -> tuple[Any, Any]:
-    """`value`, features and labels."""
+def check_pair(name: str, value: Any, members: str = "(X, y)") -> tuple[Any, Any]:
+    """`value`, a pair of these members."""
     if not (isinstance(value, tuple | list) and len(value) == 2):
         kind = type(value).__qualname__
         size = f" of length {len(value)}" if hasattr(value, "__len__") else ""
-        raise TypeError(f"`{name}` must be a pair (X, y). Received: {kind}{size}")
+        raise TypeError(f"`{name}` must be a pair {members}. Received: {kind}{size}")
     return value[0], value[1]
 
 
@@ -61,46 +68,66 @@ def check_number(
 ) -> float:
     """`value` as a finite float between `low` and `high`; `ends` says whether they belong to it.
 
-    A plain float takes the dtype of the arrays beside it; a NumPy number would impose its own.
+    A plain float takes the dtype of the arrays beside it; a NumPy number would impose its own. A
+    number a few ulp outside is clipped.
     """
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be a number. Received: {value!r}")
-    number = float(value)
-    above = low <= number if ends[0] == "[" else low < number
-    below = number <= high if ends[1] == "]" else number < high
-    if not (above and below and math.isfinite(number)):
-        left = ends[0] if math.isfinite(low) else "("
-        right = ends[1] if math.isfinite(high) else ")"
-        raise ValueError(f"`{name}` must be in {left}{low:g}, {high:g}{right}. Received: {value}")
-    return number
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"`{name}` must be finite. Received: an int beyond float64") from None
+    return number if low < number < high else float(check_range(name, number, low, high, ends))
 
 
 def check_range(
-    name: str, values: np.ndarray[Any, Any], low: float, high: float, ends: str = "[]"
-) -> None:
-    """Refuse an array with a number that is not between `low` and `high`, as `check_number`."""
-    above = low <= values if ends[0] == "[" else low < values
-    below = values <= high if ends[1] == "]" else values < high
-    if not np.all(above & below):
+    name: str, value: Any, low: float = -math.inf, high: float = math.inf, ends: str = "[]"
+) -> NumpyArray:
+    """`value`, array_like, as an array of finite floats in a range, as `check_number`."""
+    values = as_numbers(name, value)
+    if values.dtype not in (np.float32, np.float64):
+        values = values.astype(np.float64)
+    clipped = np.clip(values, low, high)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        inside = np.abs(values - clipped) <= ULPS * np.finfo(values.dtype).eps
+    inside &= np.isfinite(values)
+    inside &= (values > low) | (ends[0] == "[")
+    inside &= (values < high) | (ends[1] == "]")
+    if not inside.all():
+        place = tuple(map(int, np.argwhere(~inside)[0]))
+        where = f" at {place[0] if len(place) == 1 else place}" if place else ""
+        left = ends[0] if math.isfinite(low) else "("
+        right = ends[1] if math.isfinite(high) else ")"
         raise ValueError(
-            f"`{name}` must be in {ends[0]}{low:g}, {high:g}{ends[1]}. "
-            f"Received: values from {values.min():g} to {values.max():g}"
+            f"`{name}` must be in {left}{low:g}, {high:g}{right}. Received: {values[place]}{where}"
         )
+    return clipped
 
 
-def check_binary(name: str, values: np.ndarray[Any, Any]) -> None:
-    """Refuse an array with a number that is neither 0 nor 1."""
+def as_numbers(name: str, value: Any) -> NumpyArray:
+    """`value`, array_like, as a NumPy array of real numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of several lengths
+        raise ValueError(f"`{name}` must have rows of one length. Received: {value!r}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"`{name}` must hold real numbers. Received: {array.dtype}")
+    return array
+
+
+def check_binary(name: str, value: Any) -> NumpyArray:
+    """`value`, array_like of numbers that are 0 or 1, as float64."""
+    values = as_numbers(name, value).astype(np.float64)
     other = values[(values != 0) & (values != 1)]
     if other.size:
         raise ValueError(f"`{name}` must be 0 or 1. Received: {other[0]}")
+    return values
 
 
-def check_event(name: str, value: Any, samples: int) -> np.ndarray[Any, Any]:
+def check_event(name: str, value: Any, samples: int) -> NumpyArray:
     """`value`, 0 or 1 for each sample and both of them, as a float64 NumPy array."""
-    event = np.asarray(value, dtype=np.float64)
-    if event.shape != (samples,):
-        raise ValueError(f"`{name}` must have shape ({samples},). Received: shape {event.shape}")
-    check_binary(name, event)
+    event = check_binary(name, value)
+    check_shape(name, event, samples)
     if not 0.0 < event.sum() < samples:
         raise ValueError(f"`{name}` must hold both 0 and 1. Received: {samples} samples of one")
     return event
@@ -133,32 +160,49 @@ def check_unit_matrix(name: str, value: Array, columns: int) -> Array:
         raise TypeError(f"`{name}` must be an array. Received: {value!r}")
     if value.dtype not in (xp.float32, xp.float64):
         raise TypeError(f"`{name}` must be float32 or float64. Received: {value.dtype}")
-    if value.ndim != 2 or value.shape[1] != columns:
+    check_shape(name, value, "samples", columns)
+    return check_inside(name, value, 0.0, 1.0, "values in [0, 1]", xp=xp)
+
+
+def check_inside(
+    name: str, value: Array, low: float, high: float, what: str, *, xp: Namespace
+) -> Array:
+    """`value`, an array of any library, clipped where it is a few ulp outside.
+
+    Its derivatives stay those of `value`.
+    """
+    if 0 in value.shape:
+        return value
+    numbers, slack = detached(value), ULPS * float(xp.finfo(value.dtype).eps)
+    least, most = float(xp.min(numbers)), float(xp.max(numbers))
+    if not (least >= low - slack and most <= high + slack):  # nor where one is NaN
+        host = to_numpy(numbers)
+        wrong = host[~((host >= low - slack) & (host <= high + slack))]
         raise ValueError(
-            f"`{name}` must have shape (samples, {columns}). Received: shape {tuple(value.shape)}"
+            f"`{name}` must hold {what}. Received: {wrong.size} others, the first {wrong[0]}"
         )
-    if value.shape[0]:
-        numbers = detached(value)
-        if bool(xp.any(xp.isnan(numbers))):
-            count = int(xp.count_nonzero(xp.isnan(numbers)))
-            raise ValueError(f"`{name}` must not hold NaN. Received: {count} NaN values")
-        low, high = float(xp.min(numbers)), float(xp.max(numbers))
-        if low < 0.0 or high > 1.0:
-            raise ValueError(
-                f"`{name}` must hold values in [0, 1]. Received: values from {low:g} to {high:g}"
-            )
+    if least < low or most > high:
+        over = xp.where(numbers > high, high - numbers, 0.0)
+        value = value + xp.where(numbers < low, low - numbers, over)
     return value
 
 
-def check_labels(name: str, value: Any, X: Array, classes: int) -> np.ndarray[Any, Any]:
+def as_generator(rng: object) -> np.random.Generator:
+    """Generator from a seed; never from global state."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool):
+        if rng < 0:
+            raise ValueError(f"`rng` must not be negative. Received: {rng}")
+        return np.random.default_rng(int(rng))
+    raise TypeError(f"`rng` must be an int or a numpy.random.Generator. Received: {rng!r}")
+
+
+def check_labels(name: str, value: Any, X: Array, classes: int) -> NumpyArray:
     """`value`, one label 0 … classes − 1 for each row of X, as a NumPy array."""
-    samples = X.shape[0]
-    try:
-        xp = array_namespace(value)
-    except TypeError:
-        raise TypeError(
-            f"`{name}` must be an array of integer labels. Received: {type(value).__qualname__}"
-        ) from None
+    xp = namespace_of(**{name: value})
+    if xp is None:
+        raise TypeError(f"`{name}` must be an array of integer labels. Received: {value!r}")
     if not (is_numpy_array(value) or xp is array_namespace(X)):
         raise TypeError(
             f"`{name}` must come from the library of the features or NumPy. "
@@ -166,10 +210,7 @@ def check_labels(name: str, value: Any, X: Array, classes: int) -> np.ndarray[An
         )
     if not xp.isdtype(value.dtype, "integral"):
         raise TypeError(f"`{name}` must hold integer labels. Received: {value.dtype}")
-    if tuple(value.shape) != (samples,):
-        raise ValueError(
-            f"`{name}` must have shape ({samples},). Received: shape {tuple(value.shape)}"
-        )
+    check_shape(name, value, X.shape[0])
     labels = to_numpy(value)
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def write_tensors(path: FilePath, tensors: Tensors, metadata: dict[str, str]) ->
 
 
 def read_tensors(path: FilePath) -> tuple[Tensors, dict[str, str]]:
-    """Read all tensors and the metadata; ValueError if it is no whole safetensors file."""
+    """Read all tensors and the metadata; ValueError if it is not a complete safetensors file."""
     name = os.fspath(path)
     try:
         with safe_open(name, framework="numpy") as file:
@@ -79,19 +80,32 @@ def check_tensors(
                 f"`path` must hold `{name}` of shape {tuple(shape)}. "
                 f"{received} with shape {tuple(tensor.shape)}"
             )
-        if tensor.dtype.kind != "f" or not np.isfinite(tensor).all():
+        if tensor.dtype.kind != "f":
             raise ValueError(
-                f"`path` must hold finite floating-point numbers in `{name}`. "
+                f"`path` must hold floating-point numbers in `{name}`. "
                 f"{received} with dtype {tensor.dtype}"
+            )
+        if not np.isfinite(tensor).all():
+            raise ValueError(
+                f"`path` must hold finite numbers in `{name}`. "
+                f"{received} with {np.count_nonzero(~np.isfinite(tensor))} others"
             )
 
 
 def write_whole(path: FilePath, data: bytes) -> None:
-    """Write a file; `path` holds either its old content or all of the new one."""
-    target = Path(path)
+    """Write a file; `path` holds either its old content or all of the new one.
+
+    A file keeps its mode, and a link its place. A device or a pipe is written to as it is.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        Path(path).write_bytes(data)
+        return
+    target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         with open(temporary, "xb") as file:
+            if target.exists():
+                shutil.copymode(target, temporary)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())  # or a crash soon after could leave the new name empty

@@ -53,7 +53,7 @@ def expm1(w: Array, xp: Namespace) -> Array:
 
 
 def log_one_minus(q: Array, xp: Namespace) -> Array:
-    """Log(1 − q) for q ≤ ½."""
+    """Return log(1 − q), for q ≤ ½."""
     if exports_to_onnx(xp):  # which has no log1p; the exporter would write log(1 − q)
         rounded = 1.0 - q
         return xp.where(rounded == 1.0, -q, -q * (xp.log(rounded) / (rounded - 1.0)))
@@ -66,14 +66,14 @@ def log_one_minus(q: Array, xp: Namespace) -> Array:
 
 
 def softplus(z: Array, xp: Namespace) -> Array:
-    """Log(1 + e^z)."""
+    """Return log(1 + e^z)."""
     if exports_to_onnx(xp):  # which has no logaddexp; the exporter's overflows
         return xp.clip(z, 0.0, None) + log_one_minus(-xp.exp(-xp.abs(z)), xp)
     return xp.logaddexp(z, constant(0.0, z, xp))
 
 
 def log_complement(p: Array, q: Array, smooth: Array, xp: Namespace) -> Array:
-    """Log p where q = 1 − p is known as well: relatively accurate at both ends.
+    """Return log p where q = 1 − p is known as well: relatively accurate at both ends.
 
     log1p(−q) where q < ½ and log p = log ½ + log 2p elsewhere, each term being 0 or log ½ where the
     other one rules: on NumPy much faster than a choice by `where`. Derivatives are those of

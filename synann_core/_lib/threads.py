@@ -12,10 +12,12 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 _forked = False
 _this_thread = threading.local()
@@ -24,9 +26,9 @@ _this_thread = threading.local()
 def thread_count() -> int:
     """Return the threads to use: the processors open to this process, or ``OMP_NUM_THREADS``.
 
-    The smaller number counts. A forked child (a worker of a
-    DataLoader, say), which has its parent's other children beside it, uses one; and so does a part
-    of a computation that is on several already.
+    The smaller number counts. A forked child (a worker of a DataLoader, say), which has its
+    parent's other children beside it, uses one; and so does a part of a computation that is on
+    several already.
     """
     if _forked or getattr(_this_thread, "works", False):
         return 1
@@ -98,6 +100,8 @@ def side_by_side(
 
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # logging comes with it
+
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="synann")
 
 

@@ -26,9 +26,10 @@ def torch_watcher(*tensors: Any) -> Watcher:
     """Say who watches operations on these tensors (None stands for none).
 
     ``"nobody"``: they are plain memory, and kernels may serve. ``"autograd"``: plain autograd
-    records them. ``"trace"``: the compiler, `torch.export` or a dispatch mode takes the operations
-    down, or a tensor is fake. ``"transform"``: torch.func, forward-mode differentiation, jit or the
-    ONNX exporter needs the formula's own operations, and so does a subclass of Tensor.
+    records them. ``"trace"``: the compiler, `torch.export` or a dispatch mode records the
+    operations, or a tensor is fake. ``"transform"``: torch.func, forward-mode differentiation, jit
+    or the ONNX exporter needs the formula's own operations, and so does a subclass of Tensor that
+    autograd does not record.
     """
     import torch
 
@@ -50,6 +51,13 @@ def torch_watcher(*tensors: Any) -> Watcher:
     if recorded and torch.is_grad_enabled():
         return "autograd"
     return "nobody" if plain else "transform"
+
+
+def is_strided(tensor: Any) -> bool:
+    """Whether a tensor is dense, with numbers that lie in memory by strides."""
+    import torch
+
+    return bool(tensor.layout == torch.strided)
 
 
 def torch_values_known(tensor: Any) -> bool:

@@ -7,21 +7,58 @@ a row goes depends on β and on the row itself, never on the other rows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import array_api_compat.numpy as numpy
 import numpy as np
 
 from synann_core._lib.loops import keep_freed_memory
-from synann_core._lib.threads import run_parts, thread_count
+from synann_core._lib.namespaces import numpy_namespace
+from synann_core._lib.threads import run_parts
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.contraction import array_api
 from synann_core.contraction.factors import Factors
-from synann_core.native.host import contiguous, kernels, wrap
+from synann_core.native.host import contiguous, enabled, kernels, threads_for, wrap
 
 _WORK = 1 << 18  # factors below which a second thread costs more than it saves
 _ROWS, _OUTPUTS = 256, 512  # to a part of the values: at most
 _COLUMNS = 128  # to a part of the gradients, a multiple of 64
+_FEW = 8  # rows or outputs
+# Other kinds, shapes and dtypes; and there are no kernels at all (None has no attributes).
+_REFUSED = (TypeError, ValueError, AttributeError)
+
+
+def few_logs(y: Any, beta: Any) -> Any:
+    """Log-transmission of NumPy's arrays, None unless they are few and all is as it should be.
+
+    A kernel checks and computes in a fraction of the time that Python takes to check alone. What it
+    refuses is for the caller to check, and to explain.
+    """
+    if not (type(y) is type(beta) is np.ndarray and enabled()):
+        return None
+    try:
+        rows = y if y.ndim == 2 else y[None]
+        if 0 < len(rows) * beta.size < _WORK:
+            out = np.empty((len(rows), len(beta)), y.dtype)
+            if kernels.log_product_open(rows, beta, out):
+                return out if rows is y else out[0]
+    except _REFUSED:
+        pass
+    return None
+
+
+def few_gradients(y: Any, beta: Any, grad: Any) -> Any:
+    """Gradients of y and β, as `few_logs` gives the value."""
+    if not (type(y) is type(beta) is type(grad) is np.ndarray and enabled()):
+        return None
+    try:
+        rows, upstream = (y, grad) if y.ndim == 2 else (y[None], grad[None])
+        if 0 < len(rows) * beta.size < _WORK:
+            gy, gbeta = np.empty_like(rows), np.empty_like(beta)
+            if kernels.gradients_open(rows, beta, upstream, gy, gbeta):
+                return (gy if rows is y else gy[0]), gbeta
+    except _REFUSED:
+        pass
+    return None
 
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
@@ -31,24 +68,26 @@ def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
         exact = _empty(own)
         if kernels.log_product_open(own.y, own.beta, exact):
             return (wrap(exact, like),) * 2
-    inside, _ = _domain(own)
+    inside, _, tiny = _domain(own)
     threads = _threads_for(like, own)
     if inside is None:
-        guarded = exact = _log_product(own, 0.0, threads)
+        guarded = exact = _log_product(own, tiny, 0.0, threads)
         if exact.size == 0 or np.minimum.reduce(exact, axis=None) > -np.inf:
             return (wrap(exact, like),) * 2
         inside = np.ones((exact.shape[0],), bool)
     else:
         exact = _empty(own)
-        exact[inside] = _log_product(_rows(own, inside), 0.0, threads)
+        exact[inside] = _log_product(_rows(own, inside), tiny, 0.0, threads)
         guarded = exact.copy()
         with np.errstate(all="ignore"):
-            exact[~inside], guarded[~inside] = array_api.forward(_rows(own, ~inside), xp=numpy)
+            exact[~inside], guarded[~inside] = array_api.forward(
+                _rows(own, ~inside), xp=numpy_namespace
+            )
     closed = inside & np.any(np.isneginf(exact), axis=1)
     if closed.any():
         guarded = exact.copy() if guarded is exact else guarded
         floor = own.floor if own.group > 1 else float(np.finfo(exact.dtype).smallest_normal)
-        guarded[closed] = _log_product(_rows(own, closed), floor, threads)
+        guarded[closed] = _log_product(_rows(own, closed), tiny, floor, threads)
     return wrap(exact, like), wrap(guarded, like)
 
 
@@ -59,15 +98,17 @@ def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
         gy, gbeta = np.empty_like(own.y), np.empty_like(own.beta)
         if kernels.gradients_open(own.y, own.beta, upstream, gy, gbeta):
             return wrap(gy, like), wrap(gbeta, like)
-    inside, small = _domain(own)
+    inside, careful, _ = _domain(own)
     threads = _threads_for(like, own)
     if inside is None:
-        gy, gbeta = _gradients(own, upstream, small, threads)
+        gy, gbeta = _gradients(own, upstream, careful, threads)
     else:
         gy = np.empty_like(own.y)
-        gy[inside], gbeta = _gradients(_rows(own, inside), upstream[inside], small, threads)
+        gy[inside], gbeta = _gradients(_rows(own, inside), upstream[inside], careful, threads)
         with np.errstate(all="ignore"):
-            gy[~inside], rest = array_api.vjp(_rows(own, ~inside), upstream[~inside], xp=numpy)
+            gy[~inside], rest = array_api.vjp(
+                _rows(own, ~inside), upstream[~inside], xp=numpy_namespace
+            )
         gbeta += rest
     return wrap(gy, like), wrap(gbeta, like)
 
@@ -76,14 +117,14 @@ def jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
     """Tangent −Σ_j (β dy + y dβ)/f."""
     like, own = factors.y, _as_numpy(factors)
     moved, strengths = contiguous(dy), contiguous(dbeta)
-    inside, _ = _domain(own)
+    inside = _domain(own).inside
     threads = _threads_for(like, own)
     if inside is None:
         return wrap(_tangent(own, moved, strengths, threads), like)
     tangent = _empty(own)
     tangent[inside] = _tangent(_rows(own, inside), moved[inside], strengths, threads)
     with np.errstate(all="ignore"):
-        rest = array_api.jvp(_rows(own, ~inside), moved[~inside], strengths, xp=numpy)
+        rest = array_api.jvp(_rows(own, ~inside), moved[~inside], strengths, xp=numpy_namespace)
     tangent[~inside] = rest
     return wrap(tangent, like)
 
@@ -93,10 +134,10 @@ def _empty(factors: Any) -> NumpyArray:
     return np.empty((factors.y.shape[0], factors.beta.shape[0]), factors.y.dtype)
 
 
-def _log_product(factors: Any, floor: float, threads: int) -> NumpyArray:
-    out, careful = _empty(factors), _careful(factors)
+def _log_product(factors: Any, tiny: bool, floor: float, threads: int) -> NumpyArray:
+    out = _empty(factors)
     parts = [
-        (*factors[:4], out, *part, careful, floor)
+        (*factors[:4], out, *part, tiny, floor)
         for part in _grid(out.shape, (_ROWS, _OUTPUTS), threads)
     ]
     run_parts(kernels.log_product, parts, threads)
@@ -104,13 +145,15 @@ def _log_product(factors: Any, floor: float, threads: int) -> NumpyArray:
 
 
 def _gradients(
-    factors: Any, grad: NumpyArray, small: bool, threads: int
+    factors: Any, grad: NumpyArray, careful: bool, threads: int
 ) -> tuple[NumpyArray, NumpyArray]:
     gy, gbeta = np.empty_like(factors.y), np.empty_like(factors.beta)
-    careful, n = small or _careful(factors), gy.shape[1]
+    n = gy.shape[1]
+    # Of few rows or outputs whole rows are read, as they lie in memory.
+    width = _COLUMNS if min(len(gy), len(gbeta)) >= _FEW else -(-max(1, n) // (64 * threads)) * 64
     parts = [
-        (*factors[:4], grad, gy, gbeta, start, min(start + _COLUMNS, n), careful, factors.floor)
-        for start in range(0, n, _COLUMNS)
+        (*factors[:4], grad, gy, gbeta, start, min(start + width, n), careful, factors.floor)
+        for start in range(0, n, width)
     ]
     run_parts(kernels.gradients, parts, threads)
     return gy, gbeta
@@ -147,53 +190,22 @@ def _even(size: int, most: int) -> int:
     return -(-max(1, -(-size // parts)) // 32) * 32
 
 
-def _domain(factors: Any) -> tuple[NumpyArray | None, bool]:
-    """Which rows the kernels are made for, None if all; and whether 1 − βy may be 0 there.
+class _Domain(NamedTuple):
+    """Which rows the kernels are made for, None if all; and of those, what factors may be."""
 
-    Either both y and β are at most 1, or their product is well below it: the smallest factor is
-    then 0 or at least eps/2. Comparisons with NaN are false.
-    """
-    rows, n = factors.y.shape
-    if 0 in (rows, n, *factors.beta.shape):
-        return None, False
-    low, high = np.minimum.reduce, np.maximum.reduce
-    weakest, strongest = low(factors.beta, axis=None), high(factors.beta, axis=None)
-    fit, bars = weakest >= 0, factors.y_bar is not None
-    if bars:
-        fit &= low(factors.beta_bar, axis=None) >= 0
-    y = factors.y
-    if fit and strongest <= 1 and not bars:
-        greatest = high(y, axis=None)
-        if greatest <= 1 and low(y, axis=None) >= 0:
-            # As nearly always, and found out more quickly than row by row.
-            return None, bool(greatest * strongest == 1)
-    most = high(y, axis=1)
-    inside = fit & (low(y, axis=1) >= 0)
-    inside &= ((most <= 1) & (strongest <= 1)) | (most * strongest <= 0.99)
-    if bars:
-        inside &= low(factors.y_bar, axis=1) >= 0
-    return None if inside.all() else inside, not bars
+    inside: NumpyArray | None
+    closed: bool  # 0 or, with ȳ and β̄, less than eps/2
+    tiny: bool  # as small as the smallest normal number
 
 
-def _careful(factors: Any) -> bool:
-    """Whether factors may be as small as the smallest normal number.
-
-    As ȳ + y β̄ they are at least eps/2 if every β̄ is at least eps, whatever y is.
-    """
-    if factors.y_bar is None or factors.beta_bar.size == 0:
-        return False
-    return bool(factors.beta_bar.min() < np.finfo(factors.y.dtype).eps)
+def _domain(factors: Any) -> _Domain:
+    inside = np.empty(factors.y.shape[0], bool)
+    flags = kernels.domain(*factors[:4], inside)  # of kernels.h
+    return _Domain(inside if flags & 1 else None, bool(flags & 2), bool(flags & 4))
 
 
 def _threads_for(like: Array, factors: Any) -> int:
-    if factors.y.shape[0] * factors.beta.size < _WORK:
-        return 1
-    count = thread_count()
-    if not isinstance(like, np.ndarray):
-        import torch
-
-        return min(count, int(torch.get_num_threads()))
-    return count
+    return threads_for(like) if factors.y.shape[0] * factors.beta.size >= _WORK else 1
 
 
 def _as_numpy(factors: Factors) -> Any:

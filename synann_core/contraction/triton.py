@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from array_api_compat import is_cupy_array, is_torch_array
+from array_api_compat import device, is_cupy_array, is_torch_array
 
 from synann_core._lib.typing import Array, Namespace
 from synann_core.contraction import array_api
@@ -39,11 +39,12 @@ def serves(*arrays: Array | None) -> bool:
     Returns
     -------
     bool
-        True for torch and CuPy arrays of float32 or float64 on a CUDA device of compute capability
-        8.0 or more, where Triton (and for CuPy, torch) can be imported. With TRITON_INTERPRET=1
-        also for torch's CPU tensors.
+        True for torch and CuPy arrays of float32 or float64 on one CUDA device of compute
+        capability 8.0 or more, where Triton (and for CuPy, torch) can be imported. With
+        TRITON_INTERPRET=1 also for torch's CPU tensors.
     """
-    return all(a is None or _fits(a) for a in arrays) and _importable()
+    given = [a for a in arrays if a is not None]
+    return all(map(_fits, given)) and len({str(device(a)) for a in given}) < 2 and _importable()
 
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
@@ -101,7 +102,6 @@ def _importable() -> bool:
 
 @functools.cache
 def _kernels() -> Any:
-
     from synann_core.contraction import triton_kernels
 
     return triton_kernels
@@ -243,7 +243,7 @@ def _gradient(
     floor: float,
     parts: int,
 ) -> Tensor:
-    """−Σ_k grad_kr other_kj / max(f, floor), shaped like `own`; in so many parts, then added."""
+    """−Σ_k grad_kr other_kj / max(f, floor), shaped like `own`: in `parts` sums, then added."""
     (rows, n), terms = own.shape, other.shape[0]
     if 0 in (rows, n, terms):
         return own.new_zeros((rows, n))
@@ -280,7 +280,7 @@ def _gradient(
 
 
 def _tile(columns: int, itemsize: int, size: int) -> tuple[int, int]:
-    """Rows and columns of the tile of a program, of so many float32 numbers or half the float64."""
+    """Rows and columns of a program's tile: `size` float32 numbers, or half as many float64."""
     width = min(max(1 << (columns - 1).bit_length(), 16), 64)
     return size * 4 // itemsize // width, width
 

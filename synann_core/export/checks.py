@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 from array_api_compat import is_array_api_obj
 
-from synann_core._lib.checks import to_numpy
+from synann_core._lib.checks import check_pair, to_numpy
 from synann_core._lib.typing import NumpyArray, Space
 from synann_core.graph import CompiledGraph, GraphParameters
 from synann_core.graph.arrays import check_values
-from synann_core.graph.parameters import check_pair
 from synann_core.models import SynaMLP
 from synann_core.surprisals import surprisal
 
@@ -31,16 +31,35 @@ def check_network(model: Any, params: Any, space: Space = "probability") -> Syna
     return model
 
 
+def in_dtype(parameter: str, values: Any, dtype: Precision) -> NumpyArray:
+    """Return `values` in the dtype of the file, which must hold them."""
+    with np.errstate(over="ignore"):
+        result: NumpyArray = np.asarray(values, dtype=np.float64).astype(dtype)
+    if not np.isfinite(result).all():
+        raise ValueError(
+            f"`{parameter}` must hold finite numbers, also in {dtype}. Received: "
+            f"{np.count_nonzero(~np.isfinite(result))} others"
+        )
+    return result
+
+
 def parameters(
-    compiled: CompiledGraph, params: Any, space: Space = "probability"
+    compiled: CompiledGraph,
+    params: Any,
+    space: Space = "probability",
+    dtype: Precision = "float64",
 ) -> GraphParameters[NumpyArray]:
-    """Return α and β as float64, the graph's own or given ones that are checked; or θ and γ."""
+    """Return α and β for a file, the graph's own or given ones that are checked; or θ and γ."""
     result = compiled.params
     if params is not None:
-        pair = check_pair("params", params)
+        pair = check_pair("params", params, "(alpha, beta)")
         alpha, beta = (to_numpy(a) if is_array_api_obj(a) else a for a in pair)
         result = GraphParameters(
             check_values("alpha", alpha, result.alpha.size),
             check_values("beta", beta, result.beta.size),
         )
-    return GraphParameters(*map(surprisal, result)) if space == "surprisal" else result
+    if space == "surprisal":  # infinite where α or β is 0, and never too large for a dtype
+        return GraphParameters(*(surprisal(values).astype(dtype) for values in result))
+    return GraphParameters(
+        in_dtype("alpha", result.alpha, dtype), in_dtype("beta", result.beta, dtype)
+    )

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from synann_core._lib.checks import check_option, to_numpy
 from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.typing import Array, Namespace, Space
-from synann_core.export.checks import Precision, check_network, parameters
+from synann_core.export.checks import Precision, check_network, in_dtype, parameters
 from synann_core.graph import GraphParameters, SynapseGraph, array_api
 from synann_core.graph.structure import Task
 from synann_core.models import passes
@@ -55,8 +55,8 @@ def save_onnx(
     TypeError
         If `model` is neither, or if a SynaMLP comes with `params`.
     ValueError
-        If an option is unknown, or if a SynaMLP is asked for in surprisal space: its inputs are
-        features.
+        If an option is unknown, a SynaMLP asked for in surprisal space (its inputs are features),
+        or a weight not finite in `dtype`.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def traced(
 
 
 def _network_formula(model: SynaMLP, dtype: Precision) -> Callable[..., Array]:
-    weights = {name: to_numpy(weight).astype(dtype) for name, weight in model.weights.items()}
+    weights = {k: in_dtype("model", to_numpy(w), dtype) for k, w in model.weights.items()}
 
     def formula(x: Array, *, xp: Namespace) -> Array:
         constants = {name: xp.asarray(weight) for name, weight in weights.items()}
@@ -120,10 +120,10 @@ def _graph_formula(
     graph: SynapseGraph, params: Any, space: Space, dtype: Precision
 ) -> Callable[..., Array]:
     compiled = graph.compile()
-    own = parameters(compiled, params, space)
+    own = parameters(compiled, params, space, dtype)
 
     def formula(x: Array, *, xp: Namespace) -> Array:
-        constants = GraphParameters(*(xp.asarray(values.astype(dtype)) for values in own))
+        constants = GraphParameters(*(xp.asarray(values) for values in own))
         return array_api.forward(Task(compiled._structure, xp, space), x, constants)
 
     return formula

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from synann_core._lib.checks import check_int
+from synann_core._lib.arguments import check_shape
+from synann_core._lib.checks import as_numbers, check_int, check_pair, check_range
 from synann_core._lib.typing import NumpyArray
 from synann_core.graph.wiring import Distinct, Edges, Ints, Kind, Wiring, find_outputs
 
@@ -52,12 +54,9 @@ def wiring_from_arrays(
 
 
 def _edges(name: str, pair: Any, inputs: int, nodes: int) -> Edges:
-    if not (isinstance(pair, tuple | list) and len(pair) == 2):
-        raise TypeError(
-            f"`{name}` must be a pair (targets, sources). Received: {type(pair).__qualname__}"
-        )
-    targets = _indices(f"{name}[0]", pair[0], inputs, nodes, "neurons")
-    sources = _indices(f"{name}[1]", pair[1], 0, nodes, "nodes")
+    first, second = check_pair(name, pair, "(targets, sources)")
+    targets = _indices(f"{name}[0]", first, inputs, nodes, "neurons")
+    sources = _indices(f"{name}[1]", second, 0, nodes, "nodes")
     if targets.size != sources.size:
         raise ValueError(
             f"`{name}` must be two arrays of one length. Received: {targets.size} targets and "
@@ -72,19 +71,13 @@ def _distinct(name: Kind, given: ArrayLike, index: ArrayLike | None, count: int)
         return Distinct(check_values(name, given, count), None)
     values = check_values(name, given, None)
     checked = _indices(f"{name}_index", index, 0, values.size, "parameters")
-    if checked.size != count:
-        raise ValueError(
-            f"`{name}_index` must have shape ({count},). Received: shape ({checked.size},)"
-        )
+    check_shape(f"{name}_index", checked, count)
     return Distinct(values, checked)
 
 
 def _indices(name: str, given: ArrayLike, low: int, high: int, what: str) -> Ints:
     """Integers in [low, high), as int32."""
-    try:
-        index = np.asarray(given)
-    except ValueError:  # rows of several lengths
-        raise ValueError(f"`{name}` must have one axis. Received: {given!r}") from None
+    index = as_numbers(name, given)
     if index.size == 0:
         index = index.astype(np.int32)
     if index.dtype.kind not in "iu":
@@ -101,18 +94,8 @@ def _indices(name: str, given: ArrayLike, low: int, high: int, what: str) -> Int
 
 def check_values(name: Kind, given: ArrayLike, size: int | None) -> NumpyArray:
     """Copy parameters as float64 and check them; a number stands for `size` of them."""
-    values = np.asarray(given)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"`{name}` must hold real numbers. Received: {values.dtype}")
+    values = check_range(name, given, 0.0, 1.0 if name == "beta" else math.inf).astype(np.float64)
     if values.ndim == 0 and size is not None:
         values = np.full(size, values)
-    if values.ndim != 1 or (size is not None and values.size != size):
-        wanted = "(parameters,)" if size is None else f"({size},)"
-        raise ValueError(f"`{name}` must have shape {wanted}. Received: shape {values.shape}")
-    most = 1.0 if name == "beta" else np.finfo(np.float64).max
-    # Comparisons with NaN are false.
-    if values.size and not (values.min() >= 0.0 and values.max() <= most):
-        place = int(np.flatnonzero(~((values >= 0.0) & (values <= most)))[0])
-        wanted = "in [0, 1]" if name == "beta" else "finite and at least 0"
-        raise ValueError(f"`{name}` must be {wanted}. Received: {values[place]} at {place}")
-    return values.astype(np.float64)
+    check_shape(name, values, "parameters" if size is None else size)
+    return values

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from synann_core._lib.checks import check_number, check_range
 from synann_core.graph.builder import SynapseGraph
 
 __all__ = ["bayes_graph"]
@@ -59,15 +60,14 @@ def bayes_graph(
     >>> against_for[:, 0] / against_for[:, 1]  # odds against: 99 to 9, and 99 to 1 without a test
     array([11., 99.])
     """
-    p, q = np.asarray(given, dtype=np.float64), np.asarray(otherwise, dtype=np.float64)
+    prior = check_number("prior", prior, 0.0, 1.0)
+    p = check_range("given", given, 0.0, 1.0).astype(np.float64)
+    q = check_range("otherwise", otherwise, 0.0, 1.0).astype(np.float64)
     if p.ndim != 1 or p.shape != q.shape:
         raise ValueError(
             "`given` and `otherwise` must be one-dimensional, of one length. "
             f"Received: shapes {p.shape} and {q.shape}"
         )
-    for name, values in (("prior", np.asarray(prior)), ("given", p), ("otherwise", q)):
-        if not np.all((values >= 0) & (values <= 1)):
-            raise ValueError(f"`{name}` must be in [0, 1]. Received: {values[()]}")
     names = [f"f{j}" for j in range(len(p))] if names is None else list(names)
     if len(names) != len(p):
         raise ValueError(f"`names` must be {len(p)} names. Received: {len(names)}")

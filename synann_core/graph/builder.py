@@ -7,11 +7,12 @@ output.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from synann_core._lib.checks import check_number
 from synann_core.graph.arrays import wiring_from_arrays
 from synann_core.graph.compiled import CompiledGraph
 from synann_core.graph.names import (
@@ -80,9 +81,9 @@ class SynapseGraph:
         ValueError
             If a name was declared before.
         """
-        for name in names:
-            self._declare("names", name)
-            self._inputs.append(name)
+        self._check_new("names", names, self._known)
+        self._known.update(names)
+        self._inputs += names
 
     def synapse(
         self,
@@ -134,7 +135,8 @@ class SynapseGraph:
             for source, beta in weak
         )
         gain = self._strength("alpha", alpha, f"neuron {name!r}")
-        self._declare("name", name)
+        self._check_new("name", (name,), self._known)
+        self._known.add(name)
         self._neurons[name] = Neuron(strong, checked, gain)
         return name
 
@@ -150,12 +152,8 @@ class SynapseGraph:
         ValueError
             If a name is an output already.
         """
-        self._check_open()
-        for name in names:
-            check_name("names", name)
-            if name in self._outputs:
-                raise ValueError(f"`names` must be new outputs. Received: {name!r} twice")
-            self._outputs[name] = None
+        self._check_new("names", names, self._outputs, "new outputs")
+        self._outputs.update(dict.fromkeys(names))
 
     def parameter(self, name: str, value: float) -> Parameter:
         """Make a parameter that may stand for the β of several synapses, or the α of neurons.
@@ -172,7 +170,7 @@ class SynapseGraph:
             raise TypeError(f"`name` must be a string. Received: {name!r}")
         if name in self._parameters:
             raise ValueError(f"`name` must be a new parameter. Received: {name!r} twice")
-        handle = Parameter(name, check_strength("alpha", value, f"parameter {name!r}"))
+        handle = Parameter(name, check_number("value", value, 0.0))
         self._parameters[name] = handle
         return handle
 
@@ -315,12 +313,16 @@ class SynapseGraph:
             return self._wiring
         return wiring_from_names(self._inputs, self._neurons, list(self._outputs))
 
-    def _declare(self, what: str, name: Name) -> None:
+    def _check_new(
+        self, what: str, names: Iterable[Name], known: Container[Name], wanted: str = "new"
+    ) -> None:
         self._check_open()
-        check_name(what, name)
-        if name in self._known:
-            raise ValueError(f"`{what}` must be new. Received: {name!r} twice")
-        self._known.add(name)
+        seen: set[Name] = set()
+        for name in names:
+            check_name(what, name)
+            if name in known or name in seen:
+                raise ValueError(f"`{what}` must be {wanted}. Received: {name!r} twice")
+            seen.add(name)
 
     def _check_open(self) -> None:
         if self._wiring is not None:

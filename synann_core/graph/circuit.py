@@ -15,7 +15,7 @@ import numpy as np
 from array_api_compat import device
 
 from synann_core._lib.arguments import Arguments, broadcast_shape, namespace_of
-from synann_core._lib.checks import check_int
+from synann_core._lib.checks import as_generator, check_int, check_number
 from synann_core._lib.typing import Array, ArrayT
 from synann_core.graph.builder import SynapseGraph
 from synann_core.graph.fixed_points import FixedPoint, find, one_drive, starting_points
@@ -106,7 +106,7 @@ class Circuit:
         )
 
     def step(
-        self, state: ArrayT, drive: ArrayT | None = None, params: Given[ArrayT] = None
+        self, state: ArrayT, /, *, drive: ArrayT | None = None, params: Given[ArrayT] = None
     ) -> ArrayT:
         """Compute the next state.
 
@@ -129,6 +129,7 @@ class Circuit:
     def iterate(
         self,
         state: ArrayT,
+        /,
         steps: int,
         *,
         drive: ArrayT | None = None,
@@ -167,6 +168,7 @@ class Circuit:
     def iterate_vjp(
         self,
         state: ArrayT,
+        /,
         *,
         drive: ArrayT | None = None,
         params: Given[ArrayT] = None,
@@ -213,7 +215,7 @@ class Circuit:
             return gstate, None if drive is None else gdrive, GraphParameters(*of_params)
 
     def jacobian(
-        self, state: ArrayT, drive: ArrayT | None = None, params: Given[ArrayT] = None
+        self, state: ArrayT, /, *, drive: ArrayT | None = None, params: Given[ArrayT] = None
     ) -> ArrayT:
         """Derivatives of the next state, (..., states, states), a row for each neuron.
 
@@ -244,9 +246,9 @@ class Circuit:
         params : GraphParameters, optional
             Of NumPy.
         starts : int
-            Newton's method begins at so many random states, at every corner of up to 8 neurons, and
-            at the middle. That finds isolated points, most of the time all of them; of a continuum
-            it finds samples.
+            Newton's method starts from this many random states, from every corner of up to 8
+            neurons, and from the middle. That finds isolated points, most of the time all of
+            them; of a continuum it finds samples.
         tolerance : float
             Points nearer than this to another, in the largest difference, count as one; > 0. Where
             two points are about to meet, they are found to half of the digits only.
@@ -265,11 +267,10 @@ class Circuit:
             infinite or NaN.
         """
         check_int("starts", starts, 0)
-        if not (isinstance(tolerance, int | float | np.floating) and tolerance > 0.0):
-            raise ValueError(f"`tolerance` must be a number above 0. Received: {tolerance!r}")
+        tolerance = check_number("tolerance", tolerance, 0.0, ends="()")
         if self.drives and drive is not None:
             drive = one_drive(drive, len(self.drives))
-        states: Any = starting_points(len(self.states), starts, np.random.default_rng(rng))
+        states: Any = starting_points(len(self.states), starts, as_generator(rng))
         with self._arguments(states, drive, params) as given:
             run, held = self._steps(given)
             step, jacobian = (functools.partial(f, drive=held) for f in (run.step, run.jacobian))

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from synann_core._lib.arguments import Arguments
-from synann_core._lib.checks import check_option
+from synann_core._lib.autodiff import stop_gradient
+from synann_core._lib.checks import check_option, check_pair
 from synann_core._lib.typing import Array, ArrayT, NumpyArray, Space
 from synann_core.graph import dispatch, native
-from synann_core.graph.parameters import Given, GraphParameters, Parameters, arguments, check_pair
+from synann_core.graph.parameters import Given, GraphParameters, Parameters, arguments
 from synann_core.graph.structure import Structure, Task
 from synann_core.graph.wiring import Ints, Name, Rows, Wiring, entries, offsets
 
@@ -110,7 +111,7 @@ class CompiledGraph:
         return index if place is None else index[place]
 
     def __call__(
-        self, x: ArrayT, params: Given[ArrayT] = None, *, space: Space = "probability"
+        self, x: ArrayT, /, params: Given[ArrayT] = None, *, space: Space = "probability"
     ) -> ArrayT:
         """Values of the outputs.
 
@@ -145,7 +146,7 @@ class CompiledGraph:
         return self._evaluate(x, params, space, every=False)
 
     def values(
-        self, x: ArrayT, params: Given[ArrayT] = None, *, space: Space = "probability"
+        self, x: ArrayT, /, params: Given[ArrayT] = None, *, space: Space = "probability"
     ) -> ArrayT:
         """Values of all nodes, (..., nodes), inputs first; else as the call itself."""
         return self._evaluate(x, params, space, every=True)
@@ -153,6 +154,7 @@ class CompiledGraph:
     def vjp(
         self,
         x: ArrayT,
+        /,
         params: Given[ArrayT] = None,
         *,
         space: Space = "probability",
@@ -200,6 +202,7 @@ class CompiledGraph:
     def jvp(
         self,
         x: ArrayT,
+        /,
         params: Given[ArrayT] = None,
         *,
         space: Space = "probability",
@@ -216,7 +219,8 @@ class CompiledGraph:
         dparams : GraphParameters, optional
             Tangents of the parameters, 0 if not given.
         """
-        dalpha, dbeta = (0.0, 0.0) if dparams is None else check_pair("dparams", dparams)
+        pair = (0.0, 0.0) if dparams is None else dparams
+        dalpha, dbeta = check_pair("dparams", pair, "(alpha, beta)")
         with self._arguments(x, params, space) as given:
             task, own = self._task(given, space)
             moved = given.array("dx", dx, given.shape("x"))
@@ -226,10 +230,14 @@ class CompiledGraph:
             )
             return given.result(dispatch.jvp(task, given["x"], own, moved, tangents))
 
-    def variant(self, x: Array) -> str:
-        """Name of the implementation that would serve x: ``"native"`` or ``"array-api"``."""
+    def variant(self, x: Array, /) -> str:
+        """Name of the implementation that would serve x: ``"native"`` or ``"array-api"``.
+
+        Also where autograd records the call as one operation, within which it runs.
+        """
         with Arguments(x=x) as given:
-            return "native" if dispatch.choose(given.xp, *given.arrays) is native else "array-api"
+            inside = dispatch.choose(given.xp, stop_gradient(given["x"], given.xp))
+            return "native" if inside is native else "array-api"
 
     def _arguments(self, x: ArrayT, params: Given[ArrayT], space: Space) -> Arguments[ArrayT]:
         check_option("space", space, get_args(Space))

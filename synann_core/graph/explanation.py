@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 
 def explain(
-    compiled: CompiledGraph, x: ArrayT, neuron: Name, params: Given[ArrayT] = None
+    compiled: CompiledGraph, x: ArrayT, /, neuron: Name, params: Given[ArrayT] = None
 ) -> list[Part]:
     """Explain why a neuron of a graph is as surprising as it is.
 
@@ -90,10 +90,10 @@ def explain(
     inhibitory, places = compiled.inhibitory.row(k)
     strengths = beta[None, places].astype(np.float64)
     gain = surprisal(alpha[[compiled.alpha_index[k]]].astype(np.float64))
-    closed = contributions(values[inhibitory], strengths)[0]
+    added = contributions(values[inhibitory], strengths)[0]
     parts = [Part("gain", None, float(gain[0]))]
-    for j, added in zip(excitatory, surprisal(values[excitatory]), strict=True):
-        parts.append(Part("excitatory", compiled.nodes[j], float(added)))
-    for j, added in zip(inhibitory, closed, strict=True):
-        parts.append(Part("inhibitory", compiled.nodes[j], float(added)))
+    for j, share in zip(excitatory, surprisal(values[excitatory]), strict=True):
+        parts.append(Part("excitatory", compiled.nodes[j], float(share)))
+    for j, share in zip(inhibitory, added, strict=True):
+        parts.append(Part("inhibitory", compiled.nodes[j], float(share)))
     return parts

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from synann_core._lib.arguments import is_number, namespace_of
-from synann_core._lib.checks import to_numpy
+from synann_core._lib.arguments import check_shape
+from synann_core._lib.checks import any_numbers
 from synann_core._lib.typing import Array, NumpyArray
 
 _ROUNDS = 100  # of Newton's method from one start; it takes about ten
@@ -51,15 +51,13 @@ def find(
 
 def one_drive(drive: Array, size: int) -> NumpyArray:
     """Check one drive, from any library."""
-    namespace_of(drive=drive)
-    held = np.asarray(drive) if is_number(drive) else to_numpy(drive)
-    if held.shape != (size,):
-        raise ValueError(f"`drive` must have shape ({size},). Received: shape {held.shape}")
+    held = any_numbers("drive", drive)
+    check_shape("drive", held, size)
     return held.astype(np.float64)
 
 
 def starting_points(size: int, count: int, rng: np.random.Generator) -> NumpyArray:
-    """Corners of up to 8 neurons, the middle, and so many random states."""
+    """Corners of up to 8 neurons, the middle, and this many random states."""
     corners = np.indices((2,) * size).reshape(size, -1).T if size <= 8 else np.empty((0, size))
     return np.concatenate([corners, np.full((1, size), 0.5), rng.random((count, size))])
 

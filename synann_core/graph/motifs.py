@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from synann_core._lib.checks import check_int, check_option
+from synann_core._lib.checks import check_int, check_option, check_pair
 from synann_core.graph.builder import SynapseGraph
 from synann_core.graph.circuit import Circuit
 from synann_core.graph.names import check_strength
@@ -133,9 +133,7 @@ def flip(
     graph.input("x", "y")
     graph.synapse("next x", excitatory="x", inhibitory={"y": beta}, alpha=alpha)
     if second is not None:
-        if not (isinstance(second, tuple | list) and len(second) == 2):
-            raise TypeError(f"`second` must be a pair (alpha, beta). Received: {second!r}")
-        alpha, beta = second
+        alpha, beta = check_pair("second", second, "(alpha, beta)")
     excites, inhibits = ("y", "x") if crossed else ("x", "y")
     graph.synapse("next y", excitatory=excites, inhibitory={inhibits: beta}, alpha=alpha)
     return Circuit(graph, {"x": "next x", "y": "next y"})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
 
-from synann_core._lib.arguments import is_number
+from synann_core._lib.checks import check_number
 from synann_core.graph.wiring import Distinct, Edges, Kind, Name, Wiring, find_outputs
 
 
@@ -100,13 +101,7 @@ def check_name(what: str, name: Any) -> None:
 
 def check_strength(kind: Kind, value: Any, where: str) -> float:
     """Check a number that is to be an α or, in [0, 1], a β."""
-    largest = float(np.finfo(np.float64).max)
-    most = 1.0 if kind == "beta" else largest
-    wanted = "in [0, 1]" if kind == "beta" else "a finite number, at least 0"
-    if not (is_number(value) or isinstance(value, np.number)) or isinstance(value, bool):
-        raise TypeError(f"`{kind}` of {where} must be a number. Received: {value!r}")
-    if not 0.0 <= value <= most:  # false for NaN
-        huge = isinstance(value, int) and abs(value) > largest
-        shown = "an int beyond float64" if huge else float(value)
-        raise ValueError(f"`{kind}` of {where} must be {wanted}. Received: {shown}")
-    return float(value)
+    try:
+        return check_number(kind, value, 0.0, 1.0 if kind == "beta" else math.inf)
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error).replace(f"`{kind}`", f"`{kind}` of {where}", 1)) from None

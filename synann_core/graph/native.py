@@ -11,12 +11,12 @@ import numpy as np
 
 from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.numerics import surprisal_floor
-from synann_core._lib.threads import run_parts, thread_count
+from synann_core._lib.threads import run_parts
 from synann_core._lib.typing import Array, NumpyArray
 from synann_core.graph.parameters import Gradients, GraphParameters, Parameters
 from synann_core.graph.structure import Structure, Task
 from synann_core.graph.wiring import Ints
-from synann_core.native.host import contiguous, kernels, wrap
+from synann_core.native.host import contiguous, kernels, threads_for, wrap
 
 _ROWS = 8  # to a pass: of float64, a cache line for each node
 _PART = 1 << 18  # parameters that a thread moves at a time
@@ -30,21 +30,13 @@ class _Strengths(NamedTuple):
     beta_bar: NumpyArray | None  # None in probability space
 
 
-class _Values(NamedTuple):
-    """Values of all nodes, flat, the rows side by side, and in surprisal space y and ȳ."""
-
-    value: NumpyArray
-    y: NumpyArray | None
-    y_bar: NumpyArray | None
-
-
 def forward(task: Task, x: Array, params: Parameters) -> Array:
     """Values of the outputs, (rows, outputs)."""
     rows, outputs, strengths = contiguous(x), task.outputs, _strengths(task, params)
     out = np.empty((rows.shape[0], outputs.size), rows.dtype)
     for part in _parts(rows):
-        values = _values(task.structure, rows[part], strengths)
-        out[part] = _by_nodes(values.value, rows[part])[outputs].T
+        values, _ = _values(task.structure, rows[part], strengths)
+        out[part] = values[outputs].T
     return wrap(out, x)
 
 
@@ -54,21 +46,24 @@ def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> Gradients:
     rows, upstream, graph = contiguous(x), contiguous(grad), _graph(structure)
     alpha, beta, beta_bar = strengths
     gx = np.empty_like(rows)
-    sums = np.zeros(alpha.size, rows.dtype), np.zeros(beta.size, rows.dtype)
-    for part in _parts(rows):
+    new = np.empty if len(rows) else np.zeros  # the first rows write them
+    sums = new(alpha.size, rows.dtype), new(beta.size, rows.dtype)
+    for number, part in enumerate(_parts(rows)):
         now = rows[part]
-        s, y, y_bar = _values(structure, now, strengths)
-        g = np.zeros_like(s)
-        _by_nodes(g, now)[outputs] = upstream[part].T
-        rest = (*graph, *sums, len(now), structure.inputs)
+        values, opened = _values(structure, now, strengths)
+        rest = (*graph, *sums, len(now), structure.inputs, number == 0)
+        pairs, g = _beside(values) if opened is None else (opened, np.empty_like(values))
+        g[:] = 0.0
+        g[outputs] = upstream[part].T
         if beta_bar is None:
-            kernels.graph_backward(s, g, alpha, beta, *rest)
+            kernels.graph_backward(pairs.ravel(), alpha, beta, *rest)
         else:
-            kernels.graph_surprisal_backward(y, y_bar, g, beta, beta_bar, *rest, _floor(s))
-        gx[part] = _by_nodes(g, now)[: structure.inputs].T
+            both = (pairs.ravel(), g.ravel(), beta, beta_bar)
+            kernels.graph_surprisal_backward(*both, *rest, _floor(values))
+        gx[part] = g[: structure.inputs].T
     galpha = _collected(sums[0], structure.alpha_index, structure.params.alpha.size)
     if structure.own_betas and structure.beta_index is not None:
-        gbeta = _moved(sums[1], structure.beta_index)
+        gbeta = _moved(sums[1], structure.beta_index, threads_for(x))
     else:
         gbeta = _collected(sums[1], structure.beta_index, structure.params.beta.size)
     return wrap(gx, x), GraphParameters(wrap(galpha, x), wrap(gbeta, x))
@@ -83,21 +78,21 @@ def jvp(task: Task, x: Array, params: Parameters, dx: Array, dparams: Parameters
     out = np.empty((rows.shape[0], outputs.size), rows.dtype)
     for part in _parts(rows):
         now = rows[part]
-        s, y, y_bar = _values(structure, now, strengths)
-        ds = np.empty_like(s)
-        _by_nodes(ds, now)[: structure.inputs] = moved[part].T
+        values, opened = _values(structure, now, strengths)
         rest = (*graph, len(now), structure.inputs)
+        pairs, ds = _beside(values) if opened is None else (opened, np.empty_like(values))
+        ds[: structure.inputs] = moved[part].T
         if beta_bar is None:
-            kernels.graph_tangents(s, ds, alpha, dalpha, beta, dbeta, *rest)
+            kernels.graph_tangents(pairs.ravel(), alpha, dalpha, beta, dbeta, *rest)
         else:
-            both = (dalpha, beta, beta_bar, dbeta)
-            kernels.graph_surprisal_tangents(y, y_bar, ds, *both, *rest, _floor(s))
-        out[part] = _by_nodes(ds, now)[outputs].T
+            both = (pairs.ravel(), ds.ravel(), dalpha, beta, beta_bar, dbeta)
+            kernels.graph_surprisal_tangents(*both, *rest, _floor(values))
+        out[part] = ds[outputs].T
     return wrap(out, x)
 
 
 def _strengths(task: Task, params: Parameters) -> _Strengths:
-    """Parameters as the loops take them; of the graph's own ones they are kept."""
+    """Parameters as the kernels take them; of the graph's own ones they are kept."""
 
     def make() -> _Strengths:
         alpha, beta = _in_order(task.structure, params)
@@ -120,24 +115,29 @@ def _in_order(structure: Structure, params: Parameters) -> tuple[NumpyArray, Num
     return alpha, beta
 
 
-def _values(structure: Structure, rows: NumpyArray, strengths: _Strengths) -> _Values:
+def _values(
+    structure: Structure, rows: NumpyArray, strengths: _Strengths
+) -> tuple[NumpyArray, NumpyArray | None]:
+    """Values (nodes, rows), and in surprisal space y and ȳ = 1 − y of each, (nodes, 2, rows)."""
     keep_freed_memory()
-    alpha, beta, beta_bar = strengths
-    first, rest = structure.inputs * len(rows), (*_graph(structure), len(rows), structure.inputs)
-    s = np.empty((structure.inputs + structure.neurons) * len(rows), rows.dtype)
-    s[:first] = rows.T.ravel()
+    (alpha, beta, beta_bar), inputs = strengths, structure.inputs
+    values = np.empty((inputs + structure.neurons, len(rows)), rows.dtype)
+    values[:inputs] = rows.T
+    rest = (*_graph(structure), len(rows), inputs)
     if beta_bar is None:
-        kernels.graph_forward(s, alpha, beta, *rest)
-        return _Values(s, None, None)
-    y, y_bar = np.empty_like(s), np.empty_like(s)
-    y[:first], y_bar[:first] = np.exp(-s[:first]), -np.expm1(-s[:first])
-    kernels.graph_surprisal_forward(s, y, y_bar, alpha, beta, beta_bar, *rest)
-    return _Values(s, y, y_bar)
+        kernels.graph_forward(values.ravel(), alpha, beta, *rest)
+        return values, None
+    opened = np.empty((len(values), 2, len(rows)), rows.dtype)
+    opened[:inputs, 0], opened[:inputs, 1] = np.exp(-rows.T), -np.expm1(-rows.T)
+    kernels.graph_surprisal_forward(values.ravel(), opened.ravel(), alpha, beta, beta_bar, *rest)
+    return values, opened
 
 
-def _by_nodes(flat: NumpyArray, rows: NumpyArray) -> NumpyArray:
-    """A view as (nodes, rows)."""
-    return flat.reshape(flat.size // rows.shape[0], rows.shape[0])
+def _beside(values: NumpyArray) -> tuple[NumpyArray, NumpyArray]:
+    """Pairs of each node's values and derivatives, (nodes, 2, rows); and a view of the latter."""
+    pairs = np.empty((len(values), 2, values.shape[1]), values.dtype)
+    pairs[:, 0] = values
+    return pairs, pairs[:, 1]
 
 
 def _graph(structure: Structure) -> tuple[Ints, ...]:
@@ -152,14 +152,14 @@ def _graph(structure: Structure) -> tuple[Ints, ...]:
     return structure.once("unsigned", make)
 
 
-def _moved(values: NumpyArray, index: Ints) -> NumpyArray:
+def _moved(values: NumpyArray, index: Ints, threads: int) -> NumpyArray:
     """Each value where its parameter stands; none is shared.
 
-    A pass of its own: random writes between the random reads of the loops took twice as long.
+    A pass of its own: random writes between the random reads of the kernels took twice as long.
     """
     out, places = np.empty_like(values), _unsigned(index)
     ends = [(k, min(k + _PART, values.size)) for k in range(0, values.size, _PART)]
-    run_parts(kernels.graph_move, [(values, places, out, *part) for part in ends], thread_count())
+    run_parts(kernels.graph_move, [(values, places, out, *part) for part in ends], threads)
     return out
 
 

@@ -173,7 +173,7 @@ def _sum(owner: Ints, parameters: int) -> Sum:
 
 
 def _owned(owner: Ints, owners: int) -> Rows:
-    """The entries of each owner; negative ones are no owners."""
+    """The entries of each owner; negative ones belong to nobody."""
     entries = np.argsort(owner, kind="stable")[np.count_nonzero(owner < 0) :]
     return Rows(offsets(np.bincount(owner[entries], minlength=owners)), entries)
 

@@ -1,6 +1,6 @@
 """Evaluate graphs as one operation that torch's autograd records, with the hand-written gradients.
 
-Nothing is recorded inside, so that the compiled loops may serve.
+Nothing is recorded inside, so that the kernels may serve.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Rows(NamedTuple):
 
 
 def offsets(counts: Ints) -> Ints:
-    """Where each row of so many entries begins, and where the last one ends."""
+    """Where each row of the given number of entries begins, and where the last one ends."""
     indptr = np.zeros(counts.size + 1, np.int64)
     np.cumsum(counts, out=indptr[1:])
     return indptr

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from synann_core._lib.checks import check_int, check_option
+from synann_core._lib.checks import check_fields, check_int, check_option
 
-Layer = Literal["synapse", "dense", "none"]
-Gate = Literal["sigmoid", "softmax"]
+LayerKind = Literal["synapse", "dense", "none"]
+GateKind = Literal["sigmoid", "softmax"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Architecture:
     Raises
     ------
     TypeError
-        If a size is not an int.
+        If a size is not an int, or `dropout` not a number.
     ValueError
         If a size is too small, an option unknown, or `dropout` out of range.
     """
@@ -26,8 +26,8 @@ class Architecture:
     in_features: int
     hidden: int
     classes: int
-    layer: Layer = "synapse"
-    gate: Gate = "sigmoid"
+    layer: LayerKind = "synapse"
+    gate: GateKind = "sigmoid"
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -35,9 +35,7 @@ class Architecture:
             object.__setattr__(self, name, check_int(name, getattr(self, name), least))
         check_option("layer", self.layer, ("synapse", "dense", "none"))
         check_option("gate", self.gate, ("sigmoid", "softmax"))
-        if not (isinstance(self.dropout, int | float) and 0.0 <= self.dropout < 1.0):
-            raise ValueError(f"`dropout` must be in [0, 1). Received: {self.dropout!r}")
-        object.__setattr__(self, "dropout", float(self.dropout))
+        check_fields(self, dropout=(0.0, 1.0))
 
     @property
     def mean_input(self) -> float:

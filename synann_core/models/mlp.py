@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 from synann_core import optim
 from synann_core._lib.arguments import silence
 from synann_core._lib.checks import (
     Samples,
+    as_generator,
     check_callable,
     check_int,
     check_pair,
@@ -26,16 +27,17 @@ from synann_core._lib.checks import (
 )
 from synann_core._lib.files import FilePath, read_config, read_tensors, write_tensors
 from synann_core._lib.loops import runner
+from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, Namespace, NumpyArray
-from synann_core.learning import _log_softmax, as_generator
+from synann_core.learning import _log_softmax
 from synann_core.models import passes, training
-from synann_core.models.architecture import Architecture, Gate, Layer
+from synann_core.models.architecture import Architecture, GateKind, LayerKind
 from synann_core.models.training import History, Options, Step, batch_slices, like
 
 __all__ = ["SynaMLP"]
 
 Arrays = dict[str, Array]
-Augment = Callable[[NumpyArray, np.random.Generator], NumpyArray]
+Augment = Callable[[NumpyArray, "np.random.Generator"], NumpyArray]  # not imported yet
 _FORMAT = "synann.SynaMLP"
 
 
@@ -74,7 +76,7 @@ class SynaMLP:
     Raises
     ------
     TypeError
-        If a size or the seed is not an int.
+        If a size or the seed is not an int, or `dropout` not a number.
     ValueError
         If a size is too small, an option unknown, or `dropout` out of range.
 
@@ -101,8 +103,8 @@ class SynaMLP:
         hidden: int,
         classes: int,
         *,
-        layer: Layer = "synapse",
-        gate: Gate = "sigmoid",
+        layer: LayerKind = "synapse",
+        gate: GateKind = "sigmoid",
         dropout: float = 0.0,
         seed: int = 0,
     ) -> None:
@@ -174,15 +176,16 @@ class SynaMLP:
         """
         X, labels = self._check_data(X, y, least=2)
         X = detached(X)  # the gradients here are written by hand
+        score = None
         if validation is not None:
-            self._check_data(*check_pair("validation", validation), prefix="validation ")
+            held_out = self._check_data(*check_pair("validation", validation), "validation ")
+            score = functools.partial(self._hits, *held_out)
         check_callable("augment", augment)
         rule = optim.Adam(learning_rate=0.005) if optimizer is None else optimizer
         options = Options(epochs, batch_size, rule, schedule, callback, rng=rng, least=2)
         weights = self._weights_like(X)
         state = rule.init({k: w for k, w in weights.items() if passes.trainable(k)})
         step = self._step(X, labels, options, augment)
-        score = None if validation is None else lambda: self.score(*validation)
         return training.epochs(self, step, weights, state, labels, options, score)
 
     def _step(
@@ -212,7 +215,9 @@ class SynaMLP:
 
     def decision_function(self, X: Array, /) -> Array:
         """Logits, shape (samples, classes), for features X in [0, 1]."""
-        X = check_unit_matrix("X", X, self.in_features)
+        return self._logits(check_unit_matrix("X", X, self.in_features))
+
+    def _logits(self, X: Array) -> Array:
         xp = array_namespace(X)
         weights, options = self._weights_like(X), self._options(xp)
         with silence(xp):
@@ -237,8 +242,11 @@ class SynaMLP:
 
     def score(self, X: Array, y: Array, /) -> float:
         """Share of samples whose most probable class is the label, in [0, 1]."""
-        X, labels = self._check_data(X, y)
-        return float(np.mean(to_numpy(self.predict(X)) == labels))
+        return self._hits(*self._check_data(X, y))
+
+    def _hits(self, X: Array, labels: NumpyArray) -> float:
+        chosen = array_namespace(X).argmax(self._logits(X), axis=1)
+        return float(np.mean(to_numpy(chosen) == labels))
 
     def explain(self, X: Array, /) -> tuple[Array, Array]:
         """Take every logit apart, exactly: a constant and one part for each input of the synapse.

@@ -17,11 +17,12 @@ import numpy as np
 
 from synann_core import optim
 from synann_core._lib.files import FilePath, check_tensors
+from synann_core._lib.numerics import softplus
 from synann_core._lib.typing import Array, Namespace
 from synann_core.layer import beta_of, logit_gradient
 from synann_core.learning import _cross_entropy, _cross_entropy_vjp, _log_softmax, initial_beta
 from synann_core.log_odds import _expit, logit
-from synann_core.models.architecture import Architecture, Gate, Layer
+from synann_core.models.architecture import Architecture, GateKind, LayerKind
 from synann_core.models.training import Step
 from synann_core.transmission import _contributions, _log_transmission, _log_transmission_vjp
 
@@ -40,7 +41,9 @@ class Batch(NamedTuple):
     keep: Array | None  # dropout mask, divided by the probability of keeping; None for none
 
 
-def shapes(in_features: int, hidden: int, classes: int, layer: Layer) -> dict[str, tuple[int, ...]]:
+def shapes(
+    in_features: int, hidden: int, classes: int, layer: LayerKind
+) -> dict[str, tuple[int, ...]]:
     """Shape of every tensor, by its name."""
     dense = {
         "hidden": (hidden, in_features),
@@ -95,7 +98,7 @@ def trainable(name: str) -> bool:
     return ".running_" not in name
 
 
-def logits(weights: Arrays, x: Array, *, layer: Layer, gate: Gate, xp: Namespace) -> Array:
+def logits(weights: Arrays, x: Array, *, layer: LayerKind, gate: GateKind, xp: Namespace) -> Array:
     """Evaluation mode: batch norm with its running statistics, no dropout; (batch, classes)."""
     h = normalise(weights, "norm1", dense(weights, "hidden", x, xp), xp)
     y, log_y = _gate(h, gate, xp)
@@ -104,7 +107,7 @@ def logits(weights: Arrays, x: Array, *, layer: Layer, gate: Gate, xp: Namespace
 
 
 def parts(
-    weights: Arrays, x: Array, *, layer: Layer, gate: Gate, xp: Namespace
+    weights: Arrays, x: Array, *, layer: LayerKind, gate: GateKind, xp: Namespace
 ) -> tuple[Array, Array]:
     """Take the logits of `logits` apart: a constant (classes,), parts (batch, classes, hidden)."""
     h = normalise(weights, "norm1", dense(weights, "hidden", x, xp), xp)
@@ -131,8 +134,8 @@ def train(
     rate: float,
     *,
     optimizer: optim.Optimizer,
-    layer: Layer,
-    gate: Gate,
+    layer: LayerKind,
+    gate: GateKind,
     xp: Namespace,
 ) -> Step:
     """One step of an optimizer on one batch."""
@@ -148,8 +151,8 @@ def train_step(
     target: Array,
     keep: Array | None,
     *,
-    layer: Layer,
-    gate: Gate,
+    layer: LayerKind,
+    gate: GateKind,
     xp: Namespace,
 ) -> tuple[Array, Array, Arrays, Arrays]:
     """Mean loss, logits, gradients of the trainable weights, and new running statistics.
@@ -236,22 +239,22 @@ def _running(weights: Arrays, name: str, kept: _Norm) -> Arrays:
     }
 
 
-def _gate(h: Array, gate: Gate, xp: Namespace) -> tuple[Array, Array]:
+def _gate(h: Array, gate: GateKind, xp: Namespace) -> tuple[Array, Array]:
     """Probability y and log y; the logarithm apart, so that it stays finite where y underflows."""
     if gate == "softmax":
         log_y = _log_softmax(h, xp=xp)
         return xp.exp(log_y), log_y
-    return _expit(h, xp=xp), 0.0 - xp.logaddexp(xp.zeros_like(h), -h)
+    return _expit(h, xp=xp), 0.0 - softplus(-h, xp)
 
 
-def _gate_vjp(y: Array, gate: Gate, gy: Array, glog_y: Array, xp: Namespace) -> Array:
+def _gate_vjp(y: Array, gate: GateKind, gy: Array, glog_y: Array, xp: Namespace) -> Array:
     if gate == "softmax":
         toward = gy * y + glog_y
         return toward - y * xp.sum(toward, axis=-1, keepdims=True)
     return (gy * y + glog_y) * (1.0 - y)
 
 
-def _layer(weights: Arrays, y: Array, log_y: Array, layer: Layer, xp: Namespace) -> Array:
+def _layer(weights: Arrays, y: Array, log_y: Array, layer: LayerKind, xp: Namespace) -> Array:
     """Log output of the square synapse tensor, or what stands in its place.
 
     α is left out: it adds a constant to every log output, and batch norm subtracts it again.
@@ -265,7 +268,7 @@ def _layer(weights: Arrays, y: Array, log_y: Array, layer: Layer, xp: Namespace)
 
 
 def _layer_vjp(
-    weights: Arrays, y: Array, layer: Layer, grad: Array, gradients: Arrays, xp: Namespace
+    weights: Arrays, y: Array, layer: LayerKind, grad: Array, gradients: Arrays, xp: Namespace
 ) -> tuple[Array, Any]:
     """Gradients with respect to y and to log y."""
     if layer == "dense":

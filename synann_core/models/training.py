@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 from synann_core import optim
-from synann_core._lib.checks import check_callable, check_int, check_option, to_numpy
+from synann_core._lib.checks import (
+    as_generator,
+    check_callable,
+    check_int,
+    check_option,
+    to_numpy,
+)
+from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, Namespace, NumpyArray
-from synann_core.learning import as_generator
 
 Weights = dict[str, Array]
 Entry = dict[str, float]

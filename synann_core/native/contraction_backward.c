@@ -17,6 +17,8 @@ enum {
     OUTPUTS = 32,                     /* whose β and its gradient stay in the first-level cache */
     ROWS = 128,                       /* whose y and its gradient stay in the second-level cache */
     PAIR = WIDTH == 32 ? 1 : 2,       /* rows at a time */
+    FEW = 8,                          /* outputs, for which memory is what takes time, */
+    ROWS_FOR_FEW = 8,                 /* and is best read in its own order */
 };
 
 /* What the factors are: 1 − βy; the same, kept from the floor; ȳ + y β̄; and the latter where it may
@@ -188,56 +190,69 @@ static void copy(REAL (*to)[STRIP], const REAL *from, ptrdiff_t n, ptrdiff_t row
     }
 }
 
-static void strip(const Array *arrays, int form, REAL floor, ptrdiff_t j0, Copies *copies) {
-    const REAL *y = arrays[0].data, *y_bar = arrays[1].data;
-    const REAL *beta = arrays[2].data, *beta_bar = arrays[3].data, *grad = arrays[4].data;
-    REAL *gy = arrays[5].data, *gbeta = arrays[6].data;
-    ptrdiff_t rows = arrays[0].shape[0], n = arrays[0].shape[1], m = arrays[2].shape[0];
+/* What one call works on: the arrays, and how. */
+typedef struct {
+    const REAL *y, *y_bar, *beta, *beta_bar, *grad;
+    REAL *gy, *gbeta, floor;
+    ptrdiff_t rows, n, m;
+    int form;
+    Copies *copies;
+} Work;
+
+/* A strip of one row, which is not worth copies, against outputs from i0 on. */
+static void alone(const Work *work, ptrdiff_t i0, ptrdiff_t j0) {
+    ptrdiff_t n = work->n, from = i0 * n + j0;
+    int width = (int)(work->m - i0 < OUTPUTS ? work->m - i0 : OUTPUTS);
+    const REAL *bar = work->y_bar, *w_bar = work->beta_bar;
+    Held held = {work->y + j0, bar ? bar + j0 : NULL, work->gy + j0, work->grad + i0, n, n, work->m};
+    Weights own = {work->beta + from, w_bar ? w_bar + from : NULL, work->gbeta + from, n, n};
+#define ALONE(form) meet(form, 1, 1, held, own, width, work->floor, i0 == 0)
+    WITH_FORM(work->form, ALONE)
+}
+
+/* A strip of `count` rows from b0 on, against all outputs. */
+static void strip(const Work *work, ptrdiff_t b0, ptrdiff_t count, ptrdiff_t j0) {
+    Copies *copies = work->copies;
+    ptrdiff_t n = work->n, m = work->m, at = b0 * n + j0;
     int size = (int)(n - j0 < STRIP ? n - j0 : STRIP), whole = size == STRIP;
-    for (ptrdiff_t b0 = 0; b0 < rows; b0 += ROWS) {
-        ptrdiff_t count = rows - b0 < ROWS ? rows - b0 : ROWS, at = b0 * n + j0;
-        Held held = {y + at, y_bar ? y_bar + at : NULL, gy + at, NULL, n, n, m};
-        if (!whole) {
-            copy(copies->y, y + at, n, count, size, 0);
-            if (y_bar) {
-                copy(copies->bar, y_bar + at, n, count, size, 1);
-            }
-            held.y = copies->y[0];
-            held.bar = copies->bar[0];
-            held.gradient = copies->gradient[0];
-            held.step = held.gradient_step = STRIP;
+    const REAL *y_bar = work->y_bar, *beta_bar = work->beta_bar;
+    Held held = {work->y + at, y_bar ? y_bar + at : NULL, work->gy + at, NULL, n, n, m};
+    if (!whole) {
+        copy(copies->y, work->y + at, n, count, size, 0);
+        if (y_bar) {
+            copy(copies->bar, y_bar + at, n, count, size, 1);
         }
-        for (ptrdiff_t i0 = 0; i0 < m; i0 += OUTPUTS) {
-            int width = (int)(m - i0 < OUTPUTS ? m - i0 : OUTPUTS);
-            ptrdiff_t from = i0 * n + j0;
-            held.t = grad + b0 * m + i0;
-            if (rows == 1 && whole) { /* not worth copies */
-                Weights own = {beta + from, beta_bar ? beta_bar + from : NULL, gbeta + from, n, n};
-#define ALONE(form) meet(form, 1, 1, held, own, width, floor, i0 == 0)
-                WITH_FORM(form, ALONE)
-                continue;
-            }
-            copy(copies->w, beta + from, n, width, size, 0);
-            if (beta_bar) {
-                copy(copies->w_bar, beta_bar + from, n, width, size, 1);
-            }
-            memset(copies->sums, 0, sizeof copies->sums);
-            Weights own = {copies->w[0], copies->w_bar[0], copies->sums[0], STRIP, STRIP};
-#define ALL(form) meet_all(form, held, count, own, width, floor, i0 == 0)
-            WITH_FORM(form, ALL)
-            for (int i = 0; i < width; i++) {
-                REAL *to = gbeta + from + i * n;
-                for (int j = 0; j < size; j++) {
-                    to[j] = (b0 == 0 ? 0 : to[j]) - copies->sums[i][j];
-                }
+        held.y = copies->y[0];
+        held.bar = copies->bar[0];
+        held.gradient = copies->gradient[0];
+        held.step = held.gradient_step = STRIP;
+    }
+    for (ptrdiff_t i0 = 0; i0 < m; i0 += OUTPUTS) {
+        int width = (int)(m - i0 < OUTPUTS ? m - i0 : OUTPUTS);
+        ptrdiff_t from = i0 * n + j0;
+        held.t = work->grad + b0 * m + i0;
+        copy(copies->w, work->beta + from, n, width, size, 0);
+        if (beta_bar) {
+            copy(copies->w_bar, beta_bar + from, n, width, size, 1);
+        }
+        memset(copies->sums, 0, (size_t)width * sizeof copies->sums[0]);
+        Weights own = {copies->w[0], copies->w_bar[0], copies->sums[0], STRIP, STRIP};
+#define ALL(form) meet_all(form, held, count, own, width, work->floor, i0 == 0)
+        WITH_FORM(work->form, ALL)
+        for (int i = 0; i < width; i++) {
+            REAL *to = work->gbeta + from + i * n;
+            for (int j = 0; j < size; j++) {
+                to[j] = (b0 == 0 ? 0 : to[j]) - copies->sums[i][j];
             }
         }
-        for (ptrdiff_t b = 0; !whole && b < count; b++) {
-            memcpy(gy + at + b * n, copies->gradient[b], (size_t)size * sizeof(REAL));
-        }
+    }
+    for (ptrdiff_t b = 0; !whole && b < count; b++) {
+        memcpy(work->gy + at + b * n, copies->gradient[b], (size_t)size * sizeof(REAL));
     }
 }
 
+/* Strips side by side follow one another, as memory does: of a row that is alone for some outputs at
+a time, and of some rows for all outputs. */
 static int gradients(const Array *arrays, int form, REAL floor, ptrdiff_t j0, ptrdiff_t j1) {
     ptrdiff_t rows = arrays[0].shape[0], m = arrays[2].shape[0];
     if (rows == 0 || m == 0) {
@@ -249,8 +264,20 @@ static int gradients(const Array *arrays, int form, REAL floor, ptrdiff_t j0, pt
     if (!copies) {
         return NO_MEMORY;
     }
-    for (; j0 < j1; j0 += STRIP) {
-        strip(arrays, form, floor, j0, copies);
+    const Work work = {arrays[0].data, arrays[1].data, arrays[2].data, arrays[3].data,
+                       arrays[4].data, arrays[5].data, arrays[6].data, floor,
+                       rows, arrays[0].shape[1], m, form, copies};
+    ptrdiff_t whole = rows == 1 ? j0 + (j1 - j0) / STRIP * STRIP : j0;
+    for (ptrdiff_t i0 = 0; i0 < m && j0 < whole; i0 += OUTPUTS) {
+        for (ptrdiff_t j = j0; j < whole; j += STRIP) {
+            alone(&work, i0, j);
+        }
+    }
+    const ptrdiff_t most = m < FEW ? ROWS_FOR_FEW : ROWS;
+    for (ptrdiff_t b0 = 0; b0 < rows; b0 += most) {
+        for (ptrdiff_t j = whole; j < j1; j += STRIP) {
+            strip(&work, b0, rows - b0 < most ? rows - b0 : most, j);
+        }
     }
     free(copies);
     return 1;

@@ -33,6 +33,7 @@ INLINE void inhibit(const REAL *s, ptrdiff_t rows, const REAL *beta, const Graph
                     int64_t start, int64_t stop, ptrdiff_t count, REAL *p, REAL *c) {
     for (int64_t k = start; k < stop; k++) {
         const REAL *y = s + (ptrdiff_t)graph->readings[k] * rows, b = beta[k];
+        __builtin_prefetch(s + node_after(graph, k) * rows);
         EACH_ROW {
             c[r] = FMA(known(b * y[r]), p[r], c[r]);
             p[r] *= FMA(-b, y[r], 1);
@@ -119,67 +120,73 @@ static int room_for(Room *room, size_t size) {
     return size == 0 || room->factors;
 }
 
-/* Gradients of one row by products of the other factors; `up` is the neuron's own. */
-static void by_products(const REAL *s, REAL *g, ptrdiff_t rows, REAL up, REAL alpha,
-                        const REAL *beta, const Graph *graph, ptrdiff_t i, const Room *room,
+/* Gradients of one row by products of the other factors. */
+static void by_products(REAL *pairs, ptrdiff_t rows, ptrdiff_t at, REAL alpha, const REAL *beta,
+                        const Graph *graph, ptrdiff_t i, const Room *room, int first,
                         REAL *galpha, REAL *gbeta) {
     const Reads in = reads(graph, i);
+    const ptrdiff_t step = 2 * rows;
+    const REAL up = pairs[at + rows];
     REAL product = 1, after = up * alpha;
     ptrdiff_t n = 0;
     for (int64_t e = in.e0; e < in.e1; e++, n++) {
         room->before[n] = product;
-        room->factors[n] = s[(ptrdiff_t)graph->sources[e] * rows];
+        room->factors[n] = pairs[(ptrdiff_t)graph->sources[e] * step];
         product *= room->factors[n];
     }
     for (int64_t k = in.k0; k < in.k1; k++, n++) {
         room->before[n] = product;
-        room->factors[n] = FMA(-beta[k], s[(ptrdiff_t)graph->readings[k] * rows], 1);
+        room->factors[n] = FMA(-beta[k], pairs[(ptrdiff_t)graph->readings[k] * step], 1);
         product *= room->factors[n];
     }
-    *galpha += up * product;
+    *galpha = (first ? 0 : *galpha) + up * product;
     for (int64_t k = in.k1 - 1; k >= in.k0; k--) {
-        const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
+        REAL *node = pairs + (ptrdiff_t)graph->readings[k] * step;
         const REAL others = after * room->before[--n];
-        g[node] -= others * beta[k];
-        gbeta[k] -= others * s[node];
+        node[rows] -= others * beta[k];
+        gbeta[k] = (first ? 0 : gbeta[k]) - others * *node;
         after *= room->factors[n];
     }
     for (int64_t e = in.e1 - 1; e >= in.e0; e--) {
         n--;
-        g[(ptrdiff_t)graph->sources[e] * rows] += after * room->before[n];
+        pairs[(ptrdiff_t)graph->sources[e] * step + rows] += after * room->before[n];
         after *= room->factors[n];
     }
 }
 
-/* Gradients of `count` rows by division; values and gradients of the neuron are at `at`. */
-INLINE void by_division(const REAL *restrict s, REAL *restrict g, ptrdiff_t rows, ptrdiff_t at,
-                        REAL alpha, const REAL *beta, const Graph *graph, ptrdiff_t i,
-                        ptrdiff_t count, REAL *galpha, REAL *gbeta) {
+/* Gradients of `count` rows by division; the neuron's own pairs are at `at`. */
+INLINE void by_division(REAL *pairs, ptrdiff_t rows, ptrdiff_t at, REAL alpha, const REAL *beta,
+                        const Graph *graph, ptrdiff_t i, ptrdiff_t count, int first,
+                        REAL *galpha, REAL *gbeta) {
     const Reads in = reads(graph, i);
+    const ptrdiff_t step = 2 * rows;
     REAL up[LANES], value[LANES], part[LANES];
     EACH_ROW {
-        up[r] = g[at + r];
-        value[r] = s[at + r];
+        value[r] = pairs[at + r];
+        up[r] = pairs[at + rows + r];
         part[r] = up[r] * (value[r] / alpha);
     }
+    REAL total = first ? 0 : *galpha;
     EACH_ROW {
-        *galpha += part[r];
+        total += part[r];
     }
+    *galpha = total;
     for (int64_t e = in.e0; e < in.e1; e++) {
-        const ptrdiff_t node = (ptrdiff_t)graph->sources[e] * rows;
+        REAL *node = pairs + (ptrdiff_t)graph->sources[e] * step;
         EACH_ROW {
-            g[node + r] += up[r] * (value[r] / s[node + r]);
+            node[rows + r] += up[r] * (value[r] / node[r]);
         }
     }
     for (int64_t k = in.k0; k < in.k1; k++) {
-        const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
+        REAL *node = pairs + (ptrdiff_t)graph->readings[k] * step;
         const REAL b = beta[k];
+        __builtin_prefetch(pairs + node_before(graph, k) * step, 1);
         EACH_ROW {
-            const REAL y = s[node + r], ratio = up[r] * (value[r] / FMA(-b, y, 1));
-            g[node + r] -= ratio * b;
+            const REAL y = node[r], ratio = up[r] * (value[r] / FMA(-b, y, 1));
+            node[rows + r] -= ratio * b;
             part[r] = ratio * y;
         }
-        REAL sum = gbeta[k];
+        REAL sum = first ? 0 : gbeta[k];
         EACH_ROW {
             sum -= part[r];
         }
@@ -197,41 +204,40 @@ INLINE int divisible(const REAL *value, REAL alpha, ptrdiff_t count) {
     return !small;
 }
 
-/* s, g[nodes · rows], α, β, graph, gα[neurons], gβ[inhibitory]; rows, inputs: turn the gradients g of
-all nodes' values, by outputs alone, into those of the inputs; gα and gβ are added to. */
+/* pairs[nodes · 2 · rows], α, β, graph, gα[neurons], gβ[inhibitory]; rows, inputs, first: turn the
+gradients of all nodes' values, by outputs alone, into those of the inputs; gα and gβ are added to, or
+written if these rows are the first. A node's values, and then their gradients, lie side by side: what
+is far away is read once. */
 KERNEL(graph_backward)(const Array *arrays, const Number *numbers) {
-    const REAL *s = arrays[0].data, *alpha = arrays[2].data, *beta = arrays[3].data;
-    REAL *g = arrays[1].data, *galpha = arrays[8].data, *gbeta = arrays[9].data;
+    REAL *pairs = arrays[0].data, *galpha = arrays[7].data, *gbeta = arrays[8].data;
+    const REAL *alpha = arrays[1].data, *beta = arrays[2].data;
     const ptrdiff_t rows = numbers[0].integer, inputs = numbers[1].integer;
-    if (!graph_fits(arrays + 4, inputs, rows, arrays[0].size, arrays[2].size)) {
+    if (!graph_fits_pairs(arrays + 3, inputs, rows, arrays[0].size, arrays[1].size)) {
         return BAD_VALUE;
     }
-    const Graph graph = graph_of(arrays + 4, inputs);
+    const Graph graph = graph_of(arrays + 3, inputs);
     Room room = {NULL, NULL, 0};
     int result = 0;
-    for (ptrdiff_t i = graph.neurons - 1; i >= 0; i--) {
+    for (ptrdiff_t i = graph.neurons - 1; i >= 0 && !result; i--) {
         const Reads in = reads(&graph, i);
-        const ptrdiff_t at = (inputs + i) * rows;
-        for (ptrdiff_t r = 0; r < rows;) {
-            if (rows - r >= LANES && divisible(s + at + r, alpha[i], LANES)) {
-                by_division(s + r, g + r, rows, at, alpha[i], beta, &graph, i, LANES, &galpha[i],
-                            gbeta);
-                r += LANES;
-            } else if (divisible(s + at + r, alpha[i], 1)) {
-                by_division(s + r, g + r, rows, at, alpha[i], beta, &graph, i, 1, &galpha[i],
-                            gbeta);
-                r++;
+        const ptrdiff_t at = 2 * (inputs + i) * rows;
+        REAL *ga = &galpha[i];
+        for (ptrdiff_t r = 0; r < rows && !result;) {
+            const int first = numbers[2].integer && r == 0;
+            REAL *own = pairs + r;
+            ptrdiff_t count = rows - r >= LANES && divisible(own + at, alpha[i], LANES) ? LANES : 1;
+            if (count == LANES) {
+                by_division(own, rows, at, alpha[i], beta, &graph, i, LANES, first, ga, gbeta);
+            } else if (divisible(own + at, alpha[i], 1)) {
+                by_division(own, rows, at, alpha[i], beta, &graph, i, 1, first, ga, gbeta);
             } else if (room_for(&room, (size_t)(in.e1 - in.e0 + in.k1 - in.k0))) {
-                by_products(s + r, g + r, rows, g[at + r], alpha[i], beta, &graph, i, &room,
-                            &galpha[i], gbeta);
-                r++;
+                by_products(own, rows, at, alpha[i], beta, &graph, i, &room, first, ga, gbeta);
             } else {
                 result = NO_MEMORY;
-                goto end;
             }
+            r += count;
         }
     }
-end:
     free(room.factors);
     return result;
 }
@@ -257,10 +263,10 @@ INLINE void end_block(ptrdiff_t count, Moving *now) {
     }
 }
 
-INLINE void moving_neuron(const REAL *s, const REAL *ds, ptrdiff_t rows, const REAL *beta,
-                          const REAL *dbeta, const Graph *graph, ptrdiff_t i, ptrdiff_t count,
-                          Moving *now) {
+INLINE void moving_neuron(const REAL *pairs, ptrdiff_t rows, const REAL *beta, const REAL *dbeta,
+                          const Graph *graph, ptrdiff_t i, ptrdiff_t count, Moving *now) {
     const Reads in = reads(graph, i);
+    const ptrdiff_t step = 2 * rows;
     EACH_ROW {
         now->product[r] = 1;
         now->slope[r] = 0;
@@ -269,10 +275,10 @@ INLINE void moving_neuron(const REAL *s, const REAL *ds, ptrdiff_t rows, const R
         stop = block_end(start, in.e1);
         start_block(count, now);
         for (int64_t e = start; e < stop; e++) {
-            const ptrdiff_t node = (ptrdiff_t)graph->sources[e] * rows;
+            const REAL *node = pairs + (ptrdiff_t)graph->sources[e] * step;
             EACH_ROW {
-                const REAL f = s[node + r], p = now->p[r];
-                now->d[r] = FMA(now->d[r], f, p * ds[node + r]);
+                const REAL f = node[r], p = now->p[r];
+                now->d[r] = FMA(now->d[r], f, p * node[rows + r]);
                 now->c[r] = FMA(known(1 - f), p, now->c[r]);
                 now->p[r] = p * f;
             }
@@ -283,11 +289,12 @@ INLINE void moving_neuron(const REAL *s, const REAL *ds, ptrdiff_t rows, const R
         stop = block_end(start, in.k1);
         start_block(count, now);
         for (int64_t k = start; k < stop; k++) {
-            const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
+            const REAL *node = pairs + (ptrdiff_t)graph->readings[k] * step;
             const REAL b = beta[k], db = dbeta[k];
+            __builtin_prefetch(pairs + node_after(graph, k) * step);
             EACH_ROW {
-                const REAL y = s[node + r], p = now->p[r], f = FMA(-b, y, 1);
-                now->d[r] = FMA(now->d[r], f, -p * (b * ds[node + r] + db * y));
+                const REAL y = node[r], p = now->p[r], f = FMA(-b, y, 1);
+                now->d[r] = FMA(now->d[r], f, -p * (b * node[rows + r] + db * y));
                 now->c[r] = FMA(known(b * y), p, now->c[r]);
                 now->p[r] = p * f;
             }
@@ -296,22 +303,22 @@ INLINE void moving_neuron(const REAL *s, const REAL *ds, ptrdiff_t rows, const R
     }
 }
 
-/* s, ds[nodes · rows], α, dα[neurons], β, dβ[inhibitory], graph; rows, inputs: write the neurons'
-tangents into ds, in which those of the inputs stand, by the product rule. */
+/* pairs[nodes · 2 · rows], α, dα[neurons], β, dβ[inhibitory], graph; rows, inputs: write the neurons'
+tangents behind their values, as those of the inputs stand, by the product rule. */
 KERNEL(graph_tangents)(const Array *arrays, const Number *numbers) {
-    const REAL *s = arrays[0].data, *alpha = arrays[2].data, *dalpha = arrays[3].data;
-    const REAL *beta = arrays[4].data, *dbeta = arrays[5].data;
-    REAL *ds = arrays[1].data;
+    const REAL *alpha = arrays[1].data, *dalpha = arrays[2].data;
+    const REAL *beta = arrays[3].data, *dbeta = arrays[4].data;
+    REAL *pairs = arrays[0].data;
     const ptrdiff_t rows = numbers[0].integer, inputs = numbers[1].integer;
-    if (!graph_fits(arrays + 6, inputs, rows, arrays[0].size, arrays[2].size)) {
+    if (!graph_fits_pairs(arrays + 5, inputs, rows, arrays[0].size, arrays[1].size)) {
         return BAD_VALUE;
     }
-    const Graph graph = graph_of(arrays + 6, inputs);
+    const Graph graph = graph_of(arrays + 5, inputs);
     for (ptrdiff_t i = 0; i < graph.neurons; i++) {
-        REAL *out = ds + (inputs + i) * rows;
+        REAL *out = pairs + (2 * (inputs + i) + 1) * rows;
         FOR_ROWS(rows, {
             Moving now;
-            moving_neuron(s + r, ds + r, rows, beta, dbeta, &graph, i, count, &now);
+            moving_neuron(pairs + r, rows, beta, dbeta, &graph, i, count, &now);
             _Pragma("GCC unroll 1") for (ptrdiff_t j = 0; j < count; j++) {
                 out[r + j] = alpha[i] * now.slope[j] + dalpha[i] * now.product[j];
             }

@@ -26,7 +26,8 @@ typedef struct {
 
 enum {
     BLOCK = 32, /* factors or terms that are taken together */
-    LANES = 8   /* rows that go through a neuron together */
+    LANES = 8,  /* rows that go through a neuron together */
+    AHEAD = 48  /* inhibitory inputs from which on memory is asked for before it is needed */
 };
 
 INLINE Graph graph_of(const Array *arrays, ptrdiff_t inputs) {
@@ -44,8 +45,25 @@ INLINE int graph_fits(const Array *arrays, ptrdiff_t inputs, ptrdiff_t rows, ptr
            ((const int64_t *)weak->data)[neurons] == arrays[3].size;
 }
 
+/* The same, of two values a row for each node: all first ones of a node, and then the second ones. */
+INLINE int graph_fits_pairs(const Array *arrays, ptrdiff_t inputs, ptrdiff_t rows, ptrdiff_t values,
+                            ptrdiff_t neurons) {
+    return values % 2 == 0 && graph_fits(arrays, inputs, rows, values / 2, neurons);
+}
+
 INLINE Reads reads(const Graph *graph, ptrdiff_t i) {
     return (Reads){graph->strong[i], graph->strong[i + 1], graph->weak[i], graph->weak[i + 1]};
+}
+
+/* The node of an inhibitory input to come, in topological order or against it. Nodes are far apart,
+which processors do not foresee. */
+INLINE ptrdiff_t node_after(const Graph *graph, int64_t k) {
+    const int64_t next = k + AHEAD, last = graph->weak[graph->neurons] - 1;
+    return graph->readings[next < last ? next : last];
+}
+
+INLINE ptrdiff_t node_before(const Graph *graph, int64_t k) {
+    return graph->readings[k < AHEAD ? 0 : k - AHEAD];
 }
 
 INLINE int64_t block_end(int64_t start, int64_t stop) {

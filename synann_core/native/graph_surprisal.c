@@ -30,7 +30,7 @@ INLINE void sum_of(const REAL *z, ptrdiff_t rows, const Graph *graph, const Read
 }
 
 /* Take from `total` the logarithms of a block of factors, for `count` rows. */
-INLINE void subtract_logs(const REAL *y, const REAL *y_bar, ptrdiff_t rows, const REAL *beta,
+INLINE void subtract_logs(const REAL *pairs, ptrdiff_t rows, const REAL *beta,
                           const REAL *beta_bar, const Graph *graph, int64_t start, int64_t stop,
                           ptrdiff_t count, REAL small, REAL *total) {
     REAL p[LANES], c[LANES], logs[LANES];
@@ -39,12 +39,13 @@ INLINE void subtract_logs(const REAL *y, const REAL *y_bar, ptrdiff_t rows, cons
         c[r] = logs[r] = 0;
     }
     for (int64_t k = start; k < stop; k++) {
-        const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
+        const REAL *y = pairs + (ptrdiff_t)graph->readings[k] * 2 * rows, *y_bar = y + rows;
+        __builtin_prefetch(pairs + node_after(graph, k) * 2 * rows);
         REAL f[LANES], next_c[LANES], next_p[LANES];
         Whole special = 0;
         EACH_ROW {
-            f[r] = FMA(y[node + r], beta_bar[k], y_bar[node + r]);
-            next_c[r] = FMA(y[node + r] * beta[k], p[r], c[r]);
+            f[r] = FMA(y[r], beta_bar[k], y_bar[r]);
+            next_c[r] = FMA(y[r] * beta[k], p[r], c[r]);
             next_p[r] = p[r] * f[r];
             special |= (Whole)((!(f[r] > small)) | (next_p[r] < small));
         }
@@ -73,7 +74,7 @@ INLINE void subtract_logs(const REAL *y, const REAL *y_bar, ptrdiff_t rows, cons
     }
 }
 
-INLINE void neuron(REAL *z, REAL *y, REAL *y_bar, ptrdiff_t rows, ptrdiff_t at, REAL theta,
+INLINE void neuron(REAL *z, REAL *pairs, ptrdiff_t rows, ptrdiff_t at, REAL theta,
                    const REAL *beta, const REAL *beta_bar, const Graph *graph, ptrdiff_t i,
                    ptrdiff_t count, REAL small) {
     const Reads in = reads(graph, i);
@@ -81,11 +82,12 @@ INLINE void neuron(REAL *z, REAL *y, REAL *y_bar, ptrdiff_t rows, ptrdiff_t at, 
     sum_of(z, rows, graph, &in, count, total);
     for (int64_t start = in.k0, stop; start < in.k1; start = stop) {
         stop = block_end(start, in.k1);
-        subtract_logs(y, y_bar, rows, beta, beta_bar, graph, start, stop, count, small, total);
+        subtract_logs(pairs, rows, beta, beta_bar, graph, start, stop, count, small, total);
     }
-    for (ptrdiff_t r = at; r < at + count; r++) {
-        const REAL value = theta + total[r - at];
-        z[r] = value;
+    REAL *y = pairs + 2 * at, *y_bar = y + rows;
+    for (ptrdiff_t r = 0; r < count; r++) {
+        const REAL value = theta + total[r];
+        z[at + r] = value;
         if (value < HALF) {
             y_bar[r] = -EXPM1(-value);
             y[r] = 1 - y_bar[r];
@@ -96,34 +98,37 @@ INLINE void neuron(REAL *z, REAL *y, REAL *y_bar, ptrdiff_t rows, ptrdiff_t at, 
     }
 }
 
-/* z, y, ȳ[nodes · rows], θ[neurons], e^(−γ) and 1 − e^(−γ)[inhibitory], graph; rows, inputs: write
-the neurons' surprisals z, y = e^(−z) and ȳ = 1 − y; those of the inputs stand there. */
+/* z[nodes · rows], pairs[nodes · 2 · rows], θ[neurons], e^(−γ) and 1 − e^(−γ)[inhibitory], graph; rows,
+inputs: write the neurons' surprisals z, and as pairs y = e^(−z) and ȳ = 1 − y; those of the inputs
+stand there. */
 KERNEL(graph_surprisal_forward)(const Array *arrays, const Number *numbers) {
-    REAL *z = arrays[0].data, *y = arrays[1].data, *y_bar = arrays[2].data;
-    const REAL *theta = arrays[3].data, *beta = arrays[4].data, *beta_bar = arrays[5].data;
+    REAL *z = arrays[0].data, *pairs = arrays[1].data;
+    const REAL *theta = arrays[2].data, *beta = arrays[3].data, *beta_bar = arrays[4].data;
     const ptrdiff_t rows = numbers[0].integer, inputs = numbers[1].integer;
-    if (!graph_fits(arrays + 6, inputs, rows, arrays[0].size, arrays[3].size)) {
+    if (!graph_fits(arrays + 5, inputs, rows, arrays[0].size, arrays[2].size) ||
+        !graph_fits_pairs(arrays + 5, inputs, rows, arrays[1].size, arrays[2].size)) {
         return BAD_VALUE;
     }
-    const Graph graph = graph_of(arrays + 6, inputs);
+    const Graph graph = graph_of(arrays + 5, inputs);
     const REAL small = OF_REAL(sqrtf, sqrt)(TINY); /* the product of two such is still normal */
     for (ptrdiff_t i = 0; i < graph.neurons; i++) {
         const ptrdiff_t at = (inputs + i) * rows;
-        FOR_ROWS(rows, neuron(z + r, y + r, y_bar + r, rows, at, theta[i], beta, beta_bar, &graph,
-                              i, count, small))
+        FOR_ROWS(rows, neuron(z + r, pairs + r, rows, at, theta[i], beta, beta_bar, &graph, i,
+                              count, small))
     }
     return 0;
 }
 
-INLINE void spread(const REAL *y, const REAL *y_bar, REAL *restrict h, ptrdiff_t rows,
-                   ptrdiff_t at, const REAL *beta, const REAL *beta_bar, const Graph *graph,
-                   ptrdiff_t i, ptrdiff_t count, REAL floor, REAL *gtheta, REAL *ggamma) {
+INLINE void spread(const REAL *pairs, REAL *restrict h, ptrdiff_t rows, ptrdiff_t at, const REAL *beta, const REAL *beta_bar, const Graph *graph,
+                   ptrdiff_t i, ptrdiff_t count, int first, REAL floor, REAL *gtheta,
+                   REAL *ggamma) {
     const Reads in = reads(graph, i);
-    REAL up[LANES], through[LANES];
+    REAL up[LANES], through[LANES], total = first ? 0 : *gtheta;
     EACH_ROW {
         up[r] = h[at + r];
-        *gtheta += up[r];
+        total += up[r];
     }
+    *gtheta = total;
     for (int64_t e = in.e0; e < in.e1; e++) {
         REAL *to = h + (ptrdiff_t)graph->sources[e] * rows;
         EACH_ROW {
@@ -132,13 +137,17 @@ INLINE void spread(const REAL *y, const REAL *y_bar, REAL *restrict h, ptrdiff_t
     }
     for (int64_t k = in.k0; k < in.k1; k++) {
         const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
+        const ptrdiff_t before = node_before(graph, k) * rows;
+        const REAL *y = pairs + 2 * node, *y_bar = y + rows;
+        __builtin_prefetch(pairs + 2 * before);
+        __builtin_prefetch(h + before, 1);
         EACH_ROW {
-            REAL f = FMA(y[node + r], beta_bar[k], y_bar[node + r]);
+            REAL f = FMA(y[r], beta_bar[k], y_bar[r]);
             f = f < floor ? floor : f;
-            through[r] = up[r] * (y[node + r] * beta[k] / f);
+            through[r] = up[r] * (y[r] * beta[k] / f);
             h[node + r] -= through[r];
         }
-        REAL sum = ggamma[k];
+        REAL sum = first ? 0 : ggamma[k];
         EACH_ROW {
             sum -= through[r];
         }
@@ -146,28 +155,29 @@ INLINE void spread(const REAL *y, const REAL *y_bar, REAL *restrict h, ptrdiff_t
     }
 }
 
-/* y, ȳ, h[nodes · rows], β, β̄, graph, gθ, gγ; rows, inputs, floor: turn the gradients h of all nodes'
-surprisals into those of the inputs; gθ and gγ are added to. Occupations are those of factors of at
+/* pairs of y and ȳ[nodes · 2 · rows], h[nodes · rows], β, β̄, graph, gθ, gγ; rows, inputs, first, floor: turn the gradients h of all
+nodes' surprisals into those of the inputs; gθ and gγ are added to, or written if these rows are the
+first. Occupations are those of factors of at
 least `floor`. */
 KERNEL(graph_surprisal_backward)(const Array *arrays, const Number *numbers) {
-    const REAL *y = arrays[0].data, *y_bar = arrays[1].data;
-    const REAL *beta = arrays[3].data, *beta_bar = arrays[4].data;
-    REAL *h = arrays[2].data, *gtheta = arrays[9].data, *ggamma = arrays[10].data;
+    const REAL *pairs = arrays[0].data, *beta = arrays[2].data, *beta_bar = arrays[3].data;
+    REAL *h = arrays[1].data, *gtheta = arrays[8].data, *ggamma = arrays[9].data;
     const ptrdiff_t rows = numbers[0].integer, inputs = numbers[1].integer;
-    const REAL floor = (REAL)numbers[2].real;
-    if (!graph_fits(arrays + 5, inputs, rows, arrays[2].size, arrays[9].size)) {
+    const REAL floor = (REAL)numbers[3].real;
+    if (!graph_fits(arrays + 4, inputs, rows, arrays[1].size, arrays[8].size) ||
+        !graph_fits_pairs(arrays + 4, inputs, rows, arrays[0].size, arrays[8].size)) {
         return BAD_VALUE;
     }
-    const Graph graph = graph_of(arrays + 5, inputs);
+    const Graph graph = graph_of(arrays + 4, inputs);
     for (ptrdiff_t i = graph.neurons - 1; i >= 0; i--) {
         const ptrdiff_t at = (inputs + i) * rows;
-        FOR_ROWS(rows, spread(y + r, y_bar + r, h + r, rows, at, beta, beta_bar, &graph, i, count,
-                              floor, &gtheta[i], ggamma))
+        FOR_ROWS(rows, spread(pairs + r, h + r, rows, at, beta, beta_bar, &graph, i, count,
+                              numbers[2].integer && r == 0, floor, &gtheta[i], ggamma))
     }
     return 0;
 }
 
-INLINE void tangent(const REAL *y, const REAL *y_bar, REAL *dz, ptrdiff_t rows, ptrdiff_t at,
+INLINE void tangent(const REAL *pairs, REAL *dz, ptrdiff_t rows, ptrdiff_t at,
                     REAL dtheta, const REAL *beta, const REAL *beta_bar, const REAL *dgamma,
                     const Graph *graph, ptrdiff_t i, ptrdiff_t count, REAL floor) {
     const Reads in = reads(graph, i);
@@ -181,10 +191,14 @@ INLINE void tangent(const REAL *y, const REAL *y_bar, REAL *dz, ptrdiff_t rows, 
         }
         for (int64_t k = start; k < stop; k++) {
             const ptrdiff_t node = (ptrdiff_t)graph->readings[k] * rows;
+            const ptrdiff_t after = node_after(graph, k) * rows;
+            const REAL *y = pairs + 2 * node, *y_bar = y + rows;
+            __builtin_prefetch(pairs + 2 * after);
+            __builtin_prefetch(dz + after);
             EACH_ROW {
-                REAL f = FMA(y[node + r], beta_bar[k], y_bar[node + r]);
+                REAL f = FMA(y[r], beta_bar[k], y_bar[r]);
                 f = f < floor ? floor : f;
-                part[r] += y[node + r] * beta[k] / f * (dgamma[k] + dz[node + r]);
+                part[r] += y[r] * beta[k] / f * (dgamma[k] + dz[node + r]);
             }
         }
         EACH_ROW {
@@ -196,22 +210,23 @@ INLINE void tangent(const REAL *y, const REAL *y_bar, REAL *dz, ptrdiff_t rows, 
     }
 }
 
-/* y, ȳ, dz[nodes · rows], dθ[neurons], β, β̄, dγ[inhibitory], graph; rows, inputs, floor: write the
+/* pairs of y and ȳ[nodes · 2 · rows], dz[nodes · rows], dθ[neurons], β, β̄, dγ[inhibitory], graph; rows, inputs, floor: write the
 neurons' tangents into dz, in which those of the inputs stand. */
 KERNEL(graph_surprisal_tangents)(const Array *arrays, const Number *numbers) {
-    const REAL *y = arrays[0].data, *y_bar = arrays[1].data, *dtheta = arrays[3].data;
-    const REAL *beta = arrays[4].data, *beta_bar = arrays[5].data, *dgamma = arrays[6].data;
-    REAL *dz = arrays[2].data;
+    const REAL *pairs = arrays[0].data, *dtheta = arrays[2].data, *dgamma = arrays[5].data;
+    const REAL *beta = arrays[3].data, *beta_bar = arrays[4].data;
+    REAL *dz = arrays[1].data;
     const ptrdiff_t rows = numbers[0].integer, inputs = numbers[1].integer;
     const REAL floor = (REAL)numbers[2].real;
-    if (!graph_fits(arrays + 7, inputs, rows, arrays[2].size, arrays[3].size)) {
+    if (!graph_fits(arrays + 6, inputs, rows, arrays[1].size, arrays[2].size) ||
+        !graph_fits_pairs(arrays + 6, inputs, rows, arrays[0].size, arrays[2].size)) {
         return BAD_VALUE;
     }
-    const Graph graph = graph_of(arrays + 7, inputs);
+    const Graph graph = graph_of(arrays + 6, inputs);
     for (ptrdiff_t i = 0; i < graph.neurons; i++) {
         const ptrdiff_t at = (inputs + i) * rows;
-        FOR_ROWS(rows, tangent(y + r, y_bar + r, dz + r, rows, at, dtheta[i], beta, beta_bar,
-                               dgamma, &graph, i, count, floor))
+        FOR_ROWS(rows, tangent(pairs + r, dz + r, rows, at, dtheta[i], beta, beta_bar, dgamma,
+                               &graph, i, count, floor))
     }
     return 0;
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from synann_core._lib.threads import thread_count
 from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 
@@ -15,8 +16,6 @@ try:
 except ImportError:  # installed where there is no compiler
     _kernels = None  # type: ignore[assignment]
 kernels: Any = _kernels
-
-__all__ = ["contiguous", "enabled", "installed", "kernels", "serves", "serves_unwatched", "wrap"]
 
 
 def enabled() -> bool:
@@ -51,6 +50,16 @@ def serves_unwatched(xp: Namespace, *arrays: Any) -> bool:
     if is_torch_namespace(xp) and torch_watcher(*arrays) != "nobody":
         return False
     return serves(xp, *arrays)
+
+
+def threads_for(like: Array) -> int:
+    """Return the threads to use for such an array: for a tensor, at most those of torch."""
+    count = thread_count()
+    if isinstance(like, np.ndarray):
+        return count
+    import torch
+
+    return min(count, int(torch.get_num_threads()))
 
 
 def contiguous(a: Any) -> NumpyArray:

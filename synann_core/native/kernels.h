@@ -1,7 +1,8 @@
 /* The kernels of all engines, and what they are given.
 
 Every source of an engine is compiled once for each level of processors and each type of real
-numbers, with LEVEL (v3, v4, aarch64), REAL (float, double) and REAL_IS_FLOAT or REAL_IS_DOUBLE defined. It defines its kernels as
+numbers, with LEVEL (v3, v4, aarch64), REAL (float, double) and REAL_IS_FLOAT or REAL_IS_DOUBLE
+defined. It defines its kernels as
 
     KERNEL(name)(const Array *arrays, const Number *numbers) { ... return 0; }
 
@@ -55,12 +56,12 @@ enum { SOME_OUTSIDE = 1, CAREFUL_GRADIENTS = 2, CAREFUL_PRODUCTS = 4 };
     K(gradients_outside, "rbn rbn? rmn rmn? bb rbm Rbn Rmn # # %") \
     K(graph_check, "lp ue lp uk #") \
     K(graph_forward, "Rs rn rk lp ue lp uk # #") \
-    K(graph_backward, "rs Rs rn rk lp ue lp uk Rn Rk # #") \
-    K(graph_tangents, "rs Rs rn rn rk rk lp ue lp uk # #") \
+    K(graph_backward, "Rs rn rk lp ue lp uk Rn Rk # # #") \
+    K(graph_tangents, "Rs rn rn rk rk lp ue lp uk # #") \
     K(graph_move, "rk uk Rm # #") \
-    K(graph_surprisal_forward, "Rs Rs Rs rn rk rk lp ue lp uk # #") \
-    K(graph_surprisal_backward, "rs rs Rs rk rk lp ue lp uk Rn Rk # # %") \
-    K(graph_surprisal_tangents, "rs rs Rs rn rk rk rk lp ue lp uk # # %") \
+    K(graph_surprisal_forward, "Rs Rd rn rk rk lp ue lp uk # #") \
+    K(graph_surprisal_backward, "rd Rs rk rk lp ue lp uk Rn Rk # # # %") \
+    K(graph_surprisal_tangents, "rd Rs rn rk rk rk lp ue lp uk # # %") \
     K(lif_forward, \
       "rcbn rbn rbn rbn? rn rn rn? Rtbn Rtbn Rbn Rbn Rbn? % % % % % % % # # # #") \
     K(lif_backward, \

@@ -313,8 +313,8 @@ KERNEL(lif_backward)(const Array *arrays, const Number *numbers) {
     const Surrogate surrogate = {more[0].integer, 1 / (REAL)more[1].real, (REAL)more[2].real};
     const ptrdiff_t first = more[5].integer, last = more[6].integer, part = more[7].integer;
     const ptrdiff_t n = of.n, steps = given[0].shape[0], parts = made[4].shape[0];
-    if (!fit(&of, steps, first, last) || !of.y0 != !made[3].data || made[0].shape[0] != of.given ||
-        part < 0 || part >= parts || made[4].shape[1] != 3) {
+    if (!fit(&of, steps, first, last) || !of.y0 != !made[3].data || part < 0 || part >= parts ||
+        made[4].shape[1] != 3) {
         return BAD_VALUE;
     }
     REAL *sums = (REAL *)made[4].data + part * 3 * n;

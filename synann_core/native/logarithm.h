@@ -6,15 +6,12 @@
 #include "vectors.h"
 
 #define TERMS (IS_FLOAT ? 5 : 10) /* of the series of artanh, for |s| up to (√2 − 1)/(√2 + 1) */
-/* ln 2; few enough bits in the first part that its product with an exponent is exact */
-#define LN2_HIGH ((REAL)(IS_FLOAT ? 0.693359375 : 0.693147180369123816490))
-#define LN2_LOW ((REAL)(IS_FLOAT ? -2.12194440e-4 : 1.90821492927058770002e-10))
-#define SQRT_HALF ((Word)(IS_FLOAT ? 0x3F3504F3u : 0x3FE6A09E667F3BCDu))
+#define SQRT_HALF ((Whole)(IS_FLOAT ? 0x3F3504F3u : 0x3FE6A09E667F3BCDu))
 
 /* p = m·2^k with m in [√½, √2), for normal p > 0; returns k. */
 INLINE Vector split(Vector p, Vector *m) {
     /* The exponent of a number whose last bits are k is k more than that number. */
-    const Word magic = (Word)(IS_FLOAT ? 0x4B000000u : 0x4330000000000000u);
+    const Whole magic = (Whole)(IS_FLOAT ? 0x4B000000u : 0x4330000000000000u);
     const REAL number = (REAL)(IS_FLOAT ? 0x1p23 : 0x1p52);
     Words bits = (Words)p, k = (bits + ((BIAS << MANTISSA) - SQRT_HALF)) >> MANTISSA;
     *m = (Vector)(bits - ((k - BIAS) << MANTISSA));

@@ -16,6 +16,9 @@
 #define LOG1P(a) OF_REAL(log1pf, log1p)(a)
 #define HALF ((REAL)0.5)
 #define TINY OF_REAL(FLT_MIN, DBL_MIN) /* the least normal number */
+/* ln 2; few enough bits in the first part that its product with an exponent is exact */
+#define LN2_HIGH OF_REAL(0.693359375f, 0.693147180369123816490)
+#define LN2_LOW OF_REAL(-2.12194440e-4f, 1.90821492927058770002e-10)
 #define EPSILON OF_REAL(FLT_EPSILON, DBL_EPSILON)
 
 typedef __typeof__(OF_REAL((uint32_t)0, (uint64_t)0)) Whole; /* as wide as REAL */
@@ -46,8 +49,8 @@ INLINE REAL exponential(REAL x) {
         Whole bits;
     } shifted = {FMA(x, (REAL)1.4426950408889634, magic)}, zero = {magic - 1000};
     const REAL k = shifted.real - magic;
-    REAL r = FMA(-k, OF_REAL(0.693359375f, 0.693147180369123816490), x);
-    r = FMA(-k, OF_REAL(-2.12194440e-4f, 1.90821492927058770002e-10), r);
+    REAL r = FMA(-k, LN2_HIGH, x);
+    r = FMA(-k, LN2_LOW, r);
     REAL series = (REAL)terms[OF_REAL(6, 0)];
 #pragma GCC unroll 12
     for (int term = OF_REAL(7, 1); term < 12; term++) {

@@ -38,11 +38,10 @@ KERNEL(bsa)(const Array *arrays, const Number *numbers) {
     const REAL *restrict kernel = arrays[1].data;
     const REAL threshold = (REAL)numbers[0].real;
     const int ratio = numbers[1].integer != 0, partial = numbers[2].integer != 0;
-    REAL *restrict sums = calloc(2 * (size_t)n + 1, sizeof(REAL)), *restrict with = sums;
+    REAL *sums = calloc(2 * (size_t)n + 1, sizeof(REAL));
     if (!sums) {
         return NO_MEMORY;
     }
-    REAL *restrict without = sums + n;
     memset(arrays[2].data, 0, (size_t)(steps * n) * sizeof(REAL));
     for (ptrdiff_t t = 0; t < steps; t++) {
         const ptrdiff_t inside = steps - t < taps ? steps - t : taps;
@@ -51,6 +50,7 @@ KERNEL(bsa)(const Array *arrays, const Number *numbers) {
         }
         REAL *left = (REAL *)arrays[0].data + t * n, *spikes = (REAL *)arrays[2].data + t * n;
         memset(sums, 0, 2 * (size_t)n * sizeof(REAL));
+        REAL *restrict with = sums, *restrict without = sums + n; /* the only names from here on */
         for (ptrdiff_t k = 0; k < inside; k++) {
             const REAL h = kernel[k];
             for (ptrdiff_t i = 0; i < n; i++) {

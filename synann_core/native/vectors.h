@@ -8,9 +8,9 @@ long as they are not unrolled first. */
 #define SYNANN_VECTORS_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "kernels.h"
+#include "real.h"
 
 #if defined(WIDTH) /* for tests: another width than the level's */
 #elif defined(__AVX512F__)
@@ -21,25 +21,18 @@ long as they are not unrolled first. */
 #define WIDTH 16
 #endif
 
-#define INLINE static inline __attribute__((always_inline))
 #define LANES ((int)(WIDTH / sizeof(REAL)))
 #define EACH_LANE(k) _Pragma("GCC unroll 1") for (int k = 0; k < LANES; k++)
 #define IS_FLOAT (sizeof(REAL) == 4)
 
-typedef uint32_t word_float;
-typedef uint64_t word_double;
-#define WORD_(real) word_##real
-#define WORD(real) WORD_(real)
-typedef WORD(REAL) Word;
-
 typedef REAL Vector __attribute__((vector_size(WIDTH)));
-typedef Word Words __attribute__((vector_size(WIDTH)));
+typedef Whole Words __attribute__((vector_size(WIDTH)));
 typedef REAL Loose __attribute__((vector_size(WIDTH), aligned(sizeof(REAL)), may_alias));
 
 /* What IEEE 754 says about REAL. */
 #define MANTISSA (IS_FLOAT ? 23 : 52)
-#define BIAS ((Word)(IS_FLOAT ? 127 : 1023))
-#define SMALLEST_NORMAL ((REAL)(IS_FLOAT ? 0x1p-126 : 0x1p-1022))
+#define BIAS ((Whole)(IS_FLOAT ? 127 : 1023))
+#define SMALLEST_NORMAL TINY
 
 INLINE Vector load(const REAL *p) {
     return *(const Loose *)p;
@@ -54,8 +47,7 @@ INLINE Vector all(REAL x) {
 }
 
 INLINE REAL fma_real(REAL a, REAL b, REAL c) {
-    return IS_FLOAT ? (REAL)__builtin_fmaf((float)a, (float)b, (float)c)
-                    : (REAL)__builtin_fma((double)a, (double)b, (double)c);
+    return FMA(a, b, c);
 }
 
 /* a·b + c with one rounding. */
@@ -84,7 +76,7 @@ INLINE Words less(Vector a, Vector b) {
 }
 
 INLINE int any(Words mask) {
-    Word r = 0;
+    Whole r = 0;
     for (int k = 0; k < LANES; k++) {
         r |= mask[k];
     }
@@ -97,20 +89,29 @@ typedef struct {
 } Range;
 
 static inline Range range_of(const REAL *a, ptrdiff_t size) {
-    Vector least = all(size ? a[0] : 0), most = least, odd = all(0);
-    ptrdiff_t k = 0;
-    for (; k + LANES <= size; k += LANES) {
-        Vector now = load(a + k);
-        least = where_less(now, least, now, least);
-        most = larger(most, now);
-        odd += now - now; /* NaN, or 0 */
+    enum { SIDE_BY_SIDE = 4 };
+    Vector least[SIDE_BY_SIDE], most[SIDE_BY_SIDE], odd[SIDE_BY_SIDE];
+    for (int q = 0; q < SIDE_BY_SIDE; q++) {
+        least[q] = most[q] = all(size ? a[0] : 0);
+        odd[q] = all(0);
     }
-    Range range = {least[0], most[0]};
-    REAL spoiled = odd[0];
-    for (int lane = 1; lane < LANES; lane++) {
-        range.least = least[lane] < range.least ? least[lane] : range.least;
-        range.most = most[lane] > range.most ? most[lane] : range.most;
-        spoiled += odd[lane];
+    ptrdiff_t k = 0;
+    for (; k + SIDE_BY_SIDE * LANES <= size; k += SIDE_BY_SIDE * LANES) {
+        for (int q = 0; q < SIDE_BY_SIDE; q++) {
+            Vector now = load(a + k + q * LANES);
+            least[q] = where_less(now, least[q], now, least[q]);
+            most[q] = larger(most[q], now);
+            odd[q] += now - now; /* NaN, or 0 */
+        }
+    }
+    Range range = {least[0][0], most[0][0]};
+    REAL spoiled = 0;
+    for (int q = 0; q < SIDE_BY_SIDE; q++) {
+        for (int lane = 0; lane < LANES; lane++) {
+            range.least = least[q][lane] < range.least ? least[q][lane] : range.least;
+            range.most = most[q][lane] > range.most ? most[q][lane] : range.most;
+            spoiled += odd[q][lane];
+        }
     }
     for (; k < size; k++) {
         range.least = a[k] < range.least ? a[k] : range.least;

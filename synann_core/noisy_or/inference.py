@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import check_binary, check_int
 from synann_core.noisy_or.network import NoisyOr
 from synann_core.surprisals import complement
@@ -47,6 +48,8 @@ def posterior(model: NoisyOr, findings: ArrayLike, /, *, block: int = 2**14) -> 
     array([[0.5 , 0.5 ],
            [0.01, 0.01]])
     """
+    if not isinstance(model, NoisyOr):
+        raise TypeError(f"`model` must be a NoisyOr. Received: {model!r}")
     count = model.prior.size
     if count > _MOST_CAUSES:
         raise ValueError(f"`model` must have at most {_MOST_CAUSES} causes. Received: {count}")
@@ -55,28 +58,25 @@ def posterior(model: NoisyOr, findings: ArrayLike, /, *, block: int = 2**14) -> 
             "`model` must have leaks above 0 and strengths below 1. Received: "
             f"leaks from {model.leak.min()} and strengths up to {model.beta.max()}"
         )
-    s = np.asarray(findings, np.float32)
-    if s.ndim != 2 or s.shape[1] != model.leak.size:
-        raise ValueError(
-            f"`findings` must have shape (samples, {model.leak.size}). Received: shape {s.shape}"
-        )
-    check_binary("findings", s)
+    s = check_binary("findings", findings).astype(np.float32)
+    check_shape("findings", s, "samples", model.leak.size)
     check_int("block", block, 1)
     log_odds = np.log(model.prior) - np.log1p(-model.prior)
     best = np.full(len(s), -np.inf)  # log of the largest term so far; sums are relative to it
     total, with_cause = np.zeros(len(s)), np.zeros((len(s), count))
     for first in range(0, 2**count, block):
         sets = np.arange(first, min(first + block, 2**count))
-        y = (sets[:, None] >> np.arange(count) & 1).astype(np.float32)
+        y = (sets[:, None] >> np.arange(count) & 1).astype(np.float64)
+        # In float64: a strength close to 1 and a leak close to 0 would become certain in float32.
         w = model._absence_surprisal(y)
-        joint = s @ (w - complement(w)).T
-        joint += (y @ log_odds - w.sum(axis=1, dtype=float)).astype(np.float32)
+        joint = s @ (w - complement(w)).astype(np.float32).T
+        joint += (y @ log_odds - w.sum(axis=1)).astype(np.float32)
         highest = np.maximum(best, joint.max(axis=1))
         joint -= highest[:, None].astype(np.float32)
         weight = np.exp(joint, out=joint)
         shrink = np.exp(best - highest)
         total = total * shrink + weight.sum(axis=1, dtype=float)
-        with_cause = with_cause * shrink[:, None] + weight @ y
+        with_cause = with_cause * shrink[:, None] + weight @ y.astype(np.float32)
         best = highest
     probability: NDArray[np.float64] = with_cause / total[:, None]
     return probability

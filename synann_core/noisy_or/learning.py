@@ -7,10 +7,12 @@ problem of its own.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from synann_core._lib.checks import check_binary, check_int, check_range
+from synann_core._lib.checks import check_binary, check_int, check_number, check_pair, check_range
 from synann_core.noisy_or.network import Floats, NoisyOr, with_leak
 from synann_core.surprisals import bose_einstein, complement
 from synann_core.transmission import log_transmission, log_transmission_vjp
@@ -82,12 +84,8 @@ def fit_known_causes(
     array([[0.8, 0. ]])
     """
     y, s = _checked_samples(causes, findings)
-    if not 0 < link_prior[0] <= 1 <= link_prior[1] < np.inf:
-        raise ValueError(
-            f"`link_prior` must be (a, b) with 0 < a <= 1 <= b. Received: {link_prior!r}"
-        )
-    if not (min(leak_prior) >= 1 and max(leak_prior) < np.inf):
-        raise ValueError(f"`leak_prior` must be two numbers >= 1. Received: {leak_prior!r}")
+    link_prior = _checked_prior("link_prior", link_prior, (0.0, 1.0), "(]")
+    leak_prior = _checked_prior("leak_prior", leak_prior, (1.0, np.inf), "[]")
     check_int("iterations", iterations, 1)
     # Equal rows are counted once: of definite causes there are many.
     rows, which = np.unique(y, axis=0, return_inverse=True)
@@ -147,13 +145,20 @@ def _fit_finding(
     return strengths
 
 
+def _checked_prior(
+    name: str, prior: Any, bounds: tuple[float, float], ends: str
+) -> tuple[float, float]:
+    """(a, b) of a Beta prior, a in the bounds and b at least 1."""
+    a, b = check_pair(name, prior, "(a, b)")
+    return check_number(f"{name}[0]", a, *bounds, ends), check_number(f"{name}[1]", b, 1.0)
+
+
 def _checked_samples(causes: ArrayLike, findings: ArrayLike) -> tuple[Floats, Floats]:
-    y, s = np.asarray(causes, dtype=np.float64), np.asarray(findings, dtype=np.float64)
+    y: Floats = check_range("causes", causes, 0.0, 1.0).astype(np.float64)
+    s: Floats = check_binary("findings", findings)
     if y.ndim != 2 or s.ndim != 2 or len(y) != len(s) or not y.size or not s.size:
         raise ValueError(
             "`causes` and `findings` must have the shapes (samples, causes) and "
             f"(samples, findings). Received: {y.shape} and {s.shape}"
         )
-    check_range("causes", y, 0.0, 1.0)
-    check_binary("findings", s)
     return y, s

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import check_range
 from synann_core.transmission import log_transmission
 
@@ -35,7 +36,7 @@ class NoisyOr:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the shapes do not fit or a number is out of its range.
 
     Notes
@@ -57,9 +58,8 @@ class NoisyOr:
 
     def __post_init__(self) -> None:
         for name, ends in (("prior", "()"), ("leak", "[)"), ("beta", "[]")):
-            values = np.asarray(getattr(self, name), dtype=np.float64)
-            check_range(name, values, 0.0, 1.0, ends)
-            object.__setattr__(self, name, values)
+            values = check_range(name, getattr(self, name), 0.0, 1.0, ends)
+            object.__setattr__(self, name, values.astype(np.float64))
         shapes = self.prior.shape, self.leak.shape, self.beta.shape
         if shapes != ((self.prior.size,), (self.leak.size,), (self.leak.size, self.prior.size)):
             raise ValueError(
@@ -75,12 +75,12 @@ class NoisyOr:
 
         Parameters
         ----------
-        causes : array_like of float32 or float64, shape (..., causes)
+        causes : array_like, shape (..., causes)
             In [0, 1].
 
         Returns
         -------
-        ndarray, shape (..., findings), dtype of `causes`
+        ndarray of float64 (float32 where `causes` is), shape (..., findings)
             In nats, ≥ 0; infinite where a link of strength 1 makes the finding certain.
 
         Raises
@@ -88,14 +88,8 @@ class NoisyOr:
         TypeError, ValueError
             If `causes` is not such an array.
         """
-        y = np.asarray(causes)
-        if y.dtype not in (np.float32, np.float64):
-            raise TypeError(f"`causes` must be float32 or float64. Received: {y.dtype}")
-        if y.shape[-1:] != self.prior.shape:
-            raise ValueError(
-                f"`causes` must have shape (..., {self.prior.size}). Received: shape {y.shape}"
-            )
-        check_range("causes", y, 0.0, 1.0)
+        y = check_range("causes", causes, 0.0, 1.0)
+        check_shape("causes", y, ..., self.prior.size)
         return self._absence_surprisal(y)
 
     def predict(self, causes: ArrayLike, /) -> Floats:
@@ -103,12 +97,12 @@ class NoisyOr:
 
         Parameters
         ----------
-        causes : array_like of float32 or float64, shape (..., causes)
+        causes : array_like, shape (..., causes)
             As for `absence_surprisal`, with the same errors.
 
         Returns
         -------
-        ndarray, shape (..., findings), dtype of `causes`
+        ndarray of float64 (float32 where `causes` is), shape (..., findings)
             In [0, 1].
         """
         probability: Floats = -np.expm1(-self.absence_surprisal(causes))

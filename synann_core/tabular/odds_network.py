@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from synann_core._lib.checks import check_event, check_range
+from synann_core._lib.arguments import check_shape
+from synann_core._lib.checks import check_event, check_number, check_range
 from synann_core.graph import CompiledGraph, SynapseGraph, bayes_graph
 from synann_core.log_odds import expit
 from synann_core.surprisals import surprisal
@@ -50,7 +51,7 @@ class OddsNetwork:
     Raises
     ------
     TypeError, ValueError
-        As for `synann_core.graph.bayes_graph`.
+        As for `synann_core.graph.bayes_graph`; also if slope or shift is not a finite number.
 
     Examples
     --------
@@ -70,7 +71,11 @@ class OddsNetwork:
     _compiled: CompiledGraph = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        for name in ("slope", "shift"):
+            object.__setattr__(self, name, check_number(name, getattr(self, name)))
         graph = bayes_graph(self.prior, self.given, self.otherwise, names=self.names)
+        for name in ("given", "otherwise"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), np.float64))
         object.__setattr__(self, "graph", graph)
         object.__setattr__(self, "_compiled", graph.compile())
 
@@ -91,13 +96,8 @@ class OddsNetwork:
         ValueError
             If `findings` has another shape or a number out of its range.
         """
-        y = np.asarray(findings, dtype=np.float64)
-        if y.shape[-1:] != (len(self._compiled.inputs),):
-            raise ValueError(
-                f"`findings` must have shape (..., {len(self._compiled.inputs)}). "
-                f"Received: shape {y.shape}"
-            )
-        check_range("findings", y, 0.0, 1.0)
+        y: Floats = check_range("findings", findings, 0.0, 1.0).astype(np.float64)
+        check_shape("findings", y, ..., len(self._compiled.inputs))
         surprisals = self._compiled(surprisal(y), space="surprisal")
         log_odds: Floats = self.slope * (surprisals[..., 1] - surprisals[..., 0]) + self.shift
         return log_odds
@@ -232,10 +232,6 @@ def _platt(z: Floats, truth: Floats) -> tuple[float, float]:
 
 
 def _checked_samples(findings: ArrayLike, event: ArrayLike) -> tuple[Floats, Floats]:
-    y = np.asarray(findings, dtype=np.float64)
-    if y.ndim != 2:
-        raise ValueError(
-            f"`findings` must have shape (samples, findings). Received: shape {y.shape}"
-        )
-    check_range("findings", y, 0.0, 1.0)
+    y: Floats = check_range("findings", findings, 0.0, 1.0).astype(np.float64)
+    check_shape("findings", y, "samples", "findings")
     return y, check_event("event", event, len(y))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from synann_core._lib.checks import check_event
+from synann_core._lib.arguments import check_shape
+from synann_core._lib.checks import check_event, check_range
 from synann_core.log_odds import expit
 
 __all__ = ["SoftThresholds"]
@@ -19,18 +20,27 @@ Floats = NDArray[np.float64]
 class SoftThresholds:
     """Thresholds that measurements cross gradually, by ``expit(2·(x − threshold)/width)``.
 
-    Attributes
+    Parameters
     ----------
-    threshold : ndarray of float64, shape (measurements,)
+    threshold : array_like, shape (measurements,)
         Where the finding has the probability ½.
-    width : ndarray of float64, shape (measurements,)
+    width : array_like, shape (measurements,)
         How gradual the change is, in the units of the measurement; negative where a smaller value
-        is the finding.
+        is the finding, and never 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a shape does not fit or a number is not finite, or if a width is 0.
+
+    Notes
+    -----
+    Both are kept as float64 arrays.
 
     Examples
     --------
     >>> from synann_core.tabular import SoftThresholds
-    >>> found = SoftThresholds.from_training([[1.0], [3.0], [5.0], [7.0]], event=[0, 0, 1, 1])
+    >>> found = SoftThresholds.from_training([[1.0], [3.0], [5.0], [7.0]], [0, 0, 1, 1])
     >>> found([[2.0], [4.0], [6.0]]).round(3)
     array([[0.018],
            [0.5  ],
@@ -40,8 +50,17 @@ class SoftThresholds:
     threshold: Floats
     width: Floats
 
+    def __post_init__(self) -> None:
+        for name in ("threshold", "width"):
+            values = check_range(name, getattr(self, name)).astype(np.float64)
+            object.__setattr__(self, name, values)
+        check_shape("threshold", self.threshold, "measurements")
+        check_shape("width", self.width, self.threshold.size)
+        if not self.width.all():
+            raise ValueError(f"`width` must not be 0. Received: {self.width}")
+
     @classmethod
-    def from_training(cls, measurements: ArrayLike, event: ArrayLike) -> SoftThresholds:
+    def from_training(cls, measurements: ArrayLike, event: ArrayLike, /) -> SoftThresholds:
         """Place the thresholds midway between the means of the samples with and without the event.
 
         Parameters
@@ -61,11 +80,8 @@ class SoftThresholds:
         ValueError
             If a shape does not fit or a number is out of its range.
         """
-        x = _finite("measurements", measurements)
-        if x.ndim != 2:
-            raise ValueError(
-                f"`measurements` must have shape (samples, measurements). Received: shape {x.shape}"
-            )
+        x: Floats = check_range("measurements", measurements).astype(np.float64)
+        check_shape("measurements", x, "samples", "measurements")
         truth = check_event("event", event, len(x))
         with_event, without = x[truth == 1], x[truth == 0]
         middle = (with_event.mean(axis=0) + without.mean(axis=0)) / 2
@@ -81,18 +97,7 @@ class SoftThresholds:
         ValueError
             If `measurements` has another shape or is not finite.
         """
-        x = _finite("measurements", measurements)
-        if x.shape[-1:] != self.threshold.shape:
-            raise ValueError(
-                f"`measurements` must have shape (..., {self.threshold.size}). "
-                f"Received: shape {x.shape}"
-            )
+        x: Floats = check_range("measurements", measurements).astype(np.float64)
+        check_shape("measurements", x, ..., self.threshold.size)
         findings: Floats = expit(2.0 * (x - self.threshold) / self.width)
         return findings
-
-
-def _finite(name: str, value: ArrayLike) -> Floats:
-    x = np.asarray(value, dtype=np.float64)
-    if not np.isfinite(x).all():
-        raise ValueError(f"`{name}` must be finite. Received: NaN or infinite values")
-    return x

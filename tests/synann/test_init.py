@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -15,7 +16,7 @@ import synann_core
 
 ROOT = Path(__file__).parents[2]
 CORE = (
-    *("export", "extending", "graph", "learning", "models"),
+    *("export", "extending", "graph", "layer", "learning", "models"),
     *("noisy_or", "optim", "plot", "spiking", "tabular"),
 )
 FRAMEWORKS = {"torch", "jax", "keras", "tensorflow", "cupy", "matplotlib", "networkx"}
@@ -40,7 +41,26 @@ def test_submodules_have_the_names_of_the_core(module):
     assert here.__all__ == core.__all__
     assert here.__doc__
     for name in core.__all__:
-        assert getattr(here, name) is getattr(core, name)
+        if not isinstance(getattr(core, name), ModuleType):
+            assert getattr(here, name) is getattr(core, name)
+
+
+@pytest.mark.parametrize(
+    ("module", "original"),
+    [
+        ("synann.graph.motifs", "synann_core.graph.motifs"),
+        ("synann.torch.functional", "synann_torch.functional"),
+        ("synann.torch.spiking", "synann_torch.spiking"),
+    ],
+)
+def test_modules_of_submodules_can_be_imported_from(module, original):
+    home = importlib.import_module(original)
+    parent, name = module.rsplit(".", 1)
+    for here in (importlib.import_module(module), getattr(importlib.import_module(parent), name)):
+        assert here.__all__ == home.__all__
+        assert here.__doc__
+        for public in home.__all__:
+            assert getattr(here, public) is getattr(home, public)
 
 
 def test_submodules_are_complete():
@@ -51,6 +71,26 @@ def test_submodules_are_complete():
         home = importlib.import_module(f"synann_core.{module.name}")
         if set(getattr(home, "__all__", ())) - set(synann_core.__all__):
             assert module.name in modules
+
+
+# The pages that list a module's names, where that is not docs/api.md alone.
+PAGES = {
+    "spiking": ("spiking.md", "encoders.md", "plasticity.md"),
+    "torch": ("torch.md",),
+    "torch.functional": ("torch.md",),
+    "torch.spiking": ("spiking.md",),
+    "keras": ("keras.md",),
+}
+
+
+@pytest.mark.parametrize("module", ["", *CORE, "graph.motifs", *sorted(PAGES.keys() - {*CORE})])
+def test_every_public_name_stands_in_the_docs(module):
+    texts = [(ROOT / "docs" / page).read_text("utf-8") for page in PAGES.get(module, ("api.md",))]
+    # Of code spans, what is named or called, not its arguments.
+    spans = re.findall(r"`([^`\n]+)`", "\n".join(texts))
+    listed = {name for span in spans for name in span.partition("(")[0].split(".")}
+    public = importlib.import_module(f"synann.{module}".rstrip(".")).__all__
+    assert not [name for name in public if name not in listed]
 
 
 def test_dir_lists_names_submodules_and_version():
@@ -76,6 +116,7 @@ def test_version_stands_in_one_place():
         "from synann import *; synapse(0.9, 0.2); initial_beta(2, 2, rng=0)",
         "import synann; synann.graph.motifs; synann.spiking.LIF; synann.plot; synann.export",
         "import synann.graph; from synann.optim import Adam; from synann import models",
+        "from synann.graph.motifs import latch; latch()",
     ],
 )
 def test_the_core_imports_no_framework(statement):

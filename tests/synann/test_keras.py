@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import synann_keras
 
 import synann
 import synann.keras
+import synann_keras
 from tests.synann.test_init import run
 
 

@@ -253,6 +253,17 @@ def test_surprisal_rule_names_a_target_that_does_not_fit():
         syn.surprisal_rule(u, v, theta, gamma, target[:, :2])
 
 
+def test_impossible_excitation_is_that_of_equal_outputs(xp, dtype):
+    """u = ∞ for all outputs: z = ∞ for all, and by symmetry p = ½."""
+    u, v = xp.asarray([np.inf, np.inf], dtype), xp.asarray([0.5, 1.0], dtype)
+    theta, gamma = xp.asarray([0.0, 0.0], dtype), xp.asarray([[0.5, 1.0], [2.0, 3.0]], dtype)
+    target = xp.asarray([1.0, 0.0], dtype)
+    gtheta, ggamma = xp.call(syn.surprisal_rule, u, v, theta, gamma, target)
+    assert_close(xp.to_numpy(gtheta), [0.5, -0.5], 4 * EPS[dtype])
+    occupation = syn.bose_einstein(xp.to_numpy(gamma).astype(float) + xp.to_numpy(v))
+    assert_close(xp.to_numpy(ggamma), np.array([[-0.5], [0.5]]) * occupation, 8 * EPS[dtype])
+
+
 def test_surprisal_rule_is_finite_where_every_output_is_closed(xp):
     zeros, gamma = xp.asarray(np.zeros(2)), xp.asarray(np.zeros((2, 2)))
     target = xp.asarray([1.0, 0.0])

@@ -108,7 +108,7 @@ def test_graph_with_several_synapses_between_two_neurons():
         (lambda: plot.surface(space="odds"), "`space` must be one of"),
         (lambda: plot.pixels(np.zeros(3), (2, 2)), r"`parts` must have shape \(4,\)"),
         (lambda: plot.pixels(np.zeros(0), (0, 2)), "`image_shape` must be at least 1"),
-        (lambda: plot.pixels(np.zeros(4), (2, 2), limit=-1.0), "`limit` must be a finite number"),
+        (lambda: plot.pixels(np.zeros(4), (2, 2), limit=-1.0), r"`limit` must be in \[0, inf\)"),
         (lambda: plot.trajectory(np.zeros(3)), r"`states` must have shape \(steps, neurons\)"),
         (lambda: plot.trajectory(np.zeros((3, 2)), ["x"]), "`names` must hold 2 names"),
     ],

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 from keras import ops
+
 from synann_keras import Synapse, SynaRNNCell
 
 BACKEND = keras.config.backend()

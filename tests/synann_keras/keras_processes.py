@@ -39,6 +39,7 @@ def batches():
 
 def keras_model():
     import keras
+
     from synann_keras import Synapse
 
     model = keras.Sequential(
@@ -67,6 +68,7 @@ def keras_losses():
 
 def torch_losses():
     import torch
+
     from synann_torch import Synapse
 
     model = torch.nn.ModuleDict(
@@ -119,7 +121,6 @@ def combinations():
 def keras_combinations():
     """Output and gradients of each: of y, then of the weights by name, in torch's shapes."""
     from synann_keras import Synapse
-
     from tests.synann_keras.keras_helpers import gradients, to_numpy
 
     results = []
@@ -139,6 +140,7 @@ def keras_combinations():
 def torch_combinations():
     """As `keras_combinations`."""
     import torch
+
     from synann_torch import Synapse
 
     results = []
@@ -177,6 +179,7 @@ def memory():
     """
     import keras
     from keras import ops
+
     from synann_keras import Synapse
 
     batch, size = 256, 640

@@ -1,6 +1,5 @@
 """The Keras adapter on every backend, each in a process of its own, and what they must agree on."""
 
-import concurrent.futures
 import functools
 import json
 import os
@@ -42,25 +41,13 @@ def task(name, backend, **environment):
     return json.loads(result.stdout.splitlines()[-1])
 
 
-@pytest.fixture(scope="module")
-def suites(request):
-    """Those that were asked for, two at a time: each keeps little more than one core busy."""
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_suite(backend):
+    """All files beside this one."""
     files = [str(path) for path in sorted(HERE.glob("test_*.py")) if path.name != OWN]
     arguments = ["-m", "pytest", "-p", "no:cacheprovider", "--tb=short", *files]
     # jax would spend most of its time on compiling well; the other tests let it.
-    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    asked = [item for item in request.session.items if "suites" in item.fixturenames]
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        yield {
-            backend: pool.submit(run, arguments, backend, **quick)
-            for backend in (item.callspec.params["backend"] for item in asked)
-        }
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_suite(backend, suites):
-    """All files beside this one."""
-    result = suites[backend].result()
+    result = run(arguments, backend, JAX_DISABLE_MOST_OPTIMIZATIONS="1")
     assert result.returncode == 0, result.stdout + result.stderr
     assert " passed" in result.stdout
 
@@ -106,3 +93,4 @@ def test_without_keras():
     result = run(["-c", code], "jax")
     assert result.returncode == 1
     assert 'Install them with, for instance: pip install "synann[keras,jax]"' in result.stderr
+    assert "name the backend in KERAS_BACKEND" in result.stderr

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from synann_keras import SynaCNN, SynaMLP, to_core
 
+from synann_keras import SynaCNN, SynaMLP, to_core
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import FLOAT32, randomise
 

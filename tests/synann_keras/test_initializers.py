@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from synann_keras import InitialBetaLogit, InitialMixingLogit
 
 import synann_core as syn
+from synann_keras import InitialBetaLogit, InitialMixingLogit
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import FLOAT32, to_numpy
 

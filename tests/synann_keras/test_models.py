@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from synann_keras import SynaCNN, SynaMLP
 
 import synann_core as syn
+from synann_keras import SynaCNN, SynaMLP
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import FLOAT32
 

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from synann_keras import Synapse, _ops
 
 import synann_core as syn
 from reference import tensor as reference
 from synann_core import tensor, transmission
+from synann_keras import Synapse, _ops
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import FLOAT32, gradients, hessian_vector, to_numpy
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from keras import ops
 from keras.src.testing import TestCase
-from synann_keras import SynaRNNCell
 
 from reference import tensor as reference
+from synann_keras import SynaRNNCell
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import FLOAT32, gradients, randomise, to_numpy
 

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from synann_keras import Synapse
 
+from synann_keras import Synapse
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import BACKEND, FLOAT32, network, to_numpy
 
@@ -30,6 +30,7 @@ def test_names_of_the_standard():
 def test_written_gradients_are_taken():
     """Of a function whose own would be others; and none is recorded inside it."""
     import tensorflow as tf
+
     from synann_keras import _tensorflow as xp
 
     a, nothing = tf.constant([1.0, 2.0]), None

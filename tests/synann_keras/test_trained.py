@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from synann_keras import InitialBetaLogit, Synapse, SynaRNNCell
 
+from synann_keras import InitialBetaLogit, Synapse, SynaRNNCell
 from tests.synann_keras.keras_helpers import to_numpy
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from synann_torch import SynapseBlock
 
+from synann_torch import SynapseBlock
 from tests.helpers import assert_close
 
 

@@ -1,9 +1,9 @@
 """The formulas as functions of tensors."""
 
 import torch
-from synann_torch import functional
 
 import synann_core as syn
+from synann_torch import functional
 from tests.helpers import EPS, assert_close
 
 

@@ -8,9 +8,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from synann_torch import Synapse
 
 from reference import tensor as reference
+from synann_torch import Synapse
 from tests.helpers import EPS, assert_close
 
 EXCITATIONS = ("input", "mixture", "none")
@@ -232,7 +232,7 @@ BAD_OPTIONS = [
     (
         {"mask": torch.ones(2, 3)},
         ValueError,
-        r"`mask` must have shape \(3, 3\). Received: \(2, 3\)",
+        r"`mask` must have shape \(3, 3\). Received: shape \(2, 3\)",
     ),
     ({"mask": 2 * torch.ones(3, 3)}, ValueError, "`mask` must hold only 0 and 1"),
     ({"mask": [[1]]}, TypeError, "`mask` must be a tensor. Received: list"),
@@ -328,7 +328,10 @@ def test_strict(bad):
     y[1, 2] = bad
     with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
         strict(y)
+    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
+        strict.contributions(y)
     free(y)
+    free.contributions(y)
     with pytest.raises(ValueError, match="`x` must hold"):
         strict(torch.ones(2, 3), y)
     surprisal = Synapse(3, 3, strict=True, space="surprisal")
@@ -337,3 +340,9 @@ def test_strict(bad):
     else:
         with pytest.raises(ValueError, match=r"`y` must hold values in \[0, ∞\]"):
             surprisal(y)
+
+
+def test_strict_layers_clip_what_is_a_few_ulp_outside():
+    layer = Synapse(3, 3, strict=True, output="surprisal")
+    y = torch.ones(2, 3)
+    assert torch.equal(layer(y * (1.0 + 2.0**-23)), layer(y))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from synann_torch import SynaCNN, SynaMLP
 
 import synann_core as syn
+from synann_core.extending import NORM_EPS, NORM_MOMENTUM
+from synann_torch import SynaCNN, SynaMLP, SynapseBlock, block, models
 from tests.helpers import EPS, assert_close
 
 LAYERS = ("synapse", "dense", "none")
@@ -82,3 +83,15 @@ def test_bad_options(model):
         SynaMLP(6, 0, 3)
     with pytest.raises(ValueError, match="`gate` must be one of"):
         SynaMLP(6, 5, 3, gate="relu")
+
+
+def test_batch_norms_have_the_constants_of_the_core(monkeypatch):
+    def constants():
+        parts = (SynaMLP(4, 8, 3), SynaCNN(), SynapseBlock(4, 4))
+        modules = [m for part in parts for m in part.modules()]
+        return {(m.eps, m.momentum) for m in modules if hasattr(m, "running_var")}
+
+    assert constants() == {(NORM_EPS, NORM_MOMENTUM)}
+    for module in (models, block):
+        monkeypatch.setattr(module, "NORM", (0.5, 0.25))
+    assert constants() == {(0.5, 0.25)}

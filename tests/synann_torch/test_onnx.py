@@ -4,8 +4,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from synann_torch import SynaCNN, Synapse, SynaRNN
 
+from synann_torch import SynaCNN, Synapse, SynaRNN
 from tests.helpers import EPS, assert_close
 from tests.synann_torch.test_layer import SPACES
 
@@ -33,12 +33,12 @@ def run(module, example, *inputs, path):
 def test_parity(space, excitation, tmp_path):
     """At ordinary inputs, near closed factors, and where log(1 − βy) would be lost."""
     torch.manual_seed(0)
-    layer = Synapse(70, 70, excitation=excitation, space=space, output="surprisal", alpha=False)
+    layer = Synapse(40, 40, excitation=excitation, space=space, output="surprisal", alpha=False)
     with torch.no_grad():
-        layer.beta_logit.copy_(torch.randn(70, 70) * 3)
+        layer.beta_logit.copy_(torch.randn(40, 40) * 3)
         layer.beta_logit[:20] = -20.0
         layer.beta_logit[-1, :5] = 30.0
-    y = torch.rand(600, 70)
+    y = torch.rand(600, 40)
     y[300:] = 10.0 ** (-8 * y[300:])
     y[:5, :10] = 1.0
     if space == "surprisal":
@@ -47,13 +47,13 @@ def test_parity(space, excitation, tmp_path):
         run(layer, y[:3], y, y[:1], path=tmp_path / "layer.onnx"), (y, y[:1]), strict=True
     ):
         want = layer(given).detach()
-        assert_close(got, want, 2 * (10 + 70**0.5) * EPS["float32"], scale=np.abs(want.numpy()))
-    alone = Synapse(70, 70, excitation="none", space=space, output="surprisal", alpha=False)
+        assert_close(got, want, 2 * (10 + 40**0.5) * EPS["float32"], scale=np.abs(want.numpy()))
+    alone = Synapse(40, 40, excitation="none", space=space, output="surprisal", alpha=False)
     alone.load_state_dict(layer.state_dict(), strict=False)
     (got,) = run(alone, y[:3], y[300:], path=tmp_path / "alone.onnx")
     want = alone(y[300:]).detach()
     assert float(want.min()) < 1e-6  # about 1e-9 for each of the inputs
-    assert_close(got, want, 2 * (10 + 70**0.5) * EPS["float32"], scale=np.abs(want.numpy()))
+    assert_close(got, want, 2 * (10 + 40**0.5) * EPS["float32"], scale=np.abs(want.numpy()))
 
 
 def test_strengths_that_vanish(tmp_path):

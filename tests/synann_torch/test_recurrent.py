@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from synann_torch import SynaRNN, SynaRNNCell
 
+from synann_torch import SynaRNN, SynaRNNCell
 from tests.helpers import EPS, assert_close
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import snntorch
 import torch
-from synann_torch.spiking import Spiking
 
 from synann_core.spiking import (
     LIF,
@@ -16,6 +15,7 @@ from synann_core.spiking import (
     norse_lif,
     snntorch_leaky,
 )
+from synann_torch.spiking import Spiking
 
 STEPS, BATCH, N = 12, 4, 5
 NEURONS = {

@@ -6,11 +6,11 @@ import io
 import numpy as np
 import pytest
 import torch
-from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN
 from torch.func import functional_call, grad, hessian, jacrev, jvp, vmap
 from torch.utils.checkpoint import checkpoint
 
 from synann_core.contraction import native
+from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN
 from tests.helpers import EPS, assert_close
 from tests.synann_core.contraction.test_native_processes import python
 from tests.synann_torch.test_layer import EXCITATIONS, SPACES, layer_and_input

@@ -37,7 +37,7 @@ def graph_source(
     space: Space,
 ) -> str:
     """Return the whole file."""
-    alpha, beta = parameters(compiled, params, space)
+    alpha, beta = parameters(compiled, params, space, dtype)
     synapses = compiled.excitatory.indices.size + compiled.inhibitory.indices.size
     if synapses > _MOST_SYNAPSES:
         raise ValueError(

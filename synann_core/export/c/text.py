@@ -35,18 +35,6 @@ def check_dtype(dtype: Any) -> None:
     check_option("dtype", dtype, tuple(_TYPES))
 
 
-def in_dtype(parameter: str, values: Any, dtype: Precision) -> NumpyArray:
-    """Return `values` in the dtype of the file, which must hold them."""
-    with np.errstate(over="ignore"):
-        result: NumpyArray = np.asarray(values, dtype=np.float64).astype(dtype)
-    if not np.isfinite(result).all():
-        raise ValueError(
-            f"`{parameter}` must hold finite numbers, also in {dtype}. Received: "
-            f"{np.count_nonzero(~np.isfinite(result))} others"
-        )
-    return result
-
-
 def literal(value: float, dtype: Precision) -> str:
     """Write one number in hexadecimal, which is exact."""
     f, _ = _TYPES[dtype]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, get_args
 
 import numpy as np
 
-from synann_core._lib.arguments import is_number
-from synann_core._lib.checks import check_option, to_numpy
+from synann_core._lib.checks import any_numbers, check_number, check_option, to_numpy
 from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.typing import Array, NumpyArray, Space
 from synann_core.export.c.graph import graph_source
-from synann_core.export.c.text import check_dtype, check_name, in_dtype, literal, source
-from synann_core.export.checks import Precision, check_network
+from synann_core.export.c.text import check_dtype, check_name, literal, source
+from synann_core.export.checks import Precision, check_network, in_dtype
 from synann_core.graph import GraphParameters, SynapseGraph
 from synann_core.layer import beta_of
 from synann_core.models import passes
@@ -118,13 +116,16 @@ def save_c_learner(
     Notes
     -----
     The file defines ``void NAME_forward(const float *u, const float *v, float *z)``, which is
-    `surprisal_synapse_tensor`, and ``void NAME_learn(const float *u, const float *v, const float
-    *target, float rate)``, a step of `surprisal_rule` for one sample: ``γ ← max(gamma_min, γ − rate
-    · (τ p_i − target_i) n_ij)``; θ stays. ``float NAME_gamma[m * n]`` holds the strengths, to be
+    `surprisal_synapse_tensor` but where γ + v = 0: its z is large there, not inf. ``void
+    NAME_learn(const float *u, const float *v, const float *target, float rate)`` is a step of
+    `surprisal_rule` for one sample: ``γ ← max(gamma_min, γ − rate · (τ p_i − target_i) n_ij)``; θ
+    stays, and so does a γ whose step is NaN. ``float NAME_gamma[m * n]`` holds the strengths, to be
     kept and put back by the program.
 
     Raises
     ------
+    TypeError
+        If `theta` or `gamma` is not an array, or `gamma_min` not a number.
     ValueError
         If a shape, a value or an option is wrong.
 
@@ -141,9 +142,9 @@ def save_c_learner(
     """
     check_name(name)
     check_dtype(dtype)
-    if not is_number(gamma_min) or not 0.0 < float(np.dtype(dtype).type(gamma_min)) < math.inf:
-        raise ValueError(f"`gamma_min` must be a finite number > 0. Received: {gamma_min!r}")
-    strengths = in_dtype("gamma", to_numpy(gamma), dtype)
+    least = check_number("gamma_min", gamma_min, 0.0, ends="()")
+    least = check_number("gamma_min", float(in_dtype("gamma_min", least, dtype)), 0.0, ends="()")
+    strengths = in_dtype("gamma", any_numbers("gamma", gamma), dtype)
     if strengths.ndim != 2 or 0 in strengths.shape:
         raise ValueError(
             f"`gamma` must have shape (m, n), not empty. Received: shape {strengths.shape}"
@@ -151,7 +152,7 @@ def save_c_learner(
     if strengths.min() < 0.0:
         raise ValueError(f"`gamma` must be ≥ 0. Received: {strengths.min():g}")
     m, n = strengths.shape
-    gains = in_dtype("theta", theta if is_number(theta) else to_numpy(theta), dtype)
+    gains = in_dtype("theta", any_numbers("theta", theta), dtype)
     if gains.shape not in ((), (m,)):
         raise ValueError(f"`theta` must have shape ({m},). Received: shape {gains.shape}")
     text = source(
@@ -168,7 +169,7 @@ def save_c_learner(
         m=m,
         n=n,
         floor=literal(surprisal_floor(np.dtype(dtype), np), dtype),
-        gamma_min=literal(gamma_min, dtype),
+        gamma_min=literal(least, dtype),
     )
     write_whole(path, text.encode("ascii"))
 

@@ -75,6 +75,7 @@ def latency_times(
     >>> latency_times(np.array([0.02, 0.5, 1.0]), 5, linear=True, normalise=True)
     array([3.92, 2.  , 0.  ])
     """
+    steps = steps if steps is None else check_int("steps", steps, 1)
     code = _Code(steps, tau, threshold, first_spike, linear, normalise, epsilon)
     with Arguments(x=x) as given:
         return given.result(code.times(given["x"], xp=given.xp))
@@ -208,7 +209,7 @@ class _Code:
     def __post_init__(self) -> None:
         if self.normalise and self.steps is None:
             raise ValueError("`steps` must be given to normalise. Received: None")
-        last = math.inf if self.steps is None else check_int("steps", self.steps, 1) - 1
+        last = math.inf if self.steps is None else self.steps - 1
         ranges = {
             "tau": (math.inf, "()"),
             "threshold": (1.0, "()"),

@@ -14,11 +14,12 @@ import math
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_jax_namespace
+from array_api_compat import device, is_jax_namespace
 
-from synann_core._lib.arguments import silence
+from synann_core._lib.arguments import check_shape, silence
 from synann_core._lib.checks import check_int
 from synann_core._lib.loops import runner
+from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, Namespace, Shape
 
 _PARITY = 0x1BD11BDA
@@ -196,8 +197,7 @@ def _key_words(
         ) from None
     if key.dtype not in (xp.int32, xp.uint32):
         raise TypeError(f"`key` must be an int or of int32 or uint32. Received: {key.dtype}")
-    if tuple(key.shape) != (2,):
-        raise ValueError(f"`key` must have shape (2,). Received: shape {tuple(key.shape)}")
+    check_shape("key", key, 2)
     words = xp.astype(key, xp.int32)
     return xp, (words[0:1], words[1:2])
 

@@ -5,16 +5,24 @@ Functions raise TypeError or ValueError for data or options of the wrong kind, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, get_args
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 from synann_core import optim
 from synann_core._lib.arguments import namespace_of, silence
-from synann_core._lib.checks import check_int, check_labels, check_option, detached, to_numpy
+from synann_core._lib.checks import (
+    check_inside,
+    check_int,
+    check_labels,
+    check_option,
+    detached,
+    to_numpy,
+)
 from synann_core._lib.loops import runner
+from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, ArrayT, Namespace, NumpyArray
 from synann_core.models import training
 from synann_core.models.training import History, Options, Step, like
@@ -74,9 +82,9 @@ class SpikingNetwork:
         seed: int = 0,
     ) -> None:
         self.in_features = check_int("in_features", in_features, 1)
-        self.layers = tuple(layers)
+        self.layers = tuple(layers) if isinstance(layers, Iterable) else ()
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
-            raise TypeError(f"`layers` must be one or more Layers. Received: {layers!r}")
+            raise TypeError(f"`layers` must be a sequence of Layers. Received: {layers!r}")
         self.steps = check_int("steps", steps, 1)
         check_option("loss", loss, get_args(losses.Loss))
         self.loss = loss
@@ -99,14 +107,15 @@ class SpikingNetwork:
         Parameters
         ----------
         X : array, shape (samples, in_features) or (steps, samples, in_features)
-            Constant inputs, or sequences, time first; float32 or float64.
+            Constant inputs, or sequences, time first; float32 or float64, finite, and in [0, 1] if
+            the first layer is of kind "synapse".
 
         Returns
         -------
         list of (spikes, membranes)
             Each of shape (steps, samples, units).
         """
-        xp = self._check_inputs(X)
+        X, xp = self._check_inputs(X)
         fixed, weights = self._values(X, xp)
         with silence(xp):
             values = {**fixed, **weights}
@@ -131,7 +140,7 @@ class SpikingNetwork:
         gradients : dict of str to array
             By the names of `weights`.
         """
-        xp = self._check_inputs(X)
+        X, xp = self._check_inputs(X)
         target = self._targets(self._labels(X, y), X, xp)
         fixed, weights = self._values(X, xp)
         evaluate = runner(passes.evaluate, xp)
@@ -180,7 +189,7 @@ class SpikingNetwork:
         ValueError
             If training diverges: the network is then as after the last finite epoch.
         """
-        xp = self._check_inputs(X)
+        X, xp = self._check_inputs(X)
         labels = self._labels(X, y)
         X = detached(X)  # the gradients here are written by hand
         options = Options(
@@ -217,26 +226,27 @@ class SpikingNetwork:
         -------
         array, shape (samples, classes)
         """
-        return self._scores(X, readout, self._check_inputs(X))
+        return self._scores(*self._check_inputs(X), readout)
 
     def predict(self, X: ArrayT, /, *, readout: losses.Readout = "membrane") -> ArrayT:
         """Return the class of each sample, an integer array of shape (samples,)."""
         scores = self.decision_function(X, readout=readout)
-        classes: ArrayT = array_namespace(scores).argmax(scores, axis=1)
+        xp: Any = array_namespace(scores)
+        classes: ArrayT = xp.argmax(scores, axis=1)
         return classes
 
     def score(self, X: Array, y: Any, /, *, readout: losses.Readout = "membrane") -> float:
         """Return the share of samples whose predicted class is the label, in [0, 1]."""
-        xp = self._check_inputs(X)
+        X, xp = self._check_inputs(X)
         labels = self._labels(X, y)
-        classes = xp.argmax(self._scores(X, readout, xp), axis=1)
+        classes = xp.argmax(self._scores(X, xp, readout), axis=1)
         return float(np.mean(to_numpy(classes) == labels))
 
     @property
     def _architecture(self) -> passes.Architecture:
         return passes.Architecture(self.layers, self.steps, self.loss)
 
-    def _scores(self, X: ArrayT, readout: losses.Readout, xp: Namespace) -> ArrayT:
+    def _scores(self, X: ArrayT, xp: Namespace, readout: losses.Readout) -> ArrayT:
         check_option("readout", readout, get_args(losses.Readout))
         (fixed, weights), chunks = self._values(X, xp), []
         values, architecture = {**fixed, **weights}, self._architecture
@@ -255,7 +265,7 @@ class SpikingNetwork:
         weights = {name: like(weight, X, xp) for name, weight in self.weights.items()}
         return passes.constants(self.layers, X, xp), weights
 
-    def _check_inputs(self, X: Array) -> Namespace:
+    def _check_inputs(self, X: ArrayT) -> tuple[ArrayT, Namespace]:
         xp = namespace_of(X=X)
         if xp is None:
             raise TypeError(f"`X` must be an array. Received: {X!r}")
@@ -267,7 +277,13 @@ class SpikingNetwork:
                 f"`X` must have shape (samples, {self.in_features}) or (steps, samples, "
                 f"{self.in_features}), without an axis of size 0. Received: shape {shape}"
             )
-        return xp
+        if self.layers[0].kind == "synapse":
+            low, high, what = 0.0, 1.0, "values in [0, 1]"
+        else:
+            high, what = float(xp.finfo(X.dtype).max), "finite numbers"
+            low = -high
+        checked: Any = check_inside("X", X, low, high, what, xp=xp)
+        return checked, xp
 
     def _labels(self, X: Array, y: Any) -> NumpyArray:
         return check_labels("y", y, X if X.ndim == 2 else X[0, ...], self.classes)

@@ -18,6 +18,7 @@ from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.layer import beta_of, logit_gradient
 from synann_core.learning import initial_beta
 from synann_core.log_odds import logit
+from synann_core.models.passes import dense
 from synann_core.models.training import Step, like
 from synann_core.spiking.network import losses
 from synann_core.spiking.network.layer import Layer
@@ -134,7 +135,7 @@ def backward(
 ) -> Arrays:
     """Return the gradients of all weights from those of the last layer's spikes and membranes.
 
-    Every trace is let go of once it has served.
+    Each trace is released after use.
     """
     gradients: Arrays = {}
     for k in reversed(range(len(layers))):
@@ -201,14 +202,13 @@ def _currents(
     values: Arrays, k: int, layer: Layer, x: Array, xp: Namespace
 ) -> tuple[Array, Array | None]:
     """Return currents, and the log-transmission that a synapse layer made them of."""
-    bias = values[f"{k}.bias"]
     rows = xp.reshape(x, (-1, x.shape[-1]))
     transmission = None
     if layer.kind == "linear":
-        result = xp.matmul(rows, xp.matrix_transpose(values[f"{k}.weight"])) + bias
+        result = dense(values, str(k), rows, xp)
     else:
         transmission = _log_transmission(rows, beta_of(values[f"{k}.beta_logit"], xp=xp), xp=xp)
-        result = values[f"{k}.gain"] * transmission + bias
+        result = values[f"{k}.gain"] * transmission + values[f"{k}.bias"]
     return xp.reshape(result, (*x.shape[:-1], layer.units)), transmission
 
 
@@ -219,10 +219,9 @@ def _currents_vjp(
     x = xp.reshape(trace.x, (-1, trace.x.shape[-1]))
     grad = xp.reshape(grad, (-1, grad.shape[-1]))
     gradients = {f"{k}.bias": xp.sum(grad, axis=0)}
-    gx = None
     if trace.transmission is None:
         gradients[f"{k}.weight"] = xp.matmul(xp.matrix_transpose(grad), x)
-        gx = xp.matmul(grad, values[f"{k}.weight"]) if k else None
+        gx = xp.matmul(grad, values[f"{k}.weight"]) if k else x
     else:
         gradients[f"{k}.gain"] = xp.sum(grad * trace.transmission, axis=0)
         beta = beta_of(values[f"{k}.beta_logit"], xp=xp)

@@ -24,7 +24,7 @@ class Implementation(Protocol):
 
 
 def choose(xp: Namespace, rule: Rule, inputs: Inputs, *others: Array | None) -> Implementation:
-    """Return the module that runs: compiled loops or array operations."""
+    """Return the module that runs: compiled kernels or array operations."""
     params, state, currents = inputs
     if params.threshold is None or params.recurrent is not None or rule.adaptation:
         return dynamics

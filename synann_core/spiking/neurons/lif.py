@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, get_args
 
 from synann_core._lib.arguments import Arguments, is_number
-from synann_core._lib.checks import check_int, check_option
+from synann_core._lib.checks import check_int, check_number, check_option
 from synann_core._lib.typing import Array, ArrayT, Shape
 from synann_core.spiking.neurons import dispatch
 from synann_core.spiking.neurons.formulas import membranes
@@ -146,11 +146,12 @@ class LIF:
         if not isinstance(self.detach_reset, bool):
             raise TypeError(f"`detach_reset` must be a bool. Received: {self.detach_reset!r}")
         for name in ("gain", "rest", "reset_to", "adaptation", "adaptation_decay"):
-            object.__setattr__(self, name, finite(name, getattr(self, name)))
+            object.__setattr__(self, name, check_number(name, getattr(self, name)))
         for name in ("decay", "threshold", "synaptic_decay"):
             value = getattr(self, name)
             if isinstance(value, numbers.Real):
-                object.__setattr__(self, name, finite(name, value))
+                most, ends = (math.inf, "()") if name == "threshold" else (1.0, "[]")
+                object.__setattr__(self, name, check_number(name, value, 0.0, most, ends))
             elif not (hasattr(value, "ndim") or (value is None and name != "decay")):
                 raise TypeError(f"`{name}` must be a number or an array. Received: {value!r}")
         if self.recurrent is not None and not hasattr(self.recurrent, "ndim"):
@@ -320,15 +321,6 @@ class LIF:
         )
         parameters = {name: a for name, a in arrays.items() if name in Parameters._fields}
         return given, Inputs(Parameters(**parameters), initial, given["currents"])
-
-
-def finite(name: str, value: Any) -> float:
-    """Return a finite number as a float."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be a number. Received: {value!r}")
-    if not math.isfinite(value):
-        raise ValueError(f"`{name}` must be finite. Received: {value!r}")
-    return float(value)
 
 
 def _check_shapes(given: Arguments[ArrayT], shape: Shape) -> None:

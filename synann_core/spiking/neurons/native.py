@@ -1,4 +1,4 @@
-"""Run neurons by compiled loops, for NumPy arrays and torch tensors on the CPU.
+"""Run neurons by compiled kernels, for NumPy arrays and torch tensors on the CPU.
 
 The same operations in the same order as those of the array path, without fused multiply-adds:
 spikes and membranes have the same bits. A row of the batch goes through all its steps at once, so
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from synann_core._lib.loops import keep_freed_memory
-from synann_core._lib.threads import run_parts, thread_count
+from synann_core._lib.threads import run_parts
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Shape
-from synann_core.native.host import contiguous, kernels, wrap
+from synann_core.native.host import contiguous, kernels, threads_for, wrap
 from synann_core.spiking.neurons.formulas import complete, fired
 from synann_core.spiking.neurons.records import Gradients, Inputs, Plan, Run, State, Upstream
 from synann_core.spiking.neurons.surrogates import SHAPES
@@ -103,7 +103,7 @@ def _job(inputs: Inputs, plan: Plan, xp: Namespace) -> _Job:
     for start in range(0, rows, _ROWS):
         parts.append((start, min(start + _ROWS, rows), len(parts)))
     every = (plan.steps or times, rows, n)
-    threads = thread_count() if math.prod(every) >= _WORK else 1
+    threads = threads_for(currents) if math.prod(every) >= _WORK else 1
     return _Job(arrays, options, every, contiguous(state.membrane).dtype, parts, threads)
 
 

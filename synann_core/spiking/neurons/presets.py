@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from synann_core._lib.checks import check_option
-from synann_core.spiking.neurons.lif import LIF, finite
+from synann_core._lib.checks import check_number, check_option
+from synann_core.spiking.neurons.lif import LIF
 from synann_core.spiking.neurons.records import Reset
 from synann_core.spiking.neurons.surrogates import arctan, superspike
 
@@ -42,8 +42,7 @@ def decay_factor(tau: float, dt: float = 1.0, *, method: Literal["exp", "euler"]
     """
     check_option("method", method, ("exp", "euler"))
     for name, value in (("tau", tau), ("dt", dt)):
-        if finite(name, value) <= 0.0:
-            raise ValueError(f"`{name}` must be > 0. Received: {value!r}")
+        check_number(name, value, 0.0, ends="()")
     if method == "exp":
         return math.exp(-dt / tau)
     if dt > tau:

@@ -7,18 +7,17 @@ H′(u); forward passes are exact.
 from __future__ import annotations
 
 import math
-import numbers
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from synann_core._lib.arguments import Arguments
-from synann_core._lib.checks import check_option
+from synann_core._lib.checks import check_number, check_option
 from synann_core._lib.typing import Array, ArrayT, Namespace
 
 SurrogateShape = Literal[
     "fast_sigmoid", "arctan", "sigmoid", "triangle", "boxcar", "gaussian", "straight_through"
 ]
-SHAPES: tuple[SurrogateShape, ...] = get_args(SurrogateShape)  # the compiled loops count them
+SHAPES: tuple[SurrogateShape, ...] = get_args(SurrogateShape)  # the kernels count them
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,8 @@ class Surrogate:
     ValueError
         If the name is unknown, or a number not finite and positive.
     TypeError
-        When called, if u is neither a real floating-point array nor a number.
+        If `width` or `height` is not a number; when called, if u is neither a real floating-point
+        array nor a number.
 
     Notes
     -----
@@ -62,11 +62,8 @@ class Surrogate:
     def __post_init__(self) -> None:
         check_option("shape", self.shape, SHAPES)
         for name in ("width", "height"):
-            value = getattr(self, name)
-            if not (isinstance(value, numbers.Real) and 0.0 < float(value) < math.inf):
-                raise ValueError(f"`{name}` must be finite and > 0. Received: {value!r}")
-            # A plain float takes the dtype of the membrane; a NumPy number would impose its own.
-            object.__setattr__(self, name, float(value))
+            number = check_number(name, getattr(self, name), 0.0, ends="()")
+            object.__setattr__(self, name, number)
 
     def __call__(self, u: ArrayT | float, /) -> ArrayT:
         """Return what stands for H′(u), like u."""

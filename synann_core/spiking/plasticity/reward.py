@@ -64,6 +64,7 @@ class RewardSTDP:
         weights: ArrayT,
         pre: ArrayT,
         post: ArrayT,
+        /,
         reward: ArrayT | float,
         state: State[ArrayT],
     ) -> tuple[ArrayT, State[ArrayT]]:

@@ -1,8 +1,7 @@
 """Spike-timing-dependent plasticity: a synapse grows where its input fires before its neuron.
 
-Three forms of one rule: a sum over pairs of spikes (`reference/plasticity.py`), traces that are
-updated step by step (`STDP.step`, `STDP.online`), and products over a whole window
-(`STDP.offline`).
+Two forms of one rule, a sum over pairs of spikes: traces that are updated step by step
+(`STDP.step`, `STDP.online`), and products over a whole window (`STDP.offline`).
 
 The rule raises TypeError for arrays that are not of real floating-point numbers and for mixed
 libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
@@ -106,7 +105,7 @@ class STDP:
         if not self.low < self.high:
             raise ValueError(f"`low` must be below `high`. Received: {self.low} and {self.high}")
 
-    def window(self, delay: ArrayT | float) -> ArrayT:
+    def window(self, delay: ArrayT | float, /) -> ArrayT:
         """Return W(d) for delays d = t_post − t_pre in steps: the learning window, without F±.
 
         Parameters
@@ -137,7 +136,7 @@ class STDP:
         return silent_state(weights, batch, pre="Bn", post="Bm")
 
     def step(
-        self, weights: ArrayT, pre: ArrayT, post: ArrayT, state: State[ArrayT]
+        self, weights: ArrayT, pre: ArrayT, post: ArrayT, /, state: State[ArrayT]
     ) -> tuple[ArrayT, State[ArrayT]]:
         """Return weights and traces after one step.
 
@@ -162,7 +161,7 @@ class STDP:
             return weights, {"pre": pre, "post": post}
 
     def online(
-        self, weights: ArrayT, pre: ArrayT, post: ArrayT, state: State[ArrayT] | None = None
+        self, weights: ArrayT, pre: ArrayT, post: ArrayT, /, state: State[ArrayT] | None = None
     ) -> tuple[ArrayT, State[ArrayT]]:
         """Return weights and traces after a window: `step` in a loop (on JAX a scan).
 
@@ -188,7 +187,7 @@ class STDP:
             weights, pre, post = map(given.result, run(*given.arrays, rule=self, xp=given.xp))
             return weights, {"pre": pre, "post": post}
 
-    def offline(self, weights: ArrayT, pre: ArrayT, post: ArrayT) -> ArrayT:
+    def offline(self, weights: ArrayT, pre: ArrayT, post: ArrayT, /) -> ArrayT:
         """Return weights after a window, by matrix products over all its steps and samples.
 
         With "additive" the result of `online`, to rounding. With the others F± is that of the

@@ -56,6 +56,7 @@ def test_a_checkout_beside_itself(checkout, capsys, tmp_path):
     status, out = run(capsys, old, new, "--limit", "5", "--output", str(tmp_path / "out.md"))
     assert status == 0
     assert out == (tmp_path / "out.md").read_text(encoding="utf-8")
+    assert "takes the branch unknown in OLD, unknown in NEW" in out
     assert "- sleep.Sleep.time_it('unknown'): skipped: not here, skipped: not here" in out
     assert f"- sleep.Sleep.time_it('added'): only in {new}" in out
     assert out.endswith("0 of 4 slower, 0 broken\n")
@@ -71,6 +72,14 @@ def test_a_slower_one_is_measured_twice_and_comes_first(checkout, capsys):
     assert not rows[1][5].strip()
     assert "- sleep.Sleep.time_it('other'): above 5.0" in out
     assert run(capsys, new, old, "--limit", "5", "--only", "same|other")[0] == 0
+
+
+def test_the_report_says_where_there_are_no_kernels(checkout, capsys):
+    variant = "def log_transmission_variant(y, beta):\n    return '{} ' + str(y.dtype)"
+    old = checkout("old", core=variant.format("array-api"))
+    new = checkout("new", core=variant.format("native"))
+    out = run(capsys, old, new, "--limit", "5", "--only", "same")[1]
+    assert "takes the branch array-api float32 in OLD, native float32 in NEW" in out
 
 
 def test_a_process_that_dies_is_a_failure_and_not_the_end(checkout, capsys):

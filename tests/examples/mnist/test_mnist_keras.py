@@ -16,7 +16,8 @@ import torch
 from mnist import mnist_keras, mnist_torch, training
 from mnist.checkpoints import RunError, load_checkpoint
 from mnist.files import load_mnist
-from mnist.mnist_keras import LAYERS, RECIPES, KerasTrainer, affine, build
+from mnist.mnist_keras import MODELS, KerasTrainer, affine, build
+from mnist.recipes import LAYERS, RECIPES
 from tests.examples.mnist.idx_files import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, idx
 from tests.helpers import assert_same
 
@@ -24,7 +25,7 @@ from tests.helpers import assert_same
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SCRIPT = Path(mnist_keras.__file__)
-COMBINATIONS = [(model, layer) for model, layers in LAYERS.items() for layer in layers]
+COMBINATIONS = [(model, layer) for model in MODELS for layer in LAYERS[model]]
 SHAPE = (16, 16)
 STILL = {"shift": 0.0, "turn": 0.0, "scale": 0.0, "shear": 0.0}
 
@@ -190,7 +191,7 @@ def test_losses_are_of_one_batch_and_the_rate_follows_the_cycle(monkeypatch):
     assert seen == expected
     assert len({loss for _, loss, _ in seen}) == 8
     peak = RECIPES["rnn"].learning_rate
-    np.testing.assert_allclose(rates, [peak * training.one_cycle(k / 8) for k in range(8)])
+    np.testing.assert_allclose(rates, [peak * training.cosine_cycle(k / 8) for k in range(8)])
 
 
 def test_weight_decay_spares_norms_biases_and_synapses():

@@ -16,7 +16,8 @@ import synann_core as syn
 from mnist import mnist_torch
 from mnist.checkpoints import RunError, load_checkpoint
 from mnist.mnist_torch import RECIPES, TorchTrainer, affine
-from mnist.models_torch import LAYERS, build, parameter_count
+from mnist.models_torch import build, parameter_count
+from mnist.recipes import LAYERS
 from tests.helpers import assert_same
 
 COMBINATIONS = [(model, layer) for model, layers in LAYERS.items() for layer in layers]

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from mnist.models_torch import LAYERS, PublishedSynapse, build, parameter_count
+from mnist.models_torch import PublishedSynapse, build, parameter_count
+from mnist.recipes import LAYERS
 from reference.published import published_layer
 
 

@@ -129,9 +129,9 @@ def test_a_limit_counts_training_and_validation_images(data):
         validation_split(data, 0, 11)
 
 
-def test_one_cycle_rises_and_falls_without_a_jump():
+def test_the_cycle_rises_and_falls_without_a_jump():
     share = np.linspace(0, 1, 2001)
-    rate = np.array([training.one_cycle(s) for s in share])
+    rate = np.array([training.cosine_cycle(s) for s in share])
     assert rate[0] == pytest.approx(1 / 25)
     assert rate[500] == pytest.approx(1)
     assert rate[-1] == pytest.approx(0, abs=1e-12)
@@ -139,7 +139,7 @@ def test_one_cycle_rises_and_falls_without_a_jump():
     assert (change[:500] > 0).all()
     assert (change[500:] < 0).all()
     assert np.abs(change).max() < 0.01
-    assert training.one_cycle(0.6, warm_up=0.6) == pytest.approx(1)
+    assert training.cosine_cycle(0.6, warm_up=0.6) == pytest.approx(1)
 
 
 def test_metrics():
@@ -291,7 +291,7 @@ def test_a_damaged_checkpoint_is_named(data, tmp_path, damage, name):
         history = fit(SoftmaxRegression(), inner, run, resume=True)
         evaluate(SoftmaxRegression(), data, run, history, {})
 
-    with pytest.raises(RunError, match=f"{name}: no checkpoint that can be read") as error:
+    with pytest.raises(RunError, match=f"{name}: not a readable checkpoint") as error:
         go_on()
     assert "\n" not in str(error.value)
 

@@ -10,6 +10,6 @@ def test_a_missing_backend_gives_one_line(monkeypatch):
         raise ImportError(f"No module named {name!r}")
 
     monkeypatch.setattr(backends.importlib, "import_module", missing)
-    with pytest.raises(SystemExit, match=r"synann\[cupy\]") as caught:
+    with pytest.raises(SystemExit, match=r'pip install -e "\.\[cupy\]"') as caught:
         backends.backend_array("cupy")
     assert "\n" not in str(caught.value)

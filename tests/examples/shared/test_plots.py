@@ -221,7 +221,7 @@ def test_failure_leaves_the_old_picture_and_nothing_else(tmp_path, monkeypatch, 
     path.write_bytes(b"older")
 
     def full_disk(self, target, **kwargs):
-        target.write_bytes(b"half a pic")
+        target.write(b"half a pic")
         raise OSError("disk full")
 
     monkeypatch.setattr(Figure, "savefig", full_disk)

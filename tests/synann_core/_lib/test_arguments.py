@@ -4,6 +4,7 @@ import importlib
 
 import numpy as np
 import pytest
+import torch
 
 import synann_core as syn
 
@@ -74,6 +75,31 @@ def test_every_public_function_is_listed():
     for module in ("surprisals", "log_odds", "synapses", "transmission", "tensor"):
         names |= set(importlib.import_module(f"synann_core.{module}").__all__)
     assert names == set(ELEMENTWISE | TENSOR)
+
+
+@pytest.mark.filterwarnings("ignore")  # NumPy's of matrix, torch's of CSR
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: np.ma.masked_array(a, a > 0.0),
+        np.asmatrix,
+        lambda a: torch.tensor(a).to_sparse(),
+        lambda a: torch.tensor(a).to_sparse_csr(),
+    ],
+)
+def test_arrays_whose_meaning_would_be_lost_are_refused(change):
+    value = change(np.full((B, M), 0.5))
+    message = rf"`p` must be a plain dense array\. Received: .*{type(value).__name__}"
+    with pytest.raises(TypeError, match=message):
+        syn.surprisal(value)
+    with pytest.raises(TypeError, match="`beta` must be a plain dense array"):
+        syn.log_transmission(GOOD["y"], beta=value)
+
+
+def test_an_array_in_a_file_is_a_plain_one(tmp_path):
+    mapped = np.memmap(tmp_path / "a", np.float64, "w+", shape=(3,))
+    mapped[:] = 0.5
+    assert np.array_equal(syn.surprisal(mapped), syn.surprisal(np.full(3, 0.5)))
 
 
 @pytest.mark.parametrize(("function", "parameter"), PARAMETERS)

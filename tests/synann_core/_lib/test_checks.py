@@ -75,7 +75,7 @@ def test_arrays_of_every_library_become_numpys(xp):
 @pytest.mark.parametrize(
     ("X", "error", "words"),
     [
-        (np.full((2, 3), np.nan), ValueError, "6 NaN values"),
+        (np.full((2, 3), np.nan), ValueError, "6 others, the first nan"),
         (np.full((2, 3), 1.5), ValueError, "values in"),
         (np.ones((2, 4)), ValueError, r"shape \(samples, 3\)"),
         (np.ones((2, 3), int), TypeError, "float32 or float64"),
@@ -94,8 +94,58 @@ def test_features_are_a_matrix_of_probabilities(X, error, words):
         (np.array([0.0, 1.0]), TypeError),
         (np.array([0]), ValueError),
         ([0, 1], TypeError),
+        (np.ma.masked_array([0, 1], [True, False]), TypeError),
     ],
 )
 def test_labels_are_integers_of_the_classes(y, error):
     with pytest.raises(error, match=r"`y` must .*Received: "):
         checks.check_labels("y", y, np.ones((2, 3)), 2)
+
+
+ULP = 2.0**-52
+
+
+def test_values_a_few_ulp_outside_are_clipped(xp):
+    X = xp.asarray([[-ULP, 0.5, 1.0 + ULP], [0.0, 1.0, 0.25]])
+    got = xp.to_numpy(checks.check_unit_matrix("X", X, 3))
+    assert np.array_equal(got, [[0.0, 0.5, 1.0], [0.0, 1.0, 0.25]])
+    with pytest.raises(ValueError, match=r"Received: 1 others, the first 1\.00000000000000[12]"):
+        checks.check_unit_matrix("X", xp.asarray([[0.0, 0.5, 1.0 + 8 * ULP]]), 3)
+
+
+def test_numbers_and_ranges_are_clipped_likewise():
+    assert checks.check_number("p", 1.0 + 2 * ULP, 0.0, 1.0) == 1.0
+    assert checks.check_number("p", -1e-17, 0.0, 1.0) == 0.0
+    got = checks.check_range("p", [[1.0 + 4 * ULP, 0.5], [-ULP, 1]], 0.0, 1.0)
+    assert np.array_equal(got, [[1.0, 0.5], [0.0, 1.0]])
+    single = checks.check_range("p", np.float32([1.0 + 2.0**-23]), 0.0, 1.0)
+    assert (single.dtype, single[0]) == (np.float32, 1.0)
+    with pytest.raises(ValueError, match=r"in \[0, 1\)\. Received: 1\.0000000000000002"):
+        checks.check_number("p", 1.0 + ULP, 0.0, 1.0, ends="[)")
+    with pytest.raises(ValueError, match=r"in .0, 1.\. Received: 1\.0000000000000022 at \(0, 1\)"):
+        checks.check_range("p", [[1.0, 1.0 + 10 * ULP]], 0.0, 1.0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_ranges_are_of_finite_numbers(bad):
+    with pytest.raises(ValueError, match=r"`p` must be in \(-inf, inf\)\. Received: .* at 1"):
+        checks.check_range("p", [1.0, bad])
+
+
+def test_an_int_beyond_float64_is_refused():
+    with pytest.raises(ValueError, match=r"`p` must be finite\. Received: an int beyond float64"):
+        checks.check_number("p", 10**400)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        ([1.0, [2.0]], ValueError, r"rows of one length\. Received: \[1.0, \[2.0\]\]"),
+        (["1"], TypeError, "real numbers. Received: <U1"),
+        ([1j], TypeError, "real numbers. Received: complex128"),
+        (None, TypeError, "real numbers. Received: object"),
+    ],
+)
+def test_what_is_not_an_array_of_numbers_is_refused(value, error, text):
+    with pytest.raises(error, match=f"`p` must h[ao][vl][ed] {text}"):
+        checks.as_numbers("p", value)

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import threading
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import synann_core as syn
+from synann_core._lib.files import write_whole
 
 
 def model(seed=0, **options):
@@ -159,7 +161,7 @@ def without(weights):
         (lambda w: {}, "output.bias"),
         (lambda w: {k.replace("norm", "n"): v for k, v in w.items()}, "norm1.bias"),
         (lambda w: {**w, "output.weight": w["output.weight"].T}, r"`output.weight` of shape"),
-        (lambda w: {**w, "output.bias": np.full(3, np.inf)}, "finite.*`output.bias`"),
+        (lambda w: {**w, "output.bias": np.full(3, np.inf)}, "finite.*`output.bias`.*3 others"),
         (lambda w: {**w, "output.bias": np.zeros((), dtype=np.float32)}, "`output.bias` of shape"),
         (lambda w: {**w, "extra": np.zeros(2)}, "extra"),
         (lambda w: {**w, "output.bias": np.zeros(4)}, r"`output.bias` of shape \(3,\)"),
@@ -250,3 +252,28 @@ def test_a_saved_file_has_the_usual_permissions(saved):
     plain = saved.parent / "plain"
     plain.write_bytes(b"")
     assert stat.S_IMODE(saved.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_a_file_keeps_its_mode(saved):
+    saved.chmod(0o600)
+    model().save(saved)
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+
+
+def test_a_link_stays_a_link(saved):
+    link = saved.with_name("link")
+    link.symlink_to(saved.name)
+    model(seed=3).save(link)
+    assert link.is_symlink()
+    assert same(syn.SynaMLP.from_file(saved).weights, model(seed=3).weights)
+
+
+def test_what_is_not_a_regular_file_is_written_to(tmp_path):
+    pipe, received = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    write_whole(pipe, b"numbers")
+    reader.join(timeout=10)
+    assert received == [b"numbers"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)

@@ -374,3 +374,61 @@ def test_accuracy_near_underflow(dtype, n):
     want = -np.array([[log_product_exactly(row, ones[0], open_energy)] for row in energies])
     got = syn.surprisal_synapse_tensor(0.0, energies, 0.0, 0 * ones)
     assert_close(got, want, limit, scale=np.abs(want))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(5,), (1, 5), (3, 5), (2, 3, 5)])
+def test_few_numbers_go_a_shorter_way_to_the_same_bits(dtype, shape, monkeypatch):
+    rng = np.random.default_rng(0)
+    y, beta = rng.random(shape).astype(dtype), rng.random((4, 5)).astype(dtype)
+    grad = rng.random((*shape[:-1], 4)).astype(dtype)
+    few = native.few_logs(y, beta), native.few_gradients(y, beta, grad)
+    assert (few[0] is None) == (len(shape) > 2)
+    got = syn.log_transmission(y, beta), *syn.log_transmission_vjp(y, beta, grad)
+    monkeypatch.setattr(native, "few_logs", lambda *arrays: None)
+    monkeypatch.setattr(native, "few_gradients", lambda *arrays: None)
+    want = syn.log_transmission(y, beta), *syn.log_transmission_vjp(y, beta, grad)
+    for a, b in zip(got, want, strict=True):
+        assert a.dtype == b.dtype
+        assert a.shape == b.shape
+        assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("y", "beta"),
+    [
+        (np.ones(3), np.ones((2, 4))),  # shapes
+        (np.ones(3), np.ones(3)),
+        (np.ones(()), np.ones((2, 3))),
+        (np.ones((2, 2, 3)), np.ones((2, 3))),
+        (np.ones(3, np.float32), np.ones((2, 3))),  # dtypes
+        (np.ones(3, np.float16), np.ones((2, 3), np.float16)),
+        (np.ones(3, ">f8"), np.ones((2, 3), ">f8")),
+        (np.ones(3, int), np.ones((2, 3))),
+        (np.ones(6)[::2], np.ones((2, 3))),  # layout
+        (np.ones(3), np.ones((3, 2)).T),
+        (np.ones(3), np.ones((2, 3))),  # a closed factor
+        (np.full(3, np.nan), np.ones((2, 3))),  # values
+        (np.full(3, 1.5), np.full((2, 3), 0.5)),
+        (np.ones((0, 3)), np.ones((2, 3))),  # nothing
+        (np.ones(0), np.ones((2, 0))),
+        (np.ones((600, 3)), np.full((200, 3), 0.5)),  # much
+        ([0.5, 0.5], np.full((2, 2), 0.5)),  # kinds
+        (np.ma.ones(3), np.full((2, 3), 0.5)),
+        (1.0, 0.5),
+    ],
+)
+def test_what_few_numbers_leave_to_the_checked_way(y, beta):
+    assert native.few_logs(y, beta) is None
+
+
+def test_gradients_of_few_numbers_want_a_gradient_that_fits():
+    y, beta = np.full(3, 0.5), np.full((2, 3), 0.5)
+    assert native.few_gradients(y, beta, np.ones(2)) is not None
+    for grad in (1.0, np.ones(3), np.ones((1, 2)), np.ones(2, np.float32), np.ones(2, int)):
+        assert native.few_gradients(y, beta, grad) is None
+
+
+def test_few_numbers_see_the_environment(monkeypatch):
+    monkeypatch.setenv("SYNANN_KERNELS", "off")
+    assert native.few_logs(np.full(3, 0.5), np.full((2, 3), 0.5)) is None

@@ -334,6 +334,12 @@ def test_serves(kernels, monkeypatch):
     assert not kernels.serves(torch.ones(2))
 
 
+def test_arrays_on_two_devices_are_not_served(kernels, monkeypatch):
+    monkeypatch.setattr(kernels, "_fits", lambda a: True)
+    assert kernels.serves(torch.ones(2), None, torch.ones(3))
+    assert not kernels.serves(torch.ones(2), None, torch.ones(3, device="meta"))
+
+
 @pytest.mark.skipif(DEVICE == "cpu", reason="CuPy arrays live on a GPU")
 def test_cupy_arrays_on_their_stream(kernels):
     import cupy

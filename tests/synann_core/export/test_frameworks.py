@@ -5,13 +5,13 @@ import numpy as np
 import onnxruntime
 import pytest
 import safetensors.torch
-import synann_torch
 import torch
-from synann_keras import SynaMLP
-from synann_keras.convert import to_core
 
 import synann_core as syn
+import synann_torch
 from synann_core.export import load_json, save_c, save_json, save_onnx
+from synann_keras import SynaMLP
+from synann_keras.convert import to_core
 from tests.export_models import compiled, rows
 from tests.helpers import assert_close
 

@@ -9,7 +9,7 @@ import pytest
 
 from synann_core.export import save_onnx
 from synann_core.graph import GraphParameters, SynapseGraph
-from tests.export_models import fitted, random_graph
+from tests.export_models import broken, fitted, random_graph, strong
 from tests.helpers import assert_close
 
 
@@ -93,6 +93,9 @@ def test_graphs_at_the_edges(tmp_path):
         (lambda p: save_onnx(fitted()[0], p, params=1), TypeError, "`params`"),
         (lambda p: save_onnx(SynapseGraph(), p, params=1), TypeError, "`params`"),
         (lambda p: save_onnx(SynapseGraph(), p, params=([1.0], [])), ValueError, "`alpha`"),
+        (lambda p: save_onnx(strong(), p), ValueError, "`alpha`.*float32"),
+        (lambda p: save_onnx(broken("output.bias", 1e39), p), ValueError, "`model`.*float32"),
+        (lambda p: save_onnx(broken("output.bias", np.nan), p), ValueError, "`model`.*finite"),
     ],
 )
 def test_bad_input_is_refused(write, error, message, tmp_path):

@@ -34,5 +34,7 @@ def test_arrays(options, kind, message):
 
 
 def test_rows_of_several_lengths():
-    with pytest.raises(ValueError, match=r"`inhibitory\[0\]` must have one axis"):
+    with pytest.raises(ValueError, match=r"`inhibitory\[0\]` must have rows of one length"):
         SynapseGraph.from_arrays(1, 1, inhibitory=([1, [1]], [0, 0]))
+    with pytest.raises(ValueError, match="`alpha` must have rows of one length"):
+        SynapseGraph.from_arrays(1, 1, alpha=[1.0, [1.0]])

@@ -63,6 +63,18 @@ def test_duplicates():
         graph.parameter("b", 0.5)
 
 
+def test_names_that_are_refused_declare_nothing():
+    graph = SynapseGraph()
+    for names in (("q", "q"), ("q", 1.5)):
+        with pytest.raises((TypeError, ValueError), match="`names` must be"):
+            graph.input(*names)
+    graph.input("q")
+    with pytest.raises(ValueError, match="new outputs"):
+        graph.output("q", "q")
+    graph.output("q")
+    assert graph.compile().outputs == ("q",)
+
+
 def test_a_graph_from_arrays_is_complete():
     graph = SynapseGraph.from_arrays(1, 1)
     for add in (graph.input, graph.synapse, graph.output):

@@ -82,9 +82,13 @@ def test_circuits_that_cannot_be(make, error, message):
         (lambda c: c.iterate(np.zeros(2), -1, drive=np.zeros(1)), ValueError, "`steps` must be at"),
         (lambda c: c.iterate(np.zeros(2), 1.5, drive=np.zeros(1)), TypeError, "`steps` must be an"),
         (lambda c: c.iterate(np.zeros(2), 3, drive=np.zeros((2, 1))), ValueError, "have 3 steps"),
-        (lambda c: c.step(np.zeros(2), np.zeros((4, 1))), ValueError, "leading axes"),
-        (lambda c: c.step(np.zeros(2, int), np.zeros(1)), TypeError, "`state` must have a real"),
-        (lambda c: c.step(np.zeros(2), np.zeros(2)), ValueError, "`drive` must have shape"),
+        (lambda c: c.step(np.zeros(2), drive=np.zeros((4, 1))), ValueError, "leading axes"),
+        (
+            lambda c: c.step(np.zeros(2, int), drive=np.zeros(1)),
+            TypeError,
+            "`state` must have a real",
+        ),
+        (lambda c: c.step(np.zeros(2), drive=np.zeros(2)), ValueError, "`drive` must have shape"),
         (
             lambda c: c.iterate_vjp(np.zeros(2), drive=np.zeros(1), grad=np.zeros(2)),
             ValueError,
@@ -108,9 +112,11 @@ def test_circuits_that_cannot_be(make, error, message):
         (lambda c: c.fixed_points(drive=[0.5]), TypeError, "`drive` must be an array"),
         (lambda c: c.fixed_points(drive=np.zeros((3, 1))), ValueError, r"`drive` must have shape"),
         (lambda c: c.fixed_points(drive=np.full(1, np.nan)), ValueError, "a finite Jacobian"),
-        (lambda c: c.fixed_points(drive=np.zeros(1), tolerance="1"), ValueError, "`tolerance`"),
+        (lambda c: c.fixed_points(drive=np.zeros(1), tolerance="1"), TypeError, "`tolerance`"),
         (lambda c: c.fixed_points(drive=np.zeros(1), starts=-1), ValueError, "`starts` must be"),
         (lambda c: c.fixed_points(drive=np.zeros(1), tolerance=0), ValueError, "`tolerance` must"),
+        (lambda c: c.fixed_points(drive=np.zeros(1), tolerance=True), TypeError, "`tolerance`"),
+        (lambda c: c.fixed_points(drive=np.zeros(1), rng=-1), ValueError, "`rng` must not be"),
     ],
 )
 def test_bad_arguments(call, error, message):
@@ -120,4 +126,4 @@ def test_bad_arguments(call, error, message):
 
 def test_a_drive_where_there_is_none():
     with pytest.raises(ValueError, match="`drive` must be left out"):
-        comparator().step(np.zeros(2), np.zeros(1))
+        comparator().step(np.zeros(2), drive=np.zeros(1))

@@ -10,9 +10,9 @@ NUMBERS = [
     ({"inhibitory": {"y": -0.1}}, ValueError, r"'y' -> 'z'.*-0\.1"),
     ({"inhibitory": {"y": float("nan")}}, ValueError, "'y' -> 'z'.*nan"),
     ({"inhibitory": {"y": "0.5"}}, TypeError, "`beta` of the synapse 'y' -> 'z'.*'0.5'"),
-    ({"alpha": -1}, ValueError, r"`alpha` of neuron 'z'.*at least 0.*-1\.0"),
+    ({"alpha": -1}, ValueError, r"`alpha` of neuron 'z'.*\[0, inf\).*-1"),
     ({"alpha": float("nan")}, ValueError, "`alpha` of neuron 'z'.*nan"),
-    ({"alpha": float("inf")}, ValueError, "`alpha` of neuron 'z'.*finite.*inf"),
+    ({"alpha": float("inf")}, ValueError, "`alpha` of neuron 'z'.*\\[0, inf\\).*inf"),
     ({"alpha": True}, TypeError, "`alpha` of neuron 'z'.*True"),
     ({"alpha": Parameter("p", 1.0)}, ValueError, "neuron 'z'.*parameter of this graph.*'p'"),
     ({"excitatory": 0.5}, TypeError, "`excitatory` of neuron 'z'.*0.5"),
@@ -45,8 +45,10 @@ def test_parameters():
         graph.compile()
     with pytest.raises(ValueError, match=r"'y' -> 'v'.*\[0, 1\].*2\.0"):
         graph.synapse("v", inhibitory={"y": graph.parameter("big", 2.0)})
-    with pytest.raises(ValueError, match=r"parameter 'c'.*nan"):
+    with pytest.raises(ValueError, match=r"`value` must be in \[0, inf\)\. Received: nan"):
         graph.parameter("c", float("nan"))
+    with pytest.raises(ValueError, match=r"`value` must be in \[0, inf\)\. Received: -1"):
+        graph.parameter("c", -1)
     with pytest.raises(TypeError, match="`name` must be a string"):
         graph.parameter(3, 0.5)
 

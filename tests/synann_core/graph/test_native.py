@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synann_core.graph import GraphParameters, native
+from synann_core.graph import GraphParameters, array_api, native
 from synann_core.graph.structure import Task
 from tests.graphs import X, mixed_graph
 
@@ -12,7 +12,12 @@ def test_kernels_serve_torch_and_numpy_of_any_layout(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.delenv("SYNANN_KERNELS", raising=False)
     assert mixed_graph().variant(X) == mixed_graph().variant(torch.asarray(X)) == "native"
-    assert mixed_graph().variant(torch.asarray(X).requires_grad_(True)) == "array-api"
+    assert mixed_graph().variant(torch.asarray(X).requires_grad_(True)) == "native"
+    monkeypatch.setattr(array_api, "forward", None)  # the kernels do compute it
+    np.testing.assert_array_equal(
+        mixed_graph()(torch.asarray(X).requires_grad_(True)).detach().numpy(), mixed_graph()(X)
+    )
+    monkeypatch.undo()
     want = mixed_graph()(X)
     for layout in (np.asfortranarray(X), X[::-1][::-1], X.astype(">f8")):
         np.testing.assert_array_equal(mixed_graph()(layout), want)
@@ -29,3 +34,13 @@ def test_own_parameters_are_put_in_order_once(monkeypatch):
     assert native._strengths(task, own) is native._strengths(task, own)
     other = GraphParameters(*own)
     assert native._strengths(task, other) is not native._strengths(task, other)
+
+
+@pytest.mark.parametrize("space", ["probability", "surprisal"])
+def test_gradients_of_no_rows_are_zero(space):
+    graph = mixed_graph()
+    for _ in range(3):
+        graph.vjp(X, space=space, grad=1.0)  # memory to be used again holds these
+        gx, gparams = graph.vjp(X[:0], space=space, grad=1.0)
+        assert gx.shape == X[:0].shape
+        assert not any(np.any(a) for a in gparams)

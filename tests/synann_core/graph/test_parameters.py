@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synann_core.graph import GraphParameters
-from synann_core.graph.parameters import arguments, check_pair
+from synann_core.graph.parameters import arguments
 from tests.graphs import graph_of
 
 
@@ -18,7 +18,7 @@ def test_libraries_do_not_mix():
 @pytest.mark.parametrize("pair", [3, (1.0,), np.ones(2), {"alpha": 1, "beta": 2}])
 def test_what_is_not_a_pair(pair):
     with pytest.raises(TypeError, match=r"`params` must be a pair \(alpha, beta\). Received"):
-        check_pair("params", pair)
+        arguments(GraphParameters(np.ones(2), np.ones(3)), pair, x=np.ones(4))
 
 
 def test_parameters_are_arguments_by_name():

@@ -72,7 +72,7 @@ def test_autodiff_agrees(ad):
     state, drive, weights = rng.random((3, 2)), rng.random((2, 3, 1)), rng.normal(size=(3, 3, 2))
     # One that is just 0 and just 1 after a step: nothing is cut off, all of the gradient passes.
     state[0], drive[:, 0] = (0.5, 0.0), 1.0
-    np.testing.assert_array_equal(driven(False, 2.0).step(state, drive[0])[0], [0.7, 1.0])
+    np.testing.assert_array_equal(driven(False, 2.0).step(state, drive=drive[0])[0], [0.7, 1.0])
     state[1] = (0.0, 0.5)
     arrays = [ad.asarray(a) for a in (state, drive)]
     got = ad.gradients(lambda s, d: circuit.iterate(s, 2, drive=d), ad.asarray(weights), *arrays)
@@ -86,12 +86,13 @@ def test_jacobian_is_the_derivative_of_a_step(seed, clip):
     rng = np.random.default_rng(seed)
     circuit = driven(clip, alpha=1.2)
     state, drive = rng.random(2), rng.random(1)
-    got = circuit.jacobian(state, drive)
+    got = circuit.jacobian(state, drive=drive)
     step = 1e-6
     for j in range(2):
         side = step * np.eye(2)[j]
-        slope = (circuit.step(state + side, drive) - circuit.step(state - side, drive)) / (2 * step)
-        raw = driven(False, 1.2).step(state, drive)
+        above, below = (circuit.step(s, drive=drive) for s in (state + side, state - side))
+        slope = (above - below) / (2 * step)
+        raw = driven(False, 1.2).step(state, drive=drive)
         if not clip or np.all(np.abs(raw - 1.0) > 1e-4):  # not on the edge
             np.testing.assert_allclose(got[:, j], slope, atol=1e-9)
 
@@ -100,8 +101,12 @@ def test_jacobian_is_the_derivative_of_a_step(seed, clip):
 def test_jacobian_of_a_batch(xp):
     rng = np.random.default_rng(4)
     circuit, state, drive = driven(True, 2.5), rng.random((4, 3, 2)), rng.random((3, 1))
-    got = xp.call(circuit.jacobian, xp.asarray(state), xp.asarray(drive))
-    one = [[circuit.jacobian(s, d) for s, d in zip(row, drive, strict=True)] for row in state]
+
+    def jacobian(state, drive):
+        return circuit.jacobian(state, drive=drive)
+
+    got = xp.call(jacobian, xp.asarray(state), xp.asarray(drive))
+    one = [[circuit.jacobian(s, drive=d) for s, d in zip(row, drive, strict=True)] for row in state]
     assert_close(xp.to_numpy(got), one, 4 * EPS["float64"])
 
 
@@ -113,4 +118,4 @@ def test_every_step_begins_from_what_is_returned(clip):
     circuit = driven(clip, alpha=1.7)
     states = circuit.iterate(state, 5, drive=drive)
     for now, held, following in zip(states[:-1], drive, states[1:], strict=True):
-        np.testing.assert_array_equal(circuit.step(now, held), following)
+        np.testing.assert_array_equal(circuit.step(now, drive=held), following)

@@ -29,7 +29,7 @@ BAD = [
     ({"layer": "linear"}, ValueError, "`layer` must be one of .* Received: 'linear'"),
     ({"gate": "relu"}, ValueError, "`gate` must be one of .* Received: 'relu'"),
     ({"dropout": 1.0}, ValueError, r"`dropout` must be in \[0, 1\). Received: 1.0"),
-    ({"dropout": "much"}, ValueError, r"`dropout` must be in \[0, 1\). Received: 'much'"),
+    ({"dropout": "much"}, TypeError, "`dropout` must be a number. Received: 'much'"),
 ]
 
 

@@ -115,7 +115,7 @@ def test_one_sample_cannot_be_normalised_over_a_batch():
         ((4, 6, 3), {"layer": ["synapse"]}, ValueError, "layer"),
         ((4, 6, 3), {"layer": np.array(["none", "dense"])}, ValueError, "layer"),
         ((4, 6, 3), {"dropout": float("nan")}, ValueError, "dropout"),
-        ((4, 6, 3), {"dropout": "0.5"}, ValueError, "dropout"),
+        ((4, 6, 3), {"dropout": "0.5"}, TypeError, "dropout"),
         ((4, 6, 3), {"seed": -1}, ValueError, "seed"),
         ((4, 6, 3), {"gate": "relu"}, ValueError, "gate"),
         ((4, 6, 3), {"dropout": 1.0}, ValueError, "dropout"),

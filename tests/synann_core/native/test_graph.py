@@ -21,26 +21,36 @@ def values():
     return s
 
 
+def with_gradients(s, g, rows):
+    """Values and gradients, or tangents, of a node side by side."""
+    return np.stack([s.reshape(-1, rows), g.reshape(-1, rows)], axis=1).ravel()
+
+
 def test_a_neuron_is_its_gain_times_its_factors():
     assert np.allclose(values()[4:], 2 * np.array([0.9, 0.5]) * (1 - 0.5 * np.array([0.2, 1.0])))
 
 
 def test_gradients_go_to_inputs_and_parameters():
-    g = np.array([0.0, 0.0, 0.0, 0.0, 1.0, 10.0])
-    galpha, gbeta = np.zeros(1), np.zeros(1)
-    kernels.graph_backward(values(), g, ALPHA, BETA, *GRAPH, galpha, gbeta, ROWS, INPUTS)
+    upstream = np.array([0.0, 0.0, 0.0, 0.0, 1.0, 10.0])
+    pairs = with_gradients(values(), upstream, ROWS)
+    galpha, gbeta = np.full(1, np.nan), np.full(1, np.nan)
+    kernels.graph_backward(pairs, ALPHA, BETA, *GRAPH, galpha, gbeta, ROWS, INPUTS, True)
+    g = pairs.reshape(-1, 2, ROWS)[:, 1].ravel()
     x, y, t = np.array([0.9, 0.5]), np.array([0.2, 1.0]), np.array([1.0, 10.0])
     assert np.allclose(g[:2], t * 2 * (1 - 0.5 * y))
     assert np.allclose(g[2:4], -t * 2 * x * 0.5)
     assert np.allclose(galpha, (t * x * (1 - 0.5 * y)).sum())
     assert np.allclose(gbeta, -(t * 2 * x * y).sum())
+    pairs, once = with_gradients(values(), upstream, ROWS), np.concatenate([galpha, gbeta])
+    kernels.graph_backward(pairs, ALPHA, BETA, *GRAPH, galpha, gbeta, ROWS, INPUTS, False)
+    assert np.allclose(np.concatenate([galpha, gbeta]), 2 * once)
 
 
 def test_the_tangent_is_the_adjoint_of_the_gradients():
-    ds = np.array([1.0, 0.0, 0.0, 1.0, np.nan, np.nan])
+    pairs = with_gradients(values(), np.array([1.0, 0.0, 0.0, 1.0, np.nan, np.nan]), ROWS)
     zero = np.zeros(1)
-    kernels.graph_tangents(values(), ds, ALPHA, zero, BETA, zero, *GRAPH, ROWS, INPUTS)
-    assert np.allclose(ds[4:], [2 * (1 - 0.5 * 0.2), -2 * 0.5 * 0.5])
+    kernels.graph_tangents(pairs, ALPHA, zero, BETA, zero, *GRAPH, ROWS, INPUTS)
+    assert np.allclose(pairs[-2:], [2 * (1 - 0.5 * 0.2), -2 * 0.5 * 0.5])
 
 
 def wired(inputs, neurons, most, kind):
@@ -63,11 +73,13 @@ def run(graph, alpha, beta, x):
     (inputs, rows), neurons = x.shape, alpha.size
     s = np.concatenate([x.ravel(), np.full(neurons * rows, np.nan, x.dtype)])
     kernels.graph_forward(s, alpha, beta, *graph, rows, inputs)
-    g, ds, ga, gb = np.ones_like(s), np.ones_like(s), np.zeros_like(alpha), np.zeros_like(beta)
-    kernels.graph_backward(s, g, alpha, beta, *graph, ga, gb, rows, inputs)
+    pairs, moved = (with_gradients(s, np.ones_like(s), rows) for _ in range(2))
+    ga, gb = np.empty_like(alpha), np.empty_like(beta)
+    kernels.graph_backward(pairs, alpha, beta, *graph, ga, gb, rows, inputs, True)
     along = (alpha, np.ones_like(alpha), beta, np.ones_like(beta))
-    kernels.graph_tangents(s, ds, *along, *graph, rows, inputs)
-    return [a.reshape(-1, rows) for a in (s, g, ds)], (ga, gb)
+    kernels.graph_tangents(moved, *along, *graph, rows, inputs)
+    g, ds = (a.reshape(-1, 2, rows)[:, 1] for a in (pairs, moved))
+    return [s.reshape(-1, rows), g, ds], (ga, gb)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,11 +122,11 @@ def test_a_graph_that_reads_elsewhere_is_refused(array, value):
 
 @pytest.mark.parametrize(("rows", "inputs"), [(0, 2), (-1, 2), (1, 2), (2, 3), (4, -1)])
 def test_values_that_are_not_those_of_the_graph_are_refused(rows, inputs):
-    s, one = np.ones(6), np.ones(1)
+    s, pairs, one = np.ones(6), np.ones(12), np.ones(1)
     for call in (
         lambda: kernels.graph_forward(s, one, one, *GRAPH, rows, inputs),
-        lambda: kernels.graph_backward(s, s, one, one, *GRAPH, one, one, rows, inputs),
-        lambda: kernels.graph_tangents(s, s, one, one, one, one, *GRAPH, rows, inputs),
+        lambda: kernels.graph_backward(pairs, one, one, *GRAPH, one, one, rows, inputs, True),
+        lambda: kernels.graph_tangents(pairs, one, one, one, one, *GRAPH, rows, inputs),
     ):
         with pytest.raises(ValueError, match="outside its range"):
             call()

@@ -1,11 +1,15 @@
-"""Which arrays reach the compiled loops, and how they come back."""
+"""Which arrays reach the kernels, on how many threads, and how they come back."""
 
 import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 from array_api_compat import torch as torch_xp
 
+from synann_core.graph import SynapseGraph
+from synann_core.graph import native as graphs
 from synann_core.native import host
+from synann_core.spiking import LIF
+from synann_core.spiking.neurons import native as neurons
 
 
 def test_numpy_arrays_are_served_but_for_long_doubles():
@@ -45,3 +49,43 @@ def test_results_come_back_in_the_callers_library():
     assert isinstance(tensor, torch.Tensor)
     a[0] = 5.0
     assert float(tensor[0]) == 5.0  # the same memory
+
+
+@pytest.fixture
+def one_thread():
+    import torch
+
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(count)
+
+
+def test_torchs_number_of_threads_counts_for_tensors(monkeypatch, one_thread):
+    import torch
+
+    monkeypatch.setattr(host, "thread_count", lambda: 2)
+    assert host.threads_for(np.ones(2)) == 2
+    assert host.threads_for(torch.ones(2)) == 1
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_neurons_and_graphs_ask_for_it(monkeypatch, one_thread, library):
+    import torch
+
+    found = []
+
+    def run_parts(function, parts, threads):
+        found.append(threads)
+        for part in parts:
+            function(*part)
+
+    make = {"numpy": np.asarray, "torch": torch.asarray}[library]
+    monkeypatch.setattr(host, "thread_count", lambda: 2)
+    monkeypatch.setattr(neurons, "_WORK", 1)
+    for module in (neurons, graphs):
+        monkeypatch.setattr(module, "run_parts", run_parts)
+    LIF().run(make(np.ones((2, 3))))
+    graph = SynapseGraph.from_arrays(2, 2, inhibitory=([3, 2], [0, 1]))
+    graph.compile().vjp(make(np.ones((1, 2))), grad=make(np.ones((1, 2))))
+    assert found == [2 if library == "numpy" else 1] * 2

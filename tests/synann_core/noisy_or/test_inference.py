@@ -42,6 +42,19 @@ def test_certain_findings_are_refused(leak, beta):
         posterior(NoisyOr([0.1], [leak], [[beta]]), [[1.0]])
 
 
+def test_findings_that_are_nearly_certain():
+    """A strength that is 1 in float32, and a leak that is 0."""
+    model = NoisyOr([0.25, 0.5], [1e-50, 0.5], [[1.0 - 1e-9, 0.0], [0.5, 0.25]])
+    got = posterior(model, [[1, 0], [0, 0]])
+    np.testing.assert_allclose(got[0], [1.0, 3 / 7], atol=1e-5)  # only the first cause explains it
+    np.testing.assert_allclose(got[1], [0.0, 3 / 7], atol=1e-5)
+
+
+def test_what_is_not_a_network_is_refused():
+    with pytest.raises(TypeError, match=r"`model` must be a NoisyOr\. Received: 3"):
+        posterior(3, [[1.0]])
+
+
 @pytest.mark.parametrize(
     ("findings", "options", "message"),
     [

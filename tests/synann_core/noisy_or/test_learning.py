@@ -112,9 +112,9 @@ def test_a_finding_that_never_or_always_comes(small):
         ({"causes": np.full((3, 2), 1.5)}, "`causes` must be in"),
         ({"causes": np.full((3, 2), np.nan)}, "`causes` must be in"),
         ({"findings": np.full((3, 1), 0.5)}, "`findings` must be 0 or 1. Received: 0.5"),
-        ({"link_prior": (1.5, 2.0)}, "`link_prior`"),
-        ({"link_prior": (0.0, 2.0)}, "`link_prior`"),
-        ({"leak_prior": (0.5, 2.0)}, "`leak_prior`"),
+        ({"link_prior": (1.5, 2.0)}, r"`link_prior\[0\]` must be in \(0, 1\]. Received: 1.5"),
+        ({"link_prior": (0.0, 2.0)}, r"`link_prior\[0\]`"),
+        ({"leak_prior": (0.5, 2.0)}, r"`leak_prior\[0\]`"),
         ({"iterations": 0}, "`iterations`"),
     ],
 )
@@ -128,3 +128,10 @@ def test_without_scipy_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     with pytest.raises(ImportError, match=r"synann\[noisy-or\]"):
         fit_known_causes(np.ones((3, 2)), np.ones((3, 1)))
+
+
+@pytest.mark.parametrize("prior", [(1.0,), 0.5, (1.0, 2.0, 3.0), ("a", 2.0)])
+@pytest.mark.parametrize("name", ["link_prior", "leak_prior"])
+def test_a_prior_is_a_pair_of_numbers(name, prior):
+    with pytest.raises(TypeError, match=rf"`{name}.* must be a .*Received: "):
+        fit_known_causes(np.ones((3, 2)), np.ones((3, 1)), **{name: prior})

@@ -55,7 +55,7 @@ def test_certain_links_and_no_leak():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"prior": [0.0, 0.5]}, r"`prior` must be in \(0, 1\). Received: values from 0 to 0.5"),
+        ({"prior": [0.0, 0.5]}, r"`prior` must be in \(0, 1\). Received: 0.0 at 0"),
         ({"prior": [1.0, 0.5]}, r"`prior` must be in \(0, 1\)"),
         ({"leak": [1.0]}, r"`leak` must be in \[0, 1\)"),
         ({"beta": [[0.5, 1.1]]}, r"`beta` must be in \[0, 1\]"),
@@ -69,10 +69,25 @@ def test_parameters_out_of_range_are_named(change, message):
         NoisyOr(**{"prior": [0.1, 0.2], "leak": [0.1], "beta": [[0.5, 0.6]], **change})
 
 
+def test_causes_may_be_any_numbers(model):
+    causes = np.eye(6)
+    want = model.predict(causes)
+    for kind in (int, bool, np.uint8, np.float16):
+        got = model.predict(causes.astype(kind))
+        assert got.dtype == np.float64
+        np.testing.assert_array_equal(got, want)
+    np.testing.assert_array_equal(model.predict([[1, 0, 0, 0, 0, 0]]), want[:1])
+
+
 @pytest.mark.parametrize(
     ("causes", "error", "message"),
     [
-        (np.zeros(6, int), TypeError, "`causes` must be float32 or float64. Received: int64"),
+        (["a"] * 6, TypeError, "`causes` must hold real numbers. Received: <U1"),
+        (
+            np.full(6, 1.0000001),
+            ValueError,
+            r"`causes` must be in \[0, 1\]. Received: 1.0000001 at 0",
+        ),
         (np.zeros((2, 5)), ValueError, r"`causes` must have shape \(..., 6\). Received"),
         (np.full(6, 1.5), ValueError, r"`causes` must be in \[0, 1\]"),
         (np.full(6, np.nan), ValueError, "`causes` must be in"),

@@ -91,6 +91,13 @@ def test_what_does_not_fit_is_refused_when_the_network_is_made():
         OddsNetwork(0.5, [0.5], [0.5], names=["a", "b"])
 
 
+def test_numbers_of_a_network_are_checked_and_kept_as_arrays():
+    assert isinstance(OddsNetwork(0.5, [0.5], [1]).otherwise, np.ndarray)
+    for options in ({"slope": "1"}, {"shift": None}, {"prior": "x"}, {"prior": np.ones(2)}):
+        with pytest.raises(TypeError, match=rf"`{next(iter(options))}` must be a number"):
+            OddsNetwork(**{"prior": 0.5, "given": [0.5], "otherwise": [0.5]} | options)
+
+
 @pytest.mark.parametrize("findings", [[0.5, 0.5], [1.5], [np.nan]])
 def test_findings_that_do_not_fit_are_named(findings):
     with pytest.raises(ValueError, match="`findings` must"):

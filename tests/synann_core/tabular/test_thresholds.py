@@ -28,7 +28,11 @@ def test_a_measurement_that_never_changes_is_no_finding():
     ("measurements", "event", "message"),
     [
         (np.ones(4), [0, 0, 1, 1], r"`measurements` must have shape \(samples, measurements\)"),
-        (np.full((4, 1), np.inf), [0, 0, 1, 1], "`measurements` must be finite"),
+        (
+            np.full((4, 1), np.inf),
+            [0, 0, 1, 1],
+            r"`measurements` must be in \(-inf, inf\)\. Received: inf at \(0, 0\)",
+        ),
         (np.ones((4, 1)), [0, 1], r"`event` must have shape \(4,\). Received: shape \(2,\)"),
         (np.ones((4, 1)), [0, 0, 1, 2], "`event` must be 0 or 1. Received: 2"),
         (np.ones((4, 1)), [1, 1, 1, 1], "`event` must hold both 0 and 1"),
@@ -37,6 +41,19 @@ def test_a_measurement_that_never_changes_is_no_finding():
 def test_bad_samples_are_named(measurements, event, message):
     with pytest.raises(ValueError, match=message):
         SoftThresholds.from_training(measurements, event)
+
+
+def test_thresholds_are_made_of_lists_and_checked():
+    np.testing.assert_array_equal(SoftThresholds([1, 2], [1.0, -1.0])([[1, 2]]), [[0.5, 0.5]])
+    for threshold, width, error in (
+        ([1.0], [1.0, 2.0], ValueError),
+        (1.0, 1.0, ValueError),
+        ([1.0], [0.0], ValueError),
+        ([np.nan], [1.0], ValueError),
+        (["a"], [1.0], TypeError),
+    ):
+        with pytest.raises(error, match=r"`(threshold|width)`.* must .*Received: "):
+            SoftThresholds(threshold, width)
 
 
 @pytest.mark.parametrize("measurements", [np.ones((3, 2)), np.full((3, 1), np.nan)])

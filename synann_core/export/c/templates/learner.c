@@ -2,7 +2,7 @@
 static $real ${name}_energy(int i, int j, const $real *v)
 {
     const $real w = ${name}_gamma[i * $n + j] + v[j];
-    return w > $floor ? w : $floor;
+    return w < $floor ? $floor : w;
 }
 
 /* z = -log s: z[i] = theta[i] + u[i] + sum over j of G(gamma[i][j] + v[j]), in nats. */
@@ -25,7 +25,7 @@ void ${name}_learn(const $real *u, const $real *v, const $real *target, $real ra
     for (int i = 1; i < $m; i++)
         least = p[i] < least ? p[i] : least;
     for (int i = 0; i < $m; i++) { /* softmax(-z) */
-        p[i] = exp${f}(least - p[i]);
+        p[i] = p[i] == least ? 1.0${f} : exp${f}(least - p[i]);
         sum += p[i];
         tau += target[i];
     }
@@ -34,7 +34,8 @@ void ${name}_learn(const $real *u, const $real *v, const $real *target, $real ra
         for (int j = 0; j < $n; j++) {
             const $real occupation = 1.0${f} / expm1${f}(${name}_energy(i, j, v));
             const $real moved = ${name}_gamma[i * $n + j] - rate * error * occupation;
-            ${name}_gamma[i * $n + j] = moved > $gamma_min ? moved : $gamma_min;
+            if (moved == moved) /* of NaN nothing is learned */
+                ${name}_gamma[i * $n + j] = moved < $gamma_min ? $gamma_min : moved;
         }
     }
 }

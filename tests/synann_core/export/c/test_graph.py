@@ -5,8 +5,8 @@ import pytest
 
 from synann_core.export import save_c
 from synann_core.graph import GraphParameters, SynapseGraph
-from tests.export_models import compiled, random_graph, rows
-from tests.helpers import assert_close
+from tests.export_models import compiled, random_graph, rows, strong
+from tests.helpers import EPS, assert_close
 
 
 @pytest.mark.parametrize("space", ["probability", "surprisal"])
@@ -33,6 +33,14 @@ def test_a_trained_graph(tmp_path):
     save_c(graph, tmp_path / "graph.c", dtype="float64", params=params)
     x = np.random.default_rng(0).random((3, 3))
     assert_close(rows(compiled(tmp_path / "graph.c").model_run, x, 4), net(x, params), 1e-14)
+
+
+def test_a_gain_beyond_float32_has_a_surprisal_within(tmp_path):
+    save_c(strong(), tmp_path / "graph.c", space="surprisal")
+    got = rows(compiled(tmp_path / "graph.c").model_run, np.full((1, 1), 90.0, np.float32), 1)
+    assert_close(got, [[90.0 - np.log(1e39)]], EPS["float32"], scale=90.0)
+    save_c(strong(), tmp_path / "wide.c", dtype="float64")
+    assert rows(compiled(tmp_path / "wide.c").model_run, np.ones((1, 1)), 1) == 1e39
 
 
 def test_graphs_at_the_edges(tmp_path):

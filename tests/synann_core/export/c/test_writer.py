@@ -10,8 +10,8 @@ import pytest
 import synann_core as syn
 from synann_core.export import save_c, save_c_learner
 from synann_core.graph import SynapseGraph
-from tests.export_models import call, compiled, fitted, rows
-from tests.helpers import assert_close, assert_relative, spread
+from tests.export_models import broken, call, compiled, fitted, rows, strong
+from tests.helpers import EPS, assert_close, assert_relative, spread
 
 
 @pytest.mark.parametrize("layer", ["synapse", "dense", "none"])
@@ -116,15 +116,38 @@ def test_learning_at_closed_factors_is_finite(tmp_path):
     assert_close(got, np.maximum(1e-3, gamma - 0.1 * step), 1e-9)
 
 
+@pytest.mark.parametrize("u", [[np.inf, 0.25, 0.5], [np.inf] * 3])
+def test_learning_where_an_input_is_impossible(u, dtype, tmp_path):
+    """x = 0 makes z infinite, for one output and for all of them."""
+    u, v, target = np.array(u, dtype), np.array([0.25, 0.75], dtype), np.eye(3, dtype=dtype)[0]
+    gamma, theta = np.arange(1, 7).reshape(3, 2) / 4.0, np.zeros(3)
+    save_c_learner(theta, gamma, tmp_path / "layer.c", dtype=dtype)
+    library = compiled(tmp_path / "layer.c")
+    number = ctypes.c_float if dtype == "float32" else ctypes.c_double
+    z = rows(lambda x, out: call(library.layer_forward, u, x, out), v[None], 3)
+    assert_close(z[0], syn.surprisal_synapse_tensor(u, v, theta, gamma), 4 * EPS[dtype])
+    _, step = syn.surprisal_rule(u, v, theta, gamma, target)
+    call(library.layer_learn, u, v, target, number(0.125))
+    got = np.array((number * 6).in_dll(library, "layer_gamma")).reshape(3, 2)
+    assert_close(got, gamma - 0.125 * step, 4 * EPS[dtype])
+    assert (got[0] != gamma[0]).all()
+
+
+def test_learning_ignores_a_sample_that_is_not_a_number(tmp_path):
+    gamma = np.array([[0.5, 1.0], [1.5, 2.0]])
+    save_c_learner(0.0, gamma, tmp_path / "layer.c", dtype="float64")
+    library = compiled(tmp_path / "layer.c")
+    u, v, target = np.zeros(2), np.array([np.nan, 0.5]), np.array([1.0, 0.0])
+    z = rows(lambda x, out: call(library.layer_forward, u, x, out), v[None], 2)
+    assert np.isnan(z).all()
+    call(library.layer_learn, u, v, target, ctypes.c_double(0.1))
+    got = np.array((ctypes.c_double * 4).in_dll(library, "layer_gamma")).reshape(2, 2)
+    assert_close(got, gamma, 0.0)
+
+
 def large():
     edges = np.full(20_001, 1), np.zeros(20_001, int)
     return SynapseGraph.from_arrays(1, 1, inhibitory=edges)
-
-
-def broken(key, value):
-    model = fitted(hidden=3)[0]
-    model.weights[key] = np.full_like(model.weights[key], value)
-    return model
 
 
 @pytest.mark.parametrize(
@@ -138,13 +161,21 @@ def broken(key, value):
         (lambda p: save_c({}, p), TypeError, "`model`"),
         (lambda p: save_c(broken("output.bias", np.nan), p), ValueError, "`model`.*finite"),
         (lambda p: save_c(broken("output.bias", 1e39), p), ValueError, "`model`.*float32"),
+        (lambda p: save_c(strong(), p), ValueError, "`alpha`.*float32"),
         (lambda p: save_c_learner(0.0, np.ones(3), p), ValueError, "`gamma`.*shape"),
         (lambda p: save_c_learner(0.0, np.ones((0, 3)), p), ValueError, "`gamma`.*empty"),
         (lambda p: save_c_learner(0.0, -np.ones((2, 3)), p), ValueError, "`gamma`.*≥ 0"),
         (lambda p: save_c_learner(0.0, np.full((2, 3), np.inf), p), ValueError, "`gamma`.*finite"),
         (lambda p: save_c_learner(np.zeros(3), np.ones((2, 3)), p), ValueError, "`theta`.*shape"),
         (lambda p: save_c_learner(0.0, np.ones((2, 3)), p, gamma_min=0.0), ValueError, "gamma_min"),
-        (lambda p: save_c_learner(0.0, np.ones((2, 3)), p, gamma_min="1"), ValueError, "gamma_min"),
+        (lambda p: save_c_learner(0.0, np.ones((2, 3)), p, gamma_min="1"), TypeError, "gamma_min"),
+        (
+            lambda p: save_c_learner(0.0, np.ones((2, 3)), p, gamma_min=1e-50),
+            ValueError,
+            r"`gamma_min` must be in \(0, inf\)",
+        ),
+        (lambda p: save_c_learner(0.0, [[0.5]], p), TypeError, "`gamma` must be an array"),
+        (lambda p: save_c_learner([0.5], np.ones((1, 1)), p), TypeError, "`theta` must be an"),
     ],
 )
 def test_bad_input_is_refused(write, error, message, tmp_path):

@@ -1,4 +1,4 @@
-"""Compiled neurons: the bits of the array operations, and arrays of any shape."""
+"""Compiled neurons: bits of the array operations, gradients to within rounding, any shape."""
 
 import numpy as np
 import pytest

@@ -272,7 +272,7 @@ def test_decay_factor():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: decay_factor(0.0), ValueError, "`tau` must be > 0"),
+        (lambda: decay_factor(0.0), ValueError, r"`tau` must be in \(0, inf\)"),
         (lambda: decay_factor(1.0, 2.0, method="euler"), ValueError, "`dt` must be at most"),
         (lambda: decay_factor(1.0, method="rk"), ValueError, "`method` must be one of"),
     ],

@@ -2,4 +2,5 @@
 
 from synann_torch import *
 from synann_torch import __all__ as __all__
-from synann_torch import spiking as spiking
+
+from . import spiking as spiking
