@@ -56,9 +56,9 @@ def log_transmission(y: ArrayT, /, beta: ArrayT) -> ArrayT:
     Notes
     -----
     Time O(batch·m·n), memory O(batch·(n + m) + m·n) and a bounded block, also under autodiff (on
-    torch of first order, and not that of torch.func); on JAX, which holds all rows of a block at
-    once, a few temporaries of 8·batch·m. Very large negative arguments (βy below about −4e9 in
-    float32) overflow to NaN.
+    torch of first order, and not that of torch.func); in JAX's scan, which holds all rows of a
+    block at once, a few temporaries of 8·batch·m. Very large negative arguments (βy below about
+    −4e9 in float32) overflow to NaN.
 
     Examples
     --------
@@ -163,15 +163,17 @@ def log_transmission_variant(y: ArrayT, /, beta: ArrayT) -> str:
     Returns
     -------
     str
-        ``"native"`` (compiled C; NumPy arrays and torch tensors on the CPU, if the installation
+        ``"native"`` (compiled C; arrays of NumPy, torch and JAX on the CPU, if the installation
         has it: built with a compiler or from a wheel, for x86-64-v3 or later, or aarch64),
         ``"triton"`` (compiled; torch and CuPy arrays on a CUDA device), ``"jax-scan"`` (a scan over
-        checkpointed blocks) or ``"array-api"`` (blocks of array operations, on every other library;
-        also where autodiff must see the operations, and for rows outside the domain).
+        checkpointed blocks, for JAX elsewhere) or ``"array-api"`` (blocks of array operations, on
+        every other library; also where torch's autodiff must see the operations, and, on NumPy and
+        torch, for rows outside the domain).
 
     Notes
     -----
-    The environment variable ``SYNANN_KERNELS=off`` turns the compiled branches off.
+    The environment variable ``SYNANN_KERNELS=off`` turns the compiled branches off. Of arrays that
+    JAX traces the device is not known: the default one is taken for it.
 
     Raises
     ------
