@@ -11,7 +11,7 @@ CONSTRAINTS ?= -c requirements/tested.txt
 # Modules are compiled when they are first imported: most of what comes along never is.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
-.PHONY: demo digits-seeds examples test lint wheel kernels widths sanitize bench dashboard golden clean
+.PHONY: demo digits-seeds examples test lint wheel kernels widths sanitize threads bench dashboard golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
@@ -73,6 +73,19 @@ sanitize: $(VENV)/.test
 	$(ACTIVE) cmake --build build/sanitized
 	LD_PRELOAD=$$(cc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 	$(SHAPES) build/sanitized
+
+# Races in the handlers that XLA calls from threads of its own.
+SOURCES := contraction_forward contraction_backward contraction_tangent contraction_outside
+THREADED := $(CC) -std=c11 -O1 -g -fsanitize=thread -D_GNU_SOURCE -march=x86-64-v3 \
+	-ffp-contract=off -fno-math-errno -fno-trapping-math -DLEVEL=v3 -Isynann_core/native
+threads:
+	mkdir -p build/threads
+	for real in float double; do for name in $(SOURCES); do $(THREADED) -DREAL=$$real \
+	-DREAL_IS_$$(echo $$real | tr a-z A-Z) -c synann_core/native/$$name.c \
+	-o build/threads/$$name-$$real.o || exit 1; done; done
+	$(THREADED) tests/synann_core/native/xla_threads.c synann_core/native/xla.c \
+	build/threads/*.o -lm -lpthread -o build/threads/driver
+	build/threads/driver
 
 # Every benchmark once on a tiny size; one that raises is a failure.
 bench: $(VENV)/.test

@@ -104,6 +104,12 @@ def vjp(y: Array, beta: Array, t: Array) -> tuple[Array, ...]:
     return syn.log_transmission_vjp(y, beta, t)
 
 
+def pulled_back(y: Array, beta: Array, t: Array) -> tuple[Array, ...]:
+    """Compute both gradients by JAX's autodiff."""
+    gradients: tuple[Array, ...] = require("jax").vjp(syn.log_transmission, y, beta)[1](t)
+    return gradients
+
+
 def both(y: Array, beta: Array, t: Array) -> tuple[Array, ...]:
     """Compute T and its gradients, what one step of training takes."""
     return (forward(y, beta, t), *vjp(y, beta, t))

@@ -127,3 +127,34 @@ class Ratio(common.Prepared):
         return times["ours"] / times["linear"]
 
     track_ratio_to_linear.unit = "× nn.Linear"
+
+
+class OnJax(common.Prepared):
+    """jax.jit of the function, and of its gradient by JAX's autodiff, beside NumPy's arrays."""
+
+    param_names = ("batch", "layer")
+    params = (common.BATCHES, common.LAYERS)
+
+    def setup(self, batch: int, layer: str) -> None:
+        """Make all four calls."""
+        problem = common.make_problem(f"{batch}x{layer}")
+        self.forward = {
+            "jax": common.bind("jax", common.forward, *problem),
+            "numpy": common.bind("numpy", common.forward, *problem),
+        }
+        self.gradient = {
+            "jax": common.bind("jax", common.pulled_back, *problem),
+            "numpy": common.bind("numpy", common.vjp, *problem),
+        }
+
+    def track_forward_ratio(self, *params: object) -> float:
+        """Time over that with NumPy's arrays."""
+        times = meters.medians(self.forward, range(5))
+        return times["jax"] / times["numpy"]
+
+    def track_gradient_ratio(self, *params: object) -> float:
+        """Time over that with NumPy's arrays."""
+        times = meters.medians(self.gradient, range(5))
+        return times["jax"] / times["numpy"]
+
+    track_forward_ratio.unit = track_gradient_ratio.unit = "× NumPy"

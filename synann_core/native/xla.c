@@ -16,6 +16,7 @@ enum {
     WORK = 1 << 18,          /* factors below which a second thread costs more than it saves */
     ROWS = 256, OUTPUTS = 512, /* to a part of the values: at most */
     COLUMNS = 128,           /* to a part of the gradients, a multiple of 64 */
+    FEW = 8,                 /* rows or outputs: whole rows are read, as they lie in memory */
     MOST = 8,                /* arrays to a call */
     WRONG = -3,              /* beside NO_MEMORY and BAD_VALUE: arguments that were refused */
 };
@@ -427,7 +428,7 @@ XLA_FFI_Error *xla_tangent(XLA_FFI_CallFrame *frame) {
 /* A strip of inputs: rows inside as the kernel does it, then those outside. */
 static int part_of_gradients(Call *call, ptrdiff_t k) {
     const Array *own = call->arrays, *neutral = call->neutral;
-    ptrdiff_t j0 = k * COLUMNS, j1 = j0 + COLUMNS < call->n ? j0 + COLUMNS : call->n;
+    ptrdiff_t j0 = k * call->width, end = j0 + call->width, j1 = end < call->n ? end : call->n;
     int result = 0;
     if (neutral[0].data) {
         const Array arrays[7] = {neutral[0], neutral[1], own[2], own[3], neutral[2], own[5], own[6]};
@@ -482,7 +483,9 @@ static int compute_gradients(Call *call) {
         memset(own[6].data, 0, (size_t)own[6].size * real_size(call));
     }
     if (result >= 0) {
-        result = run(call, part_of_gradients, (call->n + COLUMNS - 1) / COLUMNS, threads);
+        int few = call->rows < FEW || call->m < FEW;
+        call->width = few ? (call->n + 64 * threads - 1) / (64 * threads) * 64 : COLUMNS;
+        result = run(call, part_of_gradients, (call->n + call->width - 1) / call->width, threads);
     }
     for (int k = 0; k < 3 && copies; k++) {
         free(call->neutral[k].data);

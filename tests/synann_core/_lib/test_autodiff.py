@@ -281,9 +281,9 @@ def growth(kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "limit"), [("numpy", 80), ("jax", 80), ("jax-scan", 170), ("torch", 170)]
+    ("kind", "limit"), [("numpy", 80), ("jax", 40), ("jax-scan", 170), ("torch", 170)]
 )
 def test_memory_is_bounded(kind, limit):
-    # Measured 34, 84 and 40 to 86 MB, of which inputs, results and gradients are 8; twice that is
-    # allowed for other allocators. One (batch, m, n) array alone would be 1,208 MB.
+    # Measured 34, 8, 84 and 40 to 86 MB, of which inputs, results and gradients are 8; twice that
+    # is allowed for other allocators. One (batch, m, n) array alone would be 1,208 MB.
     assert growth(kind) < limit
