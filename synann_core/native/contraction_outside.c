@@ -32,10 +32,13 @@ KERNEL(domain)(const Array *arrays, const Number *numbers) {
     Range beta = range_of(arrays[2].data, arrays[2].size);
     Range bar = beta_bar ? range_of(beta_bar, arrays[3].size) : (Range){0, 0};
     int fit = beta.least >= 0 && bar.least >= 0, all_inside = 1;
-    Range all_of_y = range_of(y, arrays[0].size);
-    /* As nearly always, and found out more quickly than row by row. */
-    int unit = !y_bar && fit && beta.most <= 1 && all_of_y.least >= 0 && all_of_y.most <= 1;
-    REAL most = unit ? all_of_y.most : 0;
+    int unit = 0; /* whether y is in [0, 1]: as nearly always, and found out faster than by rows */
+    REAL most = 0;
+    if (!y_bar && fit && beta.most <= 1) {
+        Range all_of_y = range_of(y, arrays[0].size);
+        unit = all_of_y.least >= 0 && all_of_y.most <= 1;
+        most = unit ? all_of_y.most : 0;
+    }
     memset(inside, 1, (size_t)rows);
     for (ptrdiff_t b = 0; b < rows && !unit; b++) {
         Range row = range_of(y + b * n, n);
