@@ -37,13 +37,10 @@ def few_logs(y: Any, beta: Any) -> Any:
         return None
     try:
         rows = y if y.ndim == 2 else y[None]
-        if 0 < len(rows) * beta.size < _WORK:
-            out = np.empty((len(rows), len(beta)), y.dtype)
-            if kernels.log_product_open(rows, beta, out):
-                return out if rows is y else out[0]
+        out = _open_logs(rows, beta)
     except _REFUSED:
-        pass
-    return None
+        return None
+    return out if rows is y or out is None else out[0]
 
 
 def few_gradients(y: Any, beta: Any, grad: Any) -> Any:
@@ -52,22 +49,38 @@ def few_gradients(y: Any, beta: Any, grad: Any) -> Any:
         return None
     try:
         rows, upstream = (y, grad) if y.ndim == 2 else (y[None], grad[None])
-        if 0 < len(rows) * beta.size < _WORK:
-            gy, gbeta = np.empty_like(rows), np.empty_like(beta)
-            if kernels.gradients_open(rows, beta, upstream, gy, gbeta):
-                return (gy if rows is y else gy[0]), gbeta
+        found = _open_gradients(rows, beta, upstream)
     except _REFUSED:
-        pass
+        return None
+    return found if rows is y or found is None else (found[0][0], found[1])
+
+
+def _open_logs(y: NumpyArray, beta: NumpyArray) -> NumpyArray | None:
+    """All values at once, None where they are many or a factor is not open."""
+    if 0 < len(y) * beta.size < _WORK:
+        out = np.empty((len(y), len(beta)), y.dtype)
+        if kernels.log_product_open(y, beta, out):
+            return out
+    return None
+
+
+def _open_gradients(
+    y: NumpyArray, beta: NumpyArray, grad: NumpyArray
+) -> tuple[NumpyArray, NumpyArray] | None:
+    """Both gradients at once, None where they are many or a number is not in [0, 1]."""
+    if 0 < len(y) * beta.size < _WORK:
+        gy, gbeta = np.empty_like(y), np.empty_like(beta)
+        if kernels.gradients_open(y, beta, grad, gy, gbeta):
+            return gy, gbeta
     return None
 
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     """Sum of log f over j, exact and with every f kept from 0; both (rows, m)."""
     like, own = factors.y, _as_numpy(factors)
-    if own.y_bar is None and 0 < own.y.shape[0] * own.beta.size < _WORK:
-        exact = _empty(own)
-        if kernels.log_product_open(own.y, own.beta, exact):
-            return (wrap(exact, like),) * 2
+    few = _open_logs(own.y, own.beta) if own.y_bar is None else None
+    if few is not None:
+        return (wrap(few, like),) * 2
     inside, _, tiny = _domain(own)
     threads = _threads_for(like, own)
     if inside is None:
@@ -94,10 +107,9 @@ def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
 def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f."""
     like, own, upstream = factors.y, _as_numpy(factors), contiguous(grad)
-    if own.y_bar is None and 0 < own.y.shape[0] * own.beta.size < _WORK:
-        gy, gbeta = np.empty_like(own.y), np.empty_like(own.beta)
-        if kernels.gradients_open(own.y, own.beta, upstream, gy, gbeta):
-            return wrap(gy, like), wrap(gbeta, like)
+    few = _open_gradients(own.y, own.beta, upstream) if own.y_bar is None else None
+    if few is not None:
+        return wrap(few[0], like), wrap(few[1], like)
     inside, careful, _ = _domain(own)
     threads = _threads_for(like, own)
     if inside is None:
