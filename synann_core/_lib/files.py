@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,11 +100,11 @@ def write_whole(path: FilePath, data: bytes) -> None:
         Path(path).write_bytes(data)
         return
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    temporary = target.with_name(f".{target.name}.{os.urandom(8).hex()}")
     try:
         with open(temporary, "xb") as file:
             if target.exists():
-                shutil.copymode(target, temporary)
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())  # or a crash soon after could leave the new name empty
