@@ -10,14 +10,8 @@ import numpy as np
 from . import common, meters, rivals
 
 # Batch, inputs and outputs.
-SHAPES = (
-    ("4x8x8",)
-    if common.SMOKE
-    else (
-        *("1x64x64", "1x768x768", "1x600x4600", "8192x600x1", "8192x64x10", "64x600x8192"),
-        *("3000x17x3", "512x768x768"),
-    )
-)
+NARROW = ("1x64x64", "1x768x768", "1x600x4600", "8192x600x1", "8192x64x10", "64x600x8192")
+SHAPES = ("4x8x8",) if common.SMOKE else (*NARROW, "3000x17x3", "512x768x768")
 MEMORY_PARAMS = (common.MEMORY_BACKENDS, common.INPUTS[:1], common.BATCHES[-1:], common.SOME_LAYERS)
 
 

@@ -37,7 +37,9 @@ from synann_core.models.training import History, Options, Step, batch_slices, li
 __all__ = ["SynaMLP"]
 
 Arrays = dict[str, Array]
-Augment = Callable[[NumpyArray, "np.random.Generator"], NumpyArray]  # not imported yet
+Augment = Callable[
+    [NumpyArray, "np.random.Generator"], NumpyArray
+]  # which NumPy imports when it is used
 _FORMAT = "synann.SynaMLP"
 
 
