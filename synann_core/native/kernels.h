@@ -63,10 +63,11 @@ enum { SOME_OUTSIDE = 1, CAREFUL_GRADIENTS = 2, CAREFUL_PRODUCTS = 4 };
     K(graph_surprisal_backward, "rd Rs rk rk lp ue lp uk Rn Rk # # # %") \
     K(graph_surprisal_tangents, "rd Rs rn rk rk rk lp ue lp uk # # %") \
     K(lif_forward, \
-      "rcbn rbn rbn rbn? rn rn rn? Rtbn Rtbn Rbn Rbn Rbn? % % % % % % % # # # #") \
+      "rcbn rbn rbn? rbn rbn? rn rn rn? rnn? Rtbn Rtbn Rbn Rbn? Rbn Rbn? " \
+      "% % % % % % % % % # # # #") \
     K(lif_backward, \
-      "rcbn rbn rbn rbn? rn rn rn? rtbn rtbn? rtbn? rbn? rbn? rbn? Rcbn Rbn Rbn Rbn? Rpan " \
-      "% % % % % % % # # # % % # # # # #") \
+      "rcbn rbn rbn? rbn rbn? rn rn rn? rnn? rtbn rtbn? rtbn? rbn? rbn? rbn? rbn? rnn? " \
+      "Rcbn Rbn Rbn? Rbn Rbn? Rtbn? Rpan % % % % % % % % % # # # % % # # # # #") \
     K(step_forward, "rtn rn Rtn") \
     K(bsa, "Rtn rk Rtn % # #")
 

@@ -3,7 +3,8 @@
 The state of a row stays in the first-level cache. Options are numbers, so that inner loops have no
 branches: `subtract` and `to_value` say how a reset acts in the next step, `subtract_now` and
 `to_value_now` in the same one. Many short loops over the neurons, which the compiler makes vectors
-of. Without fused multiply-adds: as array operations compute it, bit for bit. */
+of. Without fused multiply-adds: as array operations compute it, bit for bit, but for the sums over
+recurrent weights, which are taken in the order of the neurons. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,30 +12,37 @@ of. Without fused multiply-adds: as array operations compute it, bit for bit. */
 #include "kernels.h"
 #include "real.h"
 
+/* When a neuron fires: above its threshold, at it as well, or never. */
+enum { ABOVE, AT_LEAST, NEVER };
+
 typedef struct {
-    const REAL *currents, *m0, *s0, *y0, *decay, *threshold, *synaptic; /* y0, synaptic or NULL */
+    /* y0 and synaptic, a0, and recurrent may be NULL */
+    const REAL *currents, *m0, *y0, *s0, *a0, *decay, *threshold, *synaptic, *recurrent;
     ptrdiff_t given; /* steps of `currents`: all, or one for a constant current */
     ptrdiff_t rows, n;
     REAL gain, rest, reset_to, subtract, to_value, subtract_now, to_value_now;
-    int at_least, delayed;
+    REAL raise, forget; /* what a spike adds to the threshold, and what is left of it */
+    ptrdiff_t fires;
+    int delayed;
 } Neurons;
 
-enum { INPUTS = 7, OPTIONS = 9 }; /* arrays and numbers that every call begins with */
+enum { INPUTS = 9, OPTIONS = 11 }; /* arrays and numbers that every call begins with */
 
 INLINE Neurons neurons_of(const Array *arrays, const Number *numbers) {
     return (Neurons){
         arrays[0].data, arrays[1].data, arrays[2].data, arrays[3].data, arrays[4].data,
-        arrays[5].data, arrays[6].data, arrays[0].shape[0], arrays[1].shape[0],
-        arrays[1].shape[1], (REAL)numbers[0].real, (REAL)numbers[1].real, (REAL)numbers[2].real,
-        (REAL)numbers[3].real, (REAL)numbers[4].real, (REAL)numbers[5].real,
-        (REAL)numbers[6].real, numbers[7].integer != 0, numbers[8].integer != 0,
+        arrays[5].data, arrays[6].data, arrays[7].data, arrays[8].data, arrays[0].shape[0],
+        arrays[1].shape[0], arrays[1].shape[1], (REAL)numbers[0].real, (REAL)numbers[1].real,
+        (REAL)numbers[2].real, (REAL)numbers[3].real, (REAL)numbers[4].real,
+        (REAL)numbers[5].real, (REAL)numbers[6].real, (REAL)numbers[7].real,
+        (REAL)numbers[8].real, numbers[9].integer, numbers[10].integer != 0,
     };
 }
 
 /* Whether currents are there for each of the steps, and what a synapse needs. */
 INLINE int fit(const Neurons *of, ptrdiff_t steps, ptrdiff_t first, ptrdiff_t last) {
     return steps >= 1 && (of->given == steps || of->given == 1) && first >= 0 &&
-           last <= of->rows && !of->y0 == !of->synaptic;
+           last <= of->rows && !of->y0 == !of->synaptic && of->fires >= ABOVE && of->fires <= NEVER;
 }
 
 /* The input current at a step. */
@@ -42,9 +50,19 @@ INLINE const REAL *current_at(const Neurons *of, ptrdiff_t t, ptrdiff_t row) {
     return of->currents + ((of->given == 1 ? 0 : t) * of->rows + row) * of->n;
 }
 
-/* One step of one row: `y` holds the synaptic current or, without one, the input. */
+/* What the threshold is compared as, where `a` raises it. */
+INLINE REAL raised(const Neurons *of, const REAL *restrict a, ptrdiff_t i) {
+    return a ? of->threshold[i] + of->raise * a[i] : of->threshold[i];
+}
+
+INLINE REAL spike(REAL potential, REAL threshold, ptrdiff_t fires) {
+    const int above = potential > threshold, at = (fires == AT_LEAST) & (potential == threshold);
+    return (above | at) & (fires != NEVER) ? (REAL)1 : (REAL)0;
+}
+
+/* One step of one row: `y` holds the synaptic current or, without one, the input; a or NULL. */
 INLINE void step(const Neurons *of, const REAL *restrict y, REAL *restrict m, REAL *restrict s,
-                 REAL *restrict h, REAL *restrict out, int delayed, int at_least) {
+                 REAL *restrict a, REAL *restrict h, REAL *restrict out, int delayed, int fires) {
     const REAL *restrict decay = of->decay, *restrict threshold = of->threshold;
     const REAL gain = of->gain, rest = of->rest, reset_to = of->reset_to;
     const REAL subtract = of->subtract, to_value = of->to_value;
@@ -53,57 +71,103 @@ INLINE void step(const Neurons *of, const REAL *restrict y, REAL *restrict m, RE
         const REAL r = s[i], th = threshold[i];
         const REAL v = (1 - to_value * r) * m[i] + reset_to * (to_value * r);
         const REAL u = decay[i] * v + gain * y[i] + (1 - decay[i]) * rest - r * (subtract * th);
-        const REAL new = (at_least ? u >= th : u > th) ? (REAL)1 : (REAL)0;
+        const REAL new = spike(u, raised(of, a, i), fires);
         const REAL now = to_value_now * new;
         h[i] = u;
         m[i] = (1 - now) * u - new * (subtract_now * th) + reset_to * now;
         s[i] = new;
+        if (a) {
+            a[i] = of->forget * a[i] + new;
+        }
         out[i] = delayed ? r : new;
     }
 }
 
-/* currents[1 or steps, rows, n], m0, s0, y0 or None[rows, n], decay, threshold[n], synaptic decay or
-None; potential, spikes[steps, rows, n], m, s, y or None[rows, n]; options; first row, last row:
-write potentials, spikes and the last state. */
-KERNEL(lif_forward)(const Array *arrays, const Number *numbers) {
-    const Neurons of = neurons_of(arrays, numbers);
-    REAL *potential = arrays[INPUTS].data, *spikes = arrays[INPUTS + 1].data;
-    REAL *m_out = arrays[INPUTS + 2].data, *s_out = arrays[INPUTS + 3].data;
-    REAL *y_out = arrays[INPUTS + 4].data;
-    const ptrdiff_t steps = arrays[INPUTS].shape[0], rows = of.rows, n = of.n;
-    const ptrdiff_t first = numbers[OPTIONS].integer, last = numbers[OPTIONS + 1].integer;
-    if (!fit(&of, steps, first, last) || !of.y0 != !y_out) {
-        return BAD_VALUE;
+/* One step, with a loop for each of the ways to fire. */
+INLINE void step_firing(const Neurons *of, const REAL *y, REAL *m, REAL *s, REAL *a, REAL *h,
+                        REAL *out) {
+    switch (of->fires) {
+    case ABOVE: step(of, y, m, s, a, h, out, of->delayed, ABOVE); break;
+    case AT_LEAST: step(of, y, m, s, a, h, out, of->delayed, AT_LEAST); break;
+    default: step(of, y, m, s, a, h, out, of->delayed, NEVER); break;
     }
-    const size_t bytes = (size_t)n * sizeof(REAL);
-    for (ptrdiff_t b = first; b < last; b++) {
-        REAL *m = m_out + b * n, *s = s_out + b * n, *y = of.y0 ? y_out + b * n : NULL;
-        memcpy(m, of.m0 + b * n, bytes);
-        memcpy(s, of.s0 + b * n, bytes);
-        if (y) {
-            memcpy(y, of.y0 + b * n, bytes);
-        }
-        for (ptrdiff_t t = 0; t < steps; t++) {
-            const REAL *restrict current = current_at(&of, t, b);
-            REAL *h = potential + (t * rows + b) * n, *out = spikes + (t * rows + b) * n;
-            for (ptrdiff_t i = 0; y && i < n; i++) {
-                y[i] = of.synaptic[i] * y[i] + current[i];
-            }
-            const REAL *flow = y ? y : current;
-            if (of.at_least) {
-                step(&of, flow, m, s, h, out, of.delayed, 1);
-            } else {
-                step(&of, flow, m, s, h, out, of.delayed, 0);
-            }
+}
+
+/* out[k] += Σ_i by[i] matrix[i, k], in the order of i; most of `by` may be 0. */
+INLINE void add_rows(ptrdiff_t n, const REAL *restrict matrix, const REAL *restrict by,
+                     REAL *restrict out) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const REAL weight = by[i];
+        const REAL *restrict row = matrix + i * n;
+        for (ptrdiff_t k = 0; weight != 0 && k < n; k++) {
+            out[k] += weight * row[k];
         }
     }
-    return 0;
 }
 
 INLINE void add(ptrdiff_t n, REAL *restrict total, const REAL *restrict a) {
     for (ptrdiff_t i = 0; i < n; i++) {
         total[i] += a[i];
     }
+}
+
+/* An input and what comes back from the neurons that fired. */
+INLINE const REAL *join(const Neurons *of, const REAL *current, const REAL *s, REAL *joined) {
+    memset(joined, 0, (size_t)of->n * sizeof(REAL));
+    add_rows(of->n, of->recurrent, s, joined);
+    add(of->n, joined, current);
+    return joined;
+}
+
+/* currents[1 or steps, rows, n], m0, y0 or None, s0, a0 or None[rows, n], decay, threshold[n],
+synaptic decay or None, recurrent weights [from, to] or None; potential, spikes[steps, rows, n],
+m, y or None, s, a or None[rows, n]; options; first row, last row: write potentials, spikes and the
+last state. */
+KERNEL(lif_forward)(const Array *arrays, const Number *numbers) {
+    const Neurons of = neurons_of(arrays, numbers);
+    REAL *potential = arrays[INPUTS].data, *spikes = arrays[INPUTS + 1].data;
+    REAL *m_out = arrays[INPUTS + 2].data, *y_out = arrays[INPUTS + 3].data;
+    REAL *s_out = arrays[INPUTS + 4].data, *a_out = arrays[INPUTS + 5].data;
+    const ptrdiff_t steps = arrays[INPUTS].shape[0], rows = of.rows, n = of.n;
+    const ptrdiff_t first = numbers[OPTIONS].integer, last = numbers[OPTIONS + 1].integer;
+    if (!fit(&of, steps, first, last) || !of.y0 != !y_out || !of.a0 != !a_out) {
+        return BAD_VALUE;
+    }
+    const size_t bytes = (size_t)n * sizeof(REAL);
+    REAL *joined = NULL; /* the input and what comes back from other neurons */
+    if (of.recurrent && n && !(joined = malloc(bytes))) {
+        return NO_MEMORY;
+    }
+    for (ptrdiff_t b = first; b < last; b++) {
+        REAL *m = m_out + b * n, *s = s_out + b * n, *y = of.y0 ? y_out + b * n : NULL;
+        REAL *a = of.a0 ? a_out + b * n : NULL;
+        memcpy(m, of.m0 + b * n, bytes);
+        memcpy(s, of.s0 + b * n, bytes);
+        if (y) {
+            memcpy(y, of.y0 + b * n, bytes);
+        }
+        if (a) {
+            memcpy(a, of.a0 + b * n, bytes);
+        }
+        for (ptrdiff_t t = 0; t < steps; t++) {
+            const REAL *current = current_at(&of, t, b);
+            REAL *h = potential + (t * rows + b) * n, *out = spikes + (t * rows + b) * n;
+            if (joined) {
+                current = join(&of, current, s, joined);
+            }
+            for (ptrdiff_t i = 0; y && i < n; i++) {
+                y[i] = of.synaptic[i] * y[i] + current[i];
+            }
+            const REAL *flow = y ? y : current;
+            if (a) {
+                step_firing(&of, flow, m, s, a, h, out);
+            } else {
+                step_firing(&of, flow, m, s, NULL, h, out);
+            }
+        }
+    }
+    free(joined);
+    return 0;
 }
 
 /* Copy a row, or zeros for no row. */
@@ -115,17 +179,17 @@ INLINE void copy(ptrdiff_t n, REAL *to, const REAL *from) {
     }
 }
 
-INLINE void fired(const Neurons *of, const REAL *restrict h, REAL *restrict out) {
+INLINE void fired(const Neurons *of, const REAL *restrict h, const REAL *restrict a,
+                  REAL *restrict out) {
     for (ptrdiff_t i = 0; i < of->n; i++) {
-        const REAL th = of->threshold[i];
-        out[i] = (h[i] > th) | (of->at_least & (h[i] == th)) ? (REAL)1 : (REAL)0;
+        out[i] = spike(h[i], raised(of, a, i), of->fires);
     }
 }
 
-/* Spikes r and membranes m before a step, from the potential of the step before. */
-INLINE void replay(const Neurons *of, const REAL *restrict past, REAL *restrict r,
-                   REAL *restrict m) {
-    fired(of, past, r);
+/* Spikes r and membranes m before a step, from potential and adaptation of the step before. */
+INLINE void replay(const Neurons *of, const REAL *restrict past, const REAL *restrict a,
+                   REAL *restrict r, REAL *restrict m) {
+    fired(of, past, a, r);
     for (ptrdiff_t i = 0; i < of->n; i++) {
         const REAL now = of->to_value_now * r[i];
         m[i] = (1 - now) * past[i] - r[i] * (of->subtract_now * of->threshold[i]);
@@ -139,15 +203,19 @@ typedef struct {
 } Surrogate;
 
 /* The surrogate derivative of the spikes. */
-INLINE void slope(const Surrogate *of, ptrdiff_t n, const REAL *restrict h,
-                  const REAL *restrict threshold, REAL *restrict out) {
+INLINE void slope(const Neurons *neurons, const Surrogate *of, const REAL *restrict h,
+                  const REAL *restrict a, REAL *restrict out) {
     const REAL height = of->height, narrow = of->narrow;
-#define FOR_EACH(...)                                        \
-    for (ptrdiff_t i = 0; i < n; i++) {                      \
-        const REAL z = (h[i] - threshold[i]) * narrow;       \
-        __VA_ARGS__                                          \
-    }                                                        \
+#define FOR_EACH(...)                                            \
+    for (ptrdiff_t i = 0; i < neurons->n; i++) {                 \
+        const REAL z = (h[i] - raised(neurons, a, i)) * narrow;  \
+        __VA_ARGS__                                              \
+    }                                                            \
     break;
+    if (neurons->fires == NEVER) {
+        copy(neurons->n, out, NULL);
+        return;
+    }
     switch (of->kind) {
     case 0: FOR_EACH(const REAL root = 1 + ABS(z); out[i] = height / (root * root);)
     case 1: FOR_EACH(out[i] = height / (1 + z * z);)
@@ -166,16 +234,18 @@ INLINE void slope(const Surrogate *of, ptrdiff_t n, const REAL *restrict h,
 
 /* Gradients that come in, NULL for 0, and those that go out; see `lif_backward`. */
 typedef struct {
-    const REAL *potential, *gspikes, *gmembrane, *gm_last, *gy_last, *gs_last;
-    REAL *gcurrents, *gm_out, *gs_out, *gy_out, *gdecay, *gthreshold, *gsynaptic;
+    const REAL *potential, *gspikes, *gmembrane, *gm_last, *gy_last, *gs_last, *ga_last, *weights;
+    REAL *gcurrents, *gm_out, *gy_out, *gs_out, *ga_out, *before;
+    REAL *gdecay, *gthreshold, *gsynaptic;
     ptrdiff_t steps;
     int attached, learned;
 } Gradients;
 
 /* Where one row is on its way back. */
 typedef struct {
-    REAL *gu, *gh, *m, *r, *s, *gm, *gs;
-    REAL *flow; /* currents before each step, where their decay is learned */
+    REAL *gu, *gh, *m, *r, *s, *gm, *gs, *ga;
+    REAL *flow;   /* currents before each step, where their decay is learned */
+    REAL *rising; /* adaptation before each step */
 } Row;
 
 /* Gradients through one step: of its current into row->gh, of the state before it into gm and gs. */
@@ -203,6 +273,11 @@ static void step_back(const Neurons *of, const Gradients *through, const Row *ro
     }
     for (ptrdiff_t i = 0; i < n; i++) {
         gu[i] *= gs[i];
+    }
+    for (ptrdiff_t i = 0; row->ga && i < n; i++) {
+        row->ga[i] = of->forget * row->ga[i] - of->raise * gu[i];
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
         gh[i] = gm[i] + gu[i];
         gm[i] = decay[i] * gh[i];
     }
@@ -229,6 +304,40 @@ static void step_back(const Neurons *of, const Gradients *through, const Row *ro
     }
 }
 
+/* Currents and adaptation before each step of row b, from its potentials. */
+static void run_again(const Neurons *of, const Gradients *through, const Row *row, ptrdiff_t b) {
+    const ptrdiff_t n = of->n, stride = of->rows * n, at = b * n;
+    const REAL *y = row->flow, *a = row->rising, *r = of->s0 + at;
+    if (row->flow) {
+        copy(n, row->flow, of->y0 + at);
+    }
+    if (row->rising) {
+        copy(n, row->rising, of->a0 + at);
+    }
+    for (ptrdiff_t t = 1; t < through->steps; t++) {
+        if (row->flow) {
+            const REAL *current = current_at(of, t - 1, b);
+            REAL *next = row->flow + t * n;
+            if (of->recurrent) {
+                current = join(of, current, r, row->gh);
+            }
+            for (ptrdiff_t i = 0; i < n; i++) {
+                next[i] = of->synaptic[i] * y[i] + current[i];
+            }
+            y = next;
+        }
+        fired(of, through->potential + (t - 1) * stride + at, a, row->r);
+        r = row->r;
+        if (row->rising) {
+            REAL *next = row->rising + t * n;
+            for (ptrdiff_t i = 0; i < n; i++) {
+                next[i] = of->forget * a[i] + r[i];
+            }
+            a = next;
+        }
+    }
+}
+
 /* Gradients of row b through all its steps. */
 static void row_back(const Neurons *of, const Gradients *through, const Surrogate *surrogate,
                      const Row *row, ptrdiff_t b) {
@@ -236,7 +345,7 @@ static void row_back(const Neurons *of, const Gradients *through, const Surrogat
     const int constant = of->given == 1;
     /* Whether spikes and membrane before a step count. */
     const int before = through->learned || of->subtract_now > 0 || of->to_value_now > 0 ||
-                       of->to_value != 0;
+                       of->to_value != 0 || through->before;
     REAL *gy = of->y0 ? through->gy_out + at : NULL, *swap;
     Row now = *row;
     now.gm = through->gm_out + at;
@@ -246,36 +355,42 @@ static void row_back(const Neurons *of, const Gradients *through, const Surrogat
     if (gy) {
         copy(n, gy, through->gy_last ? through->gy_last + at : NULL);
     }
-    if (now.flow) {
-        copy(n, now.flow, of->y0 + at);
-        for (ptrdiff_t t = 1; t < steps; t++) {
-            const REAL *current = current_at(of, t - 1, b), *last = now.flow + (t - 1) * n;
-            for (ptrdiff_t i = 0; i < n; i++) {
-                now.flow[t * n + i] = of->synaptic[i] * last[i] + current[i];
-            }
-        }
+    if (of->a0) {
+        now.ga = through->ga_out + at;
+        copy(n, now.ga, through->ga_last ? through->ga_last + at : NULL);
+    }
+    if (now.flow || now.rising) {
+        run_again(of, through, &now, b);
     }
     if (constant) {
         copy(n, through->gcurrents + at, NULL);
     }
     if (before) {
-        fired(of, through->potential + (steps - 1) * stride + at, now.s);
+        const REAL *a = now.rising ? now.rising + (steps - 1) * n : NULL;
+        fired(of, through->potential + (steps - 1) * stride + at, a, now.s);
     }
     for (ptrdiff_t t = steps - 1; t >= 0; t--) {
         const REAL *h = through->potential + t * stride + at;
+        const REAL *a = now.rising ? now.rising + t * n : NULL;
         const ptrdiff_t shown = t + of->delayed; /* the step at which its spikes are put out */
         if (before && t > 0) {
-            replay(of, h - stride, now.r, now.m);
+            replay(of, h - stride, a ? a - n : NULL, now.r, now.m);
         } else if (before) {
             copy(n, now.r, of->s0 + at);
             copy(n, now.m, of->m0 + at);
         }
-        slope(surrogate, n, h, of->threshold, now.gu);
+        if (through->before) {
+            copy(n, through->before + t * stride + at, now.r);
+        }
+        slope(of, surrogate, h, a, now.gu);
         if (through->gmembrane) {
             add(n, now.gm, through->gmembrane + t * stride + at);
         }
         if (through->gspikes && shown < steps) {
             add(n, now.gs, through->gspikes + shown * stride + at);
+        }
+        if (now.ga) {
+            add(n, now.gs, now.ga);
         }
         step_back(of, through, &now, h);
         if (gy) {
@@ -286,6 +401,9 @@ static void row_back(const Neurons *of, const Gradients *through, const Surrogat
             for (ptrdiff_t i = 0; i < n; i++) {
                 gy[i] = of->synaptic[i] * now.gh[i];
             }
+        }
+        if (through->weights) {
+            add_rows(n, through->weights, now.gh, now.gs);
         }
         if (constant) {
             add(n, through->gcurrents + at, now.gh);
@@ -301,35 +419,39 @@ static void row_back(const Neurons *of, const Gradients *through, const Surrogat
     }
 }
 
-/* As `lif_forward` up to the synaptic decay; potential, gspikes, gmembrane or None[steps, rows, n],
-gradients of the last m, y, s or None[rows, n]; those of currents, m, s, y or None; sums[parts, 3, n];
-options; kind, width, height of the surrogate, attached, learned; first row, last row, part: write
-the gradients, and add those of decay, threshold and synaptic decay to sums[part] if they are
-`learned`. Gradients pass by the reset unless it is `attached`. */
+/* As `lif_forward` up to the recurrent weights; potential, gspikes, gmembrane or None[steps, rows, n],
+gradients of the last m, y, s, a or None[rows, n], recurrent weights [to, from] or None; gradients
+of currents, m, y or None, s, a or None; the spikes before each step, for those of the weights, or
+None; sums[parts, 3, n]; options; kind, width, height of the surrogate, attached, learned; first
+row, last row, part: write the gradients, and add those of decay, threshold and synaptic decay to
+sums[part] if they are `learned`. Gradients pass by the reset unless it is `attached`. */
 KERNEL(lif_backward)(const Array *arrays, const Number *numbers) {
     const Neurons of = neurons_of(arrays, numbers);
-    const Array *given = arrays + INPUTS, *made = given + 6;
+    const Array *given = arrays + INPUTS, *made = given + 8;
     const Number *more = numbers + OPTIONS;
     const Surrogate surrogate = {more[0].integer, 1 / (REAL)more[1].real, (REAL)more[2].real};
     const ptrdiff_t first = more[5].integer, last = more[6].integer, part = more[7].integer;
-    const ptrdiff_t n = of.n, steps = given[0].shape[0], parts = made[4].shape[0];
-    if (!fit(&of, steps, first, last) || !of.y0 != !made[3].data || part < 0 || part >= parts ||
-        made[4].shape[1] != 3) {
+    const ptrdiff_t n = of.n, steps = given[0].shape[0], parts = made[6].shape[0];
+    if (!fit(&of, steps, first, last) || !of.y0 != !made[2].data || !of.a0 != !made[4].data ||
+        !of.recurrent != !given[7].data || part < 0 || part >= parts || made[6].shape[1] != 3) {
         return BAD_VALUE;
     }
-    REAL *sums = (REAL *)made[4].data + part * 3 * n;
+    REAL *sums = (REAL *)made[6].data + part * 3 * n;
     const Gradients through = {
         given[0].data, given[1].data, given[2].data, given[3].data, given[4].data, given[5].data,
-        made[0].data, made[1].data, made[2].data, made[3].data, sums, sums + n, sums + 2 * n,
-        steps, more[3].integer != 0, more[4].integer != 0,
+        given[6].data, given[7].data, made[0].data, made[1].data, made[2].data, made[3].data,
+        made[4].data, made[5].data, sums, sums + n, sums + 2 * n, steps, more[3].integer != 0,
+        more[4].integer != 0,
     };
-    const int flows = of.y0 && through.learned;
-    const size_t room = (size_t)(5 + (flows ? steps : 0)) * (size_t)n;
+    const int flows = of.y0 && through.learned, rises = of.a0 != NULL;
+    const size_t room = (size_t)(5 + (flows + rises) * steps) * (size_t)n;
     REAL *w = calloc(room ? room : 1, sizeof(REAL));
     if (!w) {
         return NO_MEMORY;
     }
-    const Row row = {w, w + n, w + 2 * n, w + 3 * n, w + 4 * n, NULL, NULL, flows ? w + 5 * n : NULL};
+    REAL *kept = w + 5 * n;
+    const Row row = {w, w + n, w + 2 * n, w + 3 * n, w + 4 * n, NULL, NULL, NULL,
+                     flows ? kept : NULL, rises ? kept + (flows ? steps * n : 0) : NULL};
     for (ptrdiff_t b = first; b < last; b++) {
         row_back(&of, &through, &surrogate, &row, b);
     }

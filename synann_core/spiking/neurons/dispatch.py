@@ -8,7 +8,7 @@ from synann_core._lib.typing import Array, Namespace
 from synann_core.native.host import serves_unwatched
 from synann_core.spiking.neurons import dynamics, native
 from synann_core.spiking.neurons.adjoint import through_first_spikes
-from synann_core.spiking.neurons.records import Gradients, Inputs, Plan, Rule, Run, Upstream
+from synann_core.spiking.neurons.records import Gradients, Inputs, Plan, Run, Upstream
 
 
 class Implementation(Protocol):
@@ -23,11 +23,9 @@ class Implementation(Protocol):
         """Gradients of everything in `inputs`; those of parameters may still have batch axes."""
 
 
-def choose(xp: Namespace, rule: Rule, inputs: Inputs, *others: Array | None) -> Implementation:
+def choose(xp: Namespace, inputs: Inputs, *others: Array | None) -> Implementation:
     """Return the module that runs: compiled kernels or array operations."""
     params, state, currents = inputs
-    if params.threshold is None or params.recurrent is not None or rule.adaptation:
-        return dynamics
     if state.membrane.ndim == 0:  # one neuron, whose spikes NumPy gives as a number
         return dynamics
     served = serves_unwatched(xp, *params, *state, currents, *others)
@@ -36,7 +34,7 @@ def choose(xp: Namespace, rule: Rule, inputs: Inputs, *others: Array | None) -> 
 
 def forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
     """Run the neurons for all steps."""
-    return choose(xp, plan.rule, inputs).forward(inputs, plan=plan, xp=xp)
+    return choose(xp, inputs).forward(inputs, plan=plan, xp=xp)
 
 
 def vjp(
@@ -48,7 +46,7 @@ def vjp(
     the shape of the state or are summed to one a neuron.
     """
     given = (potential, *upstream[:2], *(upstream.state or ()))
-    module = choose(xp, plan.rule, inputs, *given)
+    module = choose(xp, inputs, *given)
     gradients = module.vjp(inputs, potential, upstream, plan=plan, xp=xp)
     if plan.learned and inputs.state.spikes is None:  # they came from the membrane
         return through_first_spikes(inputs, gradients, plan.rule, xp)

@@ -1,12 +1,14 @@
 """Run neurons by compiled kernels, for NumPy arrays and torch tensors on the CPU.
 
 The same operations in the same order as those of the array path, without fused multiply-adds:
-spikes and membranes have the same bits. A row of the batch goes through all its steps at once, so
-that its state stays in the first-level cache. Recurrent and adaptive neurons are not served.
+spikes and membranes have the same bits, but for the sums over recurrent weights, which no library
+takes in a stated order. A row of the batch goes through all its steps at once, so that its state
+stays in the first-level cache, and its bits do not depend on the rest of the batch.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -17,63 +19,79 @@ from synann_core._lib.threads import run_parts
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Shape
 from synann_core.native.host import contiguous, kernels, threads_for, wrap
 from synann_core.spiking.neurons.formulas import complete, fired
-from synann_core.spiking.neurons.records import Gradients, Inputs, Plan, Run, State, Upstream
+from synann_core.spiking.neurons.records import (
+    Gradients,
+    Inputs,
+    Plan,
+    Rule,
+    Run,
+    State,
+    Upstream,
+)
 from synann_core.spiking.neurons.surrogates import SHAPES
 
 _ROWS = 16  # rows of the batch in one part; parameters' gradients are summed part by part
 _WORK = 1 << 16  # neuron steps below which a second thread costs more than it saves
+_STATE = slice(1, 5)  # of a job's arrays
+_ABOVE, _AT_LEAST, _NEVER = range(3)  # when a neuron fires
 
 
 def forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
     """Run the neurons for all steps."""
     job = _job(inputs, plan, xp)
-    spikes = np.empty(job.every, job.dtype)
-    potential, current = np.empty_like(spikes), _empty_like(job.arrays[3])
-    membrane, last = np.empty(job.every[1:], job.dtype), np.empty(job.every[1:], job.dtype)
-    arguments = (*job.arrays, potential, spikes, membrane, last, current, *job.options)
+    spikes, potential = np.empty(job.every, job.dtype), np.empty(job.every, job.dtype)
+    state = [None if a is None else np.empty_like(a) for a in job.arrays[_STATE]]
+    arguments = (*job.arrays, potential, spikes, *state, *job.options)
     run_parts(kernels.lif_forward, [(*arguments, *part[:2]) for part in job.parts], job.threads)
-    spikes, potential, *state = _back(inputs, spikes, potential, membrane, current, last)
-    return Run(spikes, potential, State(*state))
+    spikes, potential, *after = _back(inputs, spikes, potential, *state)
+    return Run(spikes, potential, State(*after))
 
 
 def vjp(
     inputs: Inputs, potential: Array, upstream: Upstream, *, plan: Plan, xp: Namespace
 ) -> Gradients[Array]:
     """Return the gradients of everything in `inputs`; those of parameters are (N,)."""
+    weights = inputs.parameters.recurrent
+    constant = plan.steps is not None
+    if weights is not None and constant:  # their gradients need the currents' at each step
+        repeated = np.broadcast_to(contiguous(inputs.currents), tuple(potential.shape))
+        plan = plan._replace(steps=None)
+        inputs = inputs._replace(currents=wrap(contiguous(repeated), inputs.currents))
     job = _job(inputs, plan, xp)
-    surrogate = plan.rule.surrogate
-    last: State[Any] = upstream.state or State(None)
+    rule, last = plan.rule, upstream.state or State[Any](None)
     given = (
         *_views(job.every, potential, upstream.spikes, upstream.membrane),
-        *_views(job.every[1:], last.membrane, last.current, last.spikes),
+        *_views(job.every[1:], *last),
+        None if weights is None else contiguous(weights),
     )
-    kind, attached = SHAPES.index(surrogate.shape), not plan.rule.detach_reset
-    options = (kind, surrogate.width, surrogate.height, attached, plan.learned)
-    currents, current = np.empty_like(job.arrays[0]), _empty_like(job.arrays[3])
-    membrane, spikes = np.empty(job.every[1:], job.dtype), np.empty(job.every[1:], job.dtype)
+    currents = np.empty_like(job.arrays[0])
+    state = [None if a is None else np.empty_like(a) for a in job.arrays[_STATE]]
+    before = None if weights is None else np.empty(job.every, job.dtype)
     sums = np.zeros((len(job.parts), 3, job.every[2]), job.dtype)
-    results = (currents, membrane, spikes, current, sums)
-    arguments = (*job.arrays, *given, *results, *job.options, *options)
+    surrogate = rule.surrogate
+    kind, attached = SHAPES.index(surrogate.shape), not rule.detach_reset
+    options = (kind, surrogate.width, surrogate.height, attached, plan.learned)
+    arguments = (*job.arrays, *given, currents, *state, before, sums, *job.options, *options)
     run_parts(kernels.lif_backward, [(*arguments, *part) for part in job.parts], job.threads)
-    decay, threshold, synaptic = sums.sum(axis=0)
-    there = inputs.state.current is not None
-    currents, decay, threshold, synaptic, *state = _back(
-        inputs,
-        currents if plan.steps is None else currents[0],
-        decay,
-        threshold,
-        synaptic if there else None,
-        membrane,
-        current,
-        spikes,
-    )
-    return Gradients(currents, decay, threshold, synaptic, None, State(*state))
+    learned: list[Any] = [*sums.sum(axis=0), None]
+    if before is not None:
+        learned[3] = currents.reshape(-1, job.every[2]).T @ before.reshape(-1, job.every[2])
+    plain = isinstance(inputs.currents, np.ndarray)
+    for k, parameter in enumerate(inputs.parameters):
+        if parameter is None:
+            learned[k] = None
+        elif not plain:
+            learned[k] = wrap(learned[k], inputs.currents)
+    if constant:
+        currents = currents.sum(axis=0)
+    currents, *after = _back(inputs, currents, *state)
+    return Gradients._make((currents, *learned, State(*after)))
 
 
 class _Job(NamedTuple):
     """The inputs where the kernels meet them."""
 
-    arrays: list[Any]  # currents, m, s, y as matrices (batch, N), parameters as (N,); or None
+    arrays: list[Any]  # currents, state as matrices (batch, N), parameters; or None
     options: tuple[Any, ...]  # the rule, as numbers
     every: tuple[int, int, int]  # steps, batch, N
     dtype: np.dtype[Any]
@@ -87,24 +105,34 @@ def _job(inputs: Inputs, plan: Plan, xp: Namespace) -> _Job:
     state = complete(inputs, rule, fired, xp)
     *batch, n = state.membrane.shape
     rows, times = math.prod(batch), currents.shape[0] if plan.steps is None else 1
+    threshold, weights = params.threshold, params.recurrent
     arrays: list[Any] = [
         *_views((times, rows, n), currents),
-        *_views((rows, n), state.membrane, state.spikes, state.current),
-        *_views((n,), params.decay, params.threshold, params.synaptic_decay),
+        *_views((rows, n), *state),
+        *_views((n,), params.decay, params.decay if threshold is None else threshold),
+        *_views((n,), params.synaptic_decay),
+        None if weights is None else contiguous(contiguous(weights).T),
     ]
-    never, resets = (False, False), (rule.reset == "subtract", rule.reset == "zero")
-    options = (
-        *(rule.gain, rule.rest, rule.reset_to),
-        *((*never, *resets) if rule.order == "immediate" else (*resets, *never)),
-        rule.fires == ">=",
-        rule.order == "article",
-    )
     parts: list[tuple[int, int, int]] = []
     for start in range(0, rows, _ROWS):
         parts.append((start, min(start + _ROWS, rows), len(parts)))
     every = (plan.steps or times, rows, n)
     threads = threads_for(currents) if math.prod(every) >= _WORK else 1
-    return _Job(arrays, options, every, contiguous(state.membrane).dtype, parts, threads)
+    options, dtype = _options(rule, threshold is not None), arrays[1].dtype
+    return _Job(arrays, options, every, dtype, parts, threads)
+
+
+@functools.lru_cache
+def _options(rule: Rule, fires: bool) -> tuple[Any, ...]:
+    """Return the rule as numbers; `fires` says whether there is a threshold."""
+    never = (False, False)
+    resets = (fires and rule.reset == "subtract", fires and rule.reset == "zero")
+    test = (_AT_LEAST if rule.fires == ">=" else _ABOVE) if fires else _NEVER
+    return (
+        *(rule.gain, rule.rest, rule.reset_to),
+        *((*never, *resets) if rule.order == "immediate" else (*resets, *never)),
+        *(rule.adaptation, rule.adaptation_decay, test, rule.order == "article"),
+    )
 
 
 def _views(shape: Shape, *arrays: Array | None) -> list[NumpyArray | None]:
@@ -120,16 +148,11 @@ def _views(shape: Shape, *arrays: Array | None) -> list[NumpyArray | None]:
     return views
 
 
-def _empty_like(a: NumpyArray | None) -> NumpyArray | None:
-    return None if a is None else np.empty_like(a)
-
-
 def _back(inputs: Inputs, *arrays: NumpyArray | None) -> list[Any]:
-    """Return (N,), (batch, N) and (steps, batch, N) in the shapes and the library of the inputs."""
+    """Return (batch, N) and (steps, batch, N) in the shapes and the library of the inputs."""
     like, shape, results = inputs.currents, tuple(inputs.state.membrane.shape), []
+    plain = isinstance(like, np.ndarray)
     for a in arrays:
-        result: Any = a
-        if a is not None and a.ndim > 1:
-            result = a.reshape(a.shape[:-2] + shape)
-        results.append(result if a is None or isinstance(like, np.ndarray) else wrap(result, like))
+        result: Any = a if a is None else a.reshape(a.shape[:-2] + shape)
+        results.append(result if a is None or plain else wrap(result, like))
     return results

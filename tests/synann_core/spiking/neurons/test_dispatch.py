@@ -13,25 +13,23 @@ from tests.helpers import assert_close, make_backend
 
 def choice(neuron, currents):
     given, inputs = neuron.checked(currents, None, None)
-    return dispatch.choose(given.xp, neuron.rule, inputs)
+    return dispatch.choose(given.xp, inputs)
 
 
 @pytest.mark.parametrize("make", [np.ones, torch.ones])
-def test_plain_arrays_and_neurons_have_kernels(make):
-    assert choice(LIF(0.9, synaptic_decay=0.5), make((3, 2, 4))) is native
-
-
 @pytest.mark.parametrize(
-    "neuron",
+    "options",
     [
-        LIF(0.9, recurrent=np.zeros((4, 4))),
-        LIF(0.9, adaptation=0.1, adaptation_decay=0.5),
-        LIF(0.9, None),
+        {"synaptic_decay": 0.5},
+        {"adaptation": 0.1, "adaptation_decay": 0.5},
+        {"threshold": None},
+        {"recurrent": True},
     ],
-    ids=["recurrent", "adaptive", "integrator"],
+    ids=["synaptic", "adaptive", "integrator", "recurrent"],
 )
-def test_other_neurons_have_none(neuron):
-    assert choice(neuron, np.ones((3, 2, 4))) is dynamics
+def test_all_neurons_have_kernels_on_a_cpu(make, options):
+    options = {name: make((4, 4)) if value is True else value for name, value in options.items()}
+    assert choice(LIF(0.9, **options), make((3, 2, 4))) is native
 
 
 def test_one_neuron_without_an_axis_has_none():

@@ -44,6 +44,90 @@ def test_compiled_loops_have_the_same_bits(order, synaptic, shape, steps, dtype,
             assert_close(one, other, 100 * EPS[dtype])
 
 
+OTHERS = {
+    "adaptive": {"adaptation": 0.3, "adaptation_decay": 0.8},
+    "adaptive, synaptic, attached": {
+        "adaptation": 0.2,
+        "adaptation_decay": 0.5,
+        "synaptic_decay": 0.6,
+        "detach_reset": False,
+    },
+    "integrator": {"threshold": None, "rest": 0.2},
+    "integrator, synaptic": {"threshold": None, "synaptic_decay": 0.6, "reset": "zero"},
+}
+RECURRENT = {
+    "recurrent": {},
+    "synaptic": {"synaptic_decay": 0.6},
+    "adaptive": {"adaptation": 0.3, "adaptation_decay": 0.8, "detach_reset": False},
+    "everything": OTHERS["adaptive, synaptic, attached"] | {"fires": ">=", "gain": 0.7},
+    "integrator": {"threshold": None},
+}
+
+
+def on_and_off(neuron, currents, steps, monkeypatch):
+    """Spikes, membranes and state, and gradients, from kernels and from array operations."""
+    rng, found = np.random.default_rng(1), []
+    every = (steps, *currents.shape) if steps else currents.shape
+    grads = rng.normal(size=(2, *every)).astype(currents.dtype)
+    for kernels in ("on", "off"):
+        monkeypatch.setenv("SYNANN_KERNELS", kernels)
+        spikes, record = neuron.run(currents, steps=steps)
+        later = neuron.run(spikes, record.state)[1].state  # states of every kind
+        state = later._replace(spikes=record.state.spikes)
+        found.append(((spikes, record.membrane, *state), neuron.vjp(record, *grads, state)))
+    return found
+
+
+@pytest.mark.parametrize("order", ["article", "snntorch", "immediate"])
+@pytest.mark.parametrize("steps", [None, 7])
+@pytest.mark.parametrize("options", OTHERS.values(), ids=OTHERS)
+def test_adaptive_neurons_and_integrators_too(options, order, steps, dtype, monkeypatch):
+    currents = np.random.default_rng(0).normal(0.3, 0.6, (7, 21, 37)[bool(steps) :]).astype(dtype)
+    neuron = LIF(0.9, **{"threshold": 0.7} | options, order=order)
+    (values, got), (others, want) = on_and_off(neuron, currents, steps, monkeypatch)
+    assert (np.mean(values[0]) > 0.05) == (neuron.threshold is not None)
+    for one, other in zip(values, others, strict=True):
+        assert (one is None and other is None) or np.array_equal(one, other)
+    compare(got, want, 200 * EPS[dtype])
+
+
+def compare(got, want, tolerance):
+    """Gradients, each by the size of the largest entry."""
+    assert [a is None for a in got[:-1]] == [a is None for a in want[:-1]]
+    for one, other in zip([*got[:-1], *got.state], [*want[:-1], *want.state], strict=True):
+        if other is not None:
+            assert one.dtype == other.dtype
+            assert_close(one, other, tolerance)
+
+
+@pytest.mark.parametrize("order", ["article", "snntorch", "immediate"])
+@pytest.mark.parametrize("steps", [None, 7])
+@pytest.mark.parametrize("options", RECURRENT.values(), ids=RECURRENT)
+def test_recurrent_neurons_too(options, order, steps, dtype, monkeypatch):
+    """Weights of a few bits, whose sums are exact, so that the same neurons fire."""
+    rng = np.random.default_rng(0)
+    currents = rng.normal(0.3, 0.6, (7, 21, 37)[bool(steps) :]).astype(dtype)
+    weights = (rng.integers(-8, 8, (37, 37)) / 64).astype(dtype)
+    neuron = LIF(0.9, **{"threshold": 0.7} | options, order=order, recurrent=weights)
+    (values, got), (others, want) = on_and_off(neuron, currents, steps, monkeypatch)
+    for one, other in zip(values, others, strict=True):
+        assert (one is None and other is None) or np.array_equal(one, other)
+    compare(got, want, 1000 * EPS[dtype])
+
+
+def test_bits_of_a_recurrent_row_do_not_depend_on_its_batch():
+    rng = np.random.default_rng(0)
+    neuron = LIF(0.9, 0.7, recurrent=rng.normal(0, 0.2, (40, 40)))
+    currents = rng.normal(0.3, 1, (6, 19, 40))
+    spikes, record = neuron.run(currents)
+    grads = neuron.vjp(record, currents).currents
+    for row in (0, 7, 18):
+        alone, one = neuron.run(currents[:, row])
+        np.testing.assert_array_equal(alone, spikes[:, row])
+        np.testing.assert_array_equal(one.membrane, record.membrane[:, row])
+        np.testing.assert_array_equal(neuron.vjp(one, currents[:, row]).currents, grads[:, row])
+
+
 @pytest.mark.parametrize("kernels", ["on", "off"])
 @pytest.mark.parametrize("shape", [(3, 0), (3, 0, 4), (3, 4, 0), (1, 2, 2, 5), (4,)])
 def test_any_number_of_axes(shape, kernels, monkeypatch):
