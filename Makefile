@@ -11,7 +11,7 @@ CONSTRAINTS ?= -c requirements/tested.txt
 # Modules are compiled when they are first imported: most of what comes along never is.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
-.PHONY: demo digits-seeds examples test lint wheel kernels widths sanitize threads bench dashboard golden clean
+.PHONY: demo digits-seeds examples test lint wheel kernels widths sanitize emulate threads bench dashboard golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
@@ -67,12 +67,24 @@ widths: kernels
 	$(SHAPES) build/native build/width16 build/width64 | tee build/digests
 	test $$(cut -d' ' -f1 build/digests | sort -u | wc -l) = 1
 
-# Memory errors and undefined behaviour in the kernels.
-sanitize: $(VENV)/.test
+# Memory errors and undefined behaviour: the module with its checks, and every kernel.
+sanitize: build/calls
 	$(ACTIVE) cmake -G Ninja $(KERNELS) -B build/sanitized -DSANITIZE=ON
 	$(ACTIVE) cmake --build build/sanitized
 	LD_PRELOAD=$$(cc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 	$(SHAPES) build/sanitized
+	$(REPLAY) sanitized $(CC) v3 build/calls -march=x86-64-v3 -g \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+
+# The kernels of another processor, and those of v3 on a processor that has no more, by emulators:
+# the same bits. Debian's packages gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.
+emulate: build/calls
+	EMULATOR=qemu-aarch64 $(REPLAY) aarch64 aarch64-linux-gnu-gcc aarch64 build/calls -static -O3
+	EMULATOR="qemu-x86_64 -cpu Haswell" $(REPLAY) haswell $(CC) v3 build/calls -march=x86-64-v3 -static
+
+REPLAY := sh tests/synann_core/native/replay.sh
+build/calls: kernels
+	$(BIN)/python -m tests.synann_core.native.calls $@
 
 # Races in the handlers that XLA calls from threads of its own.
 SOURCES := contraction_forward contraction_backward contraction_tangent contraction_outside
