@@ -83,10 +83,12 @@ def check_number(
 def check_range(
     name: str, value: Any, low: float = -math.inf, high: float = math.inf, ends: str = "[]"
 ) -> NumpyArray:
-    """`value`, array_like, as an array of finite floats in a range, as `check_number`."""
+    """`value`, array_like, as a new array of finite floats in a range, as `check_number`."""
     values = as_numbers(name, value)
     if values.dtype not in (np.float32, np.float64):
         values = values.astype(np.float64)
+    if _all_inside(values, low, high, ends):
+        return values.copy()
     clipped, width = np.clip(values, low, high), high - low
     slack = ULPS * np.finfo(values.dtype).eps * width if math.isfinite(width) else 0.0
     with np.errstate(invalid="ignore"):  # ∞ − ∞
@@ -103,6 +105,16 @@ def check_range(
             f"`{name}` must be in {left}{low:g}, {high:g}{right}. Received: {values[place]}{where}"
         )
     return clipped
+
+
+def _all_inside(values: NumpyArray, low: float, high: float, ends: str) -> bool:
+    """Whether there is nothing to clip or to refuse, in two passes."""
+    if not values.size:
+        return True
+    least, most = float(values.min()), float(values.max())  # NaN if one of them is
+    above = low <= least if ends[0] == "[" else low < least
+    below = most <= high if ends[1] == "]" else most < high
+    return above and below and math.isfinite(least) and math.isfinite(most)
 
 
 def as_numbers(name: str, value: Any) -> NumpyArray:

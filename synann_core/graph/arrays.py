@@ -94,7 +94,8 @@ def _indices(name: str, given: ArrayLike, low: int, high: int, what: str) -> Int
 
 def check_values(name: Kind, given: ArrayLike, size: int | None) -> NumpyArray:
     """Copy parameters as float64 and check them; a number stands for `size` of them."""
-    values = check_range(name, given, 0.0, 1.0 if name == "beta" else math.inf).astype(np.float64)
+    values = check_range(name, given, 0.0, 1.0 if name == "beta" else math.inf)
+    values = values.astype(np.float64, copy=False)
     if values.ndim == 0 and size is not None:
         values = np.full(size, values)
     check_shape(name, values, "parameters" if size is None else size)

@@ -27,6 +27,7 @@ enum {
     VECTORS = 2,
     SIDE = VECTORS * LANES, /* rows or outputs in vectors to a tile */
     HELD = WIDTH == 16 ? 2 : 4, /* of the other side at a time */
+    PAIR = 2, /* of them where the complement is kept as well */
     OTHER = 256, /* of the other side to a pass over a tile: they pay for its transposition */
 };
 
@@ -169,66 +170,67 @@ INLINE void rescale(Vector *p, Vector *e, int careful) {
     *e = where_less(now, small, *e + (REAL)SHIFT(careful), *e);
 }
 
-/* Add a group's logarithms, whatever the factors are; they are kept from `floor`. */
-INLINE void add_group(int form, int careful, REAL floor, const REAL *tile, const REAL *tile_bar,
-                      Scalars scalars, int size, REAL *sums) {
+/* Add a group's logarithms for `held` scalars, whatever the factors are; they are kept from `floor`. */
+INLINE void add_group(int form, int held, int careful, REAL floor, const REAL *tile,
+                      const REAL *tile_bar, Scalars scalars, int size, REAL *sums) {
     const Vector one = all(1), zero = all(0);
-    Vector product[VECTORS], exponent[VECTORS];
-    for (int q = 0; q < VECTORS; q++) {
-        product[q] = one;
-        exponent[q] = zero;
+    const int count = held * VECTORS; /* vectors, VECTORS to each of the held scalars */
+    Vector product[PAIR * VECTORS], exponent[PAIR * VECTORS];
+    for (int k = 0; k < count; k++) {
+        product[k] = one;
+        exponent[k] = zero;
     }
     for (int start = 0; start < size; start += BLOCK) {
         int end = start + BLOCK < size ? start + BLOCK : size;
-        Vector p[VECTORS], c[VECTORS], e[VECTORS];
-        for (int q = 0; q < VECTORS; q++) {
-            p[q] = one;
-            c[q] = e[q] = zero;
+        Vector p[PAIR * VECTORS], c[PAIR * VECTORS], e[PAIR * VECTORS];
+        for (int k = 0; k < count; k++) {
+            p[k] = one;
+            c[k] = e[k] = zero;
         }
         for (int j = start; j < end;) {
             int stop = j + 4 < end ? j + 4 : end;
             for (; j < stop; j++) {
-                Vector a = all(scalars.a[j]), a_bar = form == PLAIN ? a : all(scalars.bar[j]);
-                for (int q = 0; q < VECTORS; q++) {
-                    ptrdiff_t at = (ptrdiff_t)j * SIDE + q * LANES;
+                for (int k = 0; k < count; k++) {
+                    ptrdiff_t own = (k / VECTORS) * scalars.step + j;
+                    ptrdiff_t at = (ptrdiff_t)j * SIDE + (k % VECTORS) * LANES;
+                    Vector a = all(scalars.a[own]), a_bar = form == PLAIN ? a : all(scalars.bar[own]);
                     Vector w = load(tile + at), w_bar = form == PLAIN ? w : load(tile_bar + at);
                     Vector f = factor(form, w, w_bar, a, a_bar);
-                    c[q] = fused(w * a, p[q], c[q]);
+                    c[k] = fused(w * a, p[k], c[k]);
                     if (careful) {
                         f = larger(f, all(floor));
-                        rescale(&f, &e[q], careful);
+                        rescale(&f, &e[k], careful);
                     }
-                    p[q] *= f;
+                    p[k] *= f;
                     if (careful) {
-                        rescale(&p[q], &e[q], careful);
+                        rescale(&p[k], &e[k], careful);
                     }
                 }
             }
-            if (!careful) {
-                for (int q = 0; q < VECTORS; q++) {
-                    rescale(&p[q], &e[q], careful);
-                }
+            for (int k = 0; !careful && k < count; k++) {
+                rescale(&p[k], &e[k], careful);
             }
         }
-        for (int q = 0; q < VECTORS; q++) {
+        for (int k = 0; k < count; k++) {
             /* 0 where the block has its own logarithm, 1 where its p joins the product. */
-            Vector joins = where_less(p[q], all(CLOSE), one, where_less(zero, e[q], one, zero));
-            Vector value = where_less(zero, joins, zero, log_complement(p[q], c[q])), m;
-            if (any(~less(zero, p[q]))) {
+            Vector joins = where_less(p[k], all(CLOSE), one, where_less(zero, e[k], one, zero));
+            Vector value = where_less(zero, joins, zero, log_complement(p[k], c[k])), m;
+            if (any(~less(zero, p[k]))) {
                 /* log 0 is −∞, and of a negative number or NaN it is NaN. */
                 Vector nan = all(__builtin_nanf("")), closed = all(-__builtin_inff());
-                closed = where_less(p[q], zero, nan, closed + p[q]);
-                value = where_less(zero, p[q], value, closed);
-                joins = where_less(zero, p[q], joins, zero);
+                closed = where_less(p[k], zero, nan, closed + p[k]);
+                value = where_less(zero, p[k], value, closed);
+                joins = where_less(zero, p[k], joins, zero);
             }
-            add(sums + q * LANES, value);
-            Vector k = split(p[q], &m);
-            product[q] = where_less(zero, joins, product[q] * m, product[q]);
-            exponent[q] += where_less(zero, joins, e[q] - k, zero);
+            add(sums + (k / VECTORS) * 2 * SIDE + (k % VECTORS) * LANES, value);
+            Vector power = split(p[k], &m);
+            product[k] = where_less(zero, joins, product[k] * m, product[k]);
+            exponent[k] += where_less(zero, joins, e[k] - power, zero);
         }
     }
-    for (int q = 0; q < VECTORS; q++) {
-        add(sums + q * LANES, log_product_of(product[q], exponent[q]));
+    for (int k = 0; k < count; k++) {
+        add(sums + (k / VECTORS) * 2 * SIDE + (k % VECTORS) * LANES,
+            log_product_of(product[k], exponent[k]));
     }
 }
 
@@ -256,13 +258,18 @@ INLINE void add_groups(const Pass *pass, int form, const REAL *tile, const REAL 
                              : add_products(form, HELD, tile, tile_bar, now, size, own);
             spoiled[k] = !done;
         }
-        for (int r = 0; r < held && !done; r++) {
+        for (int r = 0; r < held && !done;) {
             Scalars one = {now.a + r * step, form == PLAIN ? NULL : now.bar + r * step, step};
             REAL *at = own + r * 2 * SIDE;
             if (pass->careful) {
-                add_group(form, 1, pass->floor, tile, tile_bar, one, size, at);
+                add_group(form, 1, 1, pass->floor, tile, tile_bar, one, size, at);
+                r++;
+            } else if (held - r < PAIR) {
+                add_group(form, 1, 0, 0, tile, tile_bar, one, size, at);
+                r++;
             } else {
-                add_group(form, 0, 0, tile, tile_bar, one, size, at);
+                add_group(form, PAIR, 0, 0, tile, tile_bar, one, size, at);
+                r += PAIR;
             }
         }
         k += held;
