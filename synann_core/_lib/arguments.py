@@ -137,7 +137,7 @@ class Arguments(Generic[ArrayT]):
         self._device = None if like is None else device(like)
         self.named: dict[str, Array] = {}
         for name, value in given.items():
-            self.named[name] = self._converted(value, self._dtypes.get(name))
+            self.named[name] = self._converted(name, value, self._dtypes.get(name))
         self.arrays = list(self.named.values())
 
     def __enter__(self) -> Arguments[ArrayT]:
@@ -177,14 +177,15 @@ class Arguments(Generic[ArrayT]):
         A number stands for a constant array.
         """
         if is_number(value):
-            number = self.xp.full(shape, value, dtype=self.work_dtype, device=self._device)
+            constant = _as_float(name, value)
+            number = self.xp.full(shape, constant, dtype=self.work_dtype, device=self._device)
             self.arrays.append(number)
             return number
         anchor = next(iter(self.named))
         namespace_of(**{anchor: self.named[anchor], name: value})
         _check_floating(name, value.dtype, self.xp)
         check_shape(name, value, *shape)
-        converted = self._converted(value, value.dtype)
+        converted = self._converted(name, value, value.dtype)
         self.arrays.append(converted)
         return converted
 
@@ -205,10 +206,11 @@ class Arguments(Generic[ArrayT]):
             gradients.append(summed if summed.dtype == dtype else self.xp.astype(summed, dtype))
         return tuple(gradients)
 
-    def _converted(self, value: Any, dtype: Any) -> Array:
+    def _converted(self, name: str, value: Any, dtype: Any) -> Array:
         """Return an array of the dtype to compute in; a Python number has no dtype."""
         if dtype is None:
-            return self.xp.asarray(value, dtype=self.work_dtype, device=self._device)
+            number = _as_float(name, value)
+            return self.xp.asarray(number, dtype=self.work_dtype, device=self._device)
         converted: Array = value
         return converted if dtype == self.work_dtype else self.xp.astype(value, self.work_dtype)
 
@@ -226,6 +228,13 @@ def _is_plain(value: Any, xp: Namespace) -> bool:
     if is_torch_namespace(xp):
         return is_strided(value)
     return not isinstance(value, np.ma.MaskedArray | np.matrix)
+
+
+def _as_float(name: str, value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"`{name}` must be finite. Received: an int beyond float64") from None
 
 
 def _kind(value: object) -> str:

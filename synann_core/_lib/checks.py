@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Sized
 from typing import Any, TypeVar
 
 import numpy as np
@@ -49,7 +50,11 @@ def check_pair(name: str, value: Any, members: str = "(X, y)") -> tuple[Any, Any
     """`value`, a pair of these members."""
     if not (isinstance(value, tuple | list) and len(value) == 2):
         kind = type(value).__qualname__
-        size = f" of length {len(value)}" if hasattr(value, "__len__") else ""
+        size = (
+            f" of length {len(value)}"
+            if getattr(value, "shape", True) and isinstance(value, Sized)
+            else ""
+        )
         raise TypeError(f"`{name}` must be a pair {members}. Received: {kind}{size}")
     return value[0], value[1]
 
@@ -119,8 +124,11 @@ def _all_inside(values: NumpyArray, low: float, high: float, ends: str) -> bool:
 
 def as_numbers(name: str, value: Any) -> NumpyArray:
     """`value`, array_like, as a NumPy array of real numbers."""
+    if isinstance(value, np.ma.MaskedArray | np.matrix):  # its meaning would be lost
+        kind = type(value).__qualname__
+        raise TypeError(f"`{name}` must be a plain dense array. Received: {kind}")
     try:
-        array = np.asarray(value)
+        array = to_numpy(value) if is_torch_array(value) else np.asarray(value)
     except ValueError:  # rows of several lengths
         raise ValueError(f"`{name}` must have rows of one length. Received: {value!r}") from None
     if array.dtype.kind not in "fiub":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -68,6 +68,8 @@ def bayes_graph(
             "`given` and `otherwise` must be one-dimensional, of one length. "
             f"Received: shapes {p.shape} and {q.shape}"
         )
+    if isinstance(names, str) or not isinstance(names, Iterable | None):
+        raise TypeError(f"`names` must be a sequence of names. Received: {names!r}")
     names = [f"f{j}" for j in range(len(p))] if names is None else list(names)
     if len(names) != len(p):
         raise ValueError(f"`names` must be {len(p)} names. Received: {len(names)}")

@@ -26,6 +26,7 @@ typedef struct {
     int delayed;
 } Neurons;
 
+#define MOST OF_REAL(FLT_MAX, DBL_MAX)
 enum { INPUTS = 9, OPTIONS = 11 }; /* arrays and numbers that every call begins with */
 
 INLINE Neurons neurons_of(const Array *arrays, const Number *numbers) {
@@ -60,6 +61,11 @@ INLINE REAL spike(REAL potential, REAL threshold, ptrdiff_t fires) {
     return (above | at) & (fires != NEVER) ? (REAL)1 : (REAL)0;
 }
 
+/* A value where an option is on; 0 where it is off, though the value be infinite. */
+INLINE REAL where_on(REAL option, REAL value) {
+    return option != 0 ? value : (REAL)0;
+}
+
 /* One step of one row: `y` holds the synaptic current or, without one, the input; a or NULL. */
 INLINE void step(const Neurons *of, const REAL *restrict y, REAL *restrict m, REAL *restrict s,
                  REAL *restrict a, REAL *restrict h, REAL *restrict out, int delayed, int fires) {
@@ -70,11 +76,12 @@ INLINE void step(const Neurons *of, const REAL *restrict y, REAL *restrict m, RE
     for (ptrdiff_t i = 0; i < of->n; i++) {
         const REAL r = s[i], th = threshold[i];
         const REAL v = (1 - to_value * r) * m[i] + reset_to * (to_value * r);
-        const REAL u = decay[i] * v + gain * y[i] + (1 - decay[i]) * rest - r * (subtract * th);
+        const REAL u = decay[i] * v + gain * y[i] + (1 - decay[i]) * rest -
+                       r * where_on(subtract, th);
         const REAL new = spike(u, raised(of, a, i), fires);
         const REAL now = to_value_now * new;
         h[i] = u;
-        m[i] = (1 - now) * u - new * (subtract_now * th) + reset_to * now;
+        m[i] = (1 - now) * u - new * where_on(subtract_now, th) + reset_to * now;
         s[i] = new;
         if (a) {
             a[i] = of->forget * a[i] + new;
@@ -192,14 +199,15 @@ INLINE void replay(const Neurons *of, const REAL *restrict past, const REAL *res
     fired(of, past, a, r);
     for (ptrdiff_t i = 0; i < of->n; i++) {
         const REAL now = of->to_value_now * r[i];
-        m[i] = (1 - now) * past[i] - r[i] * (of->subtract_now * of->threshold[i]);
+        m[i] = (1 - now) * past[i] -
+               r[i] * where_on(of->subtract_now, of->threshold[i]);
         m[i] += of->reset_to * now;
     }
 }
 
 typedef struct {
     ptrdiff_t kind; /* as in `spiking.surrogates` */
-    REAL narrow, height; /* narrow is 1/width */
+    REAL narrow, height; /* narrow is 1/width, but finite */
 } Surrogate;
 
 /* The surrogate derivative of the spikes. */
@@ -262,10 +270,11 @@ static void step_back(const Neurons *of, const Gradients *through, const Row *ro
     const REAL subtract_now = of->subtract_now, to_value_now = of->to_value_now;
     if (subtract_now > 0 || to_value_now > 0) {
         for (ptrdiff_t i = 0; through->attached && i < n; i++) {
-            gs[i] += gm[i] * (to_value_now * (reset_to - h[i]) - subtract_now * threshold[i]);
+            gs[i] += gm[i] * (where_on(to_value_now, reset_to - h[i]) -
+                              where_on(subtract_now, threshold[i]));
         }
         for (ptrdiff_t i = 0; through->learned && i < n; i++) {
-            gthreshold[i] -= subtract_now * gm[i] * s[i];
+            gthreshold[i] -= where_on(subtract_now, gm[i] * s[i]);
         }
         for (ptrdiff_t i = 0; i < n; i++) {
             gm[i] *= 1 - to_value_now * s[i];
@@ -282,16 +291,17 @@ static void step_back(const Neurons *of, const Gradients *through, const Row *ro
         gm[i] = decay[i] * gh[i];
     }
     for (ptrdiff_t i = 0; through->learned && i < n; i++) {
-        gthreshold[i] -= gu[i] + subtract * gh[i] * r[i];
+        gthreshold[i] -= gu[i] + where_on(subtract, gh[i] * r[i]);
         gdecay[i] += gh[i] * ((1 - to_value * r[i]) * m[i] + reset_to * (to_value * r[i]) - rest);
     }
     if (through->attached && to_value == 0) {
         for (ptrdiff_t i = 0; i < n; i++) {
-            gs[i] = 0 - gh[i] * (subtract * threshold[i]);
+            gs[i] = 0 - gh[i] * where_on(subtract, threshold[i]);
         }
     } else if (through->attached) {
         for (ptrdiff_t i = 0; i < n; i++) {
-            gs[i] = gm[i] * (to_value * (reset_to - m[i])) - gh[i] * (subtract * threshold[i]);
+            gs[i] = gm[i] * (to_value * (reset_to - m[i])) -
+                    gh[i] * where_on(subtract, threshold[i]);
         }
     } else {
         copy(n, gs, NULL);
@@ -429,7 +439,8 @@ KERNEL(lif_backward)(const Array *arrays, const Number *numbers) {
     const Neurons of = neurons_of(arrays, numbers);
     const Array *given = arrays + INPUTS, *made = given + 8;
     const Number *more = numbers + OPTIONS;
-    const Surrogate surrogate = {more[0].integer, 1 / (REAL)more[1].real, (REAL)more[2].real};
+    const REAL narrow = 1 / (REAL)more[1].real;
+    const Surrogate surrogate = {more[0].integer, narrow < MOST ? narrow : MOST, (REAL)more[2].real};
     const ptrdiff_t first = more[5].integer, last = more[6].integer, part = more[7].integer;
     const ptrdiff_t n = of.n, steps = given[0].shape[0], parts = made[6].shape[0];
     if (!fit(&of, steps, first, last) || !of.y0 != !made[2].data || !of.a0 != !made[4].data ||

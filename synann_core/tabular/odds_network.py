@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from synann_core._lib.arguments import check_shape
-from synann_core._lib.checks import check_event, check_number, check_range
+from synann_core._lib.checks import check_event, check_number, check_pair, check_range
 from synann_core.graph import CompiledGraph, SynapseGraph, bayes_graph
 from synann_core.log_odds import expit
 from synann_core.surprisals import surprisal
@@ -192,8 +192,16 @@ def calibrate(
     0.3
     """
     y, truth = _checked_samples(findings, event)
-    unseen, judged = np.empty(len(y)), np.zeros(len(y), dtype=int)
-    for train, rest in folds:
+    rows, unseen, judged = np.arange(len(y)), np.empty(len(y)), np.zeros(len(y), dtype=int)
+    if not isinstance(folds, Iterable):
+        raise TypeError(f"`folds` must be pairs of arrays of rows. Received: {folds!r}")
+    for fold in folds:
+        try:
+            train, rest = (rows[part] for part in check_pair("folds", fold, "(train, rest)"))
+        except IndexError:
+            raise ValueError(
+                f"`folds` must hold rows from 0 to {len(y) - 1}. Received: {fold!r}"
+            ) from None
         unseen[rest] = fit_odds_network(y[train], truth[train]).log_odds(y[rest])
         judged[rest] += 1
     if np.any(judged != 1):

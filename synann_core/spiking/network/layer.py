@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -72,7 +73,7 @@ class Layer:
             raise TypeError(f"`recurrent` must be a bool. Received: {self.recurrent!r}")
         if self.recurrent and self.neuron.recurrent is not None:
             raise ValueError("`recurrent` must be False if the neuron has recurrent weights")
-        if isinstance(self.learn, str):
+        if isinstance(self.learn, str) or not isinstance(self.learn, Iterable):
             raise TypeError(f"`learn` must be a tuple of names. Received: {self.learn!r}")
         object.__setattr__(self, "learn", tuple(self.learn))
         for learned in self.learn:

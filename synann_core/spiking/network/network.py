@@ -5,7 +5,7 @@ Functions raise TypeError or ValueError for data or options of the wrong kind, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -82,7 +82,7 @@ class SpikingNetwork:
         seed: int = 0,
     ) -> None:
         self.in_features = check_int("in_features", in_features, 1)
-        self.layers = tuple(layers) if isinstance(layers, Iterable) else ()
+        self.layers = tuple(layers) if isinstance(layers, Sequence) else ()
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise TypeError(f"`layers` must be a sequence of Layers. Received: {layers!r}")
         self.steps = check_int("steps", steps, 1)

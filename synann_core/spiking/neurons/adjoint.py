@@ -10,6 +10,7 @@ without the bracket.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from synann_core._lib.loops import runner, scan
@@ -82,7 +83,8 @@ def _vjp(
     gcurrents = xp.flip(gcurrents, axis=0)
     gparams = Parameters(**dict(zip(summed, sums, strict=True)))
     if params.recurrent is not None:
-        rows = [xp.reshape(a, (-1, zero.shape[-1])) for a in (gcurrents, run.r)]
+        every = (math.prod(run.r.shape[:-1]), run.r.shape[-1])
+        rows = [xp.reshape(a, every) for a in (gcurrents, run.r)]
         gparams = gparams._replace(recurrent=xp.matmul(xp.matrix_transpose(rows[0]), rows[1]))
     if first is not None:
         gstate = gstate._replace(spikes=gstate.spikes + first)

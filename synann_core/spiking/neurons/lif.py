@@ -13,7 +13,7 @@ import numbers
 from dataclasses import dataclass, field
 from typing import Any, Generic, get_args
 
-from synann_core._lib.arguments import Arguments, is_number
+from synann_core._lib.arguments import Arguments, is_number, silence
 from synann_core._lib.checks import check_int, check_number, check_option
 from synann_core._lib.typing import Array, ArrayT, Shape
 from synann_core.spiking.neurons import dispatch
@@ -43,7 +43,9 @@ class Record(Generic[ArrayT]):
     Attributes
     ----------
     membrane : array, shape (T, ..., N)
-        After each step. In the delayed orders it is the array that is kept, with no copy.
+        After each step. In the delayed orders it is the array that is kept, with no copy; in the
+        order "immediate" it is computed from that array and the spikes that `run` returned, which
+        must not have been changed.
     state : State
         After the last step: give it to the next `run`, or gradients to `vjp`.
     """
@@ -61,7 +63,8 @@ class Record(Generic[ArrayT]):
         given, result = self._given, self._potential
         if self._spikes is not None:
             params, rule = self._inputs.parameters, self._plan.rule
-            result = membranes(result, self._spikes, params, rule, given.xp)
+            with silence(given.xp):
+                result = membranes(result, self._spikes, params, rule, given.xp)
         return given.result(result)
 
 
@@ -261,6 +264,9 @@ class LIF:
         >>> grads.currents[:, 0], float(grads.decay)
         (array([1.75, 1.5 , 1.  ]), 3.0)
         """
+        if not isinstance(record, Record):
+            raise TypeError(f"`record` must be a Record. Received: {type(record).__qualname__}")
+        _check_state(state, like=record.state)
         given = copy.copy(record._given)  # it takes in the gradients, in place of the record's
         given.arrays = []
         potential = record._potential
@@ -292,8 +298,7 @@ class LIF:
         """Check the arguments; return them, and with a state in which all is that a neuron has."""
         if is_number(currents):
             raise TypeError(f"`currents` must be an array. Received: {currents!r}")
-        if state is not None and not isinstance(state, State):
-            raise TypeError(f"`state` must be a State. Received: {type(state).__qualname__}")
+        _check_state(state)
         still = None if self.synaptic_decay is None else 0.0
         start = State[Any](self.rest, still, None, 0.0 if self.adaptation else None)
         if state is not None:
@@ -321,6 +326,14 @@ class LIF:
         )
         parameters = {name: a for name, a in arrays.items() if name in Parameters._fields}
         return given, Inputs(Parameters(**parameters), initial, given["currents"])
+
+
+def _check_state(state: Any, like: State[Any] | None = None) -> None:
+    if state is not None and not isinstance(state, State):
+        raise TypeError(f"`state` must be a State. Received: {type(state).__qualname__}")
+    for name, own, value in zip(_NAMES, like or (), state or (), strict=False):
+        if own is None and value is not None:
+            raise ValueError(f"`{name}` must be None for a neuron without it. Received: {value!r}")
 
 
 def _check_shapes(given: Arguments[ArrayT], shape: Shape) -> None:

@@ -54,9 +54,9 @@ def vjp(
     weights = inputs.parameters.recurrent
     constant = plan.steps is not None
     if weights is not None and constant:  # their gradients need the currents' at each step
-        repeated = np.broadcast_to(contiguous(inputs.currents), tuple(potential.shape))
+        repeated = np.broadcast_to(contiguous(inputs.currents), tuple(potential.shape)).copy()
         plan = plan._replace(steps=None)
-        inputs = inputs._replace(currents=wrap(contiguous(repeated), inputs.currents))
+        inputs = inputs._replace(currents=wrap(repeated, inputs.currents))
     job = _job(inputs, plan, xp)
     rule, last = plan.rule, upstream.state or State[Any](None)
     given = (
@@ -75,7 +75,8 @@ def vjp(
     run_parts(kernels.lif_backward, [(*arguments, *part) for part in job.parts], job.threads)
     learned: list[Any] = [*sums.sum(axis=0), None]
     if before is not None:
-        learned[3] = currents.reshape(-1, job.every[2]).T @ before.reshape(-1, job.every[2])
+        every = (math.prod(job.every[:2]), job.every[2])
+        learned[3] = currents.reshape(every).T @ before.reshape(every)
     plain = isinstance(inputs.currents, np.ndarray)
     for k, parameter in enumerate(inputs.parameters):
         if parameter is None:

@@ -110,6 +110,10 @@ def norse_lif(
     >>> round(norse_lif().decay, 12), round(norse_lif().synaptic_decay, 12)
     (0.9, 0.8)
     """
+    for name, value in (("tau_syn_inv", tau_syn_inv), ("tau_mem_inv", tau_mem_inv), ("dt", dt)):
+        check_number(name, value, 0.0)
+    for name, value in (("v_leak", v_leak), ("v_th", v_th), ("v_reset", v_reset)):
+        check_number(name, value)
     gain = dt * tau_mem_inv
     return LIF(
         1.0 - gain,

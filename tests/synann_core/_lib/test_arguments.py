@@ -124,6 +124,12 @@ def test_dtypes_that_are_not_real_floating(function, parameter):
         assert dtype in message
 
 
+@pytest.mark.parametrize(("function", "parameter"), PARAMETERS)
+def test_ints_beyond_float64(function, parameter):
+    if function in ELEMENTWISE or parameter in ("x", "alpha", "u", "theta", "grad"):
+        assert "an int beyond float64" in expect(ValueError, function, parameter, 10**400)
+
+
 @pytest.mark.parametrize("library", ["torch", "jax.numpy", "array_api_strict"])
 @pytest.mark.parametrize(("function", "parameter"), PARAMETERS)
 def test_mixed_libraries(function, parameter, library):

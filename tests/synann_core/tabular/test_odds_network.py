@@ -70,6 +70,21 @@ def test_every_row_is_judged_once(folds):
 
 
 @pytest.mark.parametrize(
+    ("folds", "error", "text"),
+    [
+        (3, TypeError, "pairs of arrays of rows. Received: 3"),
+        ([3], TypeError, r"a pair \(train, rest\)"),
+        ([([0, 9], [1])], ValueError, "rows from 0 to 3"),
+        ([("a", [1])], ValueError, "rows from 0 to 3"),
+    ],
+)
+def test_folds_are_pairs_of_rows(folds, error, text):
+    y, event = np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([0, 1, 0, 1])
+    with pytest.raises(error, match=f"`folds` must (be|hold) {text}"):
+        calibrate(fit_odds_network(y, event), y, event, folds)
+
+
+@pytest.mark.parametrize(
     ("findings", "event", "message"),
     [
         (np.ones(4), [0, 0, 1, 1], r"`findings` must have shape \(samples, findings\)"),
@@ -89,6 +104,8 @@ def test_what_does_not_fit_is_refused_when_the_network_is_made():
         OddsNetwork(0.5, [1.5], [0.5])
     with pytest.raises(ValueError, match="`names` must be 1 names"):
         OddsNetwork(0.5, [0.5], [0.5], names=["a", "b"])
+    with pytest.raises(TypeError, match=r"`names` must be a sequence of names\. Received: 1"):
+        OddsNetwork(0.5, [0.5], [0.5], names=1)
 
 
 def test_numbers_of_a_network_are_checked_and_kept_as_arrays():

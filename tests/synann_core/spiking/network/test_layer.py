@@ -23,6 +23,7 @@ def test_what_the_neurons_learn():
         (lambda: Layer(2, learn=("tau",)), ValueError, "`learn` must be one of"),
         (lambda: Layer(2, learn=("synaptic_decay",)), ValueError, "`learn` must name what"),
         (lambda: Layer(2, learn="decay"), TypeError, "`learn` must be a tuple.*Received: 'decay'"),
+        (lambda: Layer(2, learn=None), TypeError, "`learn` must be a tuple.*Received: None"),
         (lambda: Layer(2, LIF(np.full(3, 0.5))), ValueError, r"`decay` of shape \(2,\).*\(3,\)"),
         (lambda: Layer(2, LIF(threshold=np.ones((2, 2)))), ValueError, "`threshold` of shape"),
         (lambda: Layer(2, LIF(recurrent=np.ones((2, 3)))), ValueError, "`recurrent` of shape"),

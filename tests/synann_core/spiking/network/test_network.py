@@ -140,6 +140,7 @@ LABELS = np.array([0, 1, 2, 3])
         (lambda n: SpikingNetwork(0, [Layer(2)]), ValueError, "`in_features` must be at least"),
         (lambda n: SpikingNetwork(2, []), TypeError, "`layers` must be a sequence of Layers"),
         (lambda n: SpikingNetwork(2, Layer(2)), TypeError, "`layers` must be a sequence of Layers"),
+        (lambda n: SpikingNetwork(2, np.array(0)), TypeError, "`layers` must be a sequence"),
         (lambda n: SpikingNetwork(2, [3]), TypeError, "`layers` must be a sequence of Layers"),
         (lambda n: SpikingNetwork(2, [Layer(2)], steps=0), ValueError, "`steps` must be at"),
         (lambda n: SpikingNetwork(2, [Layer(2)], loss="mse"), ValueError, "`loss` must be one"),

@@ -186,6 +186,17 @@ def test_what_a_neuron_has_no_use_for_is_left_out():
             ValueError,
             r"`spikes` must have shape \(2, 3\)",
         ),
+        (lambda: LIF().vjp(np.ones(3)), TypeError, "`record` must be a Record"),
+        (
+            lambda: LIF().vjp(LIF().run(np.ones((2, 3)))[1], state=(0.0,)),
+            TypeError,
+            "`state` must be a State",
+        ),
+        (
+            lambda: LIF().vjp(LIF().run(np.ones((2, 3)))[1], state=State(None, np.ones(3))),
+            ValueError,
+            "`state.current` must be None for a neuron without it",
+        ),
     ],
 )
 def test_errors(call, error, text):

@@ -128,6 +128,57 @@ def test_bits_of_a_recurrent_row_do_not_depend_on_its_batch():
         np.testing.assert_array_equal(neuron.vjp(one, currents[:, row]).currents, grads[:, row])
 
 
+@pytest.mark.parametrize("order", ["article", "snntorch", "immediate"])
+@pytest.mark.parametrize("reset", ["zero", "none"])
+@pytest.mark.parametrize("kernels", ["on", "off"])
+def test_a_threshold_out_of_reach(kernels, reset, order, monkeypatch):
+    """A neuron that never fires is an integrator, though ∞ · 0 is NaN."""
+    monkeypatch.setenv("SYNANN_KERNELS", kernels)
+    currents = np.random.default_rng(0).normal(0.3, 0.6, (5, 3, 4))
+    threshold = np.array([0.5, np.inf, np.inf, 0.5])
+    never = slice(1, 3)
+    options = {"reset": reset, "order": order, "detach_reset": False}
+    spikes, record = LIF(0.9, threshold, **options).run(currents)
+    _, other = LIF(0.9, None, **options).run(currents)
+    assert spikes[..., 0].any()
+    assert not spikes[..., never].any()
+    np.testing.assert_array_equal(record.membrane[..., never], other.membrane[..., never])
+    grads = LIF(0.9, threshold, **options).vjp(record, 1.0, currents)
+    assert all(np.isfinite(a).all() for a in (grads.currents, grads.decay, grads.threshold))
+
+
+@pytest.mark.parametrize("shape", ["fast_sigmoid", "arctan", "triangle"])
+def test_a_surrogate_of_subnormal_width(shape, monkeypatch):
+    """1/width is beyond the largest number: both branches take the largest."""
+    currents = np.random.default_rng(0).normal(0.3, 0.6, (5, 3, 4)).astype(np.float32)
+    found = []
+    for kernels in ("on", "off"):
+        monkeypatch.setenv("SYNANN_KERNELS", kernels)
+        neuron = LIF(0.9, 0.7, surrogate=Surrogate(shape, 1e-310, 1.0))
+        found.append(neuron.vjp(neuron.run(currents)[1], 1.0).currents)
+    assert np.isfinite(found[0]).all()
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize(("steps", "given"), [(None, 1), (1, 1), (3, 1)])
+def test_recurrent_gradients_of_few_steps_warn_of_nothing(backend, steps, given, recwarn):
+    xp = np if backend == "numpy" else pytest.importorskip("torch")
+    currents = xp.ones((given, 2, 3) if steps is None else (2, 3))
+    neuron = LIF(0.9, recurrent=xp.full((3, 3), 0.25))
+    spikes, record = neuron.run(currents, steps=steps)
+    assert neuron.vjp(record, spikes).recurrent.shape == (3, 3)
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("kernels", ["on", "off"])
+def test_recurrent_neurons_of_no_number(kernels, monkeypatch):
+    monkeypatch.setenv("SYNANN_KERNELS", kernels)
+    neuron = LIF(0.9, recurrent=np.ones((0, 0)))
+    grads = neuron.vjp(neuron.run(np.ones((3, 2, 0)))[1], 1.0, 1.0)
+    assert grads.recurrent.shape == (0, 0)
+
+
 @pytest.mark.parametrize("kernels", ["on", "off"])
 @pytest.mark.parametrize("shape", [(3, 0), (3, 0, 4), (3, 4, 0), (1, 2, 2, 5), (4,)])
 def test_any_number_of_axes(shape, kernels, monkeypatch):

@@ -275,8 +275,12 @@ def test_decay_factor():
         (lambda: decay_factor(0.0), ValueError, r"`tau` must be in \(0, inf\)"),
         (lambda: decay_factor(1.0, 2.0, method="euler"), ValueError, "`dt` must be at most"),
         (lambda: decay_factor(1.0, method="rk"), ValueError, "`method` must be one of"),
+        (lambda: norse_lif("100"), TypeError, "`tau_syn_inv` must be a number"),
+        (lambda: norse_lif(tau_mem_inv=None), TypeError, "`tau_mem_inv` must be a number"),
+        (lambda: norse_lif(dt=-1), ValueError, r"`dt` must be in \[0, inf\)"),
+        (lambda: norse_lif(v_th=np.nan), ValueError, r"`v_th` must be in \(-inf, inf\)"),
     ],
 )
-def test_decay_factor_refuses(call, error, text):
+def test_bad_constants_are_refused(call, error, text):
     with pytest.raises(error, match=text):
         call()
