@@ -16,10 +16,20 @@ from synann_core._lib.typing import Array, NumpyArray
 from synann_core.graph.parameters import Gradients, GraphParameters, Parameters
 from synann_core.graph.structure import Structure, Task
 from synann_core.graph.wiring import Ints
-from synann_core.native.host import contiguous, kernels, threads_for, wrap
+from synann_core.native.host import contiguous, kernels, serves, threads_for, wrap
 
 _ROWS = 8  # to a pass: of float64, a cache line for each node
+_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _PART = 1 << 18  # parameters that a thread moves at a time
+
+
+class _Plan(NamedTuple):
+    """All that a kernel is given of a graph and its parameters, and the nodes that are wanted."""
+
+    structure: Structure
+    strengths: _Strengths
+    graph: tuple[Ints, ...]
+    outputs: Ints
 
 
 class _Strengths(NamedTuple):
@@ -28,29 +38,57 @@ class _Strengths(NamedTuple):
     alpha: NumpyArray
     beta: NumpyArray
     beta_bar: NumpyArray | None  # None in probability space
+    inside: bool = False  # whether α and β are known to be in [0, 1]
+
+
+def own_values(structure: Structure, x: Any) -> NumpyArray | None:
+    """Probabilities of the outputs by the graph's own parameters, (..., outputs), at small cost.
+
+    None unless x is NumPy's and all is as it should be: the caller checks, and explains.
+    """
+    if not (type(x) is np.ndarray and 1 <= x.ndim <= 2 and x.dtype in _DTYPES and serves(np, x)):
+        return None
+    if x.shape[-1] != structure.inputs:
+        return None
+
+    def make() -> _Plan:
+        task = Task(structure, np)
+        return _plan(task, structure.own("probability", x.dtype))
+
+    plan = structure.once(("plan", x.dtype), make)
+    out = _run(plan, contiguous(x if x.ndim == 2 else x[None]))
+    return out if x.ndim == 2 else out[0]
 
 
 def forward(task: Task, x: Array, params: Parameters) -> Array:
     """Values of the outputs, (rows, outputs)."""
-    rows, outputs, strengths = contiguous(x), task.outputs, _strengths(task, params)
-    out = np.empty((rows.shape[0], outputs.size), rows.dtype)
+    return wrap(_run(_plan(task, params), contiguous(x)), x)
+
+
+def _plan(task: Task, params: Parameters) -> _Plan:
+    structure = task.structure
+    return _Plan(structure, _strengths(task, params), _graph(structure), task.outputs)
+
+
+def _run(plan: _Plan, rows: NumpyArray) -> NumpyArray:
+    out = np.empty((len(rows), plan.outputs.size), rows.dtype)
     for part in _parts(rows):
-        values, _ = _values(task.structure, rows[part], strengths)
-        out[part] = values[outputs].T
-    return wrap(out, x)
+        values, _ = _values(plan, rows[part])
+        out[part] = values[plan.outputs].T
+    return out
 
 
 def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> Gradients:
     """Gradients of x (rows, inputs) and of the parameters for those of the outputs."""
-    structure, outputs, strengths = task.structure, task.outputs, _strengths(task, params)
-    rows, upstream, graph = contiguous(x), contiguous(grad), _graph(structure)
-    alpha, beta, beta_bar = strengths
+    plan = _plan(task, params)
+    structure, (alpha, beta, beta_bar, _), graph, outputs = plan
+    rows, upstream = contiguous(x), contiguous(grad)
     gx = np.empty_like(rows)
     new = np.empty if len(rows) else np.zeros  # the first rows write them
     sums = new(alpha.size, rows.dtype), new(beta.size, rows.dtype)
     for number, part in enumerate(_parts(rows)):
         now = rows[part]
-        values, opened = _values(structure, now, strengths)
+        values, opened = _values(plan, now)
         rest = (*graph, *sums, len(now), structure.inputs, number == 0)
         pairs, g = _beside(values) if opened is None else (opened, np.empty_like(values))
         g[:] = 0.0
@@ -71,14 +109,14 @@ def vjp(task: Task, x: Array, params: Parameters, grad: Array) -> Gradients:
 
 def jvp(task: Task, x: Array, params: Parameters, dx: Array, dparams: Parameters) -> Array:
     """Tangents of the outputs, (rows, outputs)."""
-    structure, outputs, strengths = task.structure, task.outputs, _strengths(task, params)
-    rows, moved, graph = contiguous(x), contiguous(dx), _graph(structure)
-    alpha, beta, beta_bar = strengths
+    plan = _plan(task, params)
+    structure, (alpha, beta, beta_bar, _), graph, outputs = plan
+    rows, moved = contiguous(x), contiguous(dx)
     dalpha, dbeta = _in_order(structure, dparams)
     out = np.empty((rows.shape[0], outputs.size), rows.dtype)
     for part in _parts(rows):
         now = rows[part]
-        values, opened = _values(structure, now, strengths)
+        values, opened = _values(plan, now)
         rest = (*graph, len(now), structure.inputs)
         pairs, ds = _beside(values) if opened is None else (opened, np.empty_like(values))
         ds[: structure.inputs] = moved[part].T
@@ -97,10 +135,12 @@ def _strengths(task: Task, params: Parameters) -> _Strengths:
     def make() -> _Strengths:
         alpha, beta = _in_order(task.structure, params)
         if task.space == "probability":
-            return _Strengths(alpha, beta, None)
+            inside = own and all(np.all((a >= 0.0) & (a <= 1.0)) for a in (alpha, beta))
+            return _Strengths(alpha, beta, None, inside)
         return _Strengths(alpha, np.exp(-beta), -np.expm1(-beta))
 
-    if not task.structure.is_own(params, task.space):
+    own = task.structure.is_own(params, task.space)
+    if not own:  # they would have to be looked at in every call
         return make()
     return task.structure.once(("strengths", task.space, params.alpha.dtype), make)
 
@@ -115,17 +155,16 @@ def _in_order(structure: Structure, params: Parameters) -> tuple[NumpyArray, Num
     return alpha, beta
 
 
-def _values(
-    structure: Structure, rows: NumpyArray, strengths: _Strengths
-) -> tuple[NumpyArray, NumpyArray | None]:
+def _values(plan: _Plan, rows: NumpyArray) -> tuple[NumpyArray, NumpyArray | None]:
     """Values (nodes, rows), and in surprisal space y and ȳ = 1 − y of each, (nodes, 2, rows)."""
     keep_freed_memory()
-    (alpha, beta, beta_bar), inputs = strengths, structure.inputs
+    structure, (alpha, beta, beta_bar, inside), graph, _ = plan
+    inputs = structure.inputs
     values = np.empty((inputs + structure.neurons, len(rows)), rows.dtype)
     values[:inputs] = rows.T
-    rest = (*_graph(structure), len(rows), inputs)
+    rest = (*graph, len(rows), inputs)
     if beta_bar is None:
-        kernels.graph_forward(values.ravel(), alpha, beta, *rest)
+        kernels.graph_forward(values.ravel(), alpha, beta, *rest, inside)
         return values, None
     opened = np.empty((len(values), 2, len(rows)), rows.dtype)
     opened[:inputs, 0], opened[:inputs, 1] = np.exp(-rows.T), -np.expm1(-rows.T)

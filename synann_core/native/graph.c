@@ -13,29 +13,37 @@ way is taken depends on the row and the neuron alone. */
 
 /* A factor's complement, or NaN, which rules it out, where gains made the factor leave [0, 1]: the
 complement of a product of such factors would cancel. */
-INLINE REAL known(REAL q) {
-    return (q >= 0) & (q <= 1) ? q : (REAL)NAN;
+INLINE REAL known(REAL q, int inside) {
+    return inside || ((q >= 0) & (q <= 1)) ? q : (REAL)NAN;
 }
+
+/* What is the same for all neurons of a call: nothing of it changes a bit. */
+typedef struct {
+    int inside; /* whether all values and parameters are in [0, 1]: no factor need be looked at */
+    int far;    /* whether values are too many for a cache: memory is asked for in advance */
+} Case;
 
 /* Multiply by excitatory inputs; all arrays begin at the first of `count` rows. */
 INLINE void excite(const REAL *s, ptrdiff_t rows, const Graph *graph, int64_t start, int64_t stop,
-                   ptrdiff_t count, REAL *p, REAL *c) {
+                   ptrdiff_t count, Case now, REAL *p, REAL *c) {
     for (int64_t e = start; e < stop; e++) {
         const REAL *f = s + (ptrdiff_t)graph->sources[e] * rows;
         EACH_ROW {
-            c[r] = FMA(known(1 - f[r]), p[r], c[r]);
+            c[r] = FMA(known(1 - f[r], now.inside), p[r], c[r]);
             p[r] *= f[r];
         }
     }
 }
 
 INLINE void inhibit(const REAL *s, ptrdiff_t rows, const REAL *beta, const Graph *graph,
-                    int64_t start, int64_t stop, ptrdiff_t count, REAL *p, REAL *c) {
+                    int64_t start, int64_t stop, ptrdiff_t count, Case now, REAL *p, REAL *c) {
     for (int64_t k = start; k < stop; k++) {
         const REAL *y = s + (ptrdiff_t)graph->readings[k] * rows, b = beta[k];
-        __builtin_prefetch(s + node_after(graph, k) * rows);
+        if (now.far) {
+            __builtin_prefetch(s + node_after(graph, k) * rows);
+        }
         EACH_ROW {
-            c[r] = FMA(known(b * y[r]), p[r], c[r]);
+            c[r] = FMA(known(b * y[r], now.inside), p[r], c[r]);
             p[r] *= FMA(-b, y[r], 1);
         }
     }
@@ -57,13 +65,13 @@ INLINE void join(ptrdiff_t count, const REAL *p, const REAL *c, REAL *product, R
 }
 
 INLINE void neuron(const REAL *s, ptrdiff_t rows, REAL alpha, const REAL *beta, const Graph *graph,
-                   ptrdiff_t i, ptrdiff_t count, REAL *out) {
+                   ptrdiff_t i, ptrdiff_t count, Case now, REAL *out) {
     const Reads in = reads(graph, i);
     REAL p[LANES], c[LANES], product[LANES], rest[LANES];
     reset(count, p, c);
     if (in.e1 - in.e0 + in.k1 - in.k0 <= BLOCK) {
-        excite(s, rows, graph, in.e0, in.e1, count, p, c);
-        inhibit(s, rows, beta, graph, in.k0, in.k1, count, p, c);
+        excite(s, rows, graph, in.e0, in.e1, count, now, p, c);
+        inhibit(s, rows, beta, graph, in.k0, in.k1, count, now, p, c);
         EACH_ROW {
             out[r] = alpha * (c[r] < HALF ? 1 - c[r] : p[r]);
         }
@@ -73,13 +81,13 @@ INLINE void neuron(const REAL *s, ptrdiff_t rows, REAL alpha, const REAL *beta, 
     for (int64_t e = in.e0, stop; e < in.e1; e = stop) {
         stop = block_end(e, in.e1);
         reset(count, p, c);
-        excite(s, rows, graph, e, stop, count, p, c);
+        excite(s, rows, graph, e, stop, count, now, p, c);
         join(count, p, c, product, rest);
     }
     for (int64_t k = in.k0, stop; k < in.k1; k = stop) {
         stop = block_end(k, in.k1);
         reset(count, p, c);
-        inhibit(s, rows, beta, graph, k, stop, count, p, c);
+        inhibit(s, rows, beta, graph, k, stop, count, now, p, c);
         join(count, p, c, product, rest);
     }
     EACH_ROW {
@@ -87,8 +95,24 @@ INLINE void neuron(const REAL *s, ptrdiff_t rows, REAL alpha, const REAL *beta, 
     }
 }
 
-/* s[nodes · rows], α[neurons], β[inhibitory], graph; rows, inputs: write the neurons' values into s,
-in which those of the inputs stand. */
+INLINE void neurons(REAL *s, ptrdiff_t rows, const REAL *alpha, const REAL *beta,
+                    const Graph *graph, Case now) {
+    for (ptrdiff_t i = 0; i < graph->neurons; i++) {
+        REAL *out = s + (graph->inputs + i) * rows;
+        FOR_ROWS(rows, neuron(s + r, rows, alpha[i], beta, graph, i, count, now, out + r))
+    }
+}
+
+static int all_inside(const REAL *s, ptrdiff_t count) {
+    int inside = 1;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        inside &= (s[i] >= 0) & (s[i] <= 1);
+    }
+    return inside;
+}
+
+/* s[nodes · rows], α[neurons], β[inhibitory], graph; rows, inputs, whether α and β are in [0, 1]:
+write the neurons' values into s, in which those of the inputs stand. */
 KERNEL(graph_forward)(const Array *arrays, const Number *numbers) {
     REAL *s = arrays[0].data;
     const REAL *alpha = arrays[1].data, *beta = arrays[2].data;
@@ -97,9 +121,16 @@ KERNEL(graph_forward)(const Array *arrays, const Number *numbers) {
         return BAD_VALUE;
     }
     const Graph graph = graph_of(arrays + 3, inputs);
-    for (ptrdiff_t i = 0; i < graph.neurons; i++) {
-        REAL *out = s + (inputs + i) * rows;
-        FOR_ROWS(rows, neuron(s + r, rows, alpha[i], beta, &graph, i, count, out + r))
+    const int far = arrays[0].size * (ptrdiff_t)sizeof(REAL) > NEAR;
+    const int inside = numbers[2].integer && all_inside(s, inputs * rows);
+    if (inside && far) {
+        neurons(s, rows, alpha, beta, &graph, (Case){1, 1});
+    } else if (inside) {
+        neurons(s, rows, alpha, beta, &graph, (Case){1, 0});
+    } else if (far) {
+        neurons(s, rows, alpha, beta, &graph, (Case){0, 1});
+    } else {
+        neurons(s, rows, alpha, beta, &graph, (Case){0, 0});
     }
     return 0;
 }
@@ -279,7 +310,7 @@ INLINE void moving_neuron(const REAL *pairs, ptrdiff_t rows, const REAL *beta, c
             EACH_ROW {
                 const REAL f = node[r], p = now->p[r];
                 now->d[r] = FMA(now->d[r], f, p * node[rows + r]);
-                now->c[r] = FMA(known(1 - f), p, now->c[r]);
+                now->c[r] = FMA(known(1 - f, 0), p, now->c[r]);
                 now->p[r] = p * f;
             }
         }
@@ -295,7 +326,7 @@ INLINE void moving_neuron(const REAL *pairs, ptrdiff_t rows, const REAL *beta, c
             EACH_ROW {
                 const REAL y = node[r], p = now->p[r], f = FMA(-b, y, 1);
                 now->d[r] = FMA(now->d[r], f, -p * (b * node[rows + r] + db * y));
-                now->c[r] = FMA(known(b * y), p, now->c[r]);
+                now->c[r] = FMA(known(b * y, 0), p, now->c[r]);
                 now->p[r] = p * f;
             }
         }

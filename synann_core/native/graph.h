@@ -27,6 +27,7 @@ typedef struct {
 enum {
     BLOCK = 32, /* factors or terms that are taken together */
     LANES = 8,  /* rows that go through a neuron together */
+    NEAR = 1 << 18, /* bytes of values that are never far away */
     AHEAD = 48  /* inhibitory inputs from which on memory is asked for before it is needed */
 };
 

@@ -55,7 +55,7 @@ enum { SOME_OUTSIDE = 1, CAREFUL_GRADIENTS = 2, CAREFUL_PRODUCTS = 4 };
     K(log_product_outside, "rbn rbn? rmn rmn? bb Rbm Rbm # # %") \
     K(gradients_outside, "rbn rbn? rmn rmn? bb rbm Rbn Rmn # # %") \
     K(graph_check, "lp ue lp uk #") \
-    K(graph_forward, "Rs rn rk lp ue lp uk # #") \
+    K(graph_forward, "Rs rn rk lp ue lp uk # # #") \
     K(graph_backward, "Rs rn rk lp ue lp uk Rn Rk # # #") \
     K(graph_tangents, "Rs rn rn rk rk lp ue lp uk # #") \
     K(graph_move, "rk uk Rm # #") \

@@ -7,6 +7,8 @@ from synann_core.graph import GraphParameters, array_api, native
 from synann_core.graph.structure import Task
 from tests.graphs import X, mixed_graph
 
+ROWS = X.reshape(-1, 2)
+
 
 def test_kernels_serve_torch_and_numpy_of_any_layout(monkeypatch):
     torch = pytest.importorskip("torch")
@@ -44,3 +46,22 @@ def test_gradients_of_no_rows_are_zero(space):
         gx, gparams = graph.vjp(X[:0], space=space, grad=1.0)
         assert gx.shape == X[:0].shape
         assert not any(np.any(a) for a in gparams)
+
+
+@pytest.mark.parametrize("x", [ROWS, ROWS[0], ROWS[:0], 3 * ROWS, -ROWS, ROWS.T.copy().T])
+def test_the_short_way_has_the_bits_of_the_long_one(x, dtype):
+    """The graph's own parameters and a NumPy array: no argument is checked in Python."""
+    graph = mixed_graph()
+    x = x.astype(dtype)
+    short = native.own_values(graph._structure, x)
+    own = GraphParameters(*(a.astype(dtype) for a in graph.params))
+    assert short.dtype == dtype
+    np.testing.assert_array_equal(short, graph(x, own))
+    np.testing.assert_array_equal(short, graph(x))
+
+
+@pytest.mark.parametrize(
+    "x", [X[:, :1], X[0, 0], X.astype(int), X.tolist(), X.astype("f2"), X[None]]
+)
+def test_what_the_short_way_does_not_take(x):
+    assert native.own_values(mixed_graph()._structure, x) is None

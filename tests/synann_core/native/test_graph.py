@@ -17,7 +17,7 @@ KINDS = [np.float32, np.float64]
 
 def values():
     s = np.array([0.9, 0.5, 0.2, 1.0, np.nan, np.nan])  # two rows side by side
-    kernels.graph_forward(s, ALPHA, BETA, *GRAPH, ROWS, INPUTS)
+    kernels.graph_forward(s, ALPHA, BETA, *GRAPH, ROWS, INPUTS, False)
     return s
 
 
@@ -72,7 +72,7 @@ def run(graph, alpha, beta, x):
     """Values, all gradients for ones, and tangents along ones."""
     (inputs, rows), neurons = x.shape, alpha.size
     s = np.concatenate([x.ravel(), np.full(neurons * rows, np.nan, x.dtype)])
-    kernels.graph_forward(s, alpha, beta, *graph, rows, inputs)
+    kernels.graph_forward(s, alpha, beta, *graph, rows, inputs, False)
     pairs, moved = (with_gradients(s, np.ones_like(s), rows) for _ in range(2))
     ga, gb = np.empty_like(alpha), np.empty_like(beta)
     kernels.graph_backward(pairs, alpha, beta, *graph, ga, gb, rows, inputs, True)
@@ -92,6 +92,23 @@ def test_a_row_has_the_same_bits_alone_and_among_others(kind, most):
         assert np.array_equal(a, np.concatenate([one[0][k] for one in alone], axis=1))
     for k, total in enumerate(sums):
         assert np.allclose(total, sum(one[1][k] for one in alone), rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("neurons", [60, 4000])
+@pytest.mark.parametrize("outside", [False, True])
+def test_what_is_known_of_the_values_changes_no_bit(neurons, outside, kind):
+    """Few and many nodes, and inputs that belie the parameters."""
+    graph, alpha, beta, x = wired(5, neurons, 6, kind)
+    alpha = np.minimum(alpha, 1)
+    if outside:
+        x[3, 7] = 1.5
+    found = []
+    for inside in (False, True):
+        s = np.concatenate([x.ravel(), np.full(neurons * 19, np.nan, kind)])
+        kernels.graph_forward(s, alpha, beta, *graph, 19, 5, inside)
+        found.append(s)
+    assert np.array_equal(*found, equal_nan=True)
 
 
 def test_parameters_that_are_moved_land_in_their_places():
@@ -124,7 +141,7 @@ def test_a_graph_that_reads_elsewhere_is_refused(array, value):
 def test_values_that_are_not_those_of_the_graph_are_refused(rows, inputs):
     s, pairs, one = np.ones(6), np.ones(12), np.ones(1)
     for call in (
-        lambda: kernels.graph_forward(s, one, one, *GRAPH, rows, inputs),
+        lambda: kernels.graph_forward(s, one, one, *GRAPH, rows, inputs, False),
         lambda: kernels.graph_backward(pairs, one, one, *GRAPH, one, one, rows, inputs, True),
         lambda: kernels.graph_tangents(pairs, one, one, one, one, *GRAPH, rows, inputs),
     ):
