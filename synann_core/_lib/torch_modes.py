@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import array_api_compat
-
 from synann_core._lib.typing import Array, Namespace
 
+_NAMES = ("torch", "array_api_compat.torch")
 Watcher = Literal["nobody", "autograd", "trace", "transform"]
 
 
 def is_torch_namespace(xp: Namespace) -> bool:
     """Whether `xp` is torch's namespace."""
-    # Without array_api_compat's cache, of which torch's compiler warns whoever compiles a layer.
-    return bool(array_api_compat.is_torch_namespace.__wrapped__(xp))
+    # Asked several times a call. array_api_compat answers slower, and from a cache of which torch's
+    # compiler warns whoever compiles a layer.
+    return getattr(xp, "__name__", None) in _NAMES
 
 
 def torch_watcher(*tensors: Any) -> Watcher:

@@ -35,12 +35,15 @@ def serves(xp: Namespace, *arrays: Any) -> bool:
     """
     if not (enabled() and installed()):
         return False
+    torch = None
     for a in arrays:
         if isinstance(a, np.ndarray):
             if a.dtype.itemsize > 8:  # they have no long doubles
                 return False
-        elif a is not None and not (is_torch_namespace(xp) and a.is_cpu):
-            return False
+        elif a is not None:
+            torch = is_torch_namespace(xp) if torch is None else torch
+            if not (torch and a.is_cpu):
+                return False
     return True
 
 
