@@ -16,7 +16,7 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from synann_core import *
+import synann_core as _core
 from synann_core import __all__ as __all__
 
 __version__ = "0.1.0"  # the build reads it from here
@@ -42,9 +42,14 @@ if TYPE_CHECKING:
         tabular,
         torch,
     )
+    from synann_core import *
 else:  # a type checker that saw this function would accept any name
+    # What the core has imported; the rest when it is used.
+    globals().update({name: value for name, value in vars(_core).items() if name in __all__})
 
-    def __getattr__(name: str) -> ModuleType:
+    def __getattr__(name: str) -> object:
+        if name in __all__:
+            return globals().setdefault(name, getattr(_core, name))
         if name not in _SUBMODULES:
             raise AttributeError(f"module 'synann' has no attribute {name!r}")
         return importlib.import_module(f"synann.{name}")

@@ -47,6 +47,24 @@ def test_importing_the_core_imports_no_framework():
     assert not loaded & set(FRAMEWORKS)
 
 
+def test_graphs_and_models_are_imported_when_they_are_used():
+    """Half of the time of an import: formulas alone need neither."""
+    code = (
+        "import sys, synann_core, synann;"
+        "later = {'synann_core.graph', 'synann_core.models'};"
+        "assert not later & sys.modules.keys();"
+        "assert synann.SynapseGraph is synann_core.SynapseGraph;"
+        "assert synann_core.models.SynaMLP is synann.SynaMLP;"
+        "assert later <= sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="module 'synann_core' has no attribute 'synaps'"):
+        _ = synann_core.synaps
+
+
 def test_using_the_core_on_numpy_imports_no_framework():
     use = (
         "import numpy as np; import synann_core as syn; y = np.ones((2, 3)) / 2; b = y;"
@@ -67,7 +85,7 @@ def test_public_names_are_at_the_top(module, name):
 
 
 def test_all_of_the_package_is_its_public_names():
-    public = {n for n in vars(synann_core) if not n.startswith("_")}
+    public = {n for n in dir(synann_core) if not n.startswith("_")}
     functions = {n for n in public if callable(getattr(synann_core, n))}
     assert {name for _, name in NAMES} <= functions
     if hasattr(synann_core, "__all__"):
