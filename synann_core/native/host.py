@@ -20,7 +20,9 @@ kernels: Any = _kernels
 
 def enabled() -> bool:
     """Whether compiled kernels may serve at all; ``SYNANN_KERNELS=off`` turns them off."""
-    return os.environ.get("SYNANN_KERNELS", "").lower() != "off"
+    if kernels is None:
+        return os.environ.get("SYNANN_KERNELS", "").lower() != "off"
+    return not kernels.off()
 
 
 def installed() -> bool:

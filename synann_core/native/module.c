@@ -7,6 +7,7 @@ its own. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernels.h"
@@ -244,10 +245,22 @@ static PyObject *use(PyObject *self, PyObject *title) {
     return NULL;
 }
 
+/* Of the environment as it is now: Python takes microseconds to look there. */
+static PyObject *off(PyObject *self, PyObject *nothing) {
+    (void)self;
+    (void)nothing;
+    const char *value = getenv("SYNANN_KERNELS"), *word = "off";
+    for (; value && *word && (*value | 0x20) == *word; value++) {
+        word++;
+    }
+    return PyBool_FromLong(value && !*word && !*value);
+}
+
 #define METHOD(name, signature) \
     {#name, (PyCFunction)(void (*)(void))call_##name, METH_FASTCALL, signature},
 static PyMethodDef methods[] = {
     KERNELS(METHOD)
+    {"off", off, METH_NOARGS, "Whether the environment says SYNANN_KERNELS=off."},
     {"use", use, METH_O, "Run the variant of this name, one of `variants`; for tests."},
     {NULL, NULL, 0, NULL},
 };

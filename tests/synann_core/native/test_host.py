@@ -89,3 +89,17 @@ def test_neurons_and_graphs_ask_for_it(monkeypatch, one_thread, library):
     graph = SynapseGraph.from_arrays(2, 2, inhibitory=([3, 2], [0, 1]))
     graph.compile().vjp(make(np.ones((1, 2))), grad=make(np.ones((1, 2))))
     assert found == [2 if library == "numpy" else 1] * 2
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize(
+    ("value", "on"),
+    [("off", False), ("OFF", False), ("", True), ("on", True), ("of", True), ("offs", True)],
+)
+def test_the_environment_is_asked_at_every_call(value, on, there, monkeypatch):
+    if not there:
+        monkeypatch.setattr(host, "kernels", None)
+    monkeypatch.setenv("SYNANN_KERNELS", value)
+    assert host.enabled() == on
+    monkeypatch.delenv("SYNANN_KERNELS")
+    assert host.enabled()
