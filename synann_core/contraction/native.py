@@ -23,6 +23,7 @@ _WORK = 1 << 18  # factors below which a second thread costs more than it saves
 _ROWS, _OUTPUTS = 256, 512  # to a part of the values: at most
 _COLUMNS = 128  # to a part of the gradients, a multiple of 64
 _FEW = 8  # rows or outputs
+_LOOK = 2  # tells a kernel to look whether all numbers are in [0, 1], as it reads them
 # Other kinds, shapes and dtypes; and there are no kernels at all (None has no attributes).
 _REFUSED = (TypeError, ValueError, AttributeError)
 
@@ -55,30 +56,61 @@ def few_gradients(y: Any, beta: Any, grad: Any) -> Any:
     return found if rows is y or found is None else (found[0][0], found[1])
 
 
-def _open_logs(y: NumpyArray, beta: NumpyArray) -> NumpyArray | None:
-    """All values at once, None where they are many or a factor is not open."""
-    if 0 < len(y) * beta.size < _WORK:
+def _open_logs(y: NumpyArray, beta: NumpyArray, like: Any = None) -> NumpyArray | None:
+    """All values at once, None where a factor is not open, or where both sides are many."""
+    work = len(y) * beta.size
+    if 0 < work < _WORK:
         out = np.empty((len(y), len(beta)), y.dtype)
-        if kernels.log_product_open(y, beta, out):
-            return out
-    return None
+        return out if kernels.log_product_open(y, beta, out) else None
+    if not (work and min(len(y), len(beta)) < _FEW):
+        return None
+    threads, out = threads_for(y if like is None else like), np.empty((len(y), len(beta)), y.dtype)
+    parts = [
+        (y, None, beta, None, out, *part, _LOOK, 0.0)
+        for part in _grid(out.shape, (_ROWS, _OUTPUTS), threads)
+    ]
+    return out if _all_inside(kernels.log_product, parts, threads) else None
 
 
 def _open_gradients(
-    y: NumpyArray, beta: NumpyArray, grad: NumpyArray
+    y: NumpyArray, beta: NumpyArray, grad: NumpyArray, like: Any = None
 ) -> tuple[NumpyArray, NumpyArray] | None:
-    """Both gradients at once, None where they are many or a number is not in [0, 1]."""
-    if 0 < len(y) * beta.size < _WORK:
+    """Both gradients at once, None where both sides are many or a number is not in [0, 1]."""
+    work = len(y) * beta.size
+    if 0 < work < _WORK:
         gy, gbeta = np.empty_like(y), np.empty_like(beta)
-        if kernels.gradients_open(y, beta, grad, gy, gbeta):
-            return gy, gbeta
-    return None
+        return (gy, gbeta) if kernels.gradients_open(y, beta, grad, gy, gbeta) else None
+    if not (work and (len(y) == 1 or len(beta) < _FEW)):
+        return None
+    threads, gy, gbeta = (
+        threads_for(y if like is None else like),
+        np.empty_like(y),
+        np.empty_like(beta),
+    )
+    floor = float(np.finfo(y.dtype).eps) / 2
+    parts = [
+        (y, None, beta, None, grad, gy, gbeta, *part, _LOOK, floor)
+        for part in _strips(y.shape[1], len(y), len(beta), threads)
+    ]
+    return (gy, gbeta) if _all_inside(kernels.gradients, parts, threads) else None
+
+
+def _all_inside(kernel: Any, parts: list[Any], threads: int) -> bool:
+    """Call a kernel that looks at what it reads: whether all of that was in [0, 1]."""
+    refused: list[Any] = []
+
+    def look(*part: Any) -> None:
+        if not refused and not kernel(*part):
+            refused.append(part)
+
+    run_parts(look, parts, threads)
+    return not refused
 
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     """Sum of log f over j, exact and with every f kept from 0; both (rows, m)."""
     like, own = factors.y, _as_numpy(factors)
-    few = _open_logs(own.y, own.beta) if own.y_bar is None else None
+    few = _open_logs(own.y, own.beta, like) if own.y_bar is None else None
     if few is not None:
         return (wrap(few, like),) * 2
     inside, _, tiny = _domain(own)
@@ -107,7 +139,7 @@ def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
 def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f."""
     like, own, upstream = factors.y, _as_numpy(factors), contiguous(grad)
-    few = _open_gradients(own.y, own.beta, upstream) if own.y_bar is None else None
+    few = _open_gradients(own.y, own.beta, upstream, like) if own.y_bar is None else None
     if few is not None:
         return wrap(few[0], like), wrap(few[1], like)
     inside, careful, _ = _domain(own)
@@ -160,12 +192,9 @@ def _gradients(
     factors: Any, grad: NumpyArray, careful: bool, threads: int
 ) -> tuple[NumpyArray, NumpyArray]:
     gy, gbeta = np.empty_like(factors.y), np.empty_like(factors.beta)
-    n = gy.shape[1]
-    # Of few rows or outputs whole rows are read, as they lie in memory.
-    width = _COLUMNS if min(len(gy), len(gbeta)) >= _FEW else -(-max(1, n) // (64 * threads)) * 64
     parts = [
-        (*factors[:4], grad, gy, gbeta, start, min(start + width, n), careful, factors.floor)
-        for start in range(0, n, width)
+        (*factors[:4], grad, gy, gbeta, *part, careful, factors.floor)
+        for part in _strips(gy.shape[1], len(gy), len(gbeta), threads)
     ]
     run_parts(kernels.gradients, parts, threads)
     return gy, gbeta
@@ -194,6 +223,12 @@ def _grid(
         for b in range(0, rows, height)
         for i in range(0, m, width)
     ]
+
+
+def _strips(n: int, rows: int, outputs: int, threads: int) -> list[tuple[int, int]]:
+    """(j0, j1) of parts of the gradients; of few rows or outputs, whole rows as they lie."""
+    width = _COLUMNS if min(rows, outputs) >= _FEW else -(-max(1, n) // (64 * threads)) * 64
+    return [(start, min(start + width, n)) for start in range(0, n, width)]
 
 
 def _even(size: int, most: int) -> int:

@@ -236,7 +236,7 @@ INLINE void add_group(int form, int held, int careful, REAL floor, const REAL *t
 
 /* One pass: a vector side of `across` rows of w, a side of scalars of `count` rows, at most OTHER. */
 typedef struct {
-    int form, careful;
+    int form, careful, look; /* whether w is looked at: that all of it is in [0, 1] */
     REAL floor;
     const REAL *w, *w_bar;
     ptrdiff_t n, across, count;
@@ -276,11 +276,14 @@ INLINE void add_groups(const Pass *pass, int form, const REAL *tile, const REAL 
     }
 }
 
-/* Write the results of a pass; 1 if no factor was 0 or NaN. */
+/* Write the results of a pass; 1 if no factor was 0 or NaN, and w as it was to be. */
 static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, char *spoiled) {
     int open = 1;
     for (ptrdiff_t i0 = 0; i0 < pass->across; i0 += SIDE) {
         ptrdiff_t n = pass->n, width = pass->across - i0 < SIDE ? pass->across - i0 : SIDE;
+        if (pass->look && most_inside(pass->w + i0 * n, n, width, n) < 0) {
+            return 0;
+        }
         memset(sums, 0, (size_t)pass->count * 2 * SIDE * sizeof(REAL));
         if (i0 % (4 * SIDE) == 0) { /* from time to time the quick way is tried again */
             memset(spoiled, 0, (size_t)pass->count);
@@ -316,7 +319,7 @@ static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, ch
 
 /* out[b0:b1, i0:i1] in passes. No bit depends on how the work is divided. */
 static int log_products(const Array *arrays, ptrdiff_t b0, ptrdiff_t b1, ptrdiff_t i0, ptrdiff_t i1,
-                        REAL floor, int careful) {
+                        REAL floor, int careful, int look) {
     const REAL *y = arrays[0].data, *y_bar = arrays[1].data;
     const REAL *beta = arrays[2].data, *beta_bar = arrays[3].data;
     ptrdiff_t n = arrays[0].shape[1], m = arrays[2].shape[0], rows = b1 - b0, width = i1 - i0;
@@ -335,12 +338,14 @@ static int log_products(const Array *arrays, ptrdiff_t b0, ptrdiff_t b1, ptrdiff
     char *spoiled = (char *)(sums + sums_size);
     const REAL *w = turned ? y + b0 * n : beta + i0 * n;
     const REAL *w_bar = turned ? y_bar : beta_bar, *bar = turned ? beta_bar : y_bar;
-    int open = 1;
-    for (ptrdiff_t k = 0; k < others; k += OTHER) {
+    const REAL *scalars = turned ? beta + i0 * n : y + b0 * n;
+    int open = !look || most_inside(scalars, n, others, n) >= 0;
+    for (ptrdiff_t k = 0; k < others && (open || !look); k += OTHER) {
         ptrdiff_t start = (turned ? i0 : b0) + k;
         Pass pass = {
             .form = !y_bar ? PLAIN : turned ? BAR_IN_SCALARS : BAR_IN_VECTORS,
             .careful = careful || floor > 0,
+            .look = look,
             .floor = floor,
             .w = w,
             .w_bar = w_bar ? w_bar + (turned ? b0 : i0) * n : NULL,
@@ -358,11 +363,12 @@ static int log_products(const Array *arrays, ptrdiff_t b0, ptrdiff_t b1, ptrdiff
     return open;
 }
 
-/* Write out[b0:b1, i0:i1]; 1 if all of it is finite.
+/* Write out[b0:b1, i0:i1] and return 1 if all of it is finite.
 
 arrays: y, ȳ (rows, n), β, β̄ (m, n), out (rows, m); ȳ and β̄ both or neither
 numbers: b0, b1, i0, i1; careful, 1 if a factor may be as small as the smallest normal number, and 0
-if every factor is 0 or at least eps/2; floor, which factors are kept from, or 0 */
+if every factor is 0 or at least eps/2, or 2 to look, without ȳ and β̄, whether y and β are in [0, 1],
+and to return 0 if one is not; floor, which factors are kept from, or 0 */
 KERNEL(log_product)(const Array *arrays, const Number *numbers) {
     ptrdiff_t b0 = numbers[0].integer, b1 = numbers[1].integer;
     ptrdiff_t i0 = numbers[2].integer, i1 = numbers[3].integer;
@@ -370,7 +376,11 @@ KERNEL(log_product)(const Array *arrays, const Number *numbers) {
         i0 < 0 || i1 < i0 || arrays[2].shape[0] < i1) {
         return BAD_VALUE;
     }
-    return log_products(arrays, b0, b1, i0, i1, (REAL)numbers[5].real, numbers[4].integer != 0);
+    const int look = numbers[4].integer == 2, careful = !look && numbers[4].integer != 0;
+    if (look && arrays[1].data) {
+        return BAD_VALUE;
+    }
+    return log_products(arrays, b0, b1, i0, i1, (REAL)numbers[5].real, careful, look);
 }
 
 /* Write the whole of out and return 1, or return 0 if y or β is not in [0, 1] or a factor is 0.
@@ -385,5 +395,5 @@ KERNEL(log_product_open)(const Array *arrays, const Number *numbers) {
         return 0;
     }
     Array given[5] = {arrays[0], {0}, arrays[1], {0}, arrays[2]};
-    return log_products(given, 0, arrays[0].shape[0], 0, arrays[1].shape[0], 0, 0);
+    return log_products(given, 0, arrays[0].shape[0], 0, arrays[1].shape[0], 0, 0, 0);
 }

@@ -124,4 +124,18 @@ static inline Range range_of(const REAL *a, ptrdiff_t size) {
     return range;
 }
 
+/* The greatest of `size` numbers of each of some rows, n apart; −1 if one is not in [0, 1]. */
+static inline REAL most_inside(const REAL *a, ptrdiff_t n, ptrdiff_t rows, ptrdiff_t size) {
+    REAL most = 0;
+    if (size == n) {
+        size *= rows;
+        rows = 1;
+    }
+    for (ptrdiff_t k = 0; k < rows && most >= 0; k++) {
+        const Range now = range_of(a + k * n, size);
+        most = !(now.least >= 0 && now.most <= 1) ? -1 : now.most > most ? now.most : most;
+    }
+    return most;
+}
+
 #endif
