@@ -104,6 +104,8 @@ class Synapse(nn.Module):
         **placement: Unpack[Placement],
     ) -> None:
         super().__init__()
+        for name in placement.keys() - {"device", "dtype"}:
+            raise TypeError(f"{type(self).__name__} has no option {name!r}")
         n = self.in_features = check_int("in_features", in_features, 1)
         m = self.out_features = check_int("out_features", out_features, 1)
         excitation, self.space, self.output = core.checked_options(excitation, space, output)

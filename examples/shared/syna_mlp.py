@@ -57,7 +57,7 @@ def announce(data: Dataset, settings: Settings, backend: str) -> None:
 def epoch_bar(epochs: int, label: str) -> Iterator[Callable[[dict], None]]:
     """Progress bar; gives the callback that moves it on, and prints ten lines in all."""
     report_every = max(1, epochs // 10)
-    with tqdm(total=epochs, desc=label, unit="epoch", ncols=100) as bar:
+    with tqdm(total=epochs, desc=label, unit="epoch", ncols=100, disable=None) as bar:
 
         def show(entry: dict) -> None:
             bar.update()

@@ -192,7 +192,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     seeds = range(FIRST_SEED, FIRST_SEED + options.seeds)
     runs = [
-        learn_xor(seed, options.epochs, options.rate) for seed in tqdm(seeds, desc="XOR", ncols=100)
+        learn_xor(seed, options.epochs, options.rate)
+        for seed in tqdm(seeds, desc="XOR", ncols=100, disable=None)
     ]
     done = [len(run.errors) - 1 for run in runs if run.converged]
     print(f"XOR: {len(done)} of {len(runs)} seeds converge", end="")
@@ -210,7 +211,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     seeds = range(FIRST_SEED, FIRST_SEED + options.iris_seeds)
     results = [
-        learn_irises(seed, options.iris_epochs) for seed in tqdm(seeds, desc="irises", ncols=100)
+        learn_irises(seed, options.iris_epochs)
+        for seed in tqdm(seeds, desc="irises", ncols=100, disable=None)
     ]
     mean, spread = mean_and_spread(100.0 * np.array([score for score, _ in results]))
     names = ("one neuron, training half", "one neuron, test half", "logistic regression, test half")

@@ -200,7 +200,7 @@ def check_inside(
         host = to_numpy(numbers)
         wrong = host[~((host >= low - slack) & (host <= high + slack))]
         raise ValueError(
-            f"`{name}` must hold {what}. Received: {wrong.size} others, the first {wrong[0]}"
+            f"`{name}` must hold {what}. Received: {wrong.size} outside, the first {wrong[0]}"
         )
     if least < low or most > high:
         over = xp.where(numbers > high, high - numbers, 0.0)

@@ -119,7 +119,7 @@ class SynapseGraph:
         pairs: Any = ((inhibitory, 1.0),) if is_name(inhibitory) else inhibitory
         pairs = pairs.items() if isinstance(pairs, Mapping) else pairs
         for kind, given in (("excitatory", sources), ("inhibitory", pairs)):
-            if not isinstance(given, Iterable):
+            if not isinstance(given, Iterable) or isinstance(given, Mapping):
                 raise TypeError(f"`{kind}` of neuron {name!r} must be names. Received: {given!r}")
         strong, weak = tuple(sources), tuple(pairs)
         for pair in weak:

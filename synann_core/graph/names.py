@@ -96,7 +96,8 @@ def is_name(value: Any) -> TypeGuard[Name]:
 def check_name(what: str, name: Any) -> None:
     """Refuse a value that cannot name a node."""
     if not is_name(name):
-        raise TypeError(f"`{what}` must be a string or an int. Received: {name!r}")
+        hint = ": names are arguments of their own" if isinstance(name, list | tuple) else ""
+        raise TypeError(f"`{what}` must be a string or an int{hint}. Received: {name!r}")
 
 
 def check_strength(kind: Kind, value: Any, where: str) -> float:

@@ -292,9 +292,9 @@ def test_strict(bad):
     free.set_weights(strict.get_weights())
     np.testing.assert_array_equal(to_numpy(strict(y)), to_numpy(free(y)))
     y[1, 2] = bad
-    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
+    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 outside"):
         strict(y)
-    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
+    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 outside"):
         strict.contributions(y)
     free(y)
     free.contributions(y)

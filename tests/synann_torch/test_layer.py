@@ -222,6 +222,7 @@ def test_repr():
 
 
 BAD_OPTIONS = [
+    ({"bias": False}, TypeError, "Synapse has no option 'bias'"),
     ({"in_features": 0}, ValueError, "`in_features` must be at least 1. Received: 0"),
     ({"out_features": -1}, ValueError, "`out_features` must be at least 1. Received: -1"),
     ({"in_features": 2.5}, TypeError, "`in_features` must be an int. Received: 2.5"),
@@ -326,9 +327,9 @@ def test_strict(bad):
     free.load_state_dict(strict.state_dict())
     assert torch.equal(strict(y), free(y))
     y[1, 2] = bad
-    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
+    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 outside"):
         strict(y)
-    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 others"):
+    with pytest.raises(ValueError, match=r"`y` must hold values in \[0, 1\]. Received: 1 outside"):
         strict.contributions(y)
     free(y)
     free.contributions(y)

@@ -77,7 +77,7 @@ def test_arrays_of_every_library_become_numpys(xp):
 @pytest.mark.parametrize(
     ("X", "error", "words"),
     [
-        (np.full((2, 3), np.nan), ValueError, "6 others, the first nan"),
+        (np.full((2, 3), np.nan), ValueError, "6 outside, the first nan"),
         (np.full((2, 3), 1.5), ValueError, "values in"),
         (np.ones((2, 4)), ValueError, r"shape \(samples, 3\)"),
         (np.ones((2, 3), int), TypeError, "float32 or float64"),
@@ -111,7 +111,7 @@ def test_values_a_few_ulp_outside_are_clipped(xp):
     X = xp.asarray([[-ULP, 0.5, 1.0 + ULP], [0.0, 1.0, 0.25]])
     got = xp.to_numpy(checks.check_unit_matrix("X", X, 3))
     assert np.array_equal(got, [[0.0, 0.5, 1.0], [0.0, 1.0, 0.25]])
-    with pytest.raises(ValueError, match=r"Received: 1 others, the first 1\.00000000000000[12]"):
+    with pytest.raises(ValueError, match=r"Received: 1 outside, the first 1\.00000000000000[12]"):
         checks.check_unit_matrix("X", xp.asarray([[0.0, 0.5, 1.0 + 8 * ULP]]), 3)
 
 

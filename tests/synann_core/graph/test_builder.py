@@ -68,7 +68,11 @@ def test_names_that_are_refused_declare_nothing():
     for names in (("q", "q"), ("q", 1.5)):
         with pytest.raises((TypeError, ValueError), match="`names` must be"):
             graph.input(*names)
+    with pytest.raises(TypeError, match=r"names are arguments of their own. Received: \['q'\]"):
+        graph.input(["q"])
     graph.input("q")
+    with pytest.raises(TypeError, match="`excitatory` of neuron 'z' must be names"):
+        graph.synapse("z", excitatory={"q": 0.5})  # the 0.5 would be lost
     with pytest.raises(ValueError, match="new outputs"):
         graph.output("q", "q")
     graph.output("q")

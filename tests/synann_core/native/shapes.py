@@ -14,6 +14,7 @@ import numpy as np
 
 SIZES = [(0, 3, 4), (3, 0, 4), (3, 4, 0), (1, 1, 1), (1, 64, 64), (1, 33, 130), (2, 3, 31)]
 SIZES += [(5, 17, 65), (9, 40, 257), (3, 70, 128), (131, 2, 63), (260, 1, 40), (7, 8, 129)]
+SIZES += [(1, 40, 1100), (140, 3, 400), (150, 2, 17), (3, 1, 1030)]
 EPS = {np.float32: 2.0**-24, np.float64: 2.0**-53}
 
 
@@ -43,6 +44,13 @@ def results(kernels, rows, m, n, kind, seed):
             gy, gbeta = np.full_like(y, 7), np.full_like(beta, 7)
             kernels.gradients(*factors, grad, gy, gbeta, 0, n, careful, EPS[kind])
             yield from (gy, gbeta)
+        if bars[0] is None and m and n and rows:  # kernels that look whether all is in [0, 1]
+            out = np.full((rows, m), 7, kind)
+            if kernels.log_product(*factors, out, 0, rows, 0, m, 2, 0.0):
+                yield out
+            if rows == 1 or m < 8:
+                kernels.gradients(*factors, grad, gy, gbeta, 0, n, 2, EPS[kind])
+                yield from (gy, gbeta)
         out = np.full((rows, m), 7, kind)
         rest = y, bars[0], dy, beta, bars[1], dbeta, out
         kernels.tangent(*rest, 0, rows, 0, m, EPS[kind])

@@ -126,7 +126,7 @@ def test_inputs_that_a_layer_cannot_take_are_refused(kind, bad):
         lambda: network.score(X, LABELS),
         lambda: network.run(X),
     ):
-        with pytest.raises(ValueError, match=rf"`X` must hold {what}\. Received: 1 others"):
+        with pytest.raises(ValueError, match=rf"`X` must hold {what}\. Received: 1 outside"):
             call()
 
 
