@@ -37,19 +37,28 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
-# The built wheel, with the tag of the systems it runs on, in an environment that holds nothing else.
+# The source distribution, and the wheel built from it once unpacked, with the tag of the systems it
+# runs on; each used in an environment that holds nothing else. Then built again as on a machine
+# without a compiler.
+SDIST := CHANGELOG.md CITATION.cff LICENSE README.md adapters pyproject.toml synann synann_core
+MOST_BYTES := 3000000
+USE_WHEEL := cd .wheel-venv && bin/python ../.ci/use_wheel.py
 wheel: $(VENV)/.test
 	rm -rf dist .wheel-venv
-	SYNANN_NATIVE_REQUIRED=ON $(BIN)/python -m pip --disable-pip-version-check wheel --quiet \
-	--no-deps --wheel-dir dist/built .
-	$(ACTIVE) auditwheel repair --wheel-dir dist dist/built/*.whl && rm -r dist/built
-	$(BIN)/check-wheel-contents dist
+	SYNANN_NATIVE_REQUIRED=ON $(BIN)/python -m build --quiet --outdir dist/built
+	mv dist/built/*.tar.gz dist
+	(echo PKG-INFO; git ls-files --cached --others --exclude-standard $(SDIST)) | sort > dist/built/wanted
+	tar -tf dist/*.tar.gz | cut -d/ -f2- | sort | diff dist/built/wanted -
+	$(ACTIVE) auditwheel repair --wheel-dir dist dist/built/*.whl
+	$(BIN)/check-wheel-contents dist/*.whl
+	test $$(stat -c %s dist/*.whl) -lt $(MOST_BYTES) || { echo "over $(MOST_BYTES) bytes"; exit 1; }
 	$(PYTHON) -m venv .wheel-venv
 	.wheel-venv/bin/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS) dist/*.whl
-	cd .wheel-venv && bin/python -c "import numpy as np, synann as syn; \
-	print('wheel: synann', syn.__version__, float(syn.synapse(0.9, 0.2, beta=0.5)), syn.graph.motifs, \
-	syn.log_transmission_variant(np.ones(3), np.ones((2, 3)))); \
-	syn.export.save_c(syn.SynaMLP(2, 3, 2), 'network.c')"
+	$(USE_WHEEL) native
+	SYNANN_NATIVE_REQUIRED=OFF CC=none .wheel-venv/bin/python -m pip --disable-pip-version-check \
+	install --quiet --no-deps --force-reinstall dist/*.tar.gz
+	$(USE_WHEEL) array-api
+	rm -r dist/built
 
 # The kernels into the source tree, after a change in their sources.
 KERNELS := -DNATIVE_REQUIRED=ON -DPython_EXECUTABLE=$(abspath $(BIN))/python -S synann_core/native
