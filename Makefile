@@ -11,7 +11,8 @@ CONSTRAINTS ?= -c requirements/tested.txt
 # Modules are compiled when they are first imported: most of what comes along never is.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
-.PHONY: demo digits-seeds examples test lint wheel kernels widths sanitize emulate threads bench dashboard golden clean
+.PHONY: demo digits-seeds examples test test-all kernel-branches lint wheel kernels widths sanitize sanitize-kernels \
+	emulate emulate-aarch64 emulate-haswell clang threads bench dashboard golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
@@ -22,14 +23,32 @@ digits-seeds: $(VENV)/.demo
 # The whole diagnosis study takes minutes: python examples/studies/diagnosis.py
 EXAMPLES := circuits pictures explain odds credit edge membrane initial_values \
 	studies/explain_table studies/edge_learner studies/encoders studies/stdp studies/spikeprop_xor
+# The rivals' small products, too, would wait for idle threads of BLAS: docs/performance.md.
+ONE_BLAS_THREAD := OPENBLAS_NUM_THREADS=1
 examples: $(VENV)/.test
-	set -e; for name in $(EXAMPLES); do echo "== $$name"; $(BIN)/python examples/$$name.py; done
-	$(BIN)/python examples/studies/diagnosis.py --quick
+	set -e; export $(ONE_BLAS_THREAD); \
+	for name in $(EXAMPLES); do echo "== $$name"; $(BIN)/python examples/$$name.py; done
+	$(ONE_BLAS_THREAD) $(BIN)/python examples/studies/diagnosis.py --quick
 
 # Processes for the tests; each may use two threads or so. Idle ones take tests from the others.
 PROCESSES ?= 2
+PYTEST := $(ONE_BLAS_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
+	$(PYTEST)
+
+# What CI leaves out, and its parts in full. Needs Debian's packages gcc, clang and those of CROSS.
+# It takes about an hour.
+CROSS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+test-all: $(VENV)/.test
+	@for tool in cc clang aarch64-linux-gnu-gcc qemu-aarch64 qemu-x86_64; do command -v $$tool > \
+	/dev/null || { echo "$$tool is missing: apt-get install gcc clang $(CROSS)"; exit 1; }; done
+	SYNANN_KERNELS=off $(PYTEST)
+	$(MAKE) widths sanitize threads emulate clang
+
+# Tests of what has a compiled branch, without it.
+kernel-branches: $(VENV)/.test
+	SYNANN_TEST_BACKENDS=numpy,torch SYNANN_KERNELS=off $(PYTEST) -m kernel_branches \
+	$$(grep -rl 'pytest.mark.kernel_branches' tests/synann_core)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
@@ -37,19 +56,28 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
-# The built wheel, with the tag of the systems it runs on, in an environment that holds nothing else.
+# The source distribution, and the wheel built from it once unpacked, with the tag of the systems it
+# runs on; each used in an environment that holds nothing else. Then built again as on a machine
+# without a compiler.
+SDIST := CHANGELOG.md CITATION.cff LICENSE README.md adapters pyproject.toml synann synann_core
+MOST_BYTES := 3000000
+USE_WHEEL := cd .wheel-venv && bin/python ../.ci/use_wheel.py
 wheel: $(VENV)/.test
 	rm -rf dist .wheel-venv
-	SYNANN_NATIVE_REQUIRED=ON $(BIN)/python -m pip --disable-pip-version-check wheel --quiet \
-	--no-deps --wheel-dir dist/built .
-	$(ACTIVE) auditwheel repair --wheel-dir dist dist/built/*.whl && rm -r dist/built
-	$(BIN)/check-wheel-contents dist
+	SYNANN_NATIVE_REQUIRED=ON $(BIN)/python -m build --quiet --outdir dist/built
+	mv dist/built/*.tar.gz dist
+	(echo PKG-INFO; git ls-files --cached --others --exclude-standard $(SDIST)) | sort > dist/built/wanted
+	tar -tf dist/*.tar.gz | cut -d/ -f2- | sort | diff dist/built/wanted -
+	$(ACTIVE) auditwheel repair --wheel-dir dist dist/built/*.whl
+	$(BIN)/check-wheel-contents dist/*.whl
+	test $$(stat -c %s dist/*.whl) -lt $(MOST_BYTES) || { echo "over $(MOST_BYTES) bytes"; exit 1; }
 	$(PYTHON) -m venv .wheel-venv
 	.wheel-venv/bin/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS) dist/*.whl
-	cd .wheel-venv && bin/python -c "import numpy as np, synann as syn; \
-	print('wheel: synann', syn.__version__, float(syn.synapse(0.9, 0.2, beta=0.5)), syn.graph.motifs, \
-	syn.log_transmission_variant(np.ones(3), np.ones((2, 3)))); \
-	syn.export.save_c(syn.SynaMLP(2, 3, 2), 'network.c')"
+	$(USE_WHEEL) native
+	SYNANN_NATIVE_REQUIRED=OFF CC=none .wheel-venv/bin/python -m pip --disable-pip-version-check \
+	install --quiet --no-deps --force-reinstall dist/*.tar.gz
+	$(USE_WHEEL) array-api
+	rm -r dist/built
 
 # The kernels into the source tree, after a change in their sources.
 KERNELS := -DNATIVE_REQUIRED=ON -DPython_EXECUTABLE=$(abspath $(BIN))/python -S synann_core/native
@@ -60,30 +88,38 @@ kernels: $(VENV)/.test
 	$(ACTIVE) cmake --build build/native
 	$(ACTIVE) cmake --install build/native --prefix .
 
-# Vectors of other widths, as other processors have them: the same bits.
-widths: kernels
-	for width in 16 64; do $(ACTIVE) cmake -G Ninja $(KERNELS) -B build/width$$width -DWIDTH=$$width \
-	&& $(ACTIVE) cmake --build build/width$$width || exit 1; done
-	$(SHAPES) build/native build/width16 build/width64 | tee build/digests
-	test $$(cut -d' ' -f1 build/digests | sort -u | wc -l) = 1
+# Vectors of other widths, as other processors have them: the same bits. GCC warns that functions
+# which take vectors of 64 bytes are called otherwise with AVX-512; they are all inline.
+widths: build/calls
+	for width in 16 64; do $(REPLAY) width$$width $(CC) v3 build/calls -march=x86-64-v3 -O2 \
+	-DWIDTH=$$width -Wno-psabi || exit 1; done
 
-# Memory errors and undefined behaviour: the module with its checks, and every kernel.
-sanitize: build/calls
+# Memory errors and undefined behaviour: every kernel, and the module with its checks. -O0, as the
+# checks would take minutes to compile otherwise.
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all
+sanitize-kernels: build/calls
+	$(REPLAY) sanitized $(CC) v3 build/calls -march=x86-64-v3 -g -O0 $(SANITIZERS)
+sanitize: sanitize-kernels
 	$(ACTIVE) cmake -G Ninja $(KERNELS) -B build/sanitized -DSANITIZE=ON
 	$(ACTIVE) cmake --build build/sanitized
 	LD_PRELOAD=$$(cc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 	$(SHAPES) build/sanitized
-	$(REPLAY) sanitized $(CC) v3 build/calls -march=x86-64-v3 -g \
-	-fsanitize=address,undefined -fno-sanitize-recover=all
 
 # The kernels of another processor, and those of v3 on a processor that has no more, by emulators:
-# the same bits. Debian's packages gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user.
-emulate: build/calls
+# the same bits. Needs the Debian packages of CROSS.
+emulate: emulate-aarch64 emulate-haswell
+emulate-aarch64: build/calls
 	EMULATOR=qemu-aarch64 $(REPLAY) aarch64 aarch64-linux-gnu-gcc aarch64 build/calls -static -O3
+emulate-haswell: build/calls
 	EMULATOR="qemu-x86_64 -cpu Haswell" $(REPLAY) haswell $(CC) v3 build/calls -march=x86-64-v3 -static
 
+# Another compiler: the same bits.
+clang: build/calls
+	$(REPLAY) clang clang v3 build/calls -march=x86-64-v3
+
 REPLAY := sh tests/synann_core/native/replay.sh
-build/calls: kernels
+build/calls: $(VENV)/.test tests/synann_core/native/calls.py
+	mkdir -p build
 	$(BIN)/python -m tests.synann_core.native.calls $@
 
 # Races in the handlers that XLA calls from threads of its own.
@@ -99,11 +135,11 @@ threads:
 	build/threads/*.o -lm -lpthread -o build/threads/driver
 	build/threads/driver
 
-# Every benchmark once on a tiny size; one that raises is a failure.
+# Every benchmark once on a tiny size; one that raises is a failure. `asv check` reads what asv reads.
 bench: $(VENV)/.test
 	cd asv_benchmarks && ../$(BIN)/asv machine --yes > /dev/null
-	cd asv_benchmarks && SYNANN_BENCH_SMOKE=1 ../$(BIN)/asv run --quick --python=same \
-	--show-stderr --set-commit-hash $$(git rev-parse HEAD) --dry-run
+	cd asv_benchmarks && SYNANN_BENCH_SMOKE=1 ../$(BIN)/asv check --python=same
+	cd asv_benchmarks && SYNANN_BENCH_SMOKE=1 $(ONE_BLAS_THREAD) ../$(BIN)/python smoke.py
 
 # The whole suite for the commit that is checked out, and the site in asv_benchmarks/html.
 dashboard: $(VENV)/.test

@@ -28,6 +28,17 @@ def pytest_configure(config):
         "jax_alternates(share=2): of JAX eager and jitted, float32 and float64, "
         "half the combinations run, or one of all four",
     )
+    config.addinivalue_line(
+        "markers", "kernel_branches: what has a compiled branch; runs in CI without it as well"
+    )
+    config.addinivalue_line(
+        "markers", "needs_kernels: says that a compiled branch serves; skipped where they are off"
+    )
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("needs_kernels") and os.environ.get("SYNANN_KERNELS") == "off":
+        pytest.skip("the compiled kernels are off")
 
 
 def pytest_collection_modifyitems(config, items):

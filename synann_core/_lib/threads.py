@@ -3,6 +3,8 @@
 The compiled kernels release Python's lock, so that plain threads run them side by side. (OpenMP's
 pools were not an option: they do not survive a fork.) What a part computes does not depend on which
 thread takes it.
+
+NumPy's products of matrices have threads of their own, BLAS's. Small products do better without.
 """
 
 from __future__ import annotations
@@ -11,14 +13,21 @@ import contextlib
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from array_api_compat import is_numpy_namespace
+
+from synann_core._lib.typing import Namespace
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+# One thread takes half a millisecond or so for a float32 product of this many multiplications.
+SMALL_PRODUCT = 2**24
+
+_limits_blas = threading.Lock()  # held by the thread of Python that does
 _forked = False
 _this_thread = threading.local()
 
@@ -96,6 +105,38 @@ def side_by_side(
 
     run_parts(keep, [(k,) for k in range(len(arguments))], thread_count())
     return results
+
+
+@contextlib.contextmanager
+def blas_threads_for(multiplications: int, xp: Namespace) -> Iterator[None]:
+    """Let BLAS use one thread meanwhile if no product of NumPy's matrices is larger than this.
+
+    The threads of OpenBLAS wait for each other without sleeping. Where another program has the
+    processor of one of them, a product that takes microseconds takes as long as that program may
+    run: 30 milliseconds. Half of such a product's time is all that a second thread could save.
+
+    Products up to `SMALL_PRODUCT` count as small. Without threadpoolctl nothing is limited.
+    """
+    controller = _blas() if multiplications <= SMALL_PRODUCT and is_numpy_namespace(xp) else None
+    # The limit is the process's. A thread that came second would go back to the first one's.
+    if controller is None or not _limits_blas.acquire(blocking=False):
+        yield
+        return
+    try:
+        with controller.limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _limits_blas.release()
+
+
+@functools.cache
+def _blas() -> Any:
+    """Find the libraries for matrix products, once; None without threadpoolctl."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:  # optional; scikit-learn brings it along
+        return None
+    return ThreadpoolController()
 
 
 @functools.cache

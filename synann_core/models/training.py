@@ -23,6 +23,7 @@ from synann_core._lib.checks import (
     to_numpy,
 )
 from synann_core._lib.namespaces import array_namespace
+from synann_core._lib.threads import blas_threads_for
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 
 Weights = dict[str, Array]
@@ -88,6 +89,8 @@ def epochs(
     labels: NumpyArray,
     options: Options,
     score: Callable[[], float] | None = None,
+    *,
+    rows_each: int = 1,
 ) -> History:
     """Train a model for all epochs; return the history of loss and accuracy.
 
@@ -104,23 +107,28 @@ def epochs(
     options : Options
     score : callable, optional
         Gives the accuracy on validation data after an epoch.
+    rows_each : int
+        Rows that a sample has in the step's products of matrices: its time steps, say.
     """
     samples, history = labels.size, History()
     batches = batch_slices(samples, options.batch_size, options.least)
     steps = len(batches) * options.epochs
     xp, generator = array_namespace(*weights.values()), as_generator(options.rng)
+    largest = max((w.shape[0] * w.shape[1] for w in weights.values() if w.ndim == 2), default=0)
+    multiplications = min(samples, options.batch_size) * rows_each * largest
     done = 0
     for _ in range(options.epochs):
         order = generator.permutation(samples)
         total = correct = 0.0
-        for batch in batches:
-            rows = order[batch]
-            loss, scores, weights, state = step(weights, state, rows, options.rate(done / steps))
-            total += float(loss) * rows.size
-            correct += float(np.sum(to_numpy(xp.argmax(scores, axis=1)) == labels[rows]))
-            done += 1
-            if options.progress is not None:
-                options.progress(rows.size, float(loss))
+        with blas_threads_for(multiplications, xp):  # not for `score`, whose products are larger
+            for batch in batches:
+                rows, rate = order[batch], options.rate(done / steps)
+                loss, scores, weights, state = step(weights, state, rows, rate)
+                total += float(loss) * rows.size
+                correct += float(np.sum(to_numpy(xp.argmax(scores, axis=1)) == labels[rows]))
+                done += 1
+                if options.progress is not None:
+                    options.progress(rows.size, float(loss))
         check_finite(weights, options.optimizer, xp)
         model.weights = weights
         entry = {"loss": total / samples, "accuracy": correct / samples}

@@ -14,7 +14,7 @@ way is taken depends on the row and the neuron alone. */
 /* A factor's complement, or NaN, which rules it out, where gains made the factor leave [0, 1]: the
 complement of a product of such factors would cancel. */
 INLINE REAL known(REAL q, int inside) {
-    return inside || ((q >= 0) & (q <= 1)) ? q : (REAL)NAN;
+    return (inside || ((q >= 0) & (q <= 1))) ? q : (REAL)NAN;
 }
 
 /* What is the same for all neurons of a call: nothing of it changes a bit. */

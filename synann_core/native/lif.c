@@ -58,7 +58,7 @@ INLINE REAL raised(const Neurons *of, const REAL *restrict a, ptrdiff_t i) {
 
 INLINE REAL spike(REAL potential, REAL threshold, ptrdiff_t fires) {
     const int above = potential > threshold, at = (fires == AT_LEAST) & (potential == threshold);
-    return (above | at) & (fires != NEVER) ? (REAL)1 : (REAL)0;
+    return ((above | at) & (fires != NEVER)) ? (REAL)1 : (REAL)0;
 }
 
 /* A value where an option is on; 0 where it is off, though the value be infinite. */

@@ -10,7 +10,7 @@ import synann_core as syn
 from reference.differentiate import central_difference, complex_step
 from tests.helpers import EPS, assert_close, assert_relative
 
-pytestmark = pytest.mark.jax_alternates
+pytestmark = [pytest.mark.kernel_branches, pytest.mark.jax_alternates]
 
 # (batch axes of x, batch axes of y, m, n); None: a 0-d x and alpha
 SHAPES = [

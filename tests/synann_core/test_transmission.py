@@ -8,7 +8,7 @@ import synann_core as syn
 from tests.helpers import EPS, assert_close, assert_relative
 from tests.synann_core.test_tensor import case, on, tolerance
 
-pytestmark = pytest.mark.jax_alternates
+pytestmark = [pytest.mark.kernel_branches, pytest.mark.jax_alternates]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,7 @@ def test_boundary_contributions(xp, dtype):
     np.testing.assert_array_equal(xp.to_numpy(got), [[0.0, np.inf, 0.0]])
 
 
+@pytest.mark.needs_kernels
 def test_variant_is_named(xp):
     y, beta = xp.asarray(np.ones(3)), xp.asarray(np.ones((2, 3)))
     want = "array-api"

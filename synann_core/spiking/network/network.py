@@ -212,7 +212,8 @@ class SpikingNetwork:
             return done
 
         state = options.optimizer.init(weights)
-        return training.epochs(self, step, weights, state, labels, options)
+        steps = X.shape[0] if X.ndim == 3 else self.steps
+        return training.epochs(self, step, weights, state, labels, options, rows_each=steps)
 
     def decision_function(self, X: ArrayT, /, *, readout: losses.Readout = "membrane") -> ArrayT:
         """Return scores: summed membranes, spike counts, or minus the times of the first spikes.

@@ -2,11 +2,15 @@
 
 import concurrent.futures
 import os
+import sys
 import threading
 import time
 
+import array_api_compat.numpy as xp
 import numpy as np
 import pytest
+import threadpoolctl
+from array_api_compat import torch as torch_xp
 
 from synann_core._lib import threads as pools
 
@@ -92,3 +96,68 @@ def test_a_part_on_a_thread_has_no_threads_of_its_own(monkeypatch):
     counts = pools.side_by_side(lambda _: pools.thread_count(), [(0,), (1,), (2,), (3,)])
     if pools.thread_count() > 1:
         assert set(counts) == {1}
+
+
+def blas_threads():
+    """How many OpenBLAS of NumPy may use."""
+    (numpys,) = (
+        library["num_threads"]
+        for library in threadpoolctl.threadpool_info()
+        if library["user_api"] == "blas" and "numpy" in library["filepath"]
+    )
+    return numpys
+
+
+@pytest.fixture
+def two_threads():
+    """Two threads for BLAS, whatever the machine and the environment say."""
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        if blas_threads() != 2:
+            pytest.skip("this BLAS has one thread")
+        yield
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_small_products_have_one_thread_of_blas():
+    with pools.blas_threads_for(pools.SMALL_PRODUCT, xp):
+        assert blas_threads() == 1
+        with pools.blas_threads_for(1, xp):
+            assert blas_threads() == 1
+        assert blas_threads() == 1
+    assert blas_threads() == 2
+    with pools.blas_threads_for(pools.SMALL_PRODUCT + 1, xp):
+        assert blas_threads() == 2
+    with pools.blas_threads_for(1, torch_xp):
+        assert blas_threads() == 2
+
+
+def test_threads_that_limit_blas_side_by_side_leave_it_as_it_was():
+    before, entered, leave = blas_threads(), threading.Event(), threading.Event()
+
+    def other():
+        with pools.blas_threads_for(1, xp):
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    with pools.blas_threads_for(1, xp):
+        thread.start()
+        assert entered.wait(10)
+        assert blas_threads() == 1
+    leave.set()
+    thread.join()
+    assert blas_threads() == before
+    with pytest.raises(KeyError), pools.blas_threads_for(1, xp):
+        raise KeyError
+    assert blas_threads() == before
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_without_threadpoolctl_nothing_is_limited(monkeypatch):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    pools._blas.cache_clear()
+    try:
+        with pools.blas_threads_for(1, xp):
+            assert blas_threads() == 2
+    finally:
+        pools._blas.cache_clear()

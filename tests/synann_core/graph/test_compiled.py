@@ -12,6 +12,8 @@ from synann_core.graph import GraphParameters, SynapseGraph
 from tests.graphs import cases, graph_of, small_graph
 from tests.helpers import EPS, assert_close, assert_relative
 
+pytestmark = pytest.mark.kernel_branches
+
 EPS64 = EPS["float64"]
 
 

@@ -8,6 +8,8 @@ import torch
 import synann_core as syn
 from synann_core.models import passes
 
+pytestmark = pytest.mark.kernel_branches
+
 CASES = [(layer, gate) for layer in ("synapse", "dense", "none") for gate in ("sigmoid", "softmax")]
 
 

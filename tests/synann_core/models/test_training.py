@@ -1,9 +1,12 @@
 """The loop over epochs and batches, with a model of one number that a step counts up."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from synann_core import optim
+from synann_core.models import training
 from synann_core.models.training import Options, Step, batch_slices, check_finite, epochs, like
 from tests.helpers import make_backend
 
@@ -48,6 +51,29 @@ def test_an_epoch_sees_every_sample_once_in_a_new_order():
     again = Model()
     train(again, options(rng=np.random.default_rng(1)))
     np.testing.assert_array_equal(np.concatenate(again.rows), np.concatenate(model.rows))
+
+
+@pytest.mark.parametrize(("rows_each", "multiplications"), [(1, 3 * 20), (9, 9 * 3 * 20)])
+def test_blas_is_told_the_largest_product_of_a_step(monkeypatch, rows_each, multiplications):
+    told = []
+
+    @contextlib.contextmanager
+    def limit(*given):
+        told.append(given)
+        yield
+        told.append("lifted")
+
+    monkeypatch.setattr(training, "blas_threads_for", limit)
+    start = {"w": np.asarray(0.0), "a": np.ones((4, 5)), "b": np.ones(99), "c": np.ones((2, 3))}
+    model = Model()
+    epochs(
+        model,
+        lambda weights, *rest: model.step(weights, *rest)._replace(weights=weights),
+        *(start, 0, LABELS, options(number=1)),
+        score=lambda: told.append("scored") or 0.0,
+        rows_each=rows_each,
+    )
+    assert told == [(multiplications, np), "lifted", "scored"]
 
 
 def test_history_weighs_batches_by_their_size():

@@ -7,6 +7,8 @@ from synann_core.native.host import kernels, serves_unwatched
 from synann_core.spiking.codes.contrast import step_forward_encode
 from synann_core.spiking.codes.deconvolution import bsa_encode
 
+pytestmark = pytest.mark.kernel_branches
+
 KINDS = [np.float32, np.float64]
 SHAPES = [(1,), (50,), (50, 0), (40, 3), (30, 2, 5)]
 

@@ -16,6 +16,7 @@ def choice(neuron, currents):
     return dispatch.choose(given.xp, inputs)
 
 
+@pytest.mark.needs_kernels
 @pytest.mark.parametrize("make", [np.ones, torch.ones])
 @pytest.mark.parametrize(
     "options",
@@ -36,6 +37,7 @@ def test_one_neuron_without_an_axis_has_none():
     assert choice(LIF(0.9), np.ones(3)) is dynamics
 
 
+@pytest.mark.needs_kernels
 def test_tensors_that_autograd_watches_have_none():
     assert choice(LIF(0.9), torch.ones(3, 4, requires_grad=True)) is dynamics
     assert choice(LIF(torch.tensor(0.9, requires_grad=True)), torch.ones(3, 4)) is dynamics

@@ -18,6 +18,8 @@ from tests.synann_core.spiking.neurons.cases import (
     reference_of,
 )
 
+pytestmark = pytest.mark.kernel_branches
+
 
 @functools.cache
 def outputs(case, names):
