@@ -141,9 +141,11 @@ def call_host(
     def in_this_process() -> Array:
         return tf.cond(_in_this_process(), called, lambda: operations(*tensors))
 
-    # XLA says that it is no device of any kind, and compiles only what that leaves.
-    choose = tf.__internal__.execute_fn_for_device
-    both = choose({"CPU": in_this_process}, lambda: operations(*tensors))
+    # 0 on a CPU and else 1; so it is to XLA, as a constant, which compiles only what that leaves.
+    # (tf.__internal__.execute_fn_for_device leaves out the branch where XLA is the first to ask,
+    # and callers without XLA get the same graph.)
+    index = tf.raw_ops.DeviceIndex(device_names=["CPU"])
+    both = tf.switch_case(index, [in_this_process, lambda: operations(*tensors)])
     rows = tensors[0].shape[0]
     rows = tf.shape(tensors[0])[0] if rows is None else rows
     return both[:rows], both[rows:]
