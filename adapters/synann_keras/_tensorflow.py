@@ -1,13 +1,16 @@
 """The array API standard, as far as the core's formulas use it, on tensorflow.
 
-keras.ops under the standard's names, and the loop over blocks as one loop in the graph. Sizes that
-the graph does not know, of the batch, are None in a shape.
+keras.ops under the standard's names, the loop over blocks as one loop in the graph, and calls of
+the core's kernels out of the graph. Sizes that the graph does not know, of the batch, are None in a
+shape.
 """
 
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable
+import functools
+import uuid
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,26 +82,104 @@ def with_gradient(
     Nothing but the arrays is kept for the backward pass. The vjp is made of operations that
     tensorflow can differentiate, so that second derivatives follow from it.
     """
-    there = [k for k, a in enumerate(arrays) if a is not None]
-    count = len(arrays)
-
-    def filled(tensors: tuple[Array, ...]) -> list[Array | None]:
-        given = dict(zip(there, tensors, strict=True))
-        return [given.get(k) for k in range(count)]
+    there = _there(arrays)
 
     @tf.custom_gradient
     def run(*tensors: Array) -> tuple[Any, Callable[..., Any]]:
         def grad(*upstream: Array) -> list[Array | None]:
-            gradients = vjp(*filled(tensors), *upstream)
-            return [gradients[k] for k in there]
+            gradients = vjp(*_filled(tensors, there), *upstream)
+            return [gradients[k] for k, is_there in enumerate(there) if is_there]
 
         token = _RECORDS.set(False)
         try:
-            return function(*filled(tensors)), grad
+            return function(*_filled(tensors, there)), grad
         finally:
             _RECORDS.reset(token)
 
-    return run(*(arrays[k] for k in there))
+    # In the graph that is built now: the gradient of a gradient finds no tensors but that graph's.
+    return run(*(tf.identity(a) for a in arrays if a is not None))
+
+
+def pull_back(
+    function: Callable[..., Any], arrays: Sequence[Array | None], upstream: Sequence[Array]
+) -> list[Array | None]:
+    """Gradients of ``function(*arrays)`` for upstream ones, as tensorflow itself takes them."""
+    there = _there(arrays)
+    tensors = [a for a in arrays if a is not None]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        results = function(*_filled(tensors, there))
+    return _filled(tape.gradient(results, tensors, output_gradients=upstream), there)
+
+
+def call_host(
+    function: Callable[..., Any], otherwise: Callable[..., Any], *arrays: Array | None
+) -> tuple[Array, Array]:
+    """``otherwise(*arrays)``, or ``function(*arrays)`` of NumPy arrays where that can be called.
+
+    Either gives two matrices with equally many columns, the first with the rows of the first array;
+    `function` must live as long as the process. Which one is called is chosen when the graph runs:
+    `function` on a CPU, and `otherwise`, made of operations, on GPUs, where XLA compiles, and where
+    another process runs the graph (a SavedModel of it, say).
+    """
+    there = _there(arrays)
+    tensors = [a for a in arrays if a is not None]
+
+    # One output, of a function that is traced once for both places: pfor, by which tensorflow
+    # vectorises Jacobians, does not convert a choice with two.
+    @tf.function(autograph=False)
+    def operations(*tensors: Array) -> Array:
+        return tf.concat(otherwise(*_filled(tensors, there)), 0)
+
+    spec = operations.get_concrete_function(*tensors).structured_outputs
+
+    def called() -> Array:
+        result = tf.numpy_function(_joined(function, there), tensors, spec.dtype, stateful=False)
+        result.set_shape(spec.shape)
+        return result
+
+    def in_this_process() -> Array:
+        return tf.cond(_in_this_process(), called, lambda: operations(*tensors))
+
+    # 0 on a CPU and else 1; so it is to XLA, as a constant, which compiles only what that leaves.
+    # (tf.__internal__.execute_fn_for_device leaves out the branch where XLA is the first to ask,
+    # and callers without XLA get the same graph.)
+    index = tf.raw_ops.DeviceIndex(device_names=["CPU"])
+    both = tf.switch_case(index, [in_this_process, lambda: operations(*tensors)])
+    rows = tensors[0].shape[0]
+    rows = tf.shape(tensors[0])[0] if rows is None else rows
+    return both[:rows], both[rows:]
+
+
+@functools.cache  # tensorflow keeps functions by weak references, and graphs outlive their makers
+def _joined(function: Callable[..., Any], there: tuple[bool, ...]) -> Callable[..., Any]:
+    return lambda *arrays: np.concatenate(function(*_filled(arrays, there)))
+
+
+def _in_this_process() -> Array:
+    """Whether the graph runs in the process that built it: by a variable that only this one has."""
+    variable = {"dtype": tf.bool, "shape": [], "shared_name": _process_mark()}
+    with tf.device("CPU:0"):
+        return tf.raw_ops.VarIsInitializedOp(resource=tf.raw_ops.VarHandleOp(**variable))
+
+
+@functools.cache
+def _process_mark() -> str:
+    name = f"synann_{uuid.uuid4().hex}"
+    with tf.init_scope(), tf.device("CPU:0"):
+        resource = tf.raw_ops.VarHandleOp(dtype=tf.bool, shape=[], shared_name=name)
+        tf.raw_ops.AssignVariableOp(resource=resource, value=tf.constant(True))
+    return name
+
+
+def _there(arrays: Sequence[Array | None]) -> tuple[bool, ...]:
+    return tuple(a is not None for a in arrays)
+
+
+def _filled(tensors: Sequence[Any], there: tuple[bool, ...]) -> list[Any]:
+    """Give arrays their places again, between those that are None."""
+    rest = iter(tensors)
+    return [next(rest) if is_there else None for is_there in there]
 
 
 def scan_blocks(

@@ -73,8 +73,9 @@ class Synapse(Trained):
     transposes of the core's and of `synann_torch.Synapse`'s, which are (outputs, inputs). β stays
     below 1 by eps, and x at or above the smallest normal number where its logarithm is taken: a
     surprisal output is finite for inputs in [0, 1]. Under dtype policies with 16 bits the layer
-    computes in float32. Memory stays O(batch·(n + m) + n·m) in the backward pass, too. The torch
-    backend has compiled kernels, jax and tensorflow run loops that XLA compiles.
+    computes in float32. Memory stays O(batch·(n + m) + n·m) in the backward pass, too. On a CPU all
+    backends run the core's compiled kernels; jax and tensorflow run loops on GPUs, and tensorflow
+    also under ``jit_compile=True``.
 
     Source: "A Synaptic Neural Network and Synapse Learning".
 

@@ -9,6 +9,7 @@ from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace
 from synann_core.contraction import (
     array_api,
+    host_calls,
     jax_primitives,
     native,
     recorded,
@@ -59,8 +60,8 @@ def variant(xp: Namespace, *arrays: Array) -> str:
     if is_jax_namespace(xp):
         native_too = module is jax_primitives and jax_primitives.computes(*arrays)
         return "native" if native_too else "jax-scan"
-    if module is recorded and is_torch_namespace(xp):
+    if module is recorded:
         module = unwatched.choose_inside(xp, *(stop_gradient(a, xp) for a in arrays))
-    if module is native:
+    if module in (native, host_calls):
         return "native"
     return "triton" if module is triton else "array-api"

@@ -6,9 +6,10 @@ from typing import Protocol
 
 from array_api_compat import is_jax_namespace
 
+from synann_core._lib.autodiff import builds_graphs
 from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace
-from synann_core.contraction import array_api, jax_primitives, native, triton
+from synann_core.contraction import array_api, host_calls, jax_primitives, native, triton
 from synann_core.contraction.factors import Factors
 from synann_core.native import host
 
@@ -30,6 +31,8 @@ def choose(xp: Namespace, *arrays: Array | None) -> Implementation:
     """Return the module that runs: compiled loops, GPU kernels, or array operations."""
     if is_jax_namespace(xp):
         return jax_primitives if jax_primitives.serves(*arrays) else array_api
+    if builds_graphs(xp):
+        return host_calls if host_calls.serves(xp, *arrays) else array_api
     if host.serves(xp, *arrays):
         return native
     if host.enabled() and triton.serves(*arrays):
@@ -39,6 +42,5 @@ def choose(xp: Namespace, *arrays: Array | None) -> Implementation:
 
 def choose_inside(xp: Namespace, *arrays: Array | None) -> Implementation:
     """`choose`, where torch may watch after all: inside an operation that it records."""
-    if is_torch_namespace(xp) and torch_watcher(*arrays) == "nobody":
-        return choose(xp, *arrays)
-    return array_api
+    watched = is_torch_namespace(xp) and torch_watcher(*arrays) != "nobody"
+    return array_api if watched else choose(xp, *arrays)

@@ -1,4 +1,4 @@
-"""What only tensorflow has: its namespace for the core, SavedModels, and a choice of compilers."""
+"""What only tensorflow has: its namespace for the core, and SavedModels."""
 
 import keras
 import numpy as np
@@ -69,18 +69,3 @@ def test_saved_model(tmp_path):
     exported = tf.saved_model.load(tmp_path / "small")
     got = to_numpy(exported.serve(y))
     assert_close(got, np.float64(y) @ to_numpy(layer.beta), 32 * FLOAT32)
-
-
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="jax always does; torch has its own compiler")
-def test_xla():
-    """The same losses whether XLA compiles a step or not."""
-    rng = np.random.default_rng(0)
-    y, target = rng.random((8, 2, 6)), rng.random((8, 2, 3))
-    losses = []
-    for compiled in (True, False):
-        model = network(output="surprisal")
-        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=compiled)
-        history = model.fit(y, target, epochs=2, batch_size=8, verbose=0).history
-        losses.append(history["loss"])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    assert losses[0][1] < losses[0][0]

@@ -11,6 +11,7 @@ import synann_core as syn
 from synann_core.contraction import (
     array_api,
     dispatch,
+    host_calls,
     jax_primitives,
     native,
     recorded,
@@ -20,7 +21,7 @@ from synann_core.contraction import (
 from synann_core.contraction.factors import probability_factors
 from tests.helpers import EPS, assert_close
 
-MODULES = (array_api, jax_primitives, native, recorded, torch_operators, triton)
+MODULES = (array_api, host_calls, jax_primitives, native, recorded, torch_operators, triton)
 
 
 @pytest.fixture(autouse=True)
