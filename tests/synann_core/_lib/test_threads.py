@@ -118,7 +118,7 @@ def two_threads():
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_small_products_have_one_thread_of_blas_and_large_ones_what_there_are():
+def test_small_products_have_one_thread_of_blas():
     with pools.blas_threads_for(pools.SMALL_PRODUCT, xp):
         assert blas_threads() == 1
         with pools.blas_threads_for(1, xp):
@@ -131,7 +131,7 @@ def test_small_products_have_one_thread_of_blas_and_large_ones_what_there_are():
         assert blas_threads() == 2
 
 
-def test_threads_of_python_that_limit_blas_side_by_side_leave_it_as_it_was():
+def test_threads_that_limit_blas_side_by_side_leave_it_as_it_was():
     before, entered, leave = blas_threads(), threading.Event(), threading.Event()
 
     def other():

@@ -54,9 +54,7 @@ def test_an_epoch_sees_every_sample_once_in_a_new_order():
 
 
 @pytest.mark.parametrize(("rows_each", "multiplications"), [(1, 3 * 20), (9, 9 * 3 * 20)])
-def test_blas_is_told_the_largest_product_and_validation_is_not_limited(
-    monkeypatch, rows_each, multiplications
-):
+def test_blas_is_told_the_largest_product_of_a_step(monkeypatch, rows_each, multiplications):
     told = []
 
     @contextlib.contextmanager

@@ -12,14 +12,14 @@ options="-std=c11 -O1 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fno-trapp
 -Wall -Wextra -Wconversion -Werror -DLEVEL=$level -I$sources"
 mkdir -p "$build"
 objects=
-for engine in $engines; do # both types at a time
-    single=$build/$engine-float.o double=$build/$engine-double.o
-    # shellcheck disable=SC2086
-    "$compiler" $options "$@" -DREAL=float -DREAL_IS_FLOAT -c "$sources/$engine.c" -o "$single" &
-    # shellcheck disable=SC2086
-    "$compiler" $options "$@" -DREAL=double -DREAL_IS_DOUBLE -c "$sources/$engine.c" -o "$double"
-    wait $!
-    objects="$objects $single $double"
+for real in float:FLOAT double:DOUBLE; do
+    for engine in $engines; do
+        object=$build/$engine-${real%:*}.o
+        # shellcheck disable=SC2086
+        "$compiler" $options "$@" -DREAL="${real%:*}" -DREAL_IS_"${real#*:}" \
+            -c "$sources/$engine.c" -o "$object"
+        objects="$objects $object"
+    done
 done
 # shellcheck disable=SC2086
 "$compiler" $options "$@" "$root/tests/synann_core/native/replay.c" $objects -lm -o "$build/replay"
