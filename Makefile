@@ -37,7 +37,6 @@ test: $(VENV)/.test
 	$(PYTEST)
 
 # What CI leaves out, and its parts in full. Needs Debian's packages gcc, clang and those of CROSS.
-# It takes about an hour.
 CROSS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 test-all: $(VENV)/.test
 	@for tool in cc clang aarch64-linux-gnu-gcc qemu-aarch64 qemu-x86_64; do command -v $$tool > \
