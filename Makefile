@@ -122,7 +122,7 @@ build/calls: $(VENV)/.test tests/synann_core/native/calls.py
 	$(BIN)/python -m tests.synann_core.native.calls $@
 
 # Races in the handlers that XLA calls from threads of its own.
-SOURCES := contraction_forward contraction_backward contraction_tangent contraction_outside
+SOURCES := contraction_forward contraction_backward contraction_narrow contraction_tangent contraction_outside
 THREADED := $(CC) -std=c11 -O1 -g -fsanitize=thread -D_GNU_SOURCE -march=x86-64-v3 \
 	-ffp-contract=off -fno-math-errno -fno-trapping-math -DLEVEL=v3 -Isynann_core/native
 threads:
