@@ -118,12 +118,20 @@ def call_host(
     """``otherwise(*arrays)``, or ``function(*arrays)`` of NumPy arrays where that can be called.
 
     Either gives two matrices with equally many columns, the first with the rows of the first array;
-    `function` must live as long as the process. Which one is called is chosen when the graph runs:
-    `function` on a CPU, and `otherwise`, made of operations, on GPUs, where XLA compiles, and where
-    another process runs the graph (a SavedModel of it, say).
+    `function` must live as long as the process. An eager call has the tensors' numbers. In a graph,
+    which one is called is chosen when the graph runs: `function` on a CPU, and `otherwise`, made of
+    operations, on GPUs, where XLA compiles, and where another process runs the graph (a SavedModel
+    of it, say).
     """
     there = _there(arrays)
     tensors = [a for a in arrays if a is not None]
+    if tf.executing_eagerly():  # nothing to trace, which takes half a second
+        eager: Any = tensors
+        if not all(tensor.device.endswith("CPU:0") for tensor in eager):
+            first, second = otherwise(*arrays)
+        else:
+            first, second = function(*_filled([tensor.numpy() for tensor in eager], there))
+        return tf.convert_to_tensor(first), tf.convert_to_tensor(second)
 
     # One output, of a function that is traced once for both places: pfor, by which tensorflow
     # vectorises Jacobians, does not convert a choice with two.

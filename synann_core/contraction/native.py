@@ -69,11 +69,18 @@ def _open_logs(y: NumpyArray, beta: NumpyArray, like: Any = None) -> NumpyArray 
         (y, None, beta, None, out, *part, _LOOK, 0.0)
         for part in _grid(out.shape, (_ROWS, _OUTPUTS), threads)
     ]
-    return out if _all_inside(kernels.log_product, parts, threads) else None
+    refused: list[Any] = []
+
+    def look(*part: Any) -> None:
+        if not refused and not kernels.log_product(*part):
+            refused.append(part)
+
+    run_parts(look, parts, threads)
+    return None if refused else out
 
 
 def _open_gradients(
-    y: NumpyArray, beta: NumpyArray, grad: NumpyArray, like: Any = None
+    y: NumpyArray, beta: NumpyArray, grad: NumpyArray
 ) -> tuple[NumpyArray, NumpyArray] | None:
     """Both gradients at once, None where both sides are many or a number is not in [0, 1]."""
     work = len(y) * beta.size
@@ -82,29 +89,11 @@ def _open_gradients(
         return (gy, gbeta) if kernels.gradients_open(y, beta, grad, gy, gbeta) else None
     if not (work and (len(y) == 1 or len(beta) < _FEW)):
         return None
-    threads, gy, gbeta = (
-        threads_for(y if like is None else like),
-        np.empty_like(y),
-        np.empty_like(beta),
-    )
+    gy, gbeta = np.empty_like(y), np.empty_like(beta)
+    # On one thread: memory takes what time there is, and two that share its rows took longer.
     floor = float(np.finfo(y.dtype).eps) / 2
-    parts = [
-        (y, None, beta, None, grad, gy, gbeta, *part, _LOOK, floor)
-        for part in _strips(y.shape[1], len(y), len(beta), threads)
-    ]
-    return (gy, gbeta) if _all_inside(kernels.gradients, parts, threads) else None
-
-
-def _all_inside(kernel: Any, parts: list[Any], threads: int) -> bool:
-    """Call a kernel that looks at what it reads: whether all of that was in [0, 1]."""
-    refused: list[Any] = []
-
-    def look(*part: Any) -> None:
-        if not refused and not kernel(*part):
-            refused.append(part)
-
-    run_parts(look, parts, threads)
-    return not refused
+    part = (y, None, beta, None, grad, gy, gbeta, 0, y.shape[1], _LOOK, floor)
+    return (gy, gbeta) if kernels.gradients(*part) else None
 
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
@@ -139,7 +128,7 @@ def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
 def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f."""
     like, own, upstream = factors.y, _as_numpy(factors), contiguous(grad)
-    few = _open_gradients(own.y, own.beta, upstream, like) if own.y_bar is None else None
+    few = _open_gradients(own.y, own.beta, upstream) if own.y_bar is None else None
     if few is not None:
         return wrap(few[0], like), wrap(few[1], like)
     inside, careful, _ = _domain(own)
