@@ -340,7 +340,7 @@ static int log_products(const Array *arrays, ptrdiff_t b0, ptrdiff_t b1, ptrdiff
     const REAL *w_bar = turned ? y_bar : beta_bar, *bar = turned ? beta_bar : y_bar;
     const REAL *scalars = turned ? beta + i0 * n : y + b0 * n;
     int open = !look || most_inside(scalars, n, others, n) >= 0;
-    for (ptrdiff_t k = 0; k < others && (open || !look); k += OTHER) {
+    for (ptrdiff_t k = 0; k < others; k += OTHER) {
         ptrdiff_t start = (turned ? i0 : b0) + k;
         Pass pass = {
             .form = !y_bar ? PLAIN : turned ? BAR_IN_SCALARS : BAR_IN_VECTORS,
