@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -58,12 +59,14 @@ def epoch_bar(epochs: int, label: str) -> Iterator[Callable[[dict], None]]:
     """Progress bar; gives the callback that moves it on, and prints ten lines in all."""
     report_every = max(1, epochs // 10)
     with tqdm(total=epochs, desc=label, unit="epoch", ncols=100, disable=None) as bar:
+        done = itertools.count(1)  # a bar that is not shown, in a file, does not count
 
         def show(entry: dict) -> None:
+            epoch = next(done)
             bar.update()
             text = f"loss {entry['loss']:.4f}, training accuracy {100 * entry['accuracy']:.2f} %"
             bar.set_postfix_str(text)
-            if bar.n % report_every == 0:
-                bar.write(f"  {label}: epoch {bar.n:3d}: {text}")
+            if epoch % report_every == 0:
+                bar.write(f"  {label}: epoch {epoch:3d}: {text}")
 
         yield show

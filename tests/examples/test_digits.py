@@ -70,3 +70,14 @@ def test_an_output_that_is_a_file_gives_one_line(tmp_path):
     with pytest.raises(SystemExit, match=r"--output: .*file") as caught:
         digits.main(["--output", str(tmp_path / "file"), "--epochs", "1"])
     assert "\n" not in str(caught.value)
+
+
+def test_epochs_are_counted_where_no_bar_is_shown(capsys):
+    """In a log file there is no bar, which would write a line a second there."""
+    from shared.syna_mlp import epoch_bar
+
+    with epoch_bar(20, "synapse") as show:
+        for _ in range(20):
+            show({"loss": 0.5, "accuracy": 0.25})
+    lines = capsys.readouterr().out.splitlines()
+    assert [int(line.split("epoch")[1].split(":")[0]) for line in lines] == list(range(2, 21, 2))
