@@ -37,21 +37,20 @@ if TYPE_CHECKING:
     )
     from synann_core.models import SynaMLP
 else:  # a type checker that saw this function would accept any name
-    _LATER = dict.fromkeys(
-        ("CompiledGraph", "GraphParameters", "Parameter", "SynapseGraph", "bayes_graph"), "graph"
-    )
-    _LATER["SynaMLP"] = "models"
+    _MODULES = ("graph", "models", "optim")
+    _GRAPHS = ("CompiledGraph", "GraphParameters", "Parameter", "SynapseGraph", "bayes_graph")
+    _HOMES = {**dict.fromkeys(_GRAPHS, "graph"), "SynaMLP": "models"}
 
     def __getattr__(name: str) -> object:
-        if name in _LATER:
-            module = importlib.import_module(f"synann_core.{_LATER[name]}")
+        if name in _HOMES:
+            module = importlib.import_module(f"synann_core.{_HOMES[name]}")
             return globals().setdefault(name, getattr(module, name))
-        if name in ("graph", "models", "optim"):
+        if name in _MODULES:
             return importlib.import_module(f"synann_core.{name}")
         raise AttributeError(f"module 'synann_core' has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *_LATER, "graph", "models", "optim"})
+        return sorted({*globals(), *_HOMES, *_MODULES})
 
 
 __all__ = [

@@ -21,6 +21,7 @@ from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
 
 # Axis of an expected shape: a name ("m") stands for one size, `...` for any leading axes.
 Pattern = tuple[Any, ...]
+NOT_PLAIN = (np.ma.MaskedArray, np.matrix)  # whose meaning a plain array would lose
 
 
 def is_number(value: object) -> bool:
@@ -177,7 +178,7 @@ class Arguments(Generic[ArrayT]):
         A number stands for a constant array.
         """
         if is_number(value):
-            constant = _as_float(name, value)
+            constant = as_float(name, value)
             number = self.xp.full(shape, constant, dtype=self.work_dtype, device=self._device)
             self.arrays.append(number)
             return number
@@ -209,7 +210,7 @@ class Arguments(Generic[ArrayT]):
     def _converted(self, name: str, value: Any, dtype: Any) -> Array:
         """Return an array of the dtype to compute in; a Python number has no dtype."""
         if dtype is None:
-            number = _as_float(name, value)
+            number = as_float(name, value)
             return self.xp.asarray(number, dtype=self.work_dtype, device=self._device)
         converted: Array = value
         return converted if dtype == self.work_dtype else self.xp.astype(value, self.work_dtype)
@@ -227,10 +228,11 @@ def _is_plain(value: Any, xp: Namespace) -> bool:
     """Whether every number of an array counts, and counts as an array's: nothing is masked."""
     if is_torch_namespace(xp):
         return is_strided(value)
-    return not isinstance(value, np.ma.MaskedArray | np.matrix)
+    return not isinstance(value, NOT_PLAIN)
 
 
-def _as_float(name: str, value: float) -> float:
+def as_float(name: str, value: Any) -> float:
+    """`value`, a real number, as a float."""
     try:
         return float(value)
     except OverflowError:

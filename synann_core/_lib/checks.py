@@ -15,7 +15,7 @@ from array_api_compat import (
     is_torch_array,
 )
 
-from synann_core._lib.arguments import check_shape, is_number, namespace_of
+from synann_core._lib.arguments import NOT_PLAIN, as_float, check_shape, is_number, namespace_of
 from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 
@@ -50,11 +50,8 @@ def check_pair(name: str, value: Any, members: str = "(X, y)") -> tuple[Any, Any
     """`value`, a pair of these members."""
     if not (isinstance(value, tuple | list) and len(value) == 2):
         kind = type(value).__qualname__
-        size = (
-            f" of length {len(value)}"
-            if getattr(value, "shape", True) and isinstance(value, Sized)
-            else ""
-        )
+        sized = isinstance(value, Sized) and getattr(value, "shape", None) != ()
+        size = f" of length {len(value)}" if sized else ""
         raise TypeError(f"`{name}` must be a pair {members}. Received: {kind}{size}")
     return value[0], value[1]
 
@@ -78,10 +75,7 @@ def check_number(
     """
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be a number. Received: {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:
-        raise ValueError(f"`{name}` must be finite. Received: an int beyond float64") from None
+    number = value if type(value) is float else as_float(name, value)
     return number if low < number < high else float(check_range(name, number, low, high, ends))
 
 
@@ -124,7 +118,7 @@ def _all_inside(values: NumpyArray, low: float, high: float, ends: str) -> bool:
 
 def as_numbers(name: str, value: Any) -> NumpyArray:
     """`value`, array_like, as a NumPy array of real numbers."""
-    if isinstance(value, np.ma.MaskedArray | np.matrix):  # its meaning would be lost
+    if isinstance(value, NOT_PLAIN):
         kind = type(value).__qualname__
         raise TypeError(f"`{name}` must be a plain dense array. Received: {kind}")
     try:
@@ -166,6 +160,17 @@ def check_option(name: str, value: OptionT, options: tuple[str, ...]) -> OptionT
     if not (isinstance(value, str) and value in options):
         raise ValueError(f"`{name}` must be one of {options}. Received: {value!r}")
     return value
+
+
+def as_tuple(name: str, value: Any, what: str) -> tuple[Any, ...]:
+    """The members of `value`, which is iterable but not a string."""
+    try:
+        members = None if isinstance(value, str) else iter(value)
+    except TypeError:  # also of an array without axes, which has the method
+        members = None
+    if members is None:
+        raise TypeError(f"`{name}` must be {what}. Received: {value!r}")
+    return tuple(members)
 
 
 def check_callable(name: str, value: Any) -> None:

@@ -181,9 +181,12 @@ def _gradients(
     factors: Any, grad: NumpyArray, careful: bool, threads: int
 ) -> tuple[NumpyArray, NumpyArray]:
     gy, gbeta = np.empty_like(factors.y), np.empty_like(factors.beta)
+    n = gy.shape[1]
+    # Of few rows or outputs whole rows are read, as they lie in memory.
+    width = _COLUMNS if min(len(gy), len(gbeta)) >= _FEW else -(-max(1, n) // (64 * threads)) * 64
     parts = [
-        (*factors[:4], grad, gy, gbeta, *part, careful, factors.floor)
-        for part in _strips(gy.shape[1], len(gy), len(gbeta), threads)
+        (*factors[:4], grad, gy, gbeta, start, min(start + width, n), careful, factors.floor)
+        for start in range(0, n, width)
     ]
     run_parts(kernels.gradients, parts, threads)
     return gy, gbeta
@@ -212,12 +215,6 @@ def _grid(
         for b in range(0, rows, height)
         for i in range(0, m, width)
     ]
-
-
-def _strips(n: int, rows: int, outputs: int, threads: int) -> list[tuple[int, int]]:
-    """(j0, j1) of parts of the gradients; of few rows or outputs, whole rows as they lie."""
-    width = _COLUMNS if min(rows, outputs) >= _FEW else -(-max(1, n) // (64 * threads)) * 64
-    return [(start, min(start + width, n)) for start in range(0, n, width)]
 
 
 def _even(size: int, most: int) -> int:

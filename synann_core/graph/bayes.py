@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from synann_core._lib.checks import check_number, check_range
+from synann_core._lib.checks import as_tuple, check_number, check_range
 from synann_core.graph.builder import SynapseGraph
 
 __all__ = ["bayes_graph"]
@@ -68,9 +68,9 @@ def bayes_graph(
             "`given` and `otherwise` must be one-dimensional, of one length. "
             f"Received: shapes {p.shape} and {q.shape}"
         )
-    if isinstance(names, str) or not isinstance(names, Iterable | None):
-        raise TypeError(f"`names` must be a sequence of names. Received: {names!r}")
-    names = [f"f{j}" for j in range(len(p))] if names is None else list(names)
+    if names is None:
+        names = [f"f{j}" for j in range(len(p))]
+    names = as_tuple("names", names, "a sequence of names")
     if len(names) != len(p):
         raise ValueError(f"`names` must be {len(p)} names. Received: {len(names)}")
     graph = SynapseGraph()

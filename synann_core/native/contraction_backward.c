@@ -120,12 +120,13 @@ KERNEL(gradients)(const Array *arrays, const Number *numbers) {
 arrays: y (rows, n), β (m, n), grad (rows, m), gy, gbeta */
 KERNEL(gradients_open)(const Array *arrays, const Number *numbers) {
     (void)numbers;
-    Range y = range_of(arrays[0].data, arrays[0].size);
-    Range beta = range_of(arrays[1].data, arrays[1].size);
-    if (!(y.least >= 0 && y.most <= 1 && beta.least >= 0 && beta.most <= 1)) {
+    const ptrdiff_t n = arrays[0].shape[1];
+    const REAL most_y = most_inside(arrays[0].data, n, arrays[0].shape[0], n);
+    const REAL most_beta = most_inside(arrays[1].data, n, arrays[1].shape[0], n);
+    if (most_y < 0 || most_beta < 0) {
         return 0;
     }
     Array given[7] = {arrays[0], {0}, arrays[1], {0}, arrays[2], arrays[3], arrays[4]};
-    int form = y.most * beta.most < 1 ? OPEN : GUARDED;
-    return gradients(given, form, 0, (REAL)(IS_FLOAT ? 0x1p-24 : 0x1p-53), 0, arrays[0].shape[1]);
+    const REAL floor = (REAL)(IS_FLOAT ? 0x1p-24 : 0x1p-53);
+    return gradients(given, form_of(most_y, most_beta), 0, floor, 0, n);
 }

@@ -328,6 +328,9 @@ static int log_products(const Array *arrays, ptrdiff_t b0, ptrdiff_t b1, ptrdiff
     ptrdiff_t by_rows = (rows + SIDE - 1) / SIDE * SIDE * (width + 4);
     int turned = by_rows < by_outputs;
     ptrdiff_t others = turned ? width : rows, most = others < OTHER ? others : OTHER;
+    if (look && most_inside(turned ? beta + i0 * n : y + b0 * n, n, others, n) < 0) {
+        return 0;
+    }
     size_t tile_size = (size_t)GROUP * SIDE, sums_size = (size_t)most * 2 * SIDE;
     char *memory = malloc(((y_bar ? 2 : 1) * tile_size + sums_size) * sizeof(REAL) + OTHER + 64);
     if (!memory) {
@@ -338,8 +341,7 @@ static int log_products(const Array *arrays, ptrdiff_t b0, ptrdiff_t b1, ptrdiff
     char *spoiled = (char *)(sums + sums_size);
     const REAL *w = turned ? y + b0 * n : beta + i0 * n;
     const REAL *w_bar = turned ? y_bar : beta_bar, *bar = turned ? beta_bar : y_bar;
-    const REAL *scalars = turned ? beta + i0 * n : y + b0 * n;
-    int open = !look || most_inside(scalars, n, others, n) >= 0;
+    int open = 1;
     for (ptrdiff_t k = 0; k < others; k += OTHER) {
         ptrdiff_t start = (turned ? i0 : b0) + k;
         Pass pass = {
@@ -389,11 +391,6 @@ For few values this takes a fraction of the time of checking and dividing the wo
 arrays: y (rows, n), β (m, n), out (rows, m) */
 KERNEL(log_product_open)(const Array *arrays, const Number *numbers) {
     (void)numbers;
-    Range y = range_of(arrays[0].data, arrays[0].size);
-    Range beta = range_of(arrays[1].data, arrays[1].size);
-    if (!(y.least >= 0 && y.most <= 1 && beta.least >= 0 && beta.most <= 1)) {
-        return 0;
-    }
     Array given[5] = {arrays[0], {0}, arrays[1], {0}, arrays[2]};
-    return log_products(given, 0, arrays[0].shape[0], 0, arrays[1].shape[0], 0, 0, 0);
+    return log_products(given, 0, arrays[0].shape[0], 0, arrays[1].shape[0], 0, 0, 1);
 }

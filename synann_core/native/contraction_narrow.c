@@ -30,11 +30,6 @@ INLINE void alone(int form, const REAL *y, const REAL *bar, const REAL *w, const
     }
 }
 
-/* The form of factors for numbers up to these. Where none is 0, both have the same bits. */
-INLINE int form_of(REAL most_y, REAL most_beta) {
-    return most_y * most_beta < 1 ? OPEN : GUARDED;
-}
-
 /* Columns j0 to j1 of one row against all outputs. What is read and written once, β and its gradient,
 goes by in the order of memory, and is never copied but for the end of a row. */
 static int one_row(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {

@@ -23,6 +23,11 @@ enum {
 be as small as the smallest normal number, so that four of them have no common denominator. */
 enum { OPEN, GUARDED, BARS, CAREFUL };
 
+/* The form of factors for numbers up to these. Where none is 0, both have the same bits. */
+INLINE int form_of(REAL most_y, REAL most_beta) {
+    return most_y * most_beta < 1 ? OPEN : GUARDED;
+}
+
 /* Hide from the compiler where a pointer points. */
 #if WIDTH == 64 || defined(__aarch64__)
 #define FORGET(pointer) ((void)0)

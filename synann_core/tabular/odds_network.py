@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from synann_core._lib.arguments import check_shape
-from synann_core._lib.checks import check_event, check_number, check_pair, check_range
+from synann_core._lib.checks import as_tuple, check_event, check_number, check_pair, check_range
 from synann_core.graph import CompiledGraph, SynapseGraph, bayes_graph
 from synann_core.log_odds import expit
 from synann_core.surprisals import surprisal
@@ -193,9 +193,7 @@ def calibrate(
     """
     y, truth = _checked_samples(findings, event)
     rows, unseen, judged = np.arange(len(y)), np.empty(len(y)), np.zeros(len(y), dtype=int)
-    if not isinstance(folds, Iterable):
-        raise TypeError(f"`folds` must be pairs of arrays of rows. Received: {folds!r}")
-    for fold in folds:
+    for fold in as_tuple("folds", folds, "pairs of arrays of rows"):
         try:
             train, rest = (rows[part] for part in check_pair("folds", fold, "(train, rest)"))
         except IndexError:

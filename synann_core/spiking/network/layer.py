@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from synann_core._lib.checks import check_int, check_number, check_option
+from synann_core._lib.checks import as_tuple, check_int, check_number, check_option
 from synann_core.spiking.neurons.lif import LIF
 from synann_core.spiking.neurons.records import Parameters
 
@@ -73,9 +72,7 @@ class Layer:
             raise TypeError(f"`recurrent` must be a bool. Received: {self.recurrent!r}")
         if self.recurrent and self.neuron.recurrent is not None:
             raise ValueError("`recurrent` must be False if the neuron has recurrent weights")
-        if isinstance(self.learn, str) or not isinstance(self.learn, Iterable):
-            raise TypeError(f"`learn` must be a tuple of names. Received: {self.learn!r}")
-        object.__setattr__(self, "learn", tuple(self.learn))
+        object.__setattr__(self, "learn", as_tuple("learn", self.learn, "a tuple of names"))
         for learned in self.learn:
             check_option("learn", learned, get_args(Learned))
             if getattr(self.neuron, learned) is None:

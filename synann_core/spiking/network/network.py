@@ -14,6 +14,7 @@ from array_api_compat import device
 from synann_core import optim
 from synann_core._lib.arguments import namespace_of, silence
 from synann_core._lib.checks import (
+    as_tuple,
     check_inside,
     check_int,
     check_labels,
@@ -82,7 +83,7 @@ class SpikingNetwork:
         seed: int = 0,
     ) -> None:
         self.in_features = check_int("in_features", in_features, 1)
-        self.layers = tuple(layers) if isinstance(layers, Sequence) else ()
+        self.layers = as_tuple("layers", layers, "a sequence of Layers")
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise TypeError(f"`layers` must be a sequence of Layers. Received: {layers!r}")
         self.steps = check_int("steps", steps, 1)
