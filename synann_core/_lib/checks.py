@@ -75,7 +75,9 @@ def check_number(
     """
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"`{name}` must be a number. Received: {value!r}")
-    number = value if type(value) is float else as_float(name, value)
+    number: Any = value
+    if type(number) is not float:
+        number = as_float(name, number)
     return number if low < number < high else float(check_range(name, number, low, high, ends))
 
 
