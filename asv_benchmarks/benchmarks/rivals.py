@@ -24,7 +24,7 @@ def linear(problem: Problem) -> Step:
     """`torch.nn.Linear`, with the gradients of input, weight and bias."""
     torch = require("torch")
     y, beta, t = map(torch.from_numpy, problem)
-    layer = torch.nn.Linear(*problem.size[1:])
+    layer = torch.nn.Linear(*problem.size[1:], dtype=beta.dtype)
     with torch.no_grad():
         layer.weight.copy_(beta)
     wanted = (y.requires_grad_(), layer.weight, layer.bias)

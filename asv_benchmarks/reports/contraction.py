@@ -6,6 +6,10 @@ A step of training, `log_transmission` and its vjp, is compared with `nn.Linear`
 (gradients of input, weight and bias) and with every rival. The contenders take turns in one
 process. Ratios to `nn.Linear` and to ours count only if these two take within 15 % of their times
 alone in a fresh process; the report says whether they do.
+
+    python asv_benchmarks/reports/contraction.py --dtype float64 --only "Linear|NumPy$"
+
+measures times in double precision, without the tables of memory and errors.
 """
 
 from __future__ import annotations
@@ -69,7 +73,9 @@ def together(
     return skipped | meters.medians(calls, turns)
 
 
-def measure(quantity: str, name: str, size: str, inputs: Inputs, limit: str) -> float | str:
+def measure(
+    quantity: str, name: str, size: str, inputs: Inputs, dtype: str, limit: str
+) -> float | str:
     """Measure the 'time' or 'memory' of one contender in this process, or say why not.
 
     That is the median seconds, or the most bytes that a call takes beside the inputs, once compiled
@@ -77,24 +83,28 @@ def measure(quantity: str, name: str, size: str, inputs: Inputs, limit: str) -> 
     """
     if quantity not in ("time", "memory"):
         raise ValueError(f"`quantity` must be 'time' or 'memory'. Received: {quantity!r}")
+    kind = np.dtype(dtype).type
     try:
         if quantity == "memory":
-            make(name, make_problem("4x4x4", inputs), float(limit))()
-        call = make(name, make_problem(size, inputs), float(limit))
+            make(name, make_problem("4x4x4", inputs).astype(kind), float(limit))()
+        call = make(name, make_problem(size, inputs).astype(kind), float(limit))
     except NotImplementedError as reason:
         return str(reason)
     return meters.medians({name: call})[name] if quantity == "time" else meters.growth(call)
 
 
-def timings(names: Sequence[str], size: Size, inputs: Inputs, limit: float, ask: Ask) -> str:
+def timings(
+    names: Sequence[str], size: Size, inputs: Inputs, dtype: str, limit: float, ask: Ask
+) -> str:
     """Tabulate the times of contenders at one size: ratios, then milliseconds."""
     # The better of two: what else runs on the machine only ever adds.
     alone = {
-        name: min(ask("time", name, size, inputs, limit) for _ in range(2))
+        name: min(ask("time", name, size, inputs, dtype, limit) for _ in range(2))
         for name in tqdm((LINEAR, OURS), desc=f"{size} alone")
     }
     turns = tqdm(range(TURNS), desc=f"{size} together, {inputs} inputs")
-    times = together(names, make_problem(size, inputs), limit, turns)
+    problem = make_problem(size, inputs).astype(np.dtype(dtype).type)
+    times = together(names, problem, limit, turns)
     rows = [
         (name, times[name] / times[LINEAR], times[name] / times[OURS], 1e3 * times[name])
         for name in _measured(times, names)
@@ -113,7 +123,7 @@ def timings(names: Sequence[str], size: Size, inputs: Inputs, limit: float, ask:
 def memory(names: Sequence[str], size: Size, limit: float, ask: Ask) -> str:
     """Tabulate peak memory, each contender's in a fresh process."""
     found = {
-        name: ask("memory", name, size, "uniform", limit)
+        name: ask("memory", name, size, "uniform", "float32", limit)
         for name in tqdm(names, desc=f"{size} memory")
     }
     page = max(found[OURS], 4096)  # less is not seen
@@ -157,7 +167,7 @@ def accuracy(names: Iterable[str], size: Size, limit: float) -> str:
     )
 
 
-def conditions() -> str:
+def conditions(dtype: str) -> str:
     """Name what the numbers were measured on and how."""
     import torch
 
@@ -166,7 +176,7 @@ def conditions() -> str:
     return (
         f"{common.machine('torch', 'jax')}; torch uses {torch.get_num_threads()} threads; "
         f'on NumPy arrays the library takes its branch "{variant}".\n\n'
-        f"float32, forward and backward, medians of at least {TURNS} calls (3 above one second) "
+        f"{dtype}, forward and backward, medians of at least {TURNS} calls (3 above one second) "
         f"that take turns in one process; idle threads spin briefly "
         f"(GOMP_SPINCOUNT={os.environ['GOMP_SPINCOUNT']}), alone as the system has it."
     )
@@ -175,6 +185,7 @@ def conditions() -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the report."""
     parser = common.make_parser(__doc__, "--only", "--limit")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     common.add_sizes(parser, "--sizes", SIZES)
     common.add_sizes(parser, "--training", MIDDLE)
     common.add_sizes(parser, "--memory", MIDDLE)
@@ -183,16 +194,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     quick = {"sizes": tiny, "training": [], "memory": tiny, "errors": tiny}
     options = common.parse(parser, arguments, measure, **quick)
     meters.quiet_threads()
+    os.environ["JAX_ENABLE_X64"] = "01"[options.dtype == "float64"]
     limit = 1e9 * options.limit
     ask = common.apart(__file__, measure, quick=options.quick)
     names = common.select(CONTENDERS, options.only, LINEAR, OURS)
-    parts = ["# Performance", conditions(), "## Time"]
-    parts += [timings(names, size, "uniform", limit, ask) for size in options.sizes]
-    parts += [timings(names, size, "training", limit, ask) for size in options.training]
-    parts += ["## Peak memory", "The most that one call takes, beside the inputs."]
-    parts += [memory(names, size, limit, ask) for size in options.memory]
-    parts += ["## Accuracy"]
-    parts += [accuracy([n for n in names if n in EXACT], size, limit) for size in options.errors]
+    parts = ["# Performance", conditions(options.dtype), "## Time"]
+    for inputs, sizes in (("uniform", options.sizes), ("training", options.training)):
+        parts += [timings(names, size, inputs, options.dtype, limit, ask) for size in sizes]
+    if options.dtype == "float32":
+        parts += ["## Peak memory", "The most that one call takes, beside the inputs."]
+        parts += [memory(names, size, limit, ask) for size in options.memory]
+        exact = [name for name in names if name in EXACT]
+        parts += ["## Accuracy"]
+        parts += [accuracy(exact, size, limit) for size in options.errors]
     common.publish(options.output, *parts)
 
 

@@ -45,7 +45,7 @@ def measure(base: Size, factors: Sequence[float], limit: float, ask: common.Ask)
         sizes = [base._replace(**{axis: value}) for value in values]
         times = [contraction.together(DRAWN, make_problem(size), limit) for size in sizes]
         for name in DRAWN:
-            memory = [ask("memory", name, size, "uniform", limit) for size in sizes]
+            memory = [ask("memory", name, size, "uniform", "float32", limit) for size in sizes]
             seconds = [taken[name] for taken in times]
             curves.append(Curve(name, axis, values, _scaled(seconds, 1e3), _scaled(memory, 1e-6)))
     return curves

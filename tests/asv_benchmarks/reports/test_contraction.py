@@ -35,7 +35,7 @@ def test_quick(capsys, monkeypatch):
 
 def test_a_rival_that_needs_too_much_memory_says_so():
     name = "broadcasting, torch"
-    reason = contraction.measure("time", name, "4x8x8", "uniform", "1")
+    reason = contraction.measure("time", name, "4x8x8", "uniform", "float32", "1")
     assert reason.startswith("needs ")
     found = contraction.together([name, LOOP], make_problem(Size(4, 8, 8)), 1.0, range(1))
     assert found[name] == reason
@@ -45,7 +45,7 @@ def test_a_rival_that_needs_too_much_memory_says_so():
 
 
 def test_quantities():
-    assert contraction.measure("memory", LOOP, "4x8x8", "training", "1e9") >= 0
-    assert math.isfinite(contraction.measure("time", LOOP, "4x8x8", "training", "1e9"))
+    assert contraction.measure("memory", LOOP, "4x8x8", "training", "float32", "1e9") >= 0
+    assert math.isfinite(contraction.measure("time", LOOP, "4x8x8", "training", "float32", "1e9"))
     with pytest.raises(ValueError, match="Received: 'area'"):
-        contraction.measure("area", LOOP, "4x8x8", "uniform", "1e9")
+        contraction.measure("area", LOOP, "4x8x8", "uniform", "float32", "1e9")
