@@ -22,11 +22,20 @@ def _own_random_numbers():
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory):
     """Folder of four files: the class is the place of a bright bar, in noise."""
+    return draw(tmp_path_factory.mktemp("mnist"), 264, 40)
+
+
+@pytest.fixture(scope="module")
+def few_drawings(tmp_path_factory):
+    """A third of them, for the networks that take seconds an epoch."""
+    return draw(tmp_path_factory.mktemp("few"), 96, 20)
+
+
+def draw(folder, training, testing):
     rng = np.random.default_rng(0)
-    folder = tmp_path_factory.mktemp("mnist")
     for count, images, labels in (
-        (264, TRAIN_IMAGES, TRAIN_LABELS),
-        (40, TEST_IMAGES, TEST_LABELS),
+        (training, TRAIN_IMAGES, TRAIN_LABELS),
+        (testing, TEST_IMAGES, TEST_LABELS),
     ):
         y = np.arange(count) % 10
         x = rng.integers(0, 60, (count, 28, 28))

@@ -32,9 +32,9 @@ def tensors(folder, name="last.safetensors"):
 
 
 @pytest.mark.parametrize(("model", "layer"), COMBINATIONS)
-def test_every_model_trains_and_leaves_its_files(drawings, tmp_path, capsys, model, layer):
-    options = ["--model", model, "--layer", layer, "--epochs", "2", "--batch-size", "22"]
-    results = train(drawings, tmp_path, *options)
+def test_every_model_trains_and_leaves_its_files(few_drawings, tmp_path, capsys, model, layer):
+    options = ["--model", model, "--layer", layer, "--epochs", "2", "--batch-size", "8"]
+    results = train(few_drawings, tmp_path, *options)
     assert results == json.loads((tmp_path / "results.json").read_text())
     first, second = results["history"]
     assert second["loss"] < first["loss"]
@@ -81,11 +81,13 @@ def interrupted(drawings, output, options, monkeypatch, after):
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn"])  # the one with dropout, both with augmentation
-def test_an_interrupted_run_ends_as_if_nothing_had_happened(drawings, tmp_path, monkeypatch, model):
+def test_an_interrupted_run_ends_as_if_nothing_had_happened(
+    few_drawings, tmp_path, monkeypatch, model
+):
     options = ["--model", model, "--epochs", "3", "--batch-size", "22"]
-    expected = train(drawings, tmp_path / "whole", *options)
-    interrupted(drawings, tmp_path / "broken", options, monkeypatch, after=16)  # of 11 an epoch
-    results = train(drawings, tmp_path / "broken", *options, "--resume")
+    expected = train(few_drawings, tmp_path / "whole", *options)
+    interrupted(few_drawings, tmp_path / "broken", options, monkeypatch, after=6)  # of 4 an epoch
+    results = train(few_drawings, tmp_path / "broken", *options, "--resume")
     for name in ("last.safetensors", "best.safetensors"):
         assert_same(tensors(tmp_path / "broken", name), tensors(tmp_path / "whole", name))
     assert results["test"] == expected["test"]
@@ -132,7 +134,7 @@ def test_a_killed_run_goes_on_in_a_new_process(drawings, tmp_path):
     done = len(load_checkpoint(last)[1]["history"])
     assert 1 <= done < 12
     subprocess.run([*broken, "--resume"], check=True)
-    subprocess.run([*script, "--output", str(tmp_path / "whole"), *options], check=True)
+    train(drawings, tmp_path / "whole", *options)
     assert_same(tensors(tmp_path / "broken"), tensors(tmp_path / "whole"))
 
 
