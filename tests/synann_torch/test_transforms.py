@@ -104,6 +104,7 @@ def test_compile(options):
             assert_close(a.grad, b.grad, 64 * EPS["float32"])
 
 
+@pytest.mark.needs_kernels
 def test_inductor(monkeypatch):
     layer, y = layer_and_input(33, 17, dtype=torch.float32)
     served = []

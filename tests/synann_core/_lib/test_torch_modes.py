@@ -75,6 +75,7 @@ def changed(monkeypatch, name):
     monkeypatch.setattr(modes, name, lambda: False)
 
 
+@pytest.mark.needs_kernels
 def test_without_functorch_active_a_transform_fails(arguments, monkeypatch):
     """`torch._C._are_functorch_transforms_active`: kernels would take wrapped tensors as memory."""
     y, beta = arguments
@@ -103,6 +104,7 @@ def test_without_forward_ad_active_a_tangent_is_lost(arguments, monkeypatch):
     assert tangent() is None
 
 
+@pytest.mark.needs_kernels
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_without_jit_tracing_a_trace_is_a_constant(arguments, monkeypatch):
     """`torch._C._get_tracing_state`: a kernel's result would stand in the trace as it is."""
@@ -117,6 +119,7 @@ def test_without_jit_tracing_a_trace_is_a_constant(arguments, monkeypatch):
     assert_close(traced()(y / 2), syn.log_transmission(y, beta), 32 * EPS["float64"])
 
 
+@pytest.mark.needs_kernels
 def test_without_dispatch_mode_active_a_graph_is_a_constant(arguments, monkeypatch):
     """`torch._C._len_torch_dispatch_stack`: the same for make_fx, FLOP counters and the like."""
     y, beta = arguments

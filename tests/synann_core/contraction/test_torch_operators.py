@@ -34,6 +34,7 @@ def test_results_are_contiguous_and_share_no_memory(name, kernels, monkeypatch):
     assert first.data_ptr() != second.data_ptr()
 
 
+@pytest.mark.needs_kernels
 def test_values_and_gradients_are_the_kernels():
     y, _, beta, *_ = arguments("log_product")
     value = torch_operators.forward(probability_factors(y, beta, xp=xp), xp=xp)[0]

@@ -48,6 +48,7 @@ def test_gradients_of_no_rows_are_zero(space):
         assert not any(np.any(a) for a in gparams)
 
 
+@pytest.mark.needs_kernels
 @pytest.mark.parametrize("x", [ROWS, ROWS[0], ROWS[:0], 3 * ROWS, -ROWS, ROWS.T.copy().T])
 def test_the_short_way_has_the_bits_of_the_long_one(x, dtype):
     """The graph's own parameters and a NumPy array: no argument is checked in Python."""

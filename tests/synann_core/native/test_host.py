@@ -12,11 +12,13 @@ from synann_core.spiking import LIF
 from synann_core.spiking.neurons import native as neurons
 
 
+@pytest.mark.needs_kernels
 def test_numpy_arrays_are_served_but_for_long_doubles():
     assert host.serves(xp, np.ones(2), None, np.ones(3, np.float32))
     assert not host.serves(xp, np.ones(2), np.ones(2, np.longdouble))
 
 
+@pytest.mark.needs_kernels
 def test_tensors_on_the_cpu_are_served_and_other_arrays_are_not():
     import array_api_strict
     import torch
@@ -69,6 +71,7 @@ def test_torchs_number_of_threads_counts_for_tensors(monkeypatch, one_thread):
     assert host.threads_for(torch.ones(2)) == 1
 
 
+@pytest.mark.needs_kernels
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 def test_neurons_and_graphs_ask_for_it(monkeypatch, one_thread, library):
     import torch

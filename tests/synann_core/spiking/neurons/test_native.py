@@ -115,6 +115,7 @@ def test_recurrent_neurons_too(options, order, steps, dtype, monkeypatch):
     compare(got, want, 1000 * EPS[dtype])
 
 
+@pytest.mark.needs_kernels
 def test_bits_of_a_recurrent_row_do_not_depend_on_its_batch():
     rng = np.random.default_rng(0)
     neuron = LIF(0.9, 0.7, recurrent=rng.normal(0, 0.2, (40, 40)))
