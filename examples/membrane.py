@@ -1,11 +1,13 @@
 """The membrane as an RC circuit: what decay and weight do to a leaky integrate-and-fire neuron.
 
-    python examples/membrane.py
+    python examples/membrane.py             the article's three input spikes, at 75, 125 and 200 ms
+    python examples/membrane.py --seed 0    input spikes at random times, 40 a second, for a second
 
-A membrane of time constant τ (resistance times capacitance) loses 1/τ of its voltage in a step of
-1 ms: decay 1 − 1/τ, here with τ = 200 and 400 ms (losses of 1/200 = 0.005 and 1/400 = 0.0025 a
-step). Input spikes arrive at random at 40 Hz and add a weight of 0.5 or 0.35 each; at 1 the
-neuron fires and the threshold is taken away. The picture shows the four neurons on one input.
+A membrane loses dt/τ of its voltage in a step of dt, with τ its time constant (resistance times
+capacitance). In the article a step is 5 ms, and the membranes lose 0.05 or 0.025 in each: τ is 100
+or 200 ms. An input spike adds a weight of 0.5 or 0.35; at 1 the neuron fires and the threshold is
+taken away. Of the article's spikes, the neurons that lose 0.05 forget too much to fire, whatever
+the weight; the one that loses 0.025 and has the weight 0.5 fires after the third.
 """
 
 from __future__ import annotations
@@ -20,37 +22,51 @@ from shared.options import make_parser, number
 from shared.plots import COLOURS, TEXT, save
 from synann.spiking import LIF, decay_factor, leaky_integrator
 
-TIMES = (200.0, 400.0)  # time constants in ms
+DT = 5.0  # ms
+TIMES = (100.0, 200.0)  # time constants in ms: losses of 0.05 and 0.025 a step
 WEIGHTS = (0.5, 0.35)
-RATE, DT = 40.0, 1.0  # Hz, ms
+SPIKES, END = (75.0, 125.0, 200.0), 300.0  # the article's input spikes, and when to stop, in ms
+RATE, SECOND = 40.0, 1000.0  # of the random ones, in Hz; ms
+
+Neuron = tuple[float, float, np.ndarray, np.ndarray]  # τ, weight, spikes, membrane
 
 
-def simulate(
-    steps: int, seed: int
-) -> tuple[np.ndarray, list[tuple[float, float, np.ndarray, np.ndarray]]]:
-    """Input spikes (steps,), and (τ, weight, spikes, membrane) of each neuron."""
-    inputs = (np.random.default_rng(seed).random(steps) < RATE * DT / 1000).astype(float)
+def article_input() -> np.ndarray:
+    """The article's input spikes, (steps,)."""
+    inputs = np.zeros(round(END / DT))
+    inputs[[round(time / DT) for time in SPIKES]] = 1.0
+    return inputs
+
+
+def random_input(seed: int) -> np.ndarray:
+    """Input spikes at random times, (steps,)."""
+    steps = round(SECOND / DT)
+    return (np.random.default_rng(seed).random(steps) < RATE * DT / SECOND).astype(float)
+
+
+def simulate(inputs: np.ndarray) -> list[Neuron]:
+    """What the four neurons make of input spikes (steps,)."""
     results = []
     for tau in TIMES:
         for weight in WEIGHTS:
             neuron = LIF(decay_factor(tau, DT, method="euler"), order="article")
             spikes, record = neuron.run(weight * inputs[:, None])
             results.append((tau, weight, spikes[:, 0], record.membrane[:, 0]))
-    return inputs, results
+    return results
 
 
 def check_decay() -> list[tuple[float, float, float]]:
     """A charged membrane without input, after τ: by steps of Euler's method and by e^(−1)."""
     rows = []
     for tau in TIMES:
-        start = np.zeros((int(tau) + 1, 1))
+        start = np.zeros((round(tau / DT) + 1, 1))
         start[0] = 1.0
         left = leaky_integrator(decay_factor(tau, DT, method="euler")).run(start)[1].membrane
         rows.append((tau, float(left[-1, 0]), float(np.exp(-1.0))))
     return rows
 
 
-def draw(inputs: np.ndarray, results: list, path: Path) -> None:
+def draw(inputs: np.ndarray, results: list[Neuron], path: Path) -> None:
     """One row for each neuron, with the input above."""
     figure = Figure(figsize=(10, 7.5), dpi=120, layout="constrained")
     rows = figure.subplots(
@@ -63,7 +79,7 @@ def draw(inputs: np.ndarray, results: list, path: Path) -> None:
         axes.plot(when, membrane, color=COLOURS[0], linewidth=1.0)
         axes.vlines(when[spikes > 0], 1.05, 1.6, color=COLOURS[1], linewidth=1.2)
         axes.axhline(1.0, color=TEXT, linewidth=0.8, linestyle="--")
-        loss = f"decay 1 − 1/{tau:g}"
+        loss = f"loses {DT / tau:g} a step"
         axes.set(ylim=(0, 1.65), ylabel="membrane")
         axes.set_title(f"{loss}, weight {weight}: {int(spikes.sum())} spikes", fontsize="medium")
     for axes in rows:
@@ -75,14 +91,15 @@ def draw(inputs: np.ndarray, results: list, path: Path) -> None:
 def main(arguments: list[str] | None = None) -> list[int]:
     """Print and draw; returns the number of spikes of each neuron."""
     parser = make_parser(__doc__)
-    parser.add_argument("--steps", type=number(int, 1), default=1000, help="of 1 ms")
-    parser.add_argument("--seed", type=number(int, 0), default=0)
+    parser.add_argument("--seed", type=number(int, 0), help="of random input spikes")
     options = parser.parse_args(arguments)
-    inputs, results = simulate(options.steps, options.seed)
-    rows = [(tau, weight, int(s.sum()), m.mean()) for tau, weight, s, m in results]
-    print(tabulate(rows, ("τ in ms", "weight", "spikes", "mean membrane"), floatfmt=".2f"))
+    inputs = article_input() if options.seed is None else random_input(options.seed)
+    results = simulate(inputs)
+    rows = [(DT / tau, weight, int(s.sum()), m.max()) for tau, weight, s, m in results]
+    headers = ("loss a step", "weight", "spikes", "highest membrane")
+    print(tabulate(rows, headers, floatfmt=("g", "g", "d", ".3f")))
     print("\nwhat is left of a charge after τ:")
-    print(tabulate(check_decay(), ("τ in ms", "in steps of 1 ms", "e^−1"), floatfmt=".4f"))
+    print(tabulate(check_decay(), ("τ in ms", "in steps of 5 ms", "e^−1"), floatfmt=".4f"))
     path = options.output / "spiking-membrane.png"
     draw(inputs, results, path)
     print(f"\npicture: {path}")

@@ -273,3 +273,19 @@ def histogram(rows, frames, height, width, duration):
         if 0 <= t // duration < frames and 0 <= y < height and 0 <= x < width and p:
             counts[t // duration, int(p > 0), y, x] += 1
     return counts
+
+
+def event_times(intensities, threshold, epsilon, times):
+    """(time, sign) of one pixel's events: its logarithm is linear between frames, NaN a gap."""
+    known = [
+        (time, math.log(intensity + epsilon))
+        for time, intensity in zip(times, intensities, strict=True)
+        if not math.isnan(intensity)
+    ]
+    reference, found = known[0][1] if known else 0.0, []
+    for (begin, before), (end, after) in itertools.pairwise(known):
+        sign = 1 if after > reference else -1
+        while abs(after - reference) >= (1 - 1e-9) * threshold:
+            reference += sign * threshold
+            found.append((begin + (end - begin) * (reference - before) / (after - before), sign))
+    return found

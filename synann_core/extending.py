@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 
-from synann_core._lib.arguments import broadcast_shape
+from synann_core._lib.arguments import broadcast_shape, check_plain, check_tensor
 from synann_core._lib.checks import check_int, check_option, to_numpy
 from synann_core._lib.files import read_config, read_tensors, write_tensors, write_whole
 from synann_core._lib.numerics import sum_to_shape
@@ -44,6 +44,8 @@ __all__ = [
     "broadcast_shape",
     "check_int",
     "check_option",
+    "check_plain",
+    "check_tensor",
     "mapped",
     "membranes",
     "read_config",

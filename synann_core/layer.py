@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from synann_core._lib.arguments import check_shape
+from synann_core._lib.arguments import check_plain, check_shape
 from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_inside, check_option
 from synann_core._lib.numerics import softplus
@@ -87,6 +87,7 @@ def chosen_excitation(excitation: Excitation, inputs: int, outputs: int, where: 
 
 def check_mask(mask: Array, shape: tuple[int | str, ...], *, readable: bool, xp: Namespace) -> None:
     """Refuse a mask of another shape, in which a name stands for any size, or not of 0 and 1."""
+    check_plain("mask", mask)
     check_shape("mask", mask, *shape)
     if readable and not bool(xp.all((mask == 0) | (mask == 1))):
         raise ValueError("`mask` must hold only 0 and 1. Received: other values")

@@ -11,9 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
+from synann_core._lib.arguments import namespace_of
 from synann_core._lib.checks import check_fields
-from synann_core._lib.namespaces import array_namespace
-from synann_core._lib.typing import Array
+from synann_core._lib.namespaces import numpy_namespace
+from synann_core._lib.typing import Array, Namespace
 
 __all__ = ["SGD", "Adam", "constant", "cosine", "one_cycle"]
 
@@ -82,6 +85,7 @@ class SGD:
         self, parameters: Arrays, gradients: Arrays, state: State, rate: float | Array
     ) -> tuple[Arrays, State]:
         """Return parameters and state after one step of size `rate`."""
+        _namespace(parameters, gradients)
         velocity = {k: self.momentum * state["velocity"][k] + g for k, g in gradients.items()}
         step = velocity
         if self.nesterov:
@@ -155,13 +159,13 @@ class Adam:
         self, parameters: Arrays, gradients: Arrays, state: State, rate: float | Array
     ) -> tuple[Arrays, State]:
         """Return parameters and state after one step of size `rate`."""
-        b1, b2 = self.beta1, self.beta2
+        b1, b2, xp = self.beta1, self.beta2, _namespace(parameters, gradients)
         mean = {k: b1 * state["mean"][k] + (1.0 - b1) * g for k, g in gradients.items()}
         square = {k: b2 * state["square"][k] + (1.0 - b2) * (g * g) for k, g in gradients.items()}
         decay1, decay2 = state["decay1"] * b1, state["decay2"] * b2
         step, scale = rate / (1.0 - decay1), (1.0 - decay2) ** -0.5
         decay = 1.0 - rate * self.weight_decay
-        new, xp = {}, array_namespace(*parameters.values())
+        new = {}
         for k, p in parameters.items():
             new[k] = p * decay - step * mean[k] / (xp.sqrt(square[k]) * scale + self.eps)
         return new, {"mean": mean, "square": square, "decay1": decay1, "decay2": decay2}
@@ -207,5 +211,16 @@ def one_cycle(progress: float) -> float:
 
 
 def _zeros(parameters: Arrays) -> Arrays:
-    xp = array_namespace(*parameters.values())
+    xp = _namespace(parameters)
     return {k: xp.zeros_like(p) for k, p in parameters.items()}
+
+
+def _namespace(parameters: Arrays, gradients: Arrays | None = None) -> Namespace:
+    """Return the one namespace of all arrays, none of which is masked, sparse or the like."""
+    groups = {"parameters": parameters, "gradients": gradients or {}}
+    for group in groups.values():
+        for value in group.values():
+            if type(value) is not np.ndarray:
+                named = {f"{g}[{k!r}]": a for g, own in groups.items() for k, a in own.items()}
+                return namespace_of(**named) or numpy_namespace
+    return numpy_namespace

@@ -15,14 +15,19 @@ from typing import Any, cast
 import keras
 from keras import ops
 
+from synann_core import extending
 from synann_core.extending import Array, Namespace, register_torch_operators, torch_values_known
 
 BACKEND = keras.config.backend()
 _NAMESPACES = {"jax": "jax.numpy", "torch": "array_api_compat.torch"}
 xp = cast(Namespace, importlib.import_module(_NAMESPACES.get(BACKEND, "synann_keras._tensorflow")))
 
+_ODD: tuple[type, ...] = ()
+
 if BACKEND == "tensorflow":
     import tensorflow as tf
+
+    _ODD = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)
 elif BACKEND == "torch":
     register_torch_operators()
 
@@ -62,6 +67,25 @@ def _graph(
         functools.partial(formula, xp=xp, **options), autograph=False, reduce_retracing=True
     )
     return graph
+
+
+def check_plain(names: tuple[str, ...], arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Refuse what the core's `check_plain` refuses, and sparse and ragged tensors of Keras.
+
+    `names` are those of the first arguments; of lists and tuples all members are looked at.
+    """
+    for name, value in [*zip(names, arguments, strict=False), *named.items()]:
+        for member in value if isinstance(value, list | tuple) else (value,):
+            extending.check_plain(name, member)
+            # Symbolic tensors say so; those of tensorflow are of other types.
+            odd = (
+                getattr(member, "sparse", False) is True or getattr(member, "ragged", False) is True
+            )
+            if odd or isinstance(member, _ODD):
+                raise TypeError(
+                    f"`{name}` must be a plain dense array. "
+                    f"Received: {type(member).__qualname__}, sparse or ragged"
+                )
 
 
 def readable(value: Array) -> bool:

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 import keras
 
+from ._ops import check_plain
+
 _KINDS = ("initializer", "regularizer", "constraint")
 
 
@@ -16,6 +18,7 @@ class Trained(keras.layers.Layer):
     """
 
     initializers: ClassVar[dict[str, Any]] = {}
+    arguments: ClassVar[tuple[str, ...]] = ("y", "x")  # of a call
 
     def __init__(self, **kwargs: Any) -> None:
         chosen: dict[str, Any] = {}
@@ -27,6 +30,11 @@ class Trained(keras.layers.Layer):
         super().__init__(**kwargs)
         for key, value in chosen.items():
             setattr(self, key, value)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the layer, on arrays that `check_plain` lets pass: Keras would drop a mask."""
+        check_plain(self.arguments, args, kwargs)
+        return super().__call__(*args, **kwargs)
 
     def add_trained(
         self, name: str, shape: tuple[int, ...], *, option: str = "", autocast: bool = True

@@ -114,6 +114,7 @@ class Synapse(Trained):
         options = core.checked_options(excitation, space, output)
         self.excitation, self.space, self.output_space = options
         self.has_alpha = alpha
+        _ops.check_plain(("mask",), (mask,), {})
         self.mask = None if mask is None else np.asarray(mask)
         if self.mask is not None:
             core.check_mask(self.mask, ("input_dim", units), readable=True, xp=np)
@@ -219,6 +220,7 @@ class Synapse(Trained):
             As for a call; also if the layer is not built.
         """
         weights = self._weights()
+        _ops.check_plain(("y",), (y,), {})
         y = ops.convert_to_tensor(y)
         check_features("y", y, self._input_dim)
         return core.contributions(self._cast("y", y), weights, space=self.space, xp=_ops.xp)

@@ -16,14 +16,39 @@ from synann_core.extending import (
     check_int,
 )
 
+from ._ops import check_plain
 from .initializers import InitialBetaLogit
 from .layer import Synapse
 
 __all__ = ["SynaCNN", "SynaMLP"]
 
 
+class _Classifier(keras.Model):
+    """A model that refuses masked and sparse arrays, whose hidden numbers Keras would learn."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the model."""
+        check_plain(("x", "y"), args, kwargs)
+        return super().__call__(*args, **kwargs)
+
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Train as `keras.Model.fit`."""
+        check_plain(("x", "y"), args, kwargs)
+        return super().fit(*args, **kwargs)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate as `keras.Model.evaluate`."""
+        check_plain(("x", "y"), args, kwargs)
+        return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """Predict as `keras.Model.predict`."""
+        check_plain(("x", "y"), args, kwargs)
+        return super().predict(*args, **kwargs)
+
+
 @keras.saving.register_keras_serializable(package="synann", name="SynaMLP")
-class SynaMLP(keras.Model):
+class SynaMLP(_Classifier):
     """Classifier Dense → batch norm → gate → synapse (log output) → batch norm → Dense.
 
     `synann_torch.SynaMLP` in Keras, a functional model: its layers have the same names.
@@ -81,7 +106,7 @@ class SynaMLP(keras.Model):
 
 
 @keras.saving.register_keras_serializable(package="synann", name="SynaCNN")
-class SynaCNN(keras.Model):
+class SynaCNN(_Classifier):
     """Convolutional features with a synapse head: for images of 8 × 8 pixels or more.
 
     Five 3 × 3 convolutions with batch norm and ReLU, of `width`, `width`, 2, 2 and 4 × `width`

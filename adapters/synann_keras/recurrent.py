@@ -68,6 +68,7 @@ class SynaRNNCell(Trained):
         "recurrent": "orthogonal",
         "bias": "zeros",
     }
+    arguments: ClassVar[tuple[str, ...]] = ("inputs", "states")
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         of_beta = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("beta_logit_")}

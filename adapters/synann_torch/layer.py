@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 import synann_core as syn
 from synann_core import layer as core
-from synann_core.extending import Space, broadcast_shape, check_int, torch_values_known
+from synann_core.extending import (
+    Space,
+    broadcast_shape,
+    check_int,
+    check_tensor,
+    torch_values_known,
+)
 
 __all__ = ["Synapse"]
 
@@ -122,8 +128,7 @@ class Synapse(nn.Module):
             )
         self.register_buffer("mask", None)
         if mask is not None:
-            if not isinstance(mask, Tensor):
-                raise TypeError(f"`mask` must be a tensor. Received: {type(mask).__qualname__}")
+            check_tensor("mask", mask)
             core.check_mask(mask, (m, n), readable=torch_values_known(mask), xp=xp)
             # A copy: two layers, or a layer and its caller, must not share it.
             mask = mask.detach().to(dtype=torch.bool, copy=True)
@@ -241,8 +246,7 @@ class Synapse(nn.Module):
         if x is not None:
             inputs.append(("x", x, self.out_features))
         for name, value, size in inputs:
-            if not isinstance(value, Tensor):
-                raise TypeError(f"`{name}` must be a tensor. Received: {type(value).__qualname__}")
+            check_tensor(name, value)
             floating = value.is_floating_point()
             if not floating or value.shape[-1:] != (size,):
                 raise core.input_error(name, value.dtype, value.shape, size, floating=floating)

@@ -7,7 +7,7 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
-from synann_core.extending import Architecture, GateKind, LayerKind, check_int
+from synann_core.extending import Architecture, GateKind, LayerKind, check_int, check_tensor
 
 from .block import NORM
 from .layer import Placement, Synapse
@@ -92,6 +92,7 @@ class SynaMLP(_Classifier):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, classes) of features (N, in_features)."""
+        check_tensor("x", x)
         return self._head(x)
 
 
@@ -151,4 +152,5 @@ class SynaCNN(_Classifier):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, in_channels, height, width)."""
+        check_tensor("images", images)
         return self._head(self.features(images))

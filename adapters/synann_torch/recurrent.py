@@ -9,7 +9,7 @@ from array_api_compat import torch as xp
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synann_core.extending import check_int
+from synann_core.extending import check_int, check_tensor
 from synann_core.layer import gated_state
 
 from .layer import Placement, Synapse
@@ -93,6 +93,7 @@ class SynaRNNCell(nn.Module):
 
     def project(self, y: Tensor) -> Tensor:
         """Apply W and W_z: what of a step does not need the state, (..., 2·hidden_size)."""
+        check_tensor("y", y)
         if y.shape[-1:] != (self.input_size,) or not y.is_floating_point():
             raise ValueError(
                 f"`y` must be a floating-point tensor of shape (..., {self.input_size}). "
@@ -105,7 +106,8 @@ class SynaRNNCell(nn.Module):
         shape = (*projected.shape[:-1], self.hidden_size)
         if h is None:
             h = projected.new_zeros(shape)
-        elif not h.is_floating_point() or h.shape != shape:
+        check_tensor("h", h)
+        if not h.is_floating_point() or h.shape != shape:
             raise ValueError(
                 f"`h` must be a floating-point tensor of shape {shape}. "
                 f"Received: {h.dtype} of shape {tuple(h.shape)}"
@@ -164,6 +166,9 @@ class SynaRNN(nn.Module):
         output : Tensor, shape (L, N, hidden_size), (N, L, hidden_size) or (L, hidden_size)
         h_n : Tensor, of the shape of h_0
         """
+        for name, value in (("y", y), ("h_0", h_0)):
+            if value is not None:
+                check_tensor(name, value)
         if y.ndim not in (2, 3):
             raise ValueError(f"`y` must have 2 or 3 axes. Received: shape {tuple(y.shape)}")
         time = 1 if self.batch_first and y.ndim == 3 else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import torch
@@ -11,12 +10,20 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from synann_core import extending as core
-from synann_core.extending import check_int, check_option, mapped, sum_to_shape, torch_watcher
+from synann_core.extending import (
+    check_int,
+    check_option,
+    check_tensor,
+    mapped,
+    sum_to_shape,
+    torch_watcher,
+)
 from synann_core.spiking import LIF, State
 
 __all__ = ["Spiking"]
 
 _LEARNED = ("decay", "threshold", "synaptic_decay", "recurrent")
+_WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 class Spiking(nn.Module):
@@ -46,6 +53,9 @@ class Spiking(nn.Module):
     order), which compiled kernels serve on the CPU, and only the membranes are kept for them. Under
     torch.func and torch.compile, torch differentiates the operations.
 
+    Currents and states may be of int or bool, as spikes often are: they are taken in the dtype of
+    the decay. A state has ``to`` and ``detach``, as a tensor has.
+
     Examples
     --------
     >>> import torch
@@ -68,13 +78,13 @@ class Spiking(nn.Module):
         super().__init__()
         if not isinstance(neuron, LIF):
             raise TypeError(f"`neuron` must be a LIF. Received: {neuron!r}")
-        self._options = {f.name: getattr(neuron, f.name) for f in fields(neuron)}
+        self._kind = neuron
         for name in learn:
             check_option("learn", name, _LEARNED)
             if getattr(neuron, name) is None:
                 raise ValueError(f"`learn` must name what the neuron has. Received: {name!r}")
         for name in _LEARNED:
-            value = self._options.pop(name)
+            value = getattr(neuron, name)
             if value is None:
                 self.register_buffer(name, None)
                 continue
@@ -95,8 +105,8 @@ class Spiking(nn.Module):
         state : State, or Tensor of the current's shape, optional
             What the step before returned, or a membrane; at rest if not given.
         """
-        state = State(state) if isinstance(state, Tensor) else state
-        spikes, after = self._neuron(current).step(current, state)
+        current, state = self._floating(current, state)
+        spikes, after = self._neuron().step(current, state)
         return spikes, after
 
     def sequence(
@@ -110,8 +120,8 @@ class Spiking(nn.Module):
         state : State, or Tensor, optional
             As for `forward`.
         """
-        state = State(state) if isinstance(state, Tensor) else state
-        neuron = self._neuron(currents)
+        currents, state = self._floating(currents, state)
+        neuron = self._neuron()
         arrays = (currents, *self.parameters(), *(state or ()))
         if torch_watcher(*arrays) != "autograd":
             spikes, record = neuron.run(currents, state)
@@ -126,14 +136,29 @@ class Spiking(nn.Module):
     def extra_repr(self) -> str:
         """Order, reset and surrogate, and what is learned."""
         learned = [name for name, _ in self.named_parameters()]
-        text = f"order={self._options['order']!r}, reset={self._options['reset']!r}, "
-        return text + f"surrogate={self._options['surrogate']}, learn={learned}"
+        text = f"order={self._kind.order!r}, reset={self._kind.reset!r}, "
+        return text + f"surrogate={self._kind.surrogate}, learn={learned}"
 
-    def _neuron(self, like: Tensor) -> LIF:
-        values: dict[str, Any] = {name: self._value(name, like) for name in _LEARNED}
-        return LIF(**self._options, **values)
+    def _floating(
+        self, currents: Tensor, state: State | Tensor | None
+    ) -> tuple[Tensor, State | None]:
+        """Return currents and state, those of int or bool in the decay's dtype."""
+        check_tensor("currents", currents)
+        dtype = self.decay.dtype
 
-    def _value(self, name: str, like: Tensor) -> Tensor | None:
+        def floating(a: Any) -> Any:
+            return a.to(dtype) if getattr(a, "dtype", None) in _WHOLE else a
+
+        state = State(state) if isinstance(state, Tensor) else state
+        if isinstance(state, State):
+            state = mapped(floating, state)
+        return floating(currents), state
+
+    def _neuron(self) -> LIF:
+        values: dict[str, Any] = {name: self._value(name) for name in _LEARNED}
+        return self._kind.with_parameters(**values)
+
+    def _value(self, name: str) -> Tensor | None:
         value: Tensor | None = getattr(self, name)
         if value is None:
             return None

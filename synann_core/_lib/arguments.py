@@ -12,16 +12,16 @@ from collections.abc import Iterable
 from typing import Any, Generic
 
 import numpy as np
-from array_api_compat import device
+from array_api_compat import device, is_torch_array
 
 from synann_core._lib.namespaces import array_namespace, numpy_namespace
 from synann_core._lib.numerics import accumulation_dtype, sum_to_shape
-from synann_core._lib.torch_modes import is_strided, is_torch_namespace
+from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
 
 # Axis of an expected shape: a name ("m") stands for one size, `...` for any leading axes.
 Pattern = tuple[Any, ...]
-NOT_PLAIN = (np.ma.MaskedArray, np.matrix)  # whose meaning a plain array would lose
+_NOT_PLAIN = (np.ma.MaskedArray, np.matrix)  # whose meaning a plain array would lose
 
 
 def is_number(value: object) -> bool:
@@ -41,12 +41,15 @@ def namespace_of(**arguments: object) -> Namespace | None:
             try:
                 own = array_namespace(value)
             except TypeError:
+                check_plain(name, value)  # SciPy's sparse arrays, say
                 raise TypeError(
                     f"`{name}` must be an array (NumPy, CuPy, torch, JAX, ...) or a Python number. "
                     f"Received: {_kind(value)}"
                 ) from None
-            if not _is_plain(value, own):
-                raise TypeError(f"`{name}` must be a plain dense array. Received: {_kind(value)}")
+            if is_torch_namespace(own):
+                check_tensor(name, value)
+            elif not _is_plain(value):
+                raise _not_plain(name, value)
         if found is None:
             first, found = name, own
         elif own is not found:
@@ -55,6 +58,34 @@ def namespace_of(**arguments: object) -> Namespace | None:
                 f"Received: {_kind(arguments[first])} and {_kind(value)}"
             )
     return found
+
+
+def check_plain(name: str, value: object) -> None:
+    """Refuse arrays some of whose numbers do not count, or not as a plain array's.
+
+    These are masked, sparse, nested and quantised arrays and `numpy.matrix`, of any library, also
+    in lists. Anything else passes, whether it is an array or not.
+    """
+    if isinstance(value, list | tuple):
+        for member in value:
+            if not isinstance(member, int | float):
+                check_plain(name, member)
+    elif is_torch_array(value):
+        check_tensor(name, value)
+    elif not _is_plain(value):
+        raise _not_plain(name, value)
+
+
+def check_tensor(name: str, value: object) -> None:
+    """Refuse what is not a tensor of torch, or one as `check_plain` refuses."""
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        raise TypeError(f"`{name}` must be a tensor. Received: {type(value).__qualname__}")
+    # (Nested and quantised tensors may have the layout of dense ones.)
+    odd = "nested" if value.is_nested else "quantised" if value.is_quantized else ""
+    if odd or value.layout != torch.strided or isinstance(value, torch.masked.MaskedTensor):
+        raise _not_plain(name, value, odd or str(value.layout))
 
 
 def broadcast_shape(own_axes: int = 0, /, **shapes: Shape) -> Shape:
@@ -224,11 +255,17 @@ def silence(xp: Namespace) -> contextlib.AbstractContextManager[Any]:
     return contextlib.nullcontext() if is_torch_namespace(xp) else np.errstate(all="ignore")
 
 
-def _is_plain(value: Any, xp: Namespace) -> bool:
-    """Whether every number of an array counts, and counts as an array's: nothing is masked."""
-    if is_torch_namespace(xp):
-        return is_strided(value)
-    return not isinstance(value, NOT_PLAIN)
+def _is_plain(value: Any) -> bool:
+    """Whether every number of an array counts, and as an array's; of libraries beside torch."""
+    # (What can be made dense is sparse: arrays of SciPy, CuPy, JAX and others.)
+    return not (isinstance(value, _NOT_PLAIN) or hasattr(value, "todense"))
+
+
+def _not_plain(name: str, value: object, more: str = "") -> TypeError:
+    kind = f"{type(value).__qualname__} of {type(value).__module__}"
+    return TypeError(
+        f"`{name}` must be a plain dense array. Received: {kind}{more and f', {more}'}"
+    )
 
 
 def as_float(name: str, value: Any) -> float:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
 from collections.abc import Sized
 from typing import Any, TypeVar
 
 import numpy as np
 from array_api_compat import (
+    is_array_api_obj,
     is_cupy_array,
     is_jax_array,
     is_numpy_array,
     is_torch_array,
 )
 
-from synann_core._lib.arguments import NOT_PLAIN, as_float, check_shape, is_number, namespace_of
+from synann_core._lib.arguments import (
+    as_float,
+    check_plain,
+    check_shape,
+    is_number,
+    namespace_of,
+)
 from synann_core._lib.namespaces import array_namespace
+from synann_core._lib.torch_modes import torch_values_known
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 
 OptionT = TypeVar("OptionT", bound=str)
@@ -78,7 +87,9 @@ def check_number(
     number: Any = value
     if type(number) is not float:
         number = as_float(name, number)
-    return number if low < number < high else float(check_range(name, number, low, high, ends))
+    if low < number < high or (number == low and ends[0] == "[" and math.isfinite(low)):
+        return number  # type: ignore[no-any-return]
+    return float(check_range(name, number, low, high, ends))
 
 
 def check_range(
@@ -100,31 +111,80 @@ def check_range(
     if not inside.all():
         place = tuple(map(int, np.argwhere(~inside)[0]))
         where = f" at {place[0] if len(place) == 1 else place}" if place else ""
-        left = ends[0] if math.isfinite(low) else "("
-        right = ends[1] if math.isfinite(high) else ")"
         raise ValueError(
-            f"`{name}` must be in {left}{low:g}, {high:g}{right}. Received: {values[place]}{where}"
+            f"`{name}` must be in {_interval(low, high, ends)}. Received: {values[place]}{where}"
         )
     return clipped
+
+
+def check_known(
+    name: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    ends: str = "[]",
+    *,
+    infinite: bool = False,
+) -> None:
+    """Refuse a number, or an array of any library, that is not finite and in a range.
+
+    With `infinite` an array may hold ∞. Where a trace stands for it there are no values to look at,
+    and it passes.
+    """
+    if is_number(value):
+        check_number(name, value, low, high, ends)
+        return
+    xp = namespace_of(**{name: value})
+    if xp is None or 0 in value.shape or not values_known(value):
+        return
+    if not xp.isdtype(value.dtype, "real floating"):
+        raise TypeError(f"`{name}` must have a real floating-point dtype. Received: {value.dtype}")
+    numbers = detached(value)
+    least, most = float(xp.min(numbers)), float(xp.max(numbers))
+    top = min(most, sys.float_info.max) if infinite else most
+    if not _between(min(least, top), top, low, high, ends):
+        raise ValueError(
+            f"`{name}` must be in {_interval(low, high, ends)}. "
+            f"Received: values from {least!r} to {most!r}"
+        )
+
+
+def values_known(value: Any) -> bool:
+    """Whether an array has values now, rather than standing for them in a trace."""
+    if is_torch_array(value):
+        return torch_values_known(value)
+    if is_jax_array(value):
+        import jax
+
+        return not isinstance(value, jax.core.Tracer)
+    return True
 
 
 def _all_inside(values: NumpyArray, low: float, high: float, ends: str) -> bool:
     """Whether there is nothing to clip or to refuse, in two passes."""
     if not values.size:
         return True
-    least, most = float(values.min()), float(values.max())  # NaN if one of them is
+    return _between(float(values.min()), float(values.max()), low, high, ends)
+
+
+def _between(least: float, most: float, low: float, high: float, ends: str) -> bool:
+    """Whether the least and the largest number are finite and in a range; NaN is not."""
     above = low <= least if ends[0] == "[" else low < least
     below = most <= high if ends[1] == "]" else most < high
     return above and below and math.isfinite(least) and math.isfinite(most)
 
 
+def _interval(low: float, high: float, ends: str) -> str:
+    left = ends[0] if math.isfinite(low) else "("
+    right = ends[1] if math.isfinite(high) else ")"
+    return f"{left}{low:g}, {high:g}{right}"
+
+
 def as_numbers(name: str, value: Any) -> NumpyArray:
     """`value`, array_like, as a NumPy array of real numbers."""
-    if isinstance(value, NOT_PLAIN):
-        kind = type(value).__qualname__
-        raise TypeError(f"`{name}` must be a plain dense array. Received: {kind}")
+    check_plain(name, value)
     try:
-        array = to_numpy(value) if is_torch_array(value) else np.asarray(value)
+        array = to_numpy(value) if is_array_api_obj(value) else np.asarray(value)
     except ValueError:  # rows of several lengths
         raise ValueError(f"`{name}` must have rows of one length. Received: {value!r}") from None
     if array.dtype.kind not in "fiub":

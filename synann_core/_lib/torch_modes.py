@@ -53,13 +53,6 @@ def torch_watcher(*tensors: Any) -> Watcher:
     return "nobody" if plain else "transform"
 
 
-def is_strided(tensor: Any) -> bool:
-    """Whether a tensor is dense, with numbers that lie in memory by strides."""
-    import torch
-
-    return bool(tensor.layout == torch.strided)
-
-
 def torch_values_known(tensor: Any) -> bool:
     """Whether a tensor has values now, rather than standing for them."""
     import torch

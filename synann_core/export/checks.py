@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from array_api_compat import is_array_api_obj
 
-from synann_core._lib.checks import check_pair, to_numpy
+from synann_core._lib.checks import check_pair
 from synann_core._lib.typing import NumpyArray, Space
 from synann_core.graph import CompiledGraph, GraphParameters
 from synann_core.graph.arrays import check_values
@@ -52,8 +51,7 @@ def parameters(
     """Return α and β for a file, the graph's own or given ones that are checked; or θ and γ."""
     result = compiled.params
     if params is not None:
-        pair = check_pair("params", params, "(alpha, beta)")
-        alpha, beta = (to_numpy(a) if is_array_api_obj(a) else a for a in pair)
+        alpha, beta = check_pair("params", params, "(alpha, beta)")
         result = GraphParameters(
             check_values("alpha", alpha, result.alpha.size),
             check_values("beta", beta, result.beta.size),

@@ -7,26 +7,30 @@
 #include "real.h"
 
 /* x[steps, n], threshold[n], spikes[steps, n]: a spike up or down where x has left a base by more
-than the threshold. The base is a multiple of the threshold: its error does not add up. */
+than the threshold. The base is a multiple of the threshold: its error does not add up. At a NaN
+nothing happens; the first number is the first base. */
 KERNEL(step_forward)(const Array *arrays, const Number *numbers) {
     (void)numbers;
     const ptrdiff_t steps = arrays[0].shape[0], n = arrays[0].shape[1];
-    const REAL *restrict threshold = arrays[1].data, *restrict start = arrays[0].data;
-    REAL *restrict level = calloc((size_t)n + 1, sizeof(REAL));
-    if (!level) {
+    const REAL *restrict threshold = arrays[1].data;
+    REAL *kept = calloc(2 * (size_t)n + 1, sizeof(REAL));
+    if (!kept) {
         return NO_MEMORY;
     }
+    REAL *restrict level = kept, *restrict start = kept + n; /* the only names from here on */
+    memcpy(start, arrays[0].data, (size_t)(steps ? n : 0) * sizeof(REAL));
     for (ptrdiff_t t = 0; t < steps; t++) {
         const REAL *x = (const REAL *)arrays[0].data + t * n;
         REAL *restrict spikes = (REAL *)arrays[2].data + t * n;
         for (ptrdiff_t i = 0; i < n; i++) {
+            start[i] = start[i] == start[i] ? start[i] : x[i];
             const REAL base = start[i] + threshold[i] * level[i];
             const REAL up = x[i] > base + threshold[i] ? (REAL)1 : (REAL)0;
             spikes[i] = up - (x[i] < base - threshold[i] ? (REAL)1 : (REAL)0);
             level[i] += spikes[i];
         }
     }
-    free(level);
+    free(kept);
     return 0;
 }
 

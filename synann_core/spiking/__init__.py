@@ -3,6 +3,7 @@
 Arrays are time-first: (steps, batch, neurons).
 """
 
+from synann_core.spiking.codes.camera import event_camera, event_camera_decode, frames_to_events
 from synann_core.spiking.codes.contrast import (
     contrast_decode,
     delta_encode,
@@ -11,13 +12,7 @@ from synann_core.spiking.codes.contrast import (
     temporal_contrast_encode,
 )
 from synann_core.spiking.codes.deconvolution import bsa_encode, convolution_decode, hsa_encode
-from synann_core.spiking.codes.events import (
-    Events,
-    counts_to_events,
-    event_camera,
-    event_camera_decode,
-    events_to_counts,
-)
+from synann_core.spiking.codes.events import Events, counts_to_events, events_to_counts
 from synann_core.spiking.codes.latency import (
     first_spike_times,
     latency_decode,
@@ -81,7 +76,8 @@ __all__ = [  # noqa: RUF022 - by subject
     "population_encode", "population_response", "population_decode",
     "delta_encode", "temporal_contrast_encode", "step_forward_encode", "moving_window_encode",
     "contrast_decode", "hsa_encode", "bsa_encode", "convolution_decode",
-    "Events", "event_camera", "event_camera_decode", "counts_to_events", "events_to_counts",
+    "event_camera", "event_camera_decode", "frames_to_events",
+    "Events", "counts_to_events", "events_to_counts",
     "random_uniform", "random_key", "fold_in",
     # plasticity
     "STDP", "RewardSTDP",

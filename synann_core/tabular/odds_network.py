@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from synann_core._lib.arguments import check_shape
+from synann_core._lib.arguments import check_plain, check_shape
 from synann_core._lib.checks import as_tuple, check_event, check_number, check_pair, check_range
 from synann_core.graph import CompiledGraph, SynapseGraph, bayes_graph
 from synann_core.log_odds import expit
@@ -194,6 +194,7 @@ def calibrate(
     y, truth = _checked_samples(findings, event)
     rows, unseen, judged = np.arange(len(y)), np.empty(len(y)), np.zeros(len(y), dtype=int)
     for fold in as_tuple("folds", folds, "pairs of arrays of rows"):
+        check_plain("folds", fold)
         try:
             train, rest = (rows[part] for part in check_pair("folds", fold, "(train, rest)"))
         except IndexError:

@@ -117,6 +117,37 @@ def test_dtypes(dtype):
     assert torch.equal(step, spikes[0])
 
 
+@pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int32, torch.int64])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_whole_spikes_are_taken(kind, dtype):
+    """What one layer fires, the next one takes, whatever its dtype, and the same as floats."""
+    module = Spiking(LIF(0.9, recurrent=np.full((N, N), 0.1)), learn=("decay",)).to(dtype)
+    spikes = (currents() > 0.2).to(kind)
+    got, membranes, state = module.sequence(spikes)
+    want = module.sequence(spikes.to(dtype))
+    assert got.dtype == membranes.dtype == state.membrane.dtype == dtype
+    assert torch.equal(got, want[0])
+    assert torch.equal(membranes, want[1])
+    membranes.sum().backward()
+    assert torch.isfinite(module.decay.grad)
+    step, after = module(spikes[0], State(spikes[1], spikes=spikes[2]))
+    want_step, want_after = module(spikes[0].to(dtype), State(*_floats(spikes[1:3], dtype)))
+    assert torch.equal(step, want_step)
+    assert torch.equal(after.membrane, want_after.membrane)
+
+
+def _floats(spikes, dtype):
+    return spikes[0].to(dtype), None, spikes[1].to(dtype)
+
+
+def test_truncated_training_detaches_and_moves_the_state():
+    module = Spiking(LIF(0.9), learn=("decay",))
+    state = module.sequence(currents(torch.float32))[2].detach()
+    _, state = module(torch.ones(BATCH, N), state)
+    state.membrane.sum().backward()
+    assert state.to(torch.float64).membrane.dtype == torch.float64
+
+
 def test_transforms_see_the_operations():
     module = Spiking(LIF(0.9, surrogate=fast_sigmoid(0.5)))
     x = currents(torch.float32).detach()
@@ -155,6 +186,8 @@ def test_only_the_membranes_are_kept():
     ("call", "error", "text"),
     [
         (lambda: Spiking(0.9), TypeError, "`neuron` must be a LIF"),
+        (lambda: Spiking(LIF())(np.ones(4)), TypeError, "`currents` must be a tensor"),
+        (lambda: Spiking(LIF(np.nan)), ValueError, "`decay` must be in"),
         (lambda: Spiking(LIF(), learn=("tau",)), ValueError, "`learn` must be one of"),
         (lambda: Spiking(LIF(), learn=("synaptic_decay",)), ValueError, "`learn` must name what"),
         (lambda: Spiking(LIF(), learn=("decay",), units=0), ValueError, "`units` must be at least"),

@@ -1,18 +1,20 @@
 """Codes of change: a spike up or down where a signal moves by a threshold.
 
 Time is the first axis; every further axis holds separate signals. Spikes are +1, −1 and 0. One
-decoder serves all: each spike is a step of one threshold. No gradient passes through a spike.
+decoder serves all: each spike is a step of one threshold. No gradient passes through a spike. NaN
+is a gap in a signal: what it would decide gives no spike, means leave it out, and a base stays.
 
 Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
-libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
+libraries, and ValueError for shapes that do not fit and for options and thresholds that are unknown
+or out of range, NaN among them (but for thresholds that ``jax.jit`` traces).
 """
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from synann_core._lib.arguments import Arguments
-from synann_core._lib.checks import check_int, check_number, check_option
+from synann_core._lib.checks import check_int, check_known, check_number, check_option
 from synann_core._lib.loops import runner, scan
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.native.host import serves_unwatched
@@ -46,7 +48,8 @@ def delta_encode(
     Returns
     -------
     array, shape (T, ...), promoted dtype
-        +1, −1 or 0. A change of many thresholds still gives one spike.
+        +1, −1 or 0. A change of many thresholds still gives one spike. None at a NaN, nor in the
+        step after it, whose change is not known.
 
     Notes
     -----
@@ -89,9 +92,11 @@ def temporal_contrast_encode(
     Returns
     -------
     spikes : array, shape (T, ...), dtype and device of x
-        +1, −1 or 0; where the threshold is negative and both hold, 0.
+        +1, −1 or 0; where the threshold is negative and both hold, 0. None at a NaN, nor in the
+        step after it.
     threshold : array, shape (...)
-        For `contrast_decode`.
+        For `contrast_decode`. Of the changes between two numbers; where these are not more than
+        `correction`, the signal is silent and its threshold 0.
 
     Examples
     --------
@@ -110,10 +115,13 @@ def temporal_contrast_encode(
             raise ValueError(
                 f"`x` must have more than {1 + correction:g} steps. Received: shape {shape}"
             )
-        usual = _usual_change(given["x"], factor=factor, of=of, correction=correction, xp=given.xp)
+        signals, xp = given["x"], given.xp
+        change = signals[1:, ...] - signals[:-1, ...]
+        usual, enough = _usual_change(change, factor=factor, of=of, correction=correction, xp=xp)
         threshold = given.result(usual)
-        given.array("threshold", threshold, shape[1:])
-        return given.result(_exceeding(*given.arrays, xp=given.xp)), threshold
+        spikes = _beyond(change, given.array("threshold", threshold, shape[1:]), xp)
+        spikes = xp.concat([xp.zeros_like(signals[:1, ...]), xp.where(enough, spikes, 0.0)])
+        return given.result(spikes), threshold
 
 
 def step_forward_encode(x: ArrayT, /, threshold: ArrayT | float) -> ArrayT:
@@ -133,7 +141,8 @@ def step_forward_encode(x: ArrayT, /, threshold: ArrayT | float) -> ArrayT:
     -------
     array, shape (T, ...), promoted dtype
         +1, −1 or 0. `contrast_decode` with ``start=x[0]`` gives the base: never further than the
-        threshold from a signal whose steps are at most the threshold, up to rounding.
+        threshold from a signal whose steps are at most the threshold, up to rounding. None at a
+        NaN, where the base stays; the first number is the first base.
 
     Notes
     -----
@@ -175,7 +184,8 @@ def moving_window_encode(
     Returns
     -------
     array, shape (T, ...), promoted dtype
-        +1, −1 or 0. `contrast_decode` follows the signal's course, with no bound on its error.
+        +1, −1 or 0. `contrast_decode` follows the signal's course, with no bound on its error. None
+        at a NaN, which the mean leaves out, nor where all values of the mean are NaN.
 
     Notes
     -----
@@ -207,7 +217,7 @@ def contrast_decode(
     spikes : array, shape (T, ...)
         Of any code of this module.
     threshold : number or array that broadcasts to (...)
-        As it was for the encoder.
+        As it was for the encoder, or as `temporal_contrast_encode` returned it; finite.
     start : number or array that broadcasts to (...)
         Value from which the signal started: its first (0 for ``delta_encode(first="zero")``).
 
@@ -222,6 +232,7 @@ def contrast_decode(
     >>> contrast_decode(np.array([0.0, 1.0, 1.0, 0.0, -1.0]), 0.5)
     array([0. , 0.5, 1. , 1. , 0.5])
     """
+    check_known("threshold", threshold)
     with Arguments(spikes=spikes, threshold=threshold, start=start) as given:
         shape = check_time_axis(given, "spikes")[1:]
         check_fits(given, "threshold", shape)
@@ -237,6 +248,7 @@ def decode(spikes: Array, threshold: Array, start: Array, *, xp: Namespace) -> A
 def _signals(x: ArrayT, threshold: ArrayT | float) -> Arguments[ArrayT]:
     given = Arguments[ArrayT](x=x, threshold=threshold)
     check_fits(given, "threshold", check_time_axis(given, "x")[1:])
+    check_known("threshold", threshold, 0.0, ends="()")
     return given
 
 
@@ -252,31 +264,37 @@ def _delta(x: Array, threshold: Array, *, first: FirstValue, off: bool, xp: Name
     return up - xp.astype(change <= -threshold, x.dtype) if off else up
 
 
-def _usual_change(x: Array, *, factor: float, of: Of, correction: float, xp: Namespace) -> Array:
-    change = x[1:, ...] - x[:-1, ...]
+def _usual_change(
+    change: Array, *, factor: float, of: Of, correction: float, xp: Namespace
+) -> tuple[Array, Array]:
+    """Return the threshold of each signal, and whether it has enough changes for one."""
     change = xp.abs(change) if of == "absolute" else change
-    return xp.mean(change, axis=0) + factor * xp.std(change, axis=0, correction=correction)
-
-
-def _exceeding(x: Array, threshold: Array, *, xp: Namespace) -> Array:
-    spikes = _beyond(x[1:, ...] - x[:-1, ...], threshold, xp)
-    return xp.concat([xp.zeros_like(x[:1, ...]), spikes])
+    known = ~xp.isnan(change)
+    count = xp.sum(xp.astype(known, change.dtype), axis=0)
+    enough = count > correction
+    mean = xp.sum(xp.where(known, change, 0.0), axis=0) / xp.where(enough, count, 1.0)
+    apart = xp.where(known, change - mean, 0.0)
+    variance = xp.sum(apart * apart, axis=0) / xp.where(enough, count - correction, 1.0)
+    varies = variance > 0.0  # the root has no derivative at 0
+    deviation = xp.where(varies, xp.sqrt(xp.where(varies, variance, 1.0)), 0.0)
+    return xp.where(enough, mean + factor * deviation, 0.0), enough
 
 
 def _step_forward(x: Array, threshold: Array, *, xp: Namespace) -> Array:
     if serves_unwatched(xp, x, threshold):
         return native.step_forward(x, threshold)
-    start = x[0, ...]
+    first = x[0, ...]
 
     # The base as the decoder has it, a multiple of the threshold: its error does not add up.
-    def step(level: Array, values: tuple[Array, ...]) -> tuple[Array, tuple[Array]]:
-        (value,) = values
+    def step(carry: Any, values: tuple[Array, ...]) -> tuple[Any, tuple[Array]]:
+        (level, start), (value,) = carry, values
+        start = xp.where(xp.isnan(start), value, start)
         base = start + threshold * level
         up = xp.astype(value > base + threshold, x.dtype)
         spike = up - xp.astype(value < base - threshold, x.dtype)
-        return level + spike, (spike,)
+        return (level + spike, start), (spike,)
 
-    spikes: Array = scan(step, xp.zeros_like(start), (x,), xp)[1][0]
+    spikes: Array = scan(step, (xp.zeros_like(first), first), (x,), xp)[1][0]
     return spikes
 
 
@@ -285,12 +303,17 @@ def _moving_window(
 ) -> Array:
     steps = x.shape[0]
     window = min(window, steps)
-    padded = xp.concat([xp.zeros_like(x[:window, ...]), x])
-    total = sum(padded[k : k + steps, ...] for k in range(window))
-    t = steps_like(steps, x[0, ...], xp)
-    base = total / xp.clip(t, 1.0, float(window))
-    if first == "window":
-        base = xp.where(t < window, xp.mean(x[:window, ...], axis=0), base)
-    else:
-        base = xp.where(t < 1.0, x, base)
+    known = ~xp.isnan(x)
+
+    def summed(a: Array) -> Array:
+        padded = xp.concat([xp.zeros_like(a[:window, ...]), a])
+        total: Any = sum(padded[k : k + steps, ...] for k in range(window))
+        if first == "window":
+            t = steps_like(steps, a[0, ...], xp)
+            total = xp.where(t < window, xp.sum(a[:window, ...], axis=0), total)
+        summed_up: Array = total
+        return summed_up
+
+    total, count = summed(xp.where(known, x, 0.0)), summed(xp.astype(known, x.dtype))
+    base = xp.where(count > 0.0, total / xp.clip(count, 1.0, None), x)
     return _beyond(x - base, threshold, xp)

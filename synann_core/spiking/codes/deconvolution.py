@@ -3,10 +3,11 @@
 HSA, Hough's spiker algorithm, and BSA, Ben's: where the kernel fits under the signal, or brings it
 nearer to 0, they spike and take the kernel away. Both are for signals ≥ 0: subtract the minimum
 first. Time is the first axis; every further axis holds separate signals. No gradient passes
-through a spike.
+through a spike. NaN is a gap in a signal: where the kernel reaches one, there is no spike.
 
 Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
-libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
+libraries, and ValueError for shapes that do not fit, for options that are unknown or out of range,
+and for kernels that are not finite (but for those that ``jax.jit`` traces).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Literal, get_args
 from array_api_compat import device
 
 from synann_core._lib.arguments import Arguments
-from synann_core._lib.checks import check_number, check_option
+from synann_core._lib.checks import check_known, check_number, check_option
 from synann_core._lib.loops import runner, scan
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.native.host import serves_unwatched
@@ -145,6 +146,7 @@ def _signals(kernel: ArrayT, **signals: ArrayT) -> Arguments[ArrayT]:
     given.check_shapes(kernel=("taps",))
     if given.shape("kernel")[0] < 1:
         raise ValueError("`kernel` must not be empty. Received: shape (0,)")
+    check_known("kernel", kernel)
     return given
 
 

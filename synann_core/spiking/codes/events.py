@@ -1,38 +1,36 @@
-"""Event cameras: frames to events and back.
+"""Events, as event cameras write them, and counts of them by frame and pixel.
 
-Each pixel of an event camera works by itself and reports only changes: an event says that the
-logarithm of its intensity has risen or fallen by one threshold.
-
-Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
-libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
+Functions raise TypeError for arrays of another kind and for mixed libraries, and ValueError for
+shapes that do not fit and options and polarities that are unknown or out of range.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Generic, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, get_args
 
-from array_api_compat import device
+from array_api_compat import device, is_cupy_namespace, is_jax_namespace, is_numpy_namespace
 
-from synann_core._lib.arguments import Arguments, namespace_of
-from synann_core._lib.autodiff import stop_gradient
-from synann_core._lib.checks import check_int, check_number
-from synann_core._lib.loops import runner, scan
+from synann_core._lib.arguments import Arguments, namespace_of, silence
+from synann_core._lib.checks import check_int, check_number, check_option, values_known
+from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
-from synann_core.spiking.codes.contrast import decode
-from synann_core.spiking.codes.time_axis import check_fits, check_time_axis
+from synann_core.spiking.codes.time_axis import check_time_axis
+
+Polarity = Literal["signed", "binary"]
+_BLOCK = 1 << 16  # events at a time: what is computed of them is small beside the result
 
 
 class Events(NamedTuple, Generic[ArrayT]):
-    """Events in the order of time, one entry each, as integer arrays of shape (events,).
+    """Events in the order of time, one entry each, as arrays of shape (events,).
 
     Attributes
     ----------
     t : array
-        Time, in steps (of `counts_to_events`) or any other unit.
-    x, y : array
+        Time, in steps (of `counts_to_events`) or any other unit; may be of floating-point numbers.
+    x, y : integer array
         Column and row of the pixel.
-    p : array
+    p : integer array
         Polarity: 1 brighter, −1 darker.
     """
 
@@ -40,90 +38,6 @@ class Events(NamedTuple, Generic[ArrayT]):
     x: ArrayT
     y: ArrayT
     p: ArrayT
-
-
-def event_camera(
-    frames: ArrayT, /, threshold: ArrayT | float = 0.2, *, epsilon: float = 1e-3
-) -> ArrayT:
-    """Count the events, with their sign, of each pixel in each frame.
-
-    ``L = log(I + epsilon)``; a reference per pixel, at first L[0]; ``n = ⌊|L − ref| / threshold⌋``
-    events of the sign p of L − ref; ``ref += p · n · threshold``.
-
-    Parameters
-    ----------
-    frames : array, shape (T, ...)
-        Intensities I ≥ 0, usually (T, height, width).
-    threshold : number or array that broadcasts to (...)
-        Contrast of one event, > 0.
-    epsilon : float
-        Intensity below which a pixel counts as dark, > 0.
-
-    Returns
-    -------
-    array, shape (T, ...), promoted dtype
-        Whole numbers p·n: events between a frame and the one before, none in the first. No
-        gradient passes through them.
-
-    Notes
-    -----
-    Sequential: on JAX a scan, elsewhere a Python loop over T. Without the noise, refractory time
-    and latency of real cameras.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from synann_core.spiking import event_camera
-    >>> event_camera(np.array([[[0.1]], [[0.2]], [[0.2]], [[0.05]]]), 0.5)[:, 0, 0]
-    array([ 0.,  1.,  0., -2.])
-    """
-    epsilon = check_number("epsilon", epsilon, 0.0, ends="()")
-    with Arguments(frames=frames, threshold=threshold) as given:
-        check_fits(given, "threshold", check_time_axis(given, "frames")[1:])
-        count = runner(_event_counts, given.xp)
-        return given.result(count(*given.arrays, epsilon=epsilon, xp=given.xp))
-
-
-def event_camera_decode(
-    counts: ArrayT,
-    first: ArrayT | float,
-    /,
-    threshold: ArrayT | float = 0.2,
-    *,
-    epsilon: float = 1e-3,
-) -> ArrayT:
-    """Return the frames that the events describe.
-
-    ``exp(log(first + epsilon) + threshold · cumsum(counts)) − epsilon``.
-
-    Parameters
-    ----------
-    counts : array, shape (T, ...)
-        Of `event_camera`, or of `events_to_counts`.
-    first : array that broadcasts to (...), or number
-        The first frame, which no event tells.
-    threshold, epsilon
-        As for `event_camera`.
-
-    Returns
-    -------
-    array, shape (T, ...), promoted dtype
-        log(I + epsilon) is accurate to less than one threshold, up to rounding.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from synann_core.spiking import event_camera, event_camera_decode
-    >>> frames = np.array([[[0.1]], [[0.2]], [[0.2]], [[0.05]]])
-    >>> event_camera_decode(event_camera(frames, 0.1), frames[0], 0.1)[:, 0, 0].round(3)
-    array([0.1  , 0.183, 0.183, 0.054])
-    """
-    epsilon = check_number("epsilon", epsilon, 0.0, ends="()")
-    with Arguments(counts=counts, threshold=threshold, first=first) as given:
-        shape = check_time_axis(given, "counts")[1:]
-        check_fits(given, "threshold", shape)
-        check_fits(given, "first", shape)
-        return given.result(_frames(*given.arrays, epsilon=epsilon, xp=given.xp))
 
 
 def counts_to_events(counts: ArrayT, /) -> Events[ArrayT]:
@@ -137,11 +51,12 @@ def counts_to_events(counts: ArrayT, /) -> Events[ArrayT]:
     Returns
     -------
     Events
-        Of int32 arrays.
+        Of int32 arrays; t is the step.
 
     Notes
     -----
     How many there are depends on the data: for eager libraries only (not under ``jax.jit``).
+    `frames_to_events` tells the times within a step.
 
     Examples
     --------
@@ -173,7 +88,8 @@ def events_to_counts(
     shape: tuple[int, int, int],
     /,
     *,
-    duration: int = 1,
+    duration: float = 1,
+    polarity: Polarity = "signed",
     separate: bool = False,
     dtype: object = None,
 ) -> ArrayT:
@@ -181,13 +97,17 @@ def events_to_counts(
 
     Parameters
     ----------
-    events : Events, or its four integer arrays t, x, y, p
-        In any order. Events outside the frames are left out, and those of polarity 0: files that
-        write 0 for darker need 2p − 1.
+    events : Events, or its four arrays t, x, y, p
+        In any order. Events outside the frames are left out.
     shape : tuple of int
         Frames T, height and width.
     duration : int
-        Time of one frame, ≥ 1: frame k has the events with t // duration = k.
+        Time of one frame, ≥ 1: frame k has the events with t // duration = k. Where t is of
+        floating-point numbers, any number > 0.
+    polarity : {"signed", "binary"}
+        What p holds: −1 darker and 1 brighter; or 0 and 1, or bool, as many files have it. Another
+        number is an error (inside ``jax.jit``, where it cannot be seen, 0 counts as no event if
+        signed, and only the sign of the others counts).
     separate : bool
         Count events of either polarity by themselves, instead of letting them cancel.
     dtype : floating-point dtype, optional
@@ -198,6 +118,11 @@ def events_to_counts(
     array, shape (T, height, width), or (T, 2, height, width) if `separate`
         Whole numbers: inverse to `counts_to_events`. If `separate`, the darker events are first.
 
+    Notes
+    -----
+    Beside the result, memory for 65,536 events (on JAX for all), and for one more result if it is
+    of 16 bits. Libraries other than NumPy, CuPy, torch and JAX sort the events.
+
     Examples
     --------
     >>> import numpy as np
@@ -207,83 +132,159 @@ def events_to_counts(
     array([[[ 0.,  1.]],
            [[-2.,  0.]]])
     """
-    events, xp = _checked_events(events)
+    check_option("polarity", polarity, get_args(Polarity))
+    events, xp = _checked_events(events, polarity)
     if not (isinstance(shape, tuple | list) and len(shape) == 3):
         raise ValueError(f"`shape` must be (frames, height, width). Received: {shape!r}")
     frames, height, width = (check_int("shape", size, 0) for size in shape)
     if 2 * math.prod(shape) >= 2**31:
         raise ValueError(f"`shape` must hold fewer than 2**30 pixels. Received: {shape}")
-    duration = check_int("duration", duration, 1)
-    if duration > (most := max(xp.iinfo(events.t.dtype).max, 2**31 - 1)):
-        raise ValueError(f"`duration` must be at most {most}. Received: {duration}")
+    if xp.isdtype(events.t.dtype, "real floating"):
+        duration = check_number("duration", duration, 0.0, ends="()")
+    else:
+        duration = check_int("duration", duration, 1)
+        if duration > (most := max(xp.iinfo(events.t.dtype).max, 2**31 - 1)):
+            raise ValueError(f"`duration` must be at most {most}. Received: {duration}")
     dtype = xp.empty(0).dtype if dtype is None else dtype
-    counts = _histogram(events, (frames, height, width), duration, xp)
-    if not separate:
-        counts = counts[:, 1, ...] - counts[:, 0, ...]
-    result: Any = xp.astype(counts, dtype)
-    returned: ArrayT = result
+    # 16 bits could not count beyond 2048: a quarter of the frames at a time, in 32.
+    wide = xp.finfo(dtype).bits >= 32
+    step = max(frames if wide else -(-frames // 4), 1)
+    kinds = 2 if separate else 1
+    work, parts = (dtype if wide else xp.float32), []
+    with silence(xp):  # of infinite times
+        for first in range(0, max(frames, 1), step):
+            part = (min(step, frames - first), kinds, height, width)
+            total = _histogram(events, first, part, duration, polarity, work, xp)
+            parts.append(xp.astype(total, dtype, copy=False))
+            del total
+    counts: Any = parts[0] if len(parts) == 1 else xp.concat(parts)
+    returned: ArrayT = counts if separate else counts[:, 0, ...]
     return returned
 
 
-def _event_counts(frames: Array, threshold: Array, *, epsilon: float, xp: Namespace) -> Array:
-    # Gradients of floor are 0: without this, torch would keep the whole loop for them.
-    log = xp.log(stop_gradient(frames, xp) + epsilon)
-    threshold = stop_gradient(threshold, xp)
-    start = log[0, ...]
-
-    # The reference as the decoder has it, a multiple of the threshold: its error does not add up.
-    def step(level: Array, values: tuple[Array, ...]) -> tuple[Array, tuple[Array]]:
-        (value,) = values
-        change = value - (start + threshold * level)
-        count = xp.sign(change) * xp.floor(xp.abs(change) / threshold)
-        return level + count, (count,)
-
-    counts: Array = scan(step, xp.zeros_like(start), (log,), xp)[1][0]
-    return counts
-
-
-def _frames(
-    counts: Array, threshold: Array, first: Array, *, epsilon: float, xp: Namespace
-) -> Array:
-    return xp.exp(decode(counts, threshold, xp.log(first + epsilon), xp=xp)) - epsilon
-
-
-def _checked_events(events: Any) -> tuple[Events[Any], Namespace]:
+def _checked_events(events: Any, polarity: Polarity) -> tuple[Events[Any], Namespace]:
     if not (isinstance(events, tuple | list) and len(events) == 4):
         raise TypeError(
             f"`events` must be four arrays t, x, y, p. Received: {type(events).__qualname__}"
         )
     columns = Events[Any](*events)
     xp: Any = namespace_of(**columns._asdict())
+    others = {"t": "real floating", "p": "bool" if polarity == "binary" else ()}
     for name, column in columns._asdict().items():
-        dtype = getattr(column, "dtype", None)
-        if dtype is None or not xp.isdtype(dtype, "integral"):
+        dtype, other = getattr(column, "dtype", None), others.get(name, ())
+        if dtype is None or not (xp.isdtype(dtype, "integral") or xp.isdtype(dtype, other)):
+            more = f", or a {other} one" if other else ""
             raise TypeError(
-                f"`{name}` must be an integer array. Received: {column if dtype is None else dtype}"
+                f"`{name}` must be an integer array{more}. "
+                f"Received: {column if dtype is None else dtype}"
             )
         if column.ndim != 1 or column.shape != columns.t.shape:
             raise ValueError(
                 f"`{name}` must have shape (events,), as `t` has, {tuple(columns.t.shape)}. "
                 f"Received: shape {tuple(column.shape)}"
             )
+    if values_known(columns.p):
+        _check_polarity(columns.p, polarity, xp)
     return columns, xp
 
 
-def _histogram(events: Events[Any], shape: Shape, duration: int, xp: Namespace) -> Array:
-    """Count the events per frame, polarity, row and column.
+def _check_polarity(p: Array, polarity: Polarity, xp: Namespace) -> None:
+    if xp.isdtype(p.dtype, "bool"):
+        return
+    other = -1 if polarity == "signed" else 0
+    right = p == 1
+    if other == 0 or xp.isdtype(p.dtype, "signed integer"):
+        right = right | (p == other)
+    if not xp.all(right):
+        wrong = int(p[xp.argmax(xp.astype(~right, xp.int32))])
+        raise ValueError(
+            f"`p` must hold {other} and 1 (`polarity` {polarity!r}). Received: {wrong}"
+        )
 
-    Sorted, then found by bisection: no library-independent operation adds in place.
+
+def _histogram(
+    events: Events[Any],
+    first: int,
+    shape: Shape,
+    duration: float,
+    polarity: Polarity,
+    dtype: Any,
+    xp: Namespace,
+) -> Array:
+    """Sum the events in frames from `first` on, (frames, kinds, height, width)."""
+    total = xp.zeros((math.prod(shape),), dtype=dtype, device=device(events.t))
+    count = events.t.shape[0]
+    size = _BLOCK if _adds_in_place(xp) else max(count, 1)  # elsewhere each sum is a copy
+    for start in range(0, count, size):
+        block = Events(*(a[start : start + size] for a in events))
+        cell, value = _cells(block, first, shape, duration, polarity, xp)
+        total = _added(total, cell, xp.astype(value, dtype), xp)
+    return xp.reshape(total, shape)
+
+
+def _cells(
+    events: Events[Any],
+    first: int,
+    shape: Shape,
+    duration: float,
+    polarity: Polarity,
+    xp: Namespace,
+) -> tuple[Array, Array]:
+    """Return where in frames from `first` on, (frames, kinds, height, width), which value is added.
+
+    Of an event outside it is 0, in the first cell.
     """
-    frames, height, width = shape
+    frames, kinds, height, width = shape
     # Columns are as short as cameras write them: not every size and frame is a number of theirs.
-    t, x, y, p = (xp.astype(a, xp.int32) if xp.iinfo(a.dtype).bits < 32 else a for a in events)
-    # int32 would overflow in the cells of events far outside, which the test below leaves out.
+    t, x, y, p = (a if _wide(a, xp) else xp.astype(a, xp.int32) for a in events)
     t = t // duration
-    inside = (t >= 0) & (t < frames) & (x >= 0) & (x < width) & (y >= 0) & (y < height) & (p != 0)
-    t, x, y, p = (xp.astype(xp.where(inside, a, 0), xp.int32) for a in (t, x, y, p))
-    size = frames * 2 * height * width
-    cell = ((2 * t + xp.astype(p > 0, xp.int32)) * height + y) * width + x
-    cell = xp.sort(xp.where(inside, cell, size))
-    edges = xp.arange(size + 1, dtype=xp.int32, device=device(cell))
-    position = xp.searchsorted(cell, edges)
-    return xp.reshape(position[1:] - position[:-1], (frames, 2, height, width))
+    if first:
+        t = t - first
+    # int32 would overflow in the cells of events far outside, which are left out here.
+    inside = (t >= 0) & (t < frames) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    bright = p > 0
+    if polarity == "signed":
+        inside = inside & (p != 0)
+    t, x, y = (xp.astype(xp.where(inside, a, 0), xp.int32) for a in (t, x, y))
+    if kinds == 2:
+        t = 2 * t + xp.astype(inside & bright, xp.int32)
+    one = xp.astype(inside, xp.int32)
+    value = one if kinds == 2 else xp.where(bright, one, -one)
+    return (t * height + y) * width + x, value
+
+
+def _wide(a: Array, xp: Namespace) -> bool:
+    """Whether sizes and frames are numbers of an array's dtype."""
+    if xp.isdtype(a.dtype, "integral"):
+        return bool(xp.iinfo(a.dtype).bits >= 32)
+    return not xp.isdtype(a.dtype, "bool")
+
+
+def _adds_in_place(xp: Namespace) -> bool:
+    return is_numpy_namespace(xp) or is_cupy_namespace(xp) or is_torch_namespace(xp)
+
+
+def _added(total: Array, cell: Array, value: Array, xp: Any) -> Array:
+    """Return a new array with values added to it; to a cell as often as it is named."""
+    target: Any = total
+    if not total.shape[0]:
+        return total
+    if is_jax_namespace(xp):
+        target = target.at[cell].add(value)
+    elif is_torch_namespace(xp):
+        target.index_add_(0, cell, value)
+    elif _adds_in_place(xp):
+        xp.add.at(target, xp.astype(cell, xp.int64), value)
+    else:
+        target = _added_sorted(total, cell, value, xp)
+    summed: Array = target
+    return summed
+
+
+def _added_sorted(total: Array, cell: Array, value: Array, xp: Namespace) -> Array:
+    """Return the same by sorting and bisection: no library-independent operation adds in place."""
+    order = xp.argsort(cell)
+    sums = xp.cumulative_sum(xp.take(value, order), include_initial=True)
+    edges = xp.arange(total.shape[0] + 1, dtype=cell.dtype, device=device(cell))
+    until = xp.take(sums, xp.searchsorted(xp.take(cell, order), edges))
+    return total + until[1:] - until[:-1]

@@ -1,7 +1,8 @@
 """Latency codes: one spike for each number, the larger, the earlier; linear and logarithmic.
 
 Time is the first axis of spike trains. Each number is encoded on its own: none depends on the other
-samples of a batch. No gradient passes through a spike.
+samples of a batch. No gradient passes through a spike. NaN is a gap: it gives no spike, and its
+time is NaN.
 
 Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
 libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.

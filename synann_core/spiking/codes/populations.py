@@ -1,7 +1,7 @@
 """Codes that use several neurons: the order in which they fire, or which of them fire, and when.
 
 Neurons are on the last axis; time is the first axis of spike trains. No gradient passes through a
-spike.
+spike. NaN is a gap: it gives no spike, and does not change the others.
 
 Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
 libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
@@ -24,7 +24,7 @@ def rank_order_encode(x: ArrayT, /, steps: int | None = None) -> ArrayT:
     """Fire one neuron per step, the one with the largest value first.
 
     ``rank = argsort(argsort(−x, stable))`` over the last axis is the step; of equal values the
-    first fires first.
+    first fires first, and a NaN never does.
 
     Parameters
     ----------
@@ -243,8 +243,9 @@ def population_decode(spikes: ArrayT, /, *, low: float = 0.0, high: float = 1.0)
 
 
 def _rank_spikes(x: Array, *, steps: int, xp: Namespace) -> Array:
+    # (Every library sorts NaN to the end: the ranks of the others are theirs.)
     rank = xp.argsort(xp.argsort(-x, axis=-1, stable=True), axis=-1, stable=True)
-    return spikes_at(xp.astype(rank, x.dtype), steps, xp)
+    return spikes_at(xp.where(xp.isnan(x), -1.0, xp.astype(rank, x.dtype)), steps, xp)
 
 
 def _faded(spikes: Array, *, modulation: float, xp: Namespace) -> Array:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import device, is_jax_namespace
 
-from synann_core._lib.arguments import check_shape, silence
+from synann_core._lib.arguments import check_plain, check_shape, silence
 from synann_core._lib.checks import check_int
 from synann_core._lib.loops import runner
 from synann_core._lib.namespaces import array_namespace
@@ -189,6 +189,7 @@ def _key_words(
         xp = array_namespace((np if xp is None else xp).empty(0))
         words = _words("key", key, xp, device)
         return xp, (words[0:1], words[1:2])
+    check_plain("key", key)
     try:
         xp = array_namespace(key)
     except TypeError:

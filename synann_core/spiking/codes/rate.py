@@ -1,6 +1,7 @@
 """Rate codes: the larger a number, the more spikes, at random times or as regularly as can be.
 
-Time is the first axis of spike trains. No gradient passes through a spike.
+Time is the first axis of spike trains. No gradient passes through a spike. NaN is a gap: it gives
+no spike, and does not change the others.
 
 Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
 libraries, and ValueError for shapes that do not fit and options that are unknown or out of range.
@@ -45,8 +46,8 @@ def rate_encode(
     Returns
     -------
     array, shape (T, ...), dtype and device of x
-        Zeros and ones; NaN gives no spike. The first steps of a longer train are those of a shorter
-        one. Probabilities are accurate to 2⁻²⁴ (float64: 2⁻⁵³).
+        Zeros and ones. The first steps of a longer train are those of a shorter one. Probabilities
+        are accurate to 2⁻²⁴ (float64: 2⁻⁵³).
 
     Examples
     --------
@@ -89,7 +90,7 @@ def deterministic_rate_encode(
     Returns
     -------
     array, shape (T, ...), dtype and device of x
-        Zeros and ones, ⌊T p⌋ ones in all, the first as late as t = ⌈1/p⌉ − 1; NaN gives no spike.
+        Zeros and ones, ⌊T p⌋ ones in all, the first as late as t = ⌈1/p⌉ − 1.
 
     Examples
     --------

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import copy
 import functools
-import math
-import numbers
 from dataclasses import dataclass, field
-from typing import Any, Generic, get_args
+from typing import Any, Generic
 
 from synann_core._lib.arguments import Arguments, is_number, silence
-from synann_core._lib.checks import check_int, check_number, check_option
-from synann_core._lib.typing import Array, ArrayT, Shape
+from synann_core._lib.checks import check_int
+from synann_core._lib.typing import Array, ArrayT
 from synann_core.spiking.neurons import dispatch
+from synann_core.spiking.neurons.checks import NAMES, check_neuron, check_shapes, check_state
 from synann_core.spiking.neurons.formulas import membranes
 from synann_core.spiking.neurons.records import (
     Gradients,
@@ -31,9 +30,7 @@ from synann_core.spiking.neurons.records import (
     Upstream,
     mapped,
 )
-from synann_core.spiking.neurons.surrogates import Surrogate, fast_sigmoid
-
-_NAMES = State[Any](*(f"state.{name}" for name in State._fields))
+from synann_core.spiking.neurons.surrogates import Surrogate, arctan
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +80,7 @@ class LIF:
     decay : number or array, shape (N,)
         Share of the membrane that is left after a step, in [0, 1]; see `decay_factor`.
     threshold : number, array of shape (N,), or None
-        > 0; None for an integrator without spikes.
+        > 0; None for an integrator without spikes, ∞ in an array for a neuron that never fires.
     synaptic_decay : number or array, shape (N,), optional
         In [0, 1]: inputs add to a current that decays by it, and the current moves the membrane.
     recurrent : array, shape (N, N), optional
@@ -103,15 +100,16 @@ class LIF:
     fires : {">", ">="}
         Test of membrane against threshold: snnTorch and Norse ">", SpikingJelly and sinabs ">=".
     surrogate : Surrogate
-        Stand-in for the derivative of that test.
+        Stand-in for the derivative of that test; `arctan`, snnTorch's default, if not given.
     detach_reset : bool
         Whether gradients pass by the reset, as in snnTorch; they do not in Norse.
 
     Notes
     -----
     Only the potentials of a run are kept for its backward pass: spikes and resets follow by
-    comparison. Autodiff of torch and JAX sees the same gradients as `vjp` gives.
-    Source: docs/spiking.md.
+    comparison. Autodiff of torch and JAX sees the same gradients as `vjp` gives. The parameters'
+    values are checked here, NaN among them, but for arrays that a trace stands for; currents are
+    not: after a NaN the membrane is NaN, and silent. Source: docs/spiking.md.
 
     Examples
     --------
@@ -137,37 +135,37 @@ class LIF:
     order: Order = "snntorch"
     reset: Reset = "subtract"
     fires: Test = ">"
-    surrogate: Surrogate = field(default_factory=fast_sigmoid)
+    surrogate: Surrogate = field(default_factory=arctan)
     detach_reset: bool = True
 
     def __post_init__(self) -> None:
-        check_option("order", self.order, get_args(Order))
-        check_option("reset", self.reset, get_args(Reset))
-        check_option("fires", self.fires, get_args(Test))
-        if not isinstance(self.surrogate, Surrogate):
-            raise TypeError(f"`surrogate` must be a Surrogate. Received: {self.surrogate!r}")
-        if not isinstance(self.detach_reset, bool):
-            raise TypeError(f"`detach_reset` must be a bool. Received: {self.detach_reset!r}")
-        for name in ("gain", "rest", "reset_to", "adaptation", "adaptation_decay"):
-            object.__setattr__(self, name, check_number(name, getattr(self, name)))
-        for name in ("decay", "threshold", "synaptic_decay"):
-            value = getattr(self, name)
-            if isinstance(value, numbers.Real):
-                most, ends = (math.inf, "()") if name == "threshold" else (1.0, "[]")
-                object.__setattr__(self, name, check_number(name, value, 0.0, most, ends))
-            elif not (hasattr(value, "ndim") or (value is None and name != "decay")):
-                raise TypeError(f"`{name}` must be a number or an array. Received: {value!r}")
-        if self.recurrent is not None and not hasattr(self.recurrent, "ndim"):
-            raise TypeError(f"`recurrent` must be an array. Received: {self.recurrent!r}")
-        if self.threshold is None and self.adaptation:
-            raise ValueError(
-                f"`adaptation` must be 0 without a threshold. Received: {self.adaptation}"
-            )
+        check_neuron(self)
 
     @functools.cached_property
     def rule(self) -> Rule:
         """The options, without the arrays."""
         return Rule(**{name: getattr(self, name) for name in Rule._fields})
+
+    def with_parameters(self, **parameters: Any) -> LIF:
+        """Return the neuron with other arrays, whose values are not looked at: they are learned.
+
+        Parameters
+        ----------
+        **parameters : arrays
+            Of `decay`, `threshold`, `synaptic_decay` and `recurrent`, as for the neuron.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from synann_core.spiking import LIF
+        >>> LIF(0.9, reset="zero").with_parameters(decay=np.full(3, 0.8)).reset
+        'zero'
+        """
+        for name in parameters.keys() - set(Parameters._fields):
+            raise TypeError(f"a neuron has no parameter {name!r}")
+        other = copy.copy(self)
+        other.__dict__.update(parameters)
+        return other
 
     def step(
         self, current: ArrayT, /, state: State[ArrayT] | None = None
@@ -266,7 +264,7 @@ class LIF:
         """
         if not isinstance(record, Record):
             raise TypeError(f"`record` must be a Record. Received: {type(record).__qualname__}")
-        _check_state(state, like=record.state)
+        check_state(state, like=record.state)
         given = copy.copy(record._given)  # it takes in the gradients, in place of the record's
         given.arrays = []
         potential = record._potential
@@ -280,12 +278,12 @@ class LIF:
             upstream = Upstream(
                 gradient(potential, spikes, "spikes"),
                 gradient(potential, membrane, "membrane"),
-                None if state is None else mapped(gradient, record.state, state, _NAMES),
+                None if state is None else mapped(gradient, record.state, state, NAMES),
             )
             found = dispatch.vjp(
                 record._inputs, potential, upstream, plan=record._plan, xp=given.xp
             )
-            before = dict(zip(_NAMES, found.state, strict=True))
+            before = dict(zip(NAMES, found.state, strict=True))
             values = {**found._asdict(), **before}
             fitted = given.gradients(values[name] for name in given.named)
             own = dict(zip(given.named, fitted, strict=True))
@@ -298,14 +296,14 @@ class LIF:
         """Check the arguments; return them, and with a state in which all is that a neuron has."""
         if is_number(currents):
             raise TypeError(f"`currents` must be an array. Received: {currents!r}")
-        _check_state(state)
+        check_state(state)
         still = None if self.synaptic_decay is None else 0.0
         start = State[Any](self.rest, still, None, 0.0 if self.adaptation else None)
         if state is not None:
             merged = mapped(lambda at_rest, own: at_rest if own is None else own, start, state)
             start = merged._replace(spikes=state.spikes)
         named = {name: getattr(self, name) for name in Parameters._fields}
-        named |= {n: a for n, a in zip(_NAMES, start, strict=True) if not is_number(a)}
+        named |= {n: a for n, a in zip(NAMES, start, strict=True) if not is_number(a)}
         given = Arguments[ArrayT](
             currents=currents, **{name: a for name, a in named.items() if a is not None}
         )
@@ -317,32 +315,12 @@ class LIF:
                 f"`currents` must have shape (T, ..., N) with T ≥ 1. Received: shape {shape}"
             )
         shape = shape if steps is not None else shape[1:]
-        _check_shapes(given, shape)
+        check_shapes(given, shape)
         arrays: dict[str, Any] = given.named
         initial = mapped(
             lambda a, name: given.array(name, a, shape) if is_number(a) else arrays[name],
             start,
-            _NAMES,
+            NAMES,
         )
         parameters = {name: a for name, a in arrays.items() if name in Parameters._fields}
         return given, Inputs(Parameters(**parameters), initial, given["currents"])
-
-
-def _check_state(state: Any, like: State[Any] | None = None) -> None:
-    if state is not None and not isinstance(state, State):
-        raise TypeError(f"`state` must be a State. Received: {type(state).__qualname__}")
-    for name, own, value in zip(_NAMES, like or (), state or (), strict=False):
-        if own is None and value is not None:
-            raise ValueError(f"`{name}` must be None for a neuron without it. Received: {value!r}")
-
-
-def _check_shapes(given: Arguments[ArrayT], shape: Shape) -> None:
-    n = shape[-1] if shape else 0
-    for name in given.named:
-        wanted = shape if name.startswith("state.") else (n, n) if name == "recurrent" else (n,)
-        number = "be a number or " if name in ("decay", "threshold", "synaptic_decay") else ""
-        fits = given.shape(name) == wanted or (number and given.shape(name) == ())
-        if not fits and name != "currents":
-            raise ValueError(
-                f"`{name}` must {number}have shape {wanted}. Received: shape {given.shape(name)}"
-            )

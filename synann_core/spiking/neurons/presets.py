@@ -11,7 +11,7 @@ from typing import Any, Literal
 from synann_core._lib.checks import check_number, check_option
 from synann_core.spiking.neurons.lif import LIF
 from synann_core.spiking.neurons.records import Reset
-from synann_core.spiking.neurons.surrogates import arctan, superspike
+from synann_core.spiking.neurons.surrogates import superspike
 
 
 def decay_factor(tau: float, dt: float = 1.0, *, method: Literal["exp", "euler"] = "exp") -> float:
@@ -73,7 +73,7 @@ def snntorch_leaky(decay: Any, threshold: Any = 1.0, *, reset: Reset = "subtract
     >>> snntorch_leaky(0.95).surrogate.shape
     'arctan'
     """
-    return LIF(decay, threshold, reset=reset, surrogate=arctan())
+    return LIF(decay, threshold, reset=reset)
 
 
 def snntorch_synaptic(synaptic_decay: Any, decay: Any, threshold: Any = 1.0) -> LIF:
@@ -87,7 +87,7 @@ def snntorch_synaptic(synaptic_decay: Any, decay: Any, threshold: Any = 1.0) -> 
     >>> snntorch_synaptic(0.9, 0.8).synaptic_decay
     0.9
     """
-    return LIF(decay, threshold, synaptic_decay, surrogate=arctan())
+    return LIF(decay, threshold, synaptic_decay)
 
 
 def norse_lif(

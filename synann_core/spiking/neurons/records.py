@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+from array_api_compat import is_torch_array, to_device
+
+from synann_core._lib.autodiff import stop_gradient
+from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, ArrayT
 from synann_core.spiking.neurons.surrogates import Surrogate
 
@@ -65,6 +69,34 @@ class State(NamedTuple, Generic[ArrayT]):
     current: ArrayT | None = None
     spikes: ArrayT | None = None
     adaptation: ArrayT | None = None
+
+    def to(self, *args: Any, **kwargs: Any) -> State[ArrayT]:
+        """Return the state elsewhere: what `torch.Tensor.to` takes, or a device of the library.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from synann_core.spiking import State
+        >>> State(torch.ones(2)).to(torch.float64).membrane.dtype
+        torch.float64
+        """
+
+        def moved(a: Any) -> Any:
+            return a.to(*args, **kwargs) if is_torch_array(a) else to_device(a, *args, **kwargs)
+
+        return mapped(moved, self)
+
+    def detach(self) -> State[ArrayT]:
+        """Return the state as a constant, through which no gradient of the library passes.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from synann_core.spiking import State
+        >>> State(torch.ones(2, requires_grad=True)).detach().membrane.requires_grad
+        False
+        """
+        return mapped(lambda a: stop_gradient(a, array_namespace(a)), self)
 
 
 class Inputs(NamedTuple):

@@ -93,7 +93,9 @@ class Surrogate:
 
 
 def fast_sigmoid(width: float = 1 / 25, height: float = 1.0) -> Surrogate:
-    """Make ``height / (1 + |u|/width)²``; the default is snnTorch's, whose slope is 1/width.
+    """Make ``height / (1 + |u|/width)²``; the default is `snntorch.surrogate.fast_sigmoid`'s.
+
+    Its slope is 1/width. What snnTorch's neurons use unless told otherwise is its `arctan`.
 
     Examples
     --------
@@ -120,6 +122,8 @@ def superspike(width: float = 1 / 100, height: float = 1.0) -> Surrogate:
 
 def arctan(width: float = 1 / math.pi, height: float = 1.0) -> Surrogate:
     """Make ``height / (1 + (u/width)²)``; snnTorch's atan(α) has width 2/(πα) and height α/2.
+
+    The default is that of snnTorch's neurons, α = 2.
 
     Examples
     --------

@@ -5,13 +5,14 @@ feed-forward layer with a detached reset this is backpropagation through time, e
 recurrent weights it leaves out what a spike does by way of other neurons.
 
 Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
-libraries, and ValueError for shapes that do not fit and an `output_decay` outside [0, 1).
+libraries, and ValueError for shapes that do not fit, a `decay` outside [0, 1] (but for one that
+``jax.jit`` traces) and an `output_decay` outside [0, 1).
 """
 
 from __future__ import annotations
 
 from synann_core._lib.arguments import Arguments
-from synann_core._lib.checks import check_number
+from synann_core._lib.checks import check_known, check_number
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.spiking.plasticity.traces import State, decayed_sums, named_state, silent_state
 
@@ -59,6 +60,7 @@ def eprop_gradient(
     >>> eprop_gradient(x, np.ones_like(x), np.ones_like(x), 0.5)  # 1 + 0.5 + 0.25
     array([[1.75]])
     """
+    check_known("decay", decay, 0.0, 1.0)
     with Arguments(x=x, slope=slope, signal=signal, decay=decay) as given:
         given.check_shapes(
             x=("T", "B", "n"), slope=("T", "B", "m"), signal=("T", "B", "m"), decay=()
@@ -122,6 +124,7 @@ def eprop_step(
     >>> gradient
     array([[0.5]])
     """
+    check_known("decay", decay, 0.0, 1.0)
     named = named_state(state, "trace", "eligibility")
     with Arguments(x=x, slope=slope, signal=signal, decay=decay, **named) as given:
         given.check_shapes(

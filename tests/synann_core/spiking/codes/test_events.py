@@ -1,6 +1,7 @@
-"""Event cameras against a slow loop; frames to events and back."""
+"""Events against a slow loop: from counts and back."""
 
-from functools import partial
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,25 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import encoders as slow
-from synann_core.spiking import (
-    Events,
-    counts_to_events,
-    event_camera,
-    event_camera_decode,
-    events_to_counts,
-)
-from tests.helpers import EPS, assert_close, make_backend
+from synann_core.spiking import Events, counts_to_events, events_to_counts
+from tests.helpers import make_backend
 
 SHAPE = (9, 4, 5)
-THRESHOLDS = np.linspace(0.1, 0.4, 20).reshape(4, 5)
-
-
-def frames(seed=0, shape=SHAPE):
-    """Intensities from dark to 1, the same for some steps."""
-    values = np.random.default_rng(seed).random(shape) ** 3
-    values[2:4] = values[1]
-    values[5, 0, 0] = 0.0
-    return values
 
 
 def random_counts(seed, shape=SHAPE):
@@ -37,52 +23,14 @@ def as_events(xp, rows):
     return Events(*(xp.asarray(column, "int32") for column in np.transpose(rows)))
 
 
-@pytest.mark.jax_alternates(4)
-@pytest.mark.parametrize("threshold", [0.25, THRESHOLDS], ids=["number", "array"])
-def test_event_camera(xp, dtype, threshold):
-    values = frames().astype(dtype).astype(float)
-    slowly = partial(slow.event_camera, epsilon=0.01)
-    want = slow.each_signal(slowly, values, np.asarray(threshold))
-    own = threshold if isinstance(threshold, float) else xp.asarray(threshold, dtype)
-    got = xp.call(partial(event_camera, epsilon=0.01), xp.asarray(values, dtype), own)
-    xp.check(got, dtype, SHAPE)
-    np.testing.assert_array_equal(xp.to_numpy(got), want)
-    assert want.min() < -1
-    assert want.max() > 1
-    assert not want[0].any()
-    assert not want[2:4].any()
-
-
-@pytest.mark.jax_alternates(4)
-def test_event_camera_decode(xp, dtype):
-    values = frames()
-    counts = slow.each_signal(partial(slow.event_camera, epsilon=0.01), values, THRESHOLDS)
-    got = xp.call(
-        partial(event_camera_decode, epsilon=0.01),
-        *(xp.asarray(a, dtype) for a in (counts, values[0], THRESHOLDS)),
-    )
-    xp.check(got, dtype, SHAPE)
-    log = np.log(values[0] + 0.01) + THRESHOLDS * np.cumsum(counts, axis=0)
-    # The logarithm, at most 5 here, is rounded, and the exponential makes that relative.
-    assert_close(xp.to_numpy(got) + 0.01, np.exp(log), 32 * EPS[dtype], scale=np.exp(log))
-
-
-@given(st.integers(0, 2**32), st.floats(0.01, 3))
-def test_the_logarithm_is_met_to_a_threshold(seed, threshold):
-    values = frames(seed)
-    decoded = event_camera_decode(event_camera(values, threshold), values[0], threshold)
-    error = np.abs(np.log(decoded + 1e-3) - np.log(values + 1e-3))
-    # Frames far below epsilon are rounded as epsilon is.
-    assert error.max() <= threshold * (1 + 1e-9)
-
-
-def test_reference_does_not_drift():
-    """As many steps up as down, for long: the last frame is the first."""
-    values = np.where(np.arange(20_001) % 2, 0.3, 0.1)
-    counts = event_camera(values, 0.01)
-    assert abs(counts.sum()) <= 1
-    decoded = event_camera_decode(counts, values[0], 0.01)
-    assert abs(np.log((decoded[-1] + 1e-3) / 0.101)) <= 0.01
+def random_rows(count=200, seed=1):
+    """Rows (t, x, y, p) within (9, 4, 5), three steps to a frame, and around it."""
+    rng = np.random.default_rng(seed)
+    limits = ((-2, 12), (-1, 6), (-1, 5), (0, 2))
+    rows = np.stack([rng.integers(*limit, count) for limit in limits], axis=1)
+    rows[:, 3] = 2 * rows[:, 3] - 1
+    rows[:20] = rows[20:40]  # several at one place
+    return rows
 
 
 def test_counts_to_events(xp):
@@ -105,18 +53,7 @@ def test_counts_to_events(xp):
 @pytest.mark.parametrize("separate", [False, True])
 @pytest.mark.parametrize("duration", [1, 3])
 def test_events_to_counts(xp, dtype, separate, duration):
-    rng = np.random.default_rng(1)
-    rows = np.stack(
-        [
-            rng.integers(-2, 12, 200),
-            rng.integers(-1, 6, 200),
-            rng.integers(-1, 5, 200),
-            rng.integers(-1, 2, 200),
-        ],
-        axis=1,
-    )
-    rows[:20] = rows[20:40]  # several at one place
-    shape = (3, 4, 5)
+    rows, shape = random_rows(), (3, 4, 5)
 
     def function(t, x, y, p):
         return events_to_counts(
@@ -132,10 +69,111 @@ def test_events_to_counts(xp, dtype, separate, duration):
 
 
 @pytest.mark.jax_alternates
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("kind", ["uint8", "int32", "bool"])
+def test_darker_events_may_be_zeros(xp, kind, separate):
+    """0 and 1, or bool, as files have them: the counts of −1 and 1."""
+    rows = random_rows()
+    signed = as_events(xp, rows)
+    binary = signed._replace(p=xp.asarray(rows[:, 3] > 0, kind))
+
+    def count(*columns, polarity):
+        return events_to_counts(columns, (3, 4, 5), polarity=polarity, separate=separate)
+
+    def of_binary(*columns):
+        return count(*columns, polarity="binary")
+
+    want = xp.to_numpy(count(*signed, polarity="signed"))
+    np.testing.assert_array_equal(xp.to_numpy(xp.call(of_binary, *binary)), want)
+    assert want.any()
+
+
+@pytest.mark.parametrize("library", ["numpy", "strict", "torch", "jax"])
+@pytest.mark.parametrize(
+    ("polarity", "p", "kind", "received"),
+    [
+        ("signed", [1, 255], "uint8", "-1 and 1 .*Received: 255"),  # 2p − 1 of an unsigned 0
+        ("signed", [1, 0], "int8", "-1 and 1 .*Received: 0"),
+        ("signed", [1, 2], "int32", "-1 and 1 .*Received: 2"),
+        ("binary", [1, -1], "int8", "0 and 1 .*Received: -1"),
+        ("binary", [0, 2], "uint8", "0 and 1 .*Received: 2"),
+    ],
+)
+def test_other_polarities_are_refused(library, polarity, p, kind, received):
+    with make_backend(library) as xp:
+        columns = (xp.asarray([0, 0], "int32"),) * 3
+        with pytest.raises(ValueError, match="`p` must hold " + received):
+            events_to_counts((*columns, xp.asarray(p, kind)), (1, 1, 1), polarity=polarity)
+
+
+def test_times_of_floating_point_numbers():
+    t = np.array([0.0, 0.24, 0.25, 0.3, 0.5, np.nan, np.inf, -0.1])
+    zeros, ones = np.zeros(8, int), np.ones(8, int)
+    counts = events_to_counts((t, zeros, zeros, ones), (2, 1, 1), duration=0.25)
+    np.testing.assert_array_equal(counts[:, 0, 0], [2, 2])
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_more_events_than_a_block_holds(library):
+    rows = random_rows(150_000)
+    with make_backend(library) as xp:
+        got = xp.to_numpy(events_to_counts(as_events(xp, rows), (9, 4, 5)))
+    want = np.zeros((9, 4, 5))
+    inside = ((rows[:, :3] >= 0) & (rows[:, :3] < (9, 5, 4))).all(axis=1)
+    t, x, y, p = rows[inside].T
+    np.add.at(want, (t, y, x), p)
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_sixteen_bits_count_beyond_2048(library):
+    with make_backend(library) as xp:
+        columns = [xp.asarray(np.full(5000, k), "int32") for k in (3, 0, 0, 1)]
+        counts = events_to_counts(tuple(columns), (6, 1, 1), dtype=xp.dtype("float16"))
+        xp.check(counts, "float16", (6, 1, 1))
+        np.testing.assert_array_equal(xp.to_numpy(counts)[:, 0, 0], [0, 0, 0, 5000, 0, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_memory_is_at_most_twice_the_results(dtype):
+    one, shape = np.ones(1, dtype=np.int32), (50, 480, 640)
+    tracemalloc.start()
+    try:
+        counts = events_to_counts((one,) * 4, shape, dtype=dtype)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert counts.sum() == 1
+    assert peak <= 2 * counts.nbytes + 1e6
+
+
+def test_a_million_events_take_the_time_of_adding_them():
+    rng = np.random.default_rng(0)
+    t, x, y = (rng.integers(0, size, 10**6, dtype=np.int32) for size in (50, 640, 480))
+    p = rng.integers(0, 2, 10**6, dtype=np.int32) * 2 - 1
+    ours, theirs = [], []
+    for _ in range(3):
+        start = time.perf_counter()
+        counts = events_to_counts((t, x, y, p), (50, 480, 640))
+        middle = time.perf_counter()
+        want = np.zeros((50, 480, 640))
+        np.add.at(want, (t, y, x), p)
+        ours.append(middle - start)
+        theirs.append(time.perf_counter() - middle)
+    np.testing.assert_array_equal(counts, want)
+    assert min(ours) <= 1.5 * min(theirs)
+
+
+@pytest.mark.jax_alternates
 def test_no_events(xp):
     events = as_events(xp, np.zeros((0, 4)))
     got = xp.to_numpy(events_to_counts(events, (2, 3, 4)))
     np.testing.assert_array_equal(got, np.zeros((2, 3, 4)))
+
+
+def test_no_frames(xp):
+    events = as_events(xp, random_rows(40))
+    assert tuple(events_to_counts(events, (0, 3, 4)).shape) == (0, 3, 4)
 
 
 @given(st.integers(0, 2**32))
@@ -157,12 +195,6 @@ def test_times_of_microseconds_do_not_overflow():
     np.testing.assert_array_equal(counts[:, 0, 0], [1, 1])
 
 
-def test_pixels_do_not_mix():
-    values = frames(7)
-    whole = event_camera(values, 0.2)
-    np.testing.assert_array_equal(event_camera(values[:, 1:2, 2:3], 0.2), whole[:, 1:2, 2:3])
-
-
 @pytest.mark.parametrize("library", ["numpy", "strict", "torch"])
 def test_columns_as_short_as_files_have_them(library):
     """A size and a duration that the columns' own dtypes cannot hold."""
@@ -182,10 +214,6 @@ def test_columns_as_short_as_files_have_them(library):
 
 one = np.ones(1, dtype=int)
 BAD = [
-    (lambda: event_camera(np.ones(SHAPE, int)), TypeError, "`frames` must have a real floating"),
-    (lambda: event_camera(np.ones(SHAPE), np.ones(4)), ValueError, "`threshold` must be a number"),
-    (lambda: event_camera(np.ones(SHAPE), epsilon=0), ValueError, "`epsilon` must be in"),
-    (lambda: event_camera_decode(np.ones(SHAPE), np.ones(3)), ValueError, "`first` must be a num"),
     (lambda: counts_to_events(np.ones((2, 3))), ValueError, r"\(time, height, width\)"),
     (lambda: counts_to_events(np.full(SHAPE, np.nan)), ValueError, "`counts` .* Received: nan"),
     (lambda: counts_to_events(np.full(SHAPE, -np.inf)), ValueError, "whole numbers. .*: -inf"),
@@ -193,13 +221,16 @@ BAD = [
     (lambda: events_to_counts(one, SHAPE), TypeError, "`events` must be four arrays"),
     (lambda: events_to_counts((one, one, one, 1), SHAPE), TypeError, "`p` must be an integer arr"),
     (lambda: events_to_counts((one, one, one * 1.0, one), SHAPE), TypeError, "`y` .*: float64"),
+    (lambda: events_to_counts((one, one, one, one > 0), SHAPE), TypeError, "`p` .*: bool"),
     (lambda: events_to_counts((1, 1, 1, 1), SHAPE), TypeError, "`t` must be an integer array"),
     (lambda: events_to_counts((one, one[:0], one, one), SHAPE), ValueError, "`x` must have shape"),
     (lambda: events_to_counts((one,) * 4, (2, 3)), ValueError, "`shape` must be "),
     (lambda: events_to_counts((one,) * 4, (2, 3, 0.5)), TypeError, "`shape` must be an int"),
     (lambda: events_to_counts((one,) * 4, (2**10,) * 3), ValueError, "fewer than"),
     (lambda: events_to_counts((one,) * 4, SHAPE, duration=0), ValueError, "`duration` must be at"),
+    (lambda: events_to_counts((one,) * 4, SHAPE, duration=0.5), TypeError, "`duration` must be an"),
     (lambda: events_to_counts((one,) * 4, SHAPE, duration=2**63), ValueError, "must be at most"),
+    (lambda: events_to_counts((one,) * 4, SHAPE, polarity="01"), ValueError, "`polarity` must be"),
 ]
 
 
