@@ -24,6 +24,8 @@ xp = cast(Namespace, importlib.import_module(_NAMESPACES.get(BACKEND, "synann_ke
 if BACKEND == "tensorflow":
     import tensorflow as tf
 elif BACKEND == "torch":
+    import torch
+
     register_torch_operators()
 
 
@@ -73,3 +75,11 @@ def readable(value: Array) -> bool:
 
         return not isinstance(value, jax.core.Tracer)
     return torch_values_known(value)
+
+
+def _never() -> bool:
+    return False
+
+
+# Whether torch's compiler reads this: it would compile anew for each number of calls.
+compiling: Callable[[], bool] = torch.compiler.is_compiling if BACKEND == "torch" else _never
