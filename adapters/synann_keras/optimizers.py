@@ -36,6 +36,10 @@ def exclude_from_weight_decay(optimizer: OptimizerT, model: keras.Model) -> Opti
     TypeError, ValueError
         If `optimizer` is not an optimizer or has been built, or `model` not.
 
+    Notes
+    -----
+    Keras does not save what is excluded: compile a loaded model anew before it trains on.
+
     Examples
     --------
     >>> import keras
