@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 
 from synann_core._lib.arguments import broadcast_shape, check_plain, check_tensor
-from synann_core._lib.checks import check_int, check_option, to_numpy
+from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
 from synann_core._lib.files import read_config, read_tensors, write_tensors, write_whole
 from synann_core._lib.numerics import sum_to_shape
 from synann_core._lib.torch_modes import torch_values_known, torch_watcher
@@ -43,6 +43,7 @@ __all__ = [
     "Space",
     "broadcast_shape",
     "check_int",
+    "check_number",
     "check_option",
     "check_plain",
     "check_tensor",

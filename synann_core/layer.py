@@ -10,7 +10,8 @@ its Dense are, and comes transposed; so does a mask.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from synann_core._lib.arguments import check_plain, check_shape
 from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_inside, check_option
-from synann_core._lib.numerics import softplus
+from synann_core._lib.numerics import expm1, softplus
 from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, Namespace, Shape, Space
 from synann_core.log_odds import _expit
@@ -28,25 +29,40 @@ from synann_core.transmission import _contributions, _log_transmission
 
 __all__ = [
     "Excitation",
+    "Gate",
     "Weights",
     "beta_of",
     "check_mask",
+    "check_state",
     "check_values",
+    "checked_gate",
     "checked_options",
     "chosen_excitation",
     "contributions",
     "excitation_of",
     "forward",
     "gamma_of",
+    "gated",
     "gated_state",
     "initial_mixing_logit",
     "input_error",
     "logit_gradient",
+    "state_of",
+    "warn_of_values",
 ]
 
 Excitation = Literal["auto", "input", "mixture", "none"]
+Gate = Literal["sigmoid", "softmax", "exp"]
 
 _SPACES = ("probability", "surprisal")
+_GATES = ("sigmoid", "softmax", "exp")
+# What a layer's state tells of it, as places in these lists: new values go to the end.
+_STATE: dict[str, tuple[str | None, ...]] = {
+    "excitation": ("input", "mixture", "none"),
+    "space": _SPACES,
+    "output": _SPACES,
+    "gate": (None, *_GATES),
+}
 # Inputs that have most of the weight of an initial mixture, and how much.
 _MIXED, _MIXED_SHARE = 8, 0.9
 
@@ -69,6 +85,11 @@ def checked_options(
     return excitation, space, check_option("output", space if output is None else output, _SPACES)
 
 
+def checked_gate(gate: Gate | None) -> Gate | None:
+    """Check a layer's gate; None is none."""
+    return gate if gate is None else check_option("gate", gate, _GATES)
+
+
 def chosen_excitation(excitation: Excitation, inputs: int, outputs: int, where: str) -> Excitation:
     """Return what `excitation` stands for in a layer of these sizes, "auto" resolved.
 
@@ -83,6 +104,26 @@ def chosen_excitation(excitation: Excitation, inputs: int, outputs: int, where: 
     if excitation != "auto":
         return excitation
     return "input" if square else "mixture"
+
+
+def state_of(**options: str | None) -> list[int]:
+    """Numbers that say what a layer with these options computes, to save beside its weights."""
+    return [values.index(options[name]) for name, values in _STATE.items()]
+
+
+def check_state(argument: str, state: Sequence[float], **options: str | None) -> None:
+    """Refuse the state of a layer that computes something else from the same weights.
+
+    A state may be a mean of states, and one of a later version may say more.
+    """
+    for (name, values), number in zip(_STATE.items(), state, strict=False):
+        place = round(number) if math.isfinite(number) else -1
+        found = repr(values[place]) if 0 <= place < len(values) else f"number {number}"
+        if found != repr(options[name]):
+            raise ValueError(
+                f"`{argument}` must hold the state of a layer with {name} {options[name]!r}. "
+                f"Received: {found}"
+            )
 
 
 def check_mask(mask: Array, shape: tuple[int | str, ...], *, readable: bool, xp: Namespace) -> None:
@@ -116,6 +157,25 @@ def gamma_of(logit: Array, mask: Array | None = None, *, xp: Namespace) -> Array
 def logit_gradient(beta: Array, gbeta: Array) -> Array:
     """Gradient by the logit from that by β."""
     return gbeta * beta * (1.0 - beta)
+
+
+def gated(h: Array, gate: Gate, *, space: Space, xp: Namespace) -> Array:
+    """Make probabilities, or their surprisals, of real numbers h (..., inputs).
+
+    "softmax" runs over the last axis. "exp" is 1 − e^−max(h, 0): h is read as the surprisal that
+    the input is silent; the surprisal of it is at most that of the smallest normal number.
+    """
+    surprisal = space == "surprisal"
+    if gate == "sigmoid":
+        return softplus(-h, xp) if surprisal else _sigmoid(h, xp)
+    if gate == "exp":
+        least = float(xp.finfo(h.dtype).smallest_normal) if surprisal else 0.0
+        h = xp.clip(h, least, None)
+        return _complement(h, xp=xp) if surprisal else -expm1(-h, xp)
+    if not surprisal:
+        return _softmax(h, xp)
+    h = h - stop_gradient(xp.max(h, axis=-1, keepdims=True), xp)
+    return xp.log(xp.sum(xp.exp(h), axis=-1, keepdims=True)) - h
 
 
 def excitation_of(
@@ -204,6 +264,19 @@ def check_values(name: str, value: Array, space: Space, *, xp: Namespace) -> Arr
     """
     high, bounds = (1.0, "[0, 1]") if space == "probability" else (math.inf, "[0, ∞]")
     return check_inside(name, value, 0.0, high, f"values in {bounds}", xp=xp)
+
+
+def warn_of_values(
+    name: str, value: Array, space: Space, *, xp: Namespace, stacklevel: int = 2
+) -> bool:
+    """Warn of what `check_values` would refuse; whether there was a warning."""
+    try:
+        check_values(name, value, space, xp=xp)
+    except ValueError as error:
+        text = f"{error}. The formula may give NaN there: a `gate` makes probabilities of them."
+        warnings.warn(text, RuntimeWarning, stacklevel=stacklevel)
+        return True
+    return False
 
 
 def initial_mixing_logit(

@@ -29,6 +29,8 @@ if BACKEND == "tensorflow":
 
     _ODD = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)
 elif BACKEND == "torch":
+    import torch
+
     register_torch_operators()
 
 
@@ -97,3 +99,11 @@ def readable(value: Array) -> bool:
 
         return not isinstance(value, jax.core.Tracer)
     return torch_values_known(value)
+
+
+def _never() -> bool:
+    return False
+
+
+# Whether torch's compiler reads this: it would compile anew for each number of calls.
+compiling: Callable[[], bool] = torch.compiler.is_compiling if BACKEND == "torch" else _never

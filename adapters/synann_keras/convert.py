@@ -61,7 +61,8 @@ def to_core(model: keras.Model) -> syn.SynaMLP:
         weights |= _weights(layers["dense"], _DENSE)
     elif middle == ["synapse"]:
         synapse = layers["synapse"]
-        expected = {"excitation": "auto", "alpha": False, "space": "probability", "mask": None}
+        expected = {"excitation": "auto", "alpha": False, "space": "probability"}
+        expected |= {"mask": None, "gate": None}
         config = synapse.get_config()
         for option, value in {**expected, "output": "surprisal"}.items():
             if config[option] != value:

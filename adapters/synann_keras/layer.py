@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import keras
@@ -10,13 +11,16 @@ import numpy as np
 from keras import ops
 
 from synann_core import layer as core
-from synann_core.extending import Array, Space, check_int
+from synann_core.extending import Array, NumpyArray, Space, check_int, to_numpy
 
 from . import _ops
 from ._trained import Trained
 from .initializers import InitialBetaLogit, InitialMixingLogit
 
 __all__ = ["Synapse"]
+
+_WATCHED = 64  # in the long run one of so many calls looks at its values
+_COMPUTES = "computes"  # beside the weights in a file
 
 
 @keras.saving.register_keras_serializable(package="synann", name="Synapse")
@@ -42,6 +46,10 @@ class Synapse(Trained):
     mask : array, shape (input_dim, units), optional
         Bool or 0 and 1: where 0, there is no synapse. ``~numpy.eye(n, dtype=bool)`` forbids
         self-inhibition.
+    gate : {"sigmoid", "softmax", "exp"}, optional
+        Makes probabilities of the inputs first, or surprisals, as `space` says. They may then be
+        any real numbers; "exp" is 1 − e^−y, for inputs that cannot be negative, such as those
+        behind a ReLU (below 0 it is 0). An x given to the call stays as it is.
     strict : bool
         Check that the inputs' values are in range, where they can be read: in eager calls, not in
         the graphs that `fit` and `predict` compile.
@@ -105,6 +113,7 @@ class Synapse(Trained):
         space: Space = "probability",
         output: Space | None = None,
         mask: Any = None,
+        gate: core.Gate | None = None,
         strict: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -119,7 +128,8 @@ class Synapse(Trained):
         if self.mask is not None:
             core.check_mask(self.mask, ("input_dim", units), readable=True, xp=np)
             self.mask = self.mask.astype(bool)
-        self.strict = strict
+        self.gate, self.strict = core.checked_gate(gate), strict
+        self._watched = SimpleNamespace(wait=0, period=1, told=strict or gate is not None)
         self.beta_logit: keras.Variable | None = None
         self.theta: keras.Variable | None = None
         self.mixing_logit: keras.Variable | None = None
@@ -225,6 +235,33 @@ class Synapse(Trained):
         check_features("y", y, self._input_dim)
         return core.contributions(self._cast("y", y), weights, space=self.space, xp=_ops.xp)
 
+    def save_own_variables(self, store: Any) -> None:
+        """Save the weights, and what the layer computes."""
+        super().save_own_variables(store)
+        if self.built:
+            store[_COMPUTES] = np.array(core.state_of(**self._options()))
+
+    def load_own_variables(self, store: Any) -> None:
+        """Load the weights of a layer that computes the same; older files do not say what.
+
+        Raises
+        ------
+        ValueError
+            If it was trained with another `excitation`, `space`, `output` or `gate`, or the number
+            of weights is another.
+        """
+        if self.built and _COMPUTES in store.keys():  # noqa: SIM118
+            found = np.asarray(store[_COMPUTES], dtype=float).ravel().tolist()
+            core.check_state("store", found, **self._options())
+        super().load_own_variables({k: store[k] for k in store.keys() if k != _COMPUTES})  # noqa: SIM118
+
+    def _options(self) -> dict[str, str | None]:
+        chosen = self.excitation
+        if chosen == "auto":
+            chosen = core.chosen_excitation(chosen, self._input_dim, self.units, "")
+        output = self.output_space
+        return {"excitation": chosen, "space": self.space, "output": output, "gate": self.gate}
+
     def get_config(self) -> dict[str, Any]:
         """Arguments from which `from_config` makes an equal layer."""
         return {
@@ -235,6 +272,7 @@ class Synapse(Trained):
             "space": self.space,
             "output": self.output_space,
             "mask": None if self.mask is None else self.mask.astype(int).tolist(),
+            "gate": self.gate,
             "strict": self.strict,
         }
 
@@ -256,13 +294,26 @@ class Synapse(Trained):
         )
 
     def _cast(self, name: str, value: Array) -> Array:
-        """Inputs in the dtype to compute in; their values are checked if `strict`."""
+        """Inputs in the dtype to compute in, gated; their values are checked if `strict`."""
         result: Array = ops.cast(value, self._work_dtype)
+        if name == "y" and self.gate is not None:
+            result = core.gated(result, self.gate, space=self.space, xp=_ops.xp)
         if self.strict and _ops.readable(result):
             host = ops.convert_to_numpy(result)
             if core.check_values(name, host, self.space, xp=np) is not host:  # a few ulp
                 result = ops.clip(result, 0.0, 1.0 if self.space == "probability" else math.inf)
+        elif name == "y" and not (self._watched.told or _ops.compiling()):
+            self._watched.wait -= 1
+            if self._watched.wait < 0 and _ops.readable(result):
+                self._watch(to_numpy(result))
         return result
+
+    def _watch(self, y: NumpyArray) -> None:
+        """Warn, once, of values outside their range."""
+        watched = self._watched
+        watched.period = min(4 * watched.period, _WATCHED)
+        watched.wait = watched.period - 1
+        watched.told = core.warn_of_values("y", y, self.space, xp=np, stacklevel=7)
 
     def _check(self, y: Array, x: Array | None) -> None:
         check_features("y", y, self._input_dim)

@@ -15,13 +15,16 @@ from synann_core.extending import register_torch_operators
 from . import functional
 from .block import SynapseBlock
 from .layer import Synapse
+from .lazy import LazySynapse
 from .models import SynaCNN, SynaMLP
+from .parameters import parameter_groups
 from .recurrent import SynaRNN, SynaRNNCell
 
 register_torch_operators()
 del _torch, register_torch_operators
 
 __all__ = [
+    "LazySynapse",
     "SynaCNN",
     "SynaMLP",
     "SynaRNN",
@@ -29,4 +32,5 @@ __all__ = [
     "Synapse",
     "SynapseBlock",
     "functional",
+    "parameter_groups",
 ]

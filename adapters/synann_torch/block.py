@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from synann_core.extending import NORM_EPS, NORM_MOMENTUM
 
 from .layer import Synapse
+from .options import check_options
 
 __all__ = ["SynapseBlock"]
 
@@ -35,6 +36,7 @@ class SynapseBlock(nn.Module):
 
     def __init__(self, in_features: int, out_features: int, **options: Any) -> None:
         super().__init__()
+        check_options(self, options, Synapse)
         if "output" in options:
             raise TypeError("`output` must not be given: a block normalises surprisals")
         options = {"alpha": False, **options}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import torch
+import torch.fx
 from array_api_compat import torch as xp
 from torch import Tensor, nn
 
@@ -17,19 +18,18 @@ from synann_core.extending import (
     check_int,
     check_tensor,
     torch_values_known,
+    torch_watcher,
 )
+
+from .options import Placement, check_options
+from .state import MaskedModule
 
 __all__ = ["Synapse"]
 
-
-class Placement(TypedDict, total=False):
-    """Device and dtype of a module's parameters, as torch's modules take them."""
-
-    device: torch.device | str | int | None
-    dtype: torch.dtype | None
+_WATCHED = 64  # in the long run one of so many calls looks at its values
 
 
-class Synapse(nn.Module):
+class Synapse(MaskedModule):
     """Fully connected synapses: ``s_i = α_i x_i ∏_j (1 − β_ij y_j)``, each sample on its own.
 
     Parameters
@@ -51,6 +51,10 @@ class Synapse(nn.Module):
     mask : Tensor, shape (out_features, in_features), optional
         Bool or 0 and 1: where 0, there is no synapse. ``~torch.eye(n, dtype=bool)`` forbids
         self-inhibition.
+    gate : {"sigmoid", "softmax", "exp"}, optional
+        Makes probabilities of the inputs first, or surprisals, as `space` says. They may then be
+        any real numbers; "exp" is 1 − e^−y, for inputs that cannot be negative, such as those
+        behind a ReLU (below 0 it is 0). An x given to the call stays as it is.
     strict : bool
         Check that the inputs' values are in range; not where torch.compile, torch.export or vmap
         hide them.
@@ -93,8 +97,6 @@ class Synapse(nn.Module):
     Synapse(in_features=64, out_features=10, excitation='mixture', output='surprisal')
     """
 
-    mask: Tensor | None
-
     def __init__(
         self,
         in_features: int,
@@ -105,19 +107,22 @@ class Synapse(nn.Module):
         space: Space = "probability",
         output: Space | None = None,
         mask: Tensor | None = None,
+        gate: core.Gate | None = None,
         strict: bool = False,
         generator: torch.Generator | None = None,
         **placement: Unpack[Placement],
     ) -> None:
         super().__init__()
-        for name in placement.keys() - {"device", "dtype"}:
-            raise TypeError(f"{type(self).__name__} has no option {name!r}")
+        check_options(self, placement)
         n = self.in_features = check_int("in_features", in_features, 1)
         m = self.out_features = check_int("out_features", out_features, 1)
         excitation, self.space, self.output = core.checked_options(excitation, space, output)
         where = "in_features = out_features"
         self.excitation = core.chosen_excitation(excitation, n, m, where)
-        self.strict = strict
+        self.gate, self.strict = core.checked_gate(gate), strict
+        # Calls until the next look, and then until the one after: in a list, for torch sets
+        # attributes slowly.
+        self._calls = None if strict or gate else [0, 1]
         mixes = self.excitation == "mixture"
         self.beta_logit = nn.Parameter(torch.empty((m, n), **placement))
         self.theta = nn.Parameter(torch.empty(m, **placement)) if alpha else None
@@ -126,21 +131,14 @@ class Synapse(nn.Module):
             raise TypeError(
                 f"`dtype` must be real floating-point. Received: {self.beta_logit.dtype}"
             )
-        self.register_buffer("mask", None)
         if mask is not None:
-            check_tensor("mask", mask)
-            core.check_mask(mask, (m, n), readable=torch_values_known(mask), xp=xp)
-            # A copy: two layers, or a layer and its caller, must not share it.
-            mask = mask.detach().to(dtype=torch.bool, copy=True)
-            self.mask = mask.to(self.beta_logit.device, copy=True)
-        # Kept apart, too: a layer that was made on the meta device gets it back when it is reset.
-        self._given_mask = mask
+            self._set_mask(mask, (m, n), self.beta_logit.device)
         self.reset_parameters(generator=generator)
 
     def reset_parameters(
         self, mean_input: float = 0.5, *, generator: torch.Generator | None = None
     ) -> None:
-        """Draw new initial values.
+        """Draw new initial values; the mask stays as it is.
 
         Parameters
         ----------
@@ -150,9 +148,15 @@ class Synapse(nn.Module):
             its outputs differ between samples. α starts at 1, a mixture with 0.9 on 8 inputs.
         generator : torch.Generator, optional
             Torch's global one if not given.
+
+        Raises
+        ------
+        ValueError
+            If the mask has no values, for it was made on the meta device and none was loaded.
         """
         if not torch_values_known(self.beta_logit):
             return
+        self._check_mask_has_values()
         device = "cpu" if generator is None else generator.device
         seed = int(torch.randint(2**63 - 1, (), generator=generator, device=device))
         rng, shape = np.random.default_rng(seed), self.beta_logit.shape
@@ -161,8 +165,6 @@ class Synapse(nn.Module):
             self.beta_logit.copy_(torch.from_numpy(syn.logit(beta)))
             if self.theta is not None:
                 self.theta.zero_()
-            if self.mask is not None and torch_values_known(self._given_mask):
-                self.mask.copy_(self._given_mask)
             if self.mixing_logit is not None:
                 logit = core.initial_mixing_logit(*shape, rng=rng)
                 self.mixing_logit.copy_(torch.from_numpy(logit))
@@ -177,6 +179,11 @@ class Synapse(nn.Module):
             Excitatory inputs, in the same space, in place of the layer's own. Its batch axes and
             those of y broadcast.
         """
+        if isinstance(y, torch.fx.Proxy):
+            options = {**self._options(), "strict": self.strict, "_calls": None}
+            tensors = (self.beta_logit, self.theta, self.mixing_logit, self.mask)
+            traced: Tensor = _traced(y, x, *tensors, options)
+            return traced
         dtype, weights, y, x = self._prepare(y, x)
         result: Tensor = core.forward(
             y, x, weights, excitation=self.excitation, space=self.space, output=self.output, xp=xp
@@ -229,11 +236,23 @@ class Synapse(nn.Module):
             text += f", output={self.output!r}"
         if self.mask is not None:
             text += f", mask={int(self.mask.count_nonzero())} synapses"
+        if self.gate is not None:
+            text += f", gate={self.gate!r}"
         return text + (", strict=True" if self.strict else "")
 
     def _checked(self, name: str, value: Any) -> Any:
         known = value is not None and torch_values_known(value)
         return core.check_values(name, value, self.space, xp=xp) if known else value
+
+    def _watch(self, y: Tensor, calls: list[int]) -> None:
+        """Warn, once, of values outside their range, where a look at them disturbs nothing."""
+        plain = torch_watcher(y) in ("nobody", "autograd") and not y.is_meta
+        if not plain or (y.is_cuda and torch.cuda.is_current_stream_capturing()):
+            return
+        calls[1] = min(4 * calls[1], _WATCHED)
+        calls[0] = calls[1] - 1
+        if core.warn_of_values("y", y, self.space, xp=xp, stacklevel=7):
+            self._calls = None
 
     def _prepare(
         self, y: Tensor, x: Tensor | None
@@ -260,6 +279,30 @@ class Synapse(nn.Module):
             logit, theta, mixing, y, x = (
                 a if a is None else a.to(work) for a in (logit, theta, mixing, y, x)
             )
+        if self.gate is not None:
+            y = core.gated(y, self.gate, space=self.space, xp=xp)
         if self.strict:
             y, x = self._checked("y", y), self._checked("x", x)
+        elif not torch.compiler.is_compiling() and self._calls:
+            self._calls[0] -= 1
+            if self._calls[0] < 0:
+                self._watch(y, self._calls)
         return dtype, core.Weights(logit, theta, mixing, self.mask), y, x
+
+
+@torch.fx.wrap
+def _traced(
+    y: Tensor,
+    x: Tensor | None,
+    beta_logit: Tensor,
+    theta: Tensor | None,
+    mixing_logit: Tensor | None,
+    mask: Tensor | None,
+    options: dict[str, Any],
+) -> Tensor:
+    """Outputs of a layer with these tensors and options: what torch.fx records, as one call."""
+    m, n = beta_logit.shape
+    layer: Any = Synapse.__new__(Synapse)  # only its attributes, without what makes a module
+    layer.__dict__.update(options, in_features=n, out_features=m)
+    layer.__dict__.update(beta_logit=beta_logit, theta=theta, mixing_logit=mixing_logit, mask=mask)
+    return Synapse.forward(layer, y, x)

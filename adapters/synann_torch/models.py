@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from synann_core.extending import Architecture, GateKind, LayerKind, check_int, check_tensor
 
 from .block import NORM
-from .layer import Placement, Synapse
+from .layer import Synapse
+from .options import Placement, check_options
 
 __all__ = ["SynaCNN", "SynaMLP"]
 
@@ -87,6 +88,7 @@ class SynaMLP(_Classifier):
         **placement: Unpack[Placement],
     ) -> None:
         super().__init__()
+        check_options(self, placement)
         architecture = Architecture(in_features, hidden, classes, layer, gate, dropout)
         self._add_head(architecture, **placement)
 
@@ -137,6 +139,7 @@ class SynaCNN(_Classifier):
         **placement: Unpack[Placement],
     ) -> None:
         super().__init__()
+        check_options(self, placement)
         check_int("in_channels", in_channels, 1)
         check_int("width", width, 1)
         channels = [in_channels, width, width, 2 * width, 2 * width, 4 * width]

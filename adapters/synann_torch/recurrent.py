@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import torch
 from array_api_compat import torch as xp
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
 
-from synann_core.extending import check_int, check_tensor
+from synann_core.extending import check_int, check_number, check_tensor
 from synann_core.layer import gated_state
 
-from .layer import Placement, Synapse
+from .layer import Synapse
+from .options import Placement, check_options
 
 __all__ = ["SynaRNN", "SynaRNNCell"]
 
@@ -65,6 +68,7 @@ class SynaRNNCell(nn.Module):
         **placement: Unpack[Placement],
     ) -> None:
         super().__init__()
+        check_options(self, placement)
         n = self.input_size = check_int("input_size", input_size, 1)
         k = self.hidden_size = check_int("hidden_size", hidden_size, 1)
         self.weight_ih = nn.Parameter(torch.empty((2 * k, n), **placement))
@@ -93,13 +97,17 @@ class SynaRNNCell(nn.Module):
 
     def project(self, y: Tensor) -> Tensor:
         """Apply W and W_z: what of a step does not need the state, (..., 2·hidden_size)."""
+        self.check_input(y)
+        return functional.linear(y, self.weight_ih, self.bias)
+
+    def check_input(self, y: Tensor) -> None:
+        """Refuse what is not of shape (..., input_size) and floating-point."""
         check_tensor("y", y)
         if y.shape[-1:] != (self.input_size,) or not y.is_floating_point():
             raise ValueError(
                 f"`y` must be a floating-point tensor of shape (..., {self.input_size}). "
                 f"Received: {y.dtype} of shape {tuple(y.shape)}"
             )
-        return functional.linear(y, self.weight_ih, self.bias)
 
     def step(self, projected: Tensor, h: Tensor | None = None) -> Tensor:
         """State after an input that `project` has seen."""
@@ -122,15 +130,32 @@ class SynaRNNCell(nn.Module):
 
 
 class SynaRNN(nn.Module):
-    """`SynaRNNCell` over a sequence; called like nn.GRU with one layer.
+    """`SynaRNNCell` over sequences, in several layers and both directions; called like nn.GRU.
 
     Parameters
     ----------
     input_size, hidden_size : int
+    num_layers : int
+        Each further layer reads the states of the one before; ≥ 1.
     batch_first : bool
         Sequences are (N, L, input_size) rather than (L, N, input_size).
+    dropout : float
+        Probability, in [0, 1), with which a state is dropped on the way to the next layer.
+    bidirectional : bool
+        Beside each layer another one reads from the end; D = 2, else 1.
     **options
         Of `SynaRNNCell`.
+
+    Attributes
+    ----------
+    cell : SynaRNNCell
+        Of the first layer. The other ones are `cell_reverse`, `cell_l1`, `cell_l1_reverse`, ….
+
+    Raises
+    ------
+    TypeError, ValueError
+        As by `SynaRNNCell`; if an option is out of range or unknown, or an argument has the wrong
+        kind or shape.
 
     Examples
     --------
@@ -139,54 +164,139 @@ class SynaRNN(nn.Module):
     >>> output, h_n = SynaRNN(28, 64, batch_first=True)(torch.rand(32, 28, 28))
     >>> output.shape, h_n.shape
     (torch.Size([32, 28, 64]), torch.Size([1, 32, 64]))
+    >>> sequences = torch.nn.utils.rnn.pack_sequence([torch.rand(5, 28), torch.rand(3, 28)])
+    >>> output, h_n = SynaRNN(28, 64, num_layers=2, bidirectional=True)(sequences)
+    >>> output.data.shape, h_n.shape
+    (torch.Size([8, 128]), torch.Size([4, 2, 64]))
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, *, batch_first: bool = False, **options: Any
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__()
-        self.cell = SynaRNNCell(input_size, hidden_size, **options)
-        self.batch_first = batch_first
+        check_options(self, options, SynaRNNCell)
+        self.num_layers = check_int("num_layers", num_layers, 1)
+        self.batch_first, self.bidirectional = batch_first, bidirectional
+        self.dropout = check_number("dropout", dropout, 0.0, 1.0, ends="[)")
+        size, self._names = input_size, []
+        for layer in range(self.num_layers):
+            for suffix in ("", "_reverse") if bidirectional else ("",):
+                name = "cell" + (f"_l{layer}" if layer else "") + suffix
+                self.add_module(name, SynaRNNCell(size, hidden_size, **options))
+                self._names.append(name)
+            size = hidden_size * (1 + bidirectional)
 
     def reset_parameters(self, *, generator: torch.Generator | None = None) -> None:
         """Draw new initial values."""
-        self.cell.reset_parameters(generator=generator)
+        for cell in self._cells():
+            cell.reset_parameters(generator=generator)
 
-    def forward(self, y: Tensor, h_0: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """All states, and the last one.
+    def forward(
+        self, y: Tensor | PackedSequence, h_0: Tensor | None = None
+    ) -> tuple[Tensor | PackedSequence, Tensor]:
+        """All states of the last layer, and the last ones of all layers.
 
         Parameters
         ----------
         y : Tensor, shape (L, N, input_size), (N, L, input_size) if batch_first, or (L, input_size)
-        h_0 : Tensor, shape (1, N, hidden_size), or (1, hidden_size), optional
+            Or a PackedSequence of N sequences of several lengths.
+        h_0 : Tensor, shape (D·num_layers, N, hidden_size), or (D·num_layers, hidden_size), optional
             In [0, 1]; 0 if not given.
 
         Returns
         -------
-        output : Tensor, shape (L, N, hidden_size), (N, L, hidden_size) or (L, hidden_size)
+        output : Tensor, shape (L, N, D·hidden_size), (N, L, D·hidden_size) or (L, D·hidden_size)
+            A PackedSequence if y is one.
         h_n : Tensor, of the shape of h_0
+            After the last input of each sequence; backwards, after the first.
         """
-        for name, value in (("y", y), ("h_0", h_0)):
-            if value is not None:
-                check_tensor(name, value)
-        if y.ndim not in (2, 3):
-            raise ValueError(f"`y` must have 2 or 3 axes. Received: shape {tuple(y.shape)}")
-        time = 1 if self.batch_first and y.ndim == 3 else 0
-        projected = self.cell.project(y)
-        shape = (1, *projected.shape[:time], *projected.shape[time + 1 : -1], self.cell.hidden_size)
+        packed = y if isinstance(y, PackedSequence) else None
+        data = y if packed is None else packed.data
+        check_tensor("y", data)
+        if packed is None and data.ndim not in (2, 3):
+            raise ValueError(f"`y` must have 2 or 3 axes. Received: shape {tuple(data.shape)}")
+        if packed is not None:
+            sizes = packed.batch_sizes.tolist()  # sequences that are so long, by steps
+            h = self._initial(h_0, (sizes[0],), data)
+            data, h = self._run(data, _ordered(h, packed.sorted_indices), sizes=sizes)
+            output = PackedSequence(data, *packed[1:])
+            return output, _ordered(h, packed.unsorted_indices)
+        time = 1 if self.batch_first and data.ndim == 3 else 0
+        h = self._initial(h_0, (*data.shape[:time], *data.shape[time + 1 : -1]), data)
+        return self._run(data, h, time)
+
+    def extra_repr(self) -> str:
+        """Options that are not the default."""
+        chosen = {"num_layers": 1, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+        given = {name: getattr(self, name) for name in chosen}
+        return ", ".join(f"{k}={given[k]}" for k, usual in chosen.items() if given[k] != usual)
+
+    def _cells(self) -> list[SynaRNNCell]:
+        return [getattr(self, name) for name in self._names]
+
+    def _initial(self, h_0: Tensor | None, batch: tuple[int, ...], y: Tensor) -> Tensor:
+        """First states of all cells for inputs y, which are checked here, too."""
+        self.cell.check_input(y)
+        like = self.cell.project(y[:0])  # of the dtype of states, also under autocast
+        shape = (len(self._names), *batch, self.cell.hidden_size)
         if h_0 is None:
-            h = projected.new_zeros(shape[1:])
-        elif tuple(h_0.shape) != shape:
+            return like.new_zeros(shape)
+        check_tensor("h_0", h_0)
+        if tuple(h_0.shape) != shape:
             raise ValueError(f"`h_0` must have shape {shape}. Received: {tuple(h_0.shape)}")
+        return h_0
+
+    def _run(
+        self, y: Tensor, h_0: Tensor, time: int = 0, sizes: list[int] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """States and last states; along the axis `time` lie steps, or `sizes` rows for each."""
+        last, directions = [], 1 + self.bidirectional
+        for first in range(0, len(self._names), directions):
+            outputs = []
+            for k, cell in enumerate(self._cells()[first : first + directions]):
+                projected = cell.project(y)
+                parts = projected.unbind(time) if sizes is None else projected.split(sizes)
+                states, h = _steps(cell, parts, h_0[first + k], backwards=k == 1)
+                last.append(h)
+                if sizes is not None:
+                    outputs.append(torch.cat(states))
+                elif states:
+                    outputs.append(torch.stack(states, dim=time))
+                else:
+                    outputs.append(projected.new_zeros((*projected.shape[:-1], cell.hidden_size)))
+            y = torch.cat(outputs, dim=-1) if self.bidirectional else outputs[0]
+            if self.dropout and first + directions < len(self._names):
+                y = functional.dropout(y, self.dropout, self.training)
+        return y, torch.stack(last)
+
+
+def _steps(
+    cell: SynaRNNCell, parts: Sequence[Tensor], h: Tensor, *, backwards: bool
+) -> tuple[list[Tensor], Tensor]:
+    """States after each part, and the last one of each sequence.
+
+    Parts may hold fewer rows than h: those of the first sequences, which are the longest.
+    """
+    states = []
+    for part in reversed(parts) if backwards else parts:
+        if part.shape[:-1] == h.shape[:-1]:
+            state = h = cell.step(part, h)
         else:
-            h = h_0[0]
-        states = []
-        for part in projected.unbind(time):
-            h = self.cell.step(part, h)
-            states.append(h)
-        output = (
-            torch.stack(states, dim=time)
-            if states
-            else projected.new_zeros((*projected.shape[:-1], self.cell.hidden_size))
-        )
-        return output, h[None]
+            rows = part.shape[0]
+            state = cell.step(part, h[:rows])
+            h = torch.cat((state, h[rows:]))
+        states.append(state)
+    return states[::-1] if backwards else states, h
+
+
+def _ordered(states: Tensor, order: Tensor | None) -> Tensor:
+    """States (…, N, hidden_size) with their sequences in this order."""
+    return states if order is None else states.index_select(1, order)

@@ -137,6 +137,12 @@ def train_and_test(
     )
     history = fit(trainer, inner, run, resume=options.resume)
     results = evaluate(trainer, data, run, history, about)
+    tell(results, run)
+    return results
+
+
+def tell(results: dict, run: Run) -> None:
+    """Print what `results.json` holds."""
     print(
         f"best epoch: {results['best_epoch']}, {100 * results['validation_accuracy']:.2f} % in "
         f"validation; training took {results['seconds']:.0f} s"
@@ -147,7 +153,6 @@ def train_and_test(
             f"in batches of {score['batch']}"
         )
     print(f"results, predictions and pictures: {run.folder}")
-    return results
 
 
 def fit(trainer: Trainer, data: Dataset, run: Run, *, resume: bool = False) -> list[dict]:
@@ -238,6 +243,21 @@ def evaluate(
     arrays, best = load_checkpoint(run.folder / BEST)
     trainer.load_weights(arrays)
     logits = [trainer.predict(data.test_x, batch) for batch in run.test_batches]
+    known = {
+        "parameters": trainer.parameter_count,
+        "best_epoch": best["epoch"],
+        "validation_accuracy": best["val_accuracy"],
+    }
+    return report(logits, data, run, history, known | about)
+
+
+def report(
+    logits: list[np.ndarray], data: Dataset, run: Run, history: list[dict], known: dict
+) -> dict:
+    """Score the test images' logits, one array for each of the run's batches, and write it all.
+
+    `known` is what else belongs into the results, which come back.
+    """
     truth = data.test_y
     scores = [
         {"batch": batch, "accuracy": accuracy(z, truth), "loss": cross_entropy(z, truth)}
@@ -246,13 +266,10 @@ def evaluate(
     predicted = logits[0].argmax(axis=1)
     results = {
         "settings": run.settings,
-        "parameters": trainer.parameter_count,
-        "best_epoch": best["epoch"],
-        "validation_accuracy": best["val_accuracy"],
+        **known,
         "test_accuracy": scores[0]["accuracy"],
         "test": scores,
         "seconds": sum(entry["seconds"] for entry in history),
-        **about,
         "history": history,
     }
     write_text(run.folder / RESULTS, json.dumps(results, indent=2) + "\n")
@@ -292,15 +309,21 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> 
     return counts.reshape(classes, classes)
 
 
-def _fresh(run: Run) -> list[dict]:
+def new_folder(run: Run, last: str = LAST) -> None:
+    """Make the run's folder; RunError if it holds a run, whose file `last` tells of it."""
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"--output: {error}") from None
-    if (run.folder / LAST).exists():
-        raise RunError(
-            f"--output: {run.folder} holds a run; pass --resume to go on with it, or another folder"
-        )
+    if (run.folder / last).exists():
+        more = "pass --resume to go on with it, or another folder"
+        if last != LAST:
+            more = "name another folder"
+        raise RunError(f"--output: {run.folder} holds a run; {more}")
+
+
+def _fresh(run: Run) -> list[dict]:
+    new_folder(run)
     return []
 
 

@@ -13,7 +13,13 @@ from typing import Any
 
 from array_api_compat import is_jax_namespace
 
-from synann_core._lib.torch_modes import is_torch_namespace, torch_records, torch_transforms
+from synann_core._lib.torch_modes import (
+    for_each_gradient,
+    holds_gradients,
+    is_torch_namespace,
+    torch_records,
+    torch_transforms,
+)
 from synann_core._lib.typing import Array, ArrayT, Namespace
 
 
@@ -112,6 +118,9 @@ def _torch_function() -> Any:
 
         @staticmethod
         def backward(ctx: Any, *upstream: Array) -> Any:
-            return None, None, *ctx.vjp(*ctx.saved_tensors, *upstream)
+            vjp = functools.partial(ctx.vjp, *ctx.saved_tensors)
+            several = any(map(holds_gradients, upstream))
+            gradients = for_each_gradient(vjp, upstream) if several else vjp(*upstream)
+            return None, None, *gradients
 
     return WithGradient

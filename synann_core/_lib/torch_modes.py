@@ -7,6 +7,7 @@ tests/synann_core/_lib/test_torch_modes.py says what breaks if torch changes it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from synann_core._lib.typing import Array, Namespace
@@ -119,3 +120,31 @@ def is_fake(tensor: Array) -> bool:
     from torch._subclasses import FakeTensor
 
     return isinstance(tensor, FakeTensor)
+
+
+def holds_gradients(tensor: Any) -> bool:
+    """Whether a tensor stands for several gradients: those that `is_grads_batched` asks for."""
+    import torch
+
+    return tensor is not None and bool(torch._C._functorch.is_legacy_batchedtensor(tensor))
+
+
+def for_each_gradient(function: Callable[..., Any], upstream: Sequence[Any]) -> list[Any]:
+    """``function(*upstream)``, called once for each of the gradients that `upstream` stands for.
+
+    So kernels may serve: autograd's own vmap, unlike torch.func's, has no rule for a custom
+    function.
+    """
+    import torch
+
+    level = torch._C._vmapmode_increment_nesting() - 1
+    torch._C._vmapmode_decrement_nesting()
+    first = next(filter(holds_gradients, upstream))
+    count = torch._remove_batch_dim(first, level, 1, 0).shape[0]
+    whole = [u if u is None else torch._remove_batch_dim(u, level, count, 0) for u in upstream]
+    each = (function(*(u if u is None else u[k] for u in whole)) for k in range(count))
+    results = list(zip(*each, strict=True))
+    return [
+        None if parts[0] is None else torch._add_batch_dim(torch.stack(parts), 0, level)
+        for parts in results
+    ]

@@ -14,6 +14,7 @@ from array_api_compat import torch as xp
 from torch import Tensor
 
 from synann_core._lib.typing import Array, Namespace
+from synann_core.contraction import flops
 from synann_core.contraction.array_api import jvp, vjp
 from synann_core.contraction.factors import Factors
 from synann_core.contraction.unwatched import choose_inside
@@ -85,3 +86,4 @@ def _backward(ctx: Any, of_exact: Tensor, of_guarded: Tensor) -> tuple[Any, ...]
 
 
 log_product.register_autograd(_backward, setup_context=_setup_context)
+flops.count(torch.ops.synann.log_product, torch.ops.synann.log_product_vjp)

@@ -82,8 +82,9 @@ def checked_weights(
 ) -> dict[str, Array]:
     """The tensors of a file, if they are those of a model with this configuration."""
     sizes = shapes(*(config[key] for key in ("in_features", "hidden", "classes", "layer")))
-    # torch's BatchNorm also counts its batches; nothing here needs that.
-    check_tensors(path, tensors, sizes, lambda name: name.endswith(".num_batches_tracked"))
+    # torch's BatchNorm counts its batches, and its synapse layer says what it computes.
+    unneeded = (".num_batches_tracked", "._extra_state")
+    check_tensors(path, tensors, sizes, lambda name: name.endswith(unneeded))
     for name in ("norm1.running_var", "norm2.running_var"):
         if (tensors[name] < 0.0).any():
             raise ValueError(

@@ -362,3 +362,90 @@ def test_initial_mixtures_have_a_few_inputs():
     assert share[:, -9].max() < 0.02
     few = layer.initial_mixing_logit(20, 8, rng=np.random.default_rng(0))
     assert softmax(few).max() < 0.2
+
+
+GATED = np.array([-1e4, -30.0, -2.0, -1e-6, 0.0, 1e-6, 0.5, 3.0, 30.0, 80.0])
+
+
+def gate_by_hand(name, h):
+    """Probabilities, and their surprisals, exactly enough in float64."""
+    if name == "sigmoid":
+        return 1 / (1 + np.exp(-h)), np.logaddexp(0.0, -h)
+    if name == "softmax":
+        v = np.log(np.sum(np.exp(h - h.max()))) - (h - h.max())
+        return np.exp(-v), v
+    positive = np.maximum(h, 0.0)
+    with np.errstate(divide="ignore", over="ignore"):
+        small = -np.log(-np.expm1(-positive))
+        large = -np.log1p(-np.exp(-positive))
+    return -np.expm1(-positive), np.where(positive < 1.0, small, large)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in exp")
+@pytest.mark.parametrize("name", ["sigmoid", "softmax", "exp"])
+def test_gates_make_probabilities_and_surprisals(xp, dtype, name):
+    h = GATED.astype(dtype)
+    p, v = gate_by_hand(name, np.float64(h))
+    v = np.minimum(v, -math.log(TINY[dtype])) if name == "exp" else v
+    for space, want in (("probability", p), ("surprisal", v)):
+        got = xp.to_numpy(xp.call(formula("gated", gate=name, space=space), xp.asarray(h, dtype)))
+        assert got.dtype == np.dtype(dtype)
+        assert (got >= 0).all()
+        assert space == "surprisal" or (got <= 1).all()
+        scale = np.maximum(np.abs(want), TINY[dtype] / EPS[dtype])
+        if space == "surprisal":  # a sum of the size of h
+            scale = scale + np.where(name == "softmax", np.abs(h).max(), 0.0)
+        assert_close(got, want, 16 * EPS[dtype], scale=scale)
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("name", ["sigmoid", "softmax", "exp"])
+def test_slopes_of_gates(ad, name, space):
+    """By differences; and finite where a ReLU leaves 0."""
+    h, step = np.array([-2.0, 0.3, 0.9, 4.0]), 1e-6
+    place = SPACES.index(space)
+    grad = np.array([1.0, -2.0, 0.5, 3.0])
+    want = np.empty(4)
+    for k in range(4):
+        moved = [h + sign * step * np.eye(4)[k] for sign in (1, -1)]
+        up, down = (np.nan_to_num(gate_by_hand(name, m)[place], posinf=0.0) for m in moved)
+        want[k] = np.sum(grad * (up - down)) / (2 * step)
+    run = formula("gated", gate=name, space=space)
+    (slope,) = ad.gradients(run, ad.asarray(grad), ad.asarray(h))
+    assert_close(ad.to_numpy(slope), want, 1e-7, scale=1.0)
+    (slope,) = ad.gradients(run, ad.asarray(grad), ad.asarray(np.zeros(4)))
+    assert np.isfinite(ad.to_numpy(slope)).all()
+
+
+def test_gates_are_checked():
+    assert layer.checked_gate(None) is None
+    assert layer.checked_gate("exp") == "exp"
+    with pytest.raises(ValueError, match=r"`gate` must be one of .* Received: 'relu'"):
+        layer.checked_gate("relu")
+
+
+OF_A_LAYER = {"excitation": "none", "space": "surprisal", "output": "probability", "gate": "exp"}
+
+
+def test_a_state_says_what_a_layer_computes():
+    state = layer.state_of(**OF_A_LAYER)
+    assert state == [2, 1, 0, 3]  # files hold these numbers
+    layer.check_state("state", state, **OF_A_LAYER)
+    layer.check_state("state", [1.9999998, 1.0, 0.0, 3.0], **OF_A_LAYER)  # a mean of states
+    layer.check_state("state", state[:2], **OF_A_LAYER)  # of an older version
+    layer.check_state("state", [*state, 7], **OF_A_LAYER)  # of a later one
+    for name, other in (("excitation", "input"), ("output", "surprisal"), ("gate", None)):
+        changed = layer.state_of(**{**OF_A_LAYER, name: other})
+        message = f"`state` must hold the state of a layer with {name} '.*'. Received: {other!r}"
+        with pytest.raises(ValueError, match=message):
+            layer.check_state("state", changed, **OF_A_LAYER)
+    for wrong in (9, -1, math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"Received: number {wrong}"):
+            layer.check_state("state", [wrong], **OF_A_LAYER)
+
+
+def test_a_warning_of_values(xp):
+    names = array_namespace(xp.asarray([0.0]))
+    assert not layer.warn_of_values("y", xp.asarray([0.0, 1.0]), "probability", xp=names)
+    with pytest.warns(RuntimeWarning, match=r"`y` must hold values in \[0, 1\].*2\.5.* a `gate`"):
+        assert layer.warn_of_values("y", xp.asarray([0.5, 2.5]), "probability", xp=names)

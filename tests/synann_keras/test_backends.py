@@ -100,3 +100,19 @@ def test_without_keras():
     assert result.returncode == 1
     assert 'Install them with, for instance: pip install "synann[keras,jax]"' in result.stderr
     assert "name the backend in KERAS_BACKEND" in result.stderr
+
+
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_without_the_backend(backend):
+    """Keras is there: what is missing is named."""
+    code = f"import sys; sys.modules[{backend!r}] = None; import synann_keras"
+    result = run(["-c", code], backend)
+    assert result.returncode == 1
+    assert f"synann_keras needs {backend}, the backend that Keras is to run on" in result.stderr
+    assert "needs Keras" not in result.stderr
+
+
+def test_another_backend_is_named():
+    result = run(["-c", "import synann_keras"], "numpy")
+    assert result.returncode == 1
+    assert "name one of them in KERAS_BACKEND. Received: numpy" in result.stderr

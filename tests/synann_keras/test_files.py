@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from synann_keras import InitialBetaLogit, Synapse
 from tests.synann_keras.keras_helpers import network, randomise
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -73,3 +74,53 @@ def test_files_with_wrong_shapes(tmp_path):
         rewrite(path, **change)
         with pytest.raises((ValueError, TypeError), match=message):
             keras.models.load_model(path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"output": "surprisal"}, {"space": "surprisal"}, {"excitation": "none"}, {"gate": "exp"}],
+    ids=str,
+)
+def test_weights_of_another_computation_are_refused(options, tmp_path):
+    def model_of(**options):
+        return keras.Sequential([keras.Input((3,)), Synapse(3, name="synapse", **options)])
+
+    path = tmp_path / "model.weights.h5"
+    model_of(**options).save_weights(path)
+    model_of(**options).load_weights(path)
+    name, value = next(iter(options.items()))
+    with pytest.raises(ValueError, match=rf"layer with {name} .*Received: {value!r}"):
+        model_of().load_weights(path)
+    # An older file does not say what its layers compute.
+    with h5py.File(path, "r+") as file:
+        del file["layers/synapse/vars/computes"]
+    model_of().load_weights(path)
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_checkpoints_of_callbacks(ending, tmp_path):
+    """As the published script saves and restores them."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(5, activation="relu"),
+            Synapse(
+                5, gate="exp", output="surprisal", beta_logit_initializer=InitialBetaLogit(0.9)
+            ),
+            keras.layers.Dense(3),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"])
+    x, y = np.random.default_rng(0).random((32, 6)), np.arange(32) % 3
+    path = tmp_path / f"best.{ending}"
+    callbacks = [
+        keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.5 * rate),
+        keras.callbacks.ReduceLROnPlateau("loss", patience=1),
+        keras.callbacks.ModelCheckpoint(path, monitor="loss", save_best_only=True),
+    ]
+    model.fit(x, y, epochs=2, callbacks=callbacks, verbose=0)
+    again = keras.models.load_model(path, custom_objects={"Synapse": Synapse})
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+    assert again.evaluate(x, y, verbose=0) == pytest.approx(model.evaluate(x, y, verbose=0))

@@ -227,6 +227,7 @@ BAD_OPTIONS = [
     ({"excitation": "input", "units": 4}, ValueError, "last axis of the input is `units`"),
     ({"space": "log"}, ValueError, "`space` must be one of .* Received: 'log'"),
     ({"output": "log"}, ValueError, "`output` must be one of .* Received: 'log'"),
+    ({"gate": "relu"}, ValueError, "`gate` must be one of .* Received: 'relu'"),
     (
         {"mask": np.ones((2, 3))},
         ValueError,
@@ -324,6 +325,7 @@ def test_strict_in_graphs():
     model.fit(y, y, verbose=0)
 
 
+@pytest.mark.filterwarnings("ignore:.y. must hold values")  # by Keras' TestCase
 @pytest.mark.parametrize(
     ("options", "weights"),
     [
@@ -382,3 +384,61 @@ def test_torch_compile():
     want = layer(y)
     compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
     assert_close(to_numpy(compiled(y)), to_numpy(want), 16 * FLOAT32)
+
+
+@pytest.mark.parametrize("gate", ["sigmoid", "softmax", "exp"])
+@pytest.mark.parametrize("space", SPACES)
+def test_gates(gate, space):
+    """The same as a layer without one that is given their probabilities, or surprisals."""
+    options = {"space": space, "output": "surprisal"}
+    layer, _ = layer_and_input(5, 3, gate=gate, **options)
+    free, _ = layer_and_input(5, 3, **options)
+    free.set_weights([to_numpy(w.value) for w in layer.weights])
+    h = np.random.default_rng(2).normal(size=(4, 5))
+    h = np.abs(h) if gate == "exp" else h
+    softmax = np.exp(h) / np.exp(h).sum(-1, keepdims=True)
+    p = {"sigmoid": 1 / (1 + np.exp(-h)), "softmax": softmax, "exp": 1 - np.exp(-h)}[gate]
+    y = np.float32(-np.log(p) if space == "surprisal" else p)
+    h = np.float32(h)
+    assert_close(to_numpy(layer(h)), to_numpy(free(y)), 64 * FLOAT32)
+    assert_close(to_numpy(layer.contributions(h)), to_numpy(free.contributions(y)), 64 * FLOAT32)
+    x = np.random.default_rng(3).random((4, 3)).astype(np.float32)  # is not gated
+    assert_close(to_numpy(layer(h, x=x)), to_numpy(free(y, x=x)), 64 * FLOAT32)
+    assert layer.get_config()["gate"] == gate
+    again = Synapse.from_config(layer.get_config())
+    again.build((None, 5))
+    again.set_weights([to_numpy(w.value) for w in layer.weights])
+    np.testing.assert_array_equal(to_numpy(again(h)), to_numpy(layer(h)))
+    for gradient in gradients(layer, np.zeros((2, 5)), upstream=np.ones((2, 3)), jit=False):
+        assert np.isfinite(gradient).all()
+
+
+def test_behind_a_relu_a_gate_trains():
+    """In the graphs of `fit`, too."""
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(16, activation="relu", kernel_initializer="ones"),
+            Synapse(16, gate="exp"),
+        ]
+    )
+    model.compile("adam", "mse", jit_compile=BACKEND != "torch")
+    y = np.random.default_rng(0).random((64, 8)).astype(np.float32)
+    losses = model.fit(y, np.full((64, 16), 0.5), epochs=3, verbose=0).history["loss"]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("bad", [1.5, -0.1, math.nan])
+def test_values_out_of_range_are_told_of_once(bad):
+    y = np.full((2, 3), 0.5, np.float32)
+    y[1, 2] = bad
+    layer = Synapse(3)
+    with pytest.warns(RuntimeWarning, match="Received: 1 outside.* a `gate`") as caught:
+        layer(y)
+    assert len([w for w in caught if w.category is RuntimeWarning]) == 1
+    for _ in range(2):
+        layer(y)
+    if bad == 1.5:
+        Synapse(3, space="surprisal")(y)
+    Synapse(3, gate="exp")(y)

@@ -42,6 +42,7 @@ def process(rank, port, how, path):
     else:
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
+        from torch.distributed.tensor import DTensor
 
         mesh = init_device_mesh("cpu", (2,))
         for part in model:
@@ -49,7 +50,10 @@ def process(rank, port, how, path):
                 fully_shard(part, mesh=mesh)
         fully_shard(model, mesh=mesh)
         train(model, y[rank::2])
-        state = {name: value.full_tensor() for name, value in model.state_dict().items()}
+        state = {
+            name: value.full_tensor() if isinstance(value, DTensor) else value
+            for name, value in model.state_dict().items()
+        }
     if rank == 0:
         torch.save(state, path)
     dist.barrier()

@@ -108,8 +108,10 @@ def test_gradients_are_the_references():
 def test_names_of_parameters():
     names = {name: tuple(p.shape) for name, p in Synapse(3, 4).named_parameters()}
     assert names == {"beta_logit": (4, 3), "theta": (4,), "mixing_logit": (4, 3)}
-    assert set(Synapse(3, 3, alpha=False).state_dict()) == {"beta_logit"}
-    assert set(Synapse(3, 3, mask=torch.ones(3, 3)).state_dict()) == {"beta_logit", "theta", "mask"}
+    told = {"_extra_state"}  # what the layer computes
+    assert set(Synapse(3, 3, alpha=False).state_dict()) == {"beta_logit"} | told
+    names = {"beta_logit", "theta", "mask"} | told
+    assert set(Synapse(3, 3, mask=torch.ones(3, 3)).state_dict()) == names
 
 
 @pytest.mark.parametrize("n", [64, 784])
@@ -230,6 +232,7 @@ BAD_OPTIONS = [
     ({"excitation": "input", "out_features": 4}, ValueError, "in_features = out_features"),
     ({"space": "log"}, ValueError, "`space` must be one of .* Received: 'log'"),
     ({"output": "log"}, ValueError, "`output` must be one of .* Received: 'log'"),
+    ({"gate": "relu"}, ValueError, "`gate` must be one of .* Received: 'relu'"),
     (
         {"mask": torch.ones(2, 3)},
         ValueError,
@@ -347,3 +350,99 @@ def test_strict_layers_clip_what_is_a_few_ulp_outside():
     layer = Synapse(3, 3, strict=True, output="surprisal")
     y = torch.ones(2, 3)
     assert torch.equal(layer(y * (1.0 + 2.0**-23)), layer(y))
+
+
+@pytest.mark.parametrize("gate", ["sigmoid", "softmax", "exp"])
+@pytest.mark.parametrize("space", SPACES)
+def test_gates(gate, space):
+    """The same as a layer without one that is given their probabilities, or surprisals."""
+    options = {"space": space, "output": "surprisal"}
+    layer, _ = layer_and_input(5, 3, gate=gate, **options)
+    free = Synapse(5, 3, dtype=torch.float64, **options)
+    free.load_state_dict(dict(layer.named_parameters()))
+    h = torch.randn(4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    h = h.abs() if gate == "exp" else h
+    softmax = torch.softmax(h, -1)
+    p = {"sigmoid": torch.sigmoid(h), "softmax": softmax, "exp": 1 - torch.exp(-h)}[gate]
+    y = -torch.log(p) if space == "surprisal" else p
+    tolerance = 64 * EPS["float64"]
+    assert_close(layer(h).detach(), free(y).detach(), tolerance)
+    assert_close(layer.contributions(h).detach(), free.contributions(y).detach(), tolerance)
+    assert f"gate={gate!r}" in repr(layer)
+    assert "gate" not in repr(free)
+    x = torch.rand(4, 3, dtype=torch.float64)  # is not gated
+    assert_close(layer(h, x).detach(), free(y, x).detach(), tolerance)
+    half = copy.deepcopy(layer).float()
+    assert half(h.half()).dtype == torch.float32
+    assert torch.autograd.gradcheck(layer, (h.requires_grad_(),))
+
+
+@pytest.mark.parametrize("output", SPACES)
+def test_behind_a_relu_a_gate_trains(output):
+    """Without a gate its values leave [0, 1], and the loss becomes NaN."""
+
+    def train(gate):
+        torch.manual_seed(0)
+        layer = Synapse(16, 16, excitation="none", gate=gate, output=output)
+        net = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), layer)
+        with torch.no_grad():
+            net[0].weight.mul_(8.0)
+            layer.beta_logit[:, :4] = 4.0
+        optimizer, x = torch.optim.Adam(net.parameters(), 0.01), torch.randn(64, 8)
+        losses = []
+        for _ in range(20):
+            optimizer.zero_grad()
+            loss = (net(x) - 0.5).square().mean()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        return losses
+
+    losses = train("exp")
+    assert math.isfinite(losses[-1])
+    assert losses[-1] < losses[0]
+    with pytest.warns(RuntimeWarning, match=r"`y` must hold values in \[0, 1\]") as caught:
+        losses = train(None)
+    assert math.isnan(losses[-1])
+    assert len(caught) == 1
+    assert caught[0].filename == torch.nn.modules.container.__file__
+
+
+@pytest.mark.parametrize("bad", [1.5, -0.1, math.nan])
+def test_values_out_of_range_are_told_of_once(bad):
+    y = torch.full((2, 3), 0.5)
+    layer = Synapse(3, 3)
+
+    def calls(count):
+        for _ in range(count):
+            layer(y)
+
+    calls(1)
+    y[1, 2] = bad
+    with pytest.warns(RuntimeWarning, match=r"Received: 1 outside.* a `gate` makes") as caught:
+        calls(4)
+    assert len(caught) == 1
+    calls(200)
+    if bad == 1.5:
+        Synapse(3, 3, space="surprisal")(y)
+    Synapse(3, 3, gate="exp")(y)
+
+
+def test_values_that_leave_their_range_late_are_told_of():
+    layer = Synapse(3, 3)
+
+    def train(low):
+        for _ in range(70):
+            layer(low + torch.rand(2, 3))
+
+    train(0.0)
+    with pytest.warns(RuntimeWarning, match="Received: 6 outside"):
+        train(1.5)
+
+
+def test_values_that_are_hidden_are_not_looked_at():
+    high = torch.full((2, 3), 2.0)
+    torch.func.vmap(Synapse(3, 3))(high)
+    Synapse(3, 3, device="meta")(high.to("meta"))
+    torch.fx.symbolic_trace(Synapse(3, 3))(high)
+    torch.compile(Synapse(3, 3), backend="eager", fullgraph=True)(high)

@@ -245,3 +245,77 @@ def test_models_compile_and_export(name):
     assert_close(compiled, want, 1e-5)
     assert_close(exported, want, 1e-5)
     assert np.isfinite(want.numpy()).all()
+
+
+def test_flop_counters_see_the_layer():
+    """Of a network: its Linear layers as ever, and the synapses beside them."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = SynaMLP(12, 8, 3)
+    with FlopCounterMode(display=False) as counter:
+        model(torch.rand(6, 12)).sum().backward()
+    linear = 2 * 6 * (12 * 8 + 8 * 3)
+    backward = 2 * linear - 2 * 6 * 12 * 8  # no gradient of the inputs
+    assert counter.get_total_flops() == linear + backward + (3 + 7) * 6 * 8 * 8
+
+
+@pytest.mark.parametrize("options", [*OPTIONS[:4], {"gate": "exp"}, {"strict": True}], ids=str)
+def test_symbolic_trace(options):
+    layer, y = layer_and_input(5, 5, mask=~torch.eye(5, dtype=torch.bool), **options)
+    traced = torch.fx.symbolic_trace(layer)
+    assert torch.equal(traced(y), layer(y))
+    x = torch.rand(3, 5, 5, dtype=torch.float64)
+    assert torch.equal(traced(y, x), layer(y, x))
+    names = {name for name, _ in layer.named_parameters()}
+    assert {name for name, _ in traced.named_parameters()} == names
+    traced(y).sum().backward()
+    assert layer.beta_logit.grad is not None
+    again = copy.deepcopy(traced)
+    assert torch.equal(again(y), layer(y))
+    with pytest.raises(ValueError, match=r"`y` must have shape \(..., 5\)"):
+        traced(y[..., :2])
+
+
+@pytest.mark.parametrize("name", ["SynaMLP", "SynaCNN", "SynapseBlock"])
+def test_models_are_traced_with_their_layers(name):
+    model, y = MODELS[name]()
+    traced = torch.fx.symbolic_trace(model.eval())
+    calls = [node.name for node in traced.graph.nodes if node.op == "call_function"]
+    assert any("traced" in call for call in calls)
+    assert torch.equal(traced(y), model(y))
+    assert traced.state_dict().keys() <= model.state_dict().keys()
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_batched_gradients(options):
+    """As one after the other: jacobian(vectorize=True) and is_grads_batched are these."""
+    layer, y = layer_and_input(4, 4, **options)
+    call, values = as_function(layer)
+    rows = y[0, :2]
+    inputs = (rows, *values)
+    jacobian = torch.autograd.functional.jacobian
+    found = (jacobian(call, inputs, vectorize=vectorize) for vectorize in (True, False))
+    for got, want in zip(*found, strict=True):
+        assert_close(got, want, 200 * EPS["float64"])
+    leaf = rows.clone().requires_grad_()
+    z = layer(leaf)
+    upstream = torch.randn(3, *z.shape, dtype=z.dtype)
+    (got,) = torch.autograd.grad(z, leaf, upstream, is_grads_batched=True, retain_graph=True)
+    for each, one in zip(got, upstream, strict=True):
+        (want,) = torch.autograd.grad(z, leaf, one, retain_graph=True)
+        assert_close(each, want, 200 * EPS["float64"])
+
+
+@pytest.mark.parametrize("options", FEW, ids=str)
+def test_batched_second_derivatives(options):
+    layer, y = layer_and_input(4, 4, **options)
+
+    def loss(y):
+        return (layer(y) ** 2).sum()
+
+    functional = torch.autograd.functional
+    want = functional.hessian(loss, y[0, 0])
+    got = functional.hessian(loss, y[0, 0], vectorize=True)
+    assert_close(got, want, 400 * EPS["float64"])
+    leaf = y[0, :1].clone().requires_grad_()
+    assert torch.autograd.gradcheck(layer, leaf, check_batched_grad=True)

@@ -194,3 +194,39 @@ def test_namespaces_are_told_apart(xp):
     names = xp._namespace()
     assert modes.is_torch_namespace(names) == xp.name.startswith("torch")
     assert not modes.exports_to_onnx(names)
+
+
+def test_autograd_batches_gradients_by_a_vmap_of_its_own(arguments):
+    """`is_legacy_batchedtensor`, `_vmapmode_increment_nesting`, `_add_batch_dim`, its inverse."""
+    seen = []
+
+    class Watched(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, y):
+            return y * 1.0, y * 2.0
+
+        @staticmethod
+        def backward(ctx, first, second):
+            seen.append((modes.holds_gradients(first), modes.functorch_active()))
+            if not seen[-1][0]:
+                return 3.0 * first
+            one = torch.ones(())  # of no batch
+
+            def function(first, second, nothing, one):
+                assert not modes.holds_gradients(first)
+                assert nothing is None
+                return 3.0 * first * one, None
+
+            gradient, nothing = modes.for_each_gradient(function, (first, second, None, one))
+            assert nothing is None
+            return gradient
+
+    y = arguments[0].requires_grad_()
+    z = Watched.apply(y)[0]
+    upstream = torch.rand(4, *z.shape, dtype=z.dtype)
+    options = {"retain_graph": True}
+    (got,) = torch.autograd.grad(z, y, upstream, is_grads_batched=True, **options)
+    assert torch.equal(got, 3.0 * upstream)
+    torch.autograd.grad(z, y, upstream[0], **options)
+    assert seen == [(True, False), (False, False)]
+    assert not modes.holds_gradients(None)

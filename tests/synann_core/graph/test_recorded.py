@@ -44,3 +44,15 @@ def test_kernels_serve_inside_the_recorded_operation(monkeypatch):
     np.testing.assert_array_equal(out.detach().numpy(), mixed_graph()(X))
     (gx,) = torch.autograd.grad(out.sum(), x)
     np.testing.assert_array_equal(gx.numpy(), mixed_graph().vjp(X, grad=1.0)[0])
+
+
+def test_batched_gradients_are_those_one_by_one():
+    x, alpha, beta = (torch.asarray(a) for a in (X.reshape(6, 2), ALPHA, BETA))
+
+    def outputs(x, alpha, beta):
+        return mixed_graph()(x, GraphParameters(alpha, beta))
+
+    jacobian = torch.autograd.functional.jacobian
+    found = (jacobian(outputs, (x, alpha, beta), vectorize=choice) for choice in (True, False))
+    for got, want in zip(*found, strict=True):
+        assert torch.equal(got, want)
