@@ -19,6 +19,7 @@ from synann_core.spiking import (
     SpikingNetwork,
     arctan,
     bsa_encode,
+    events_to_counts,
     step_forward_encode,
 )
 
@@ -162,5 +163,35 @@ class SequentialCode(Prepared):
     make = staticmethod(sequential_code)
 
     def time_encode(self, code: str, backend: str) -> None:
+        """Time one call."""
+        self.call()
+
+
+def count_events(how: str) -> Call:
+    """Count a million events of a camera in frames, or add them up by NumPy."""
+    rng = np.random.default_rng(0)
+    steps, height, width = shape = (2, 4, 4) if SMOKE else (50, 480, 640)
+    sizes = (steps, width, height, 2)
+    t, x, y, p = (rng.integers(0, size, 100 if SMOKE else 10**6, np.int32) for size in sizes)
+    signs = 2 * p - 1
+    if how == "events_to_counts":
+        return lambda: events_to_counts((t, x, y, signs), shape)
+
+    def add() -> object:
+        counts = np.zeros(shape)
+        np.add.at(counts, (t, y, x), signs)
+        return counts
+
+    return add
+
+
+class EventCounts(Prepared):
+    """Events to frames."""
+
+    param_names = ("how",)
+    params = (("events_to_counts", "numpy.add.at"),)
+    make = staticmethod(count_events)
+
+    def time_count(self, how: str) -> None:
         """Time one call."""
         self.call()

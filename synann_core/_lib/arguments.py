@@ -80,6 +80,8 @@ def check_tensor(name: str, value: object) -> None:
     """Refuse what is not a tensor of torch, or one as `check_plain` refuses."""
     import torch
 
+    if isinstance(value, torch.fx.Proxy):  # stands for a tensor while a module is traced
+        return
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"`{name}` must be a tensor. Received: {type(value).__qualname__}")
     # (Nested and quantised tensors may have the layout of dense ones.)

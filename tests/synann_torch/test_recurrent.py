@@ -181,7 +181,7 @@ def test_errors_of_several_layers():
             layer(y, torch.rand(2, 3, 4).double())
     with pytest.raises(TypeError, match=r"`h_0` must be a tensor\. Received: list"):
         layer(packed, [0.0])
-    with pytest.raises(TypeError, match="`y` must be a tensor or a PackedSequence"):
+    with pytest.raises(TypeError, match=r"`y` must be a tensor\. Received: list"):
         layer([[0.0]])
     with pytest.raises(ValueError, match=r"`y` must be .* \(\.\.\., 3\)\. Received: .*\(8, 2\)"):
         layer(packed._replace(data=torch.rand(8, 2)))
