@@ -6,8 +6,8 @@ layer took values above 1 and trained on with NaN. Sizes of the convolutions tha
 are chosen so that the number of parameters is.
 
 A run's folder gets `best.keras` after the best epoch by validation accuracy, and `last.keras`
-after every one; with --checkpoint h5 they are `best.h5` and `last.h5`, as published. (Not both: a model
-that Keras has saved as .h5 once it saves without its optimizer ever after.)
+after every one; with --checkpoint h5 they are `best.h5` and `last.h5`, as published. (Not both: a
+model that Keras has saved as .h5 once it saves without its optimizer ever after.)
 """
 
 from __future__ import annotations
