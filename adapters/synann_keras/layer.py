@@ -48,8 +48,8 @@ class Synapse(Trained):
         self-inhibition.
     gate : {"sigmoid", "softmax", "exp"}, optional
         Makes probabilities of the inputs first, or surprisals, as `space` says. They may then be
-        any real numbers; "exp" is 1 − e^−y, for inputs that cannot be negative, such as those
-        behind a ReLU (below 0 it is 0). An x given to the call stays as it is.
+        any real numbers; "softmax" runs over them, "exp" is 1 − e^−y, for those behind a ReLU
+        (below 0 it is 0). An x given to the call stays as it is.
     strict : bool
         Check that the inputs' values are in range, where they can be read: in eager calls, not in
         the graphs that `fit` and `predict` compile.

@@ -123,8 +123,8 @@ class MaskedModule(nn.Module):
         mask = self.mask
         if mask is None or before is None or mask is before or self._mask_is_lost:
             return self
-        values = before if self._kept_mask is None else self._kept_mask
-        if torch_values_known(mask):
+        values = before if torch_values_known(before) else self._kept_mask
+        if values is not None and torch_values_known(mask):
             mask.copy_(values)  # whatever `fn` did: it may be torch.empty_like
             values = None
         self._kept_mask = values

@@ -15,7 +15,7 @@ command with --resume goes on, and ends as if nothing had happened: on a CPU wit
 the last bit.
 
 --recipe published trains the published Keras network of 5.1 million parameters for 31 epochs, with
-Keras' own callbacks (published_keras.py): a matter of minutes for a GPU and of hours for two cores.
+Keras' own callbacks (published_keras.py): hours for two cores, and better left to a GPU.
 
 Needs: pip install -e ".[examples,keras]" and the backend, for instance ".[torch]"
 """
