@@ -111,14 +111,17 @@ class SynaMLP:
         seed: int = 0,
     ) -> None:
         chosen = Architecture(in_features, hidden, classes, layer, gate, dropout)
+        rng = np.random.default_rng(check_int("seed", seed, 0))
+        self._become(chosen, passes.initial_weights(chosen, rng))
+
+    def _become(self, chosen: Architecture, weights: Arrays) -> None:
         self.in_features, self.hidden, self.classes = (
             chosen.in_features,
             chosen.hidden,
             chosen.classes,
         )
         self.layer, self.gate, self.dropout = chosen.layer, chosen.gate, chosen.dropout
-        rng = np.random.default_rng(check_int("seed", seed, 0))
-        self.weights: Arrays = passes.initial_weights(chosen, rng)
+        self.weights = weights
 
     @property
     def parameter_count(self) -> int:
@@ -277,10 +280,23 @@ class SynaMLP:
             return passes.parts(self._weights_like(X), X, **self._options(xp))
 
     def save(self, path: FilePath, /) -> None:
-        """Write weights and configuration as one safetensors file, whole or not at all."""
-        config = {key: getattr(self, key) for key in _CONFIG}
-        tensors = {name: to_numpy(weight) for name, weight in self.weights.items()}
+        """Write weights and configuration as one safetensors file, whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the weights are not what `load` takes: finite, and in the shapes of the model. The
+            file is then as it was.
+        """
+        config, tensors = self._content("weights")
         write_tensors(path, tensors, {"format": _FORMAT, "config": json.dumps(config)})
+
+    def _content(self, parameter: str) -> tuple[dict[str, Any], dict[str, NumpyArray]]:
+        """Configuration and weights for a file, checked as if they were read from one."""
+        config = {key: getattr(self, key) for key in _CONFIG}
+        Architecture(**config)
+        tensors = {name: to_numpy(weight) for name, weight in self.weights.items()}
+        return config, passes.checked_weights(tensors, config, parameter, "a SynaMLP")
 
     def load(self, path: FilePath, /) -> None:
         """Read the weights of a safetensors file into this model.
@@ -295,7 +311,7 @@ class SynaMLP:
         """
         tensors, metadata = read_tensors(path)
         config = {key: getattr(self, key) for key in _CONFIG}
-        weights = passes.checked_weights(path, tensors, config)
+        weights = passes.checked_weights(tensors, config, "path", repr(os.fspath(path)))
         # The gate has no tensors that could give it away.
         gate = read_config(path, metadata).get("gate", self.gate)
         if gate != self.gate:
@@ -311,15 +327,21 @@ class SynaMLP:
         tensors, metadata = read_tensors(path)
         config = read_config(path, metadata, required=_CONFIG)
         # The tensors first: what a damaged configuration asks for may not fit into memory.
-        weights = passes.checked_weights(path, tensors, config)
+        weights = passes.checked_weights(tensors, config, "path", repr(os.fspath(path)))
         try:
-            model = cls(**{key: config[key] for key in _CONFIG})
+            model = cls._restored({key: config[key] for key in _CONFIG}, weights)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 "`path` must hold a model's configuration. "
                 f"Received: {os.fspath(path)!r}, where {error}"
             ) from None
-        model.weights = weights
+        return model
+
+    @classmethod
+    def _restored(cls, config: dict[str, Any], weights: Arrays) -> SynaMLP:
+        """A model with known weights: initial ones would take thirty times the memory of a file."""
+        model = cls.__new__(cls)
+        model._become(Architecture(**config), weights)
         return model
 
     def _options(self, xp: Namespace) -> dict[str, Any]:
