@@ -17,6 +17,7 @@ from synann_core._lib.arguments import silence
 from synann_core._lib.checks import (
     Samples,
     as_generator,
+    check_augmented,
     check_callable,
     check_int,
     check_pair,
@@ -37,9 +38,7 @@ from synann_core.models.training import History, Options, Step, batch_slices, li
 __all__ = ["SynaMLP"]
 
 Arrays = dict[str, Array]
-Augment = Callable[
-    [NumpyArray, "np.random.Generator"], NumpyArray
-]  # which NumPy imports when it is used
+Augment = Callable[[NumpyArray, "np.random.Generator"], NumpyArray]  # imported when it is used
 _FORMAT = "synann.SynaMLP"
 
 
@@ -114,14 +113,12 @@ class SynaMLP:
         rng = np.random.default_rng(check_int("seed", seed, 0))
         self._become(chosen, passes.initial_weights(chosen, rng))
 
-    def _become(self, chosen: Architecture, weights: Arrays) -> None:
-        self.in_features, self.hidden, self.classes = (
-            chosen.in_features,
-            chosen.hidden,
-            chosen.classes,
-        )
+    def _become(self, chosen: Architecture, weights: Arrays) -> SynaMLP:
+        sizes = chosen.in_features, chosen.hidden, chosen.classes
+        self.in_features, self.hidden, self.classes = sizes
         self.layer, self.gate, self.dropout = chosen.layer, chosen.gate, chosen.dropout
         self.weights = weights
+        return self
 
     @property
     def parameter_count(self) -> int:
@@ -206,7 +203,7 @@ class SynaMLP:
             if augment is None or host is None:
                 x = xp.take(X, xp.asarray(rows, device=device(X)), axis=0)
             else:
-                x = like(_check_augmented(augment(host[rows], rng), host[rows]), X, xp)
+                x = like(check_augmented(augment(host[rows], rng), host[rows]), X, xp)
             keep = None
             if self.dropout:
                 kept = rng.random((rows.size, self.hidden)) >= self.dropout
@@ -282,11 +279,7 @@ class SynaMLP:
     def save(self, path: FilePath, /) -> None:
         """Write weights and configuration as one safetensors file, whole or not at all.
 
-        Raises
-        ------
-        ValueError
-            If the weights are not what `load` takes: finite, and in the shapes of the model. The
-            file is then as it was.
+        ValueError if `load` would not take them, infinite ones for instance: the old file stays.
         """
         config, tensors = self._content("weights")
         write_tensors(path, tensors, {"format": _FORMAT, "config": json.dumps(config)})
@@ -329,20 +322,17 @@ class SynaMLP:
         # The tensors first: what a damaged configuration asks for may not fit into memory.
         weights = passes.checked_weights(tensors, config, "path", repr(os.fspath(path)))
         try:
-            model = cls._restored({key: config[key] for key in _CONFIG}, weights)
+            return cls._restored({key: config[key] for key in _CONFIG}, weights)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 "`path` must hold a model's configuration. "
                 f"Received: {os.fspath(path)!r}, where {error}"
             ) from None
-        return model
 
     @classmethod
     def _restored(cls, config: dict[str, Any], weights: Arrays) -> SynaMLP:
         """A model with known weights: initial ones would take thirty times the memory of a file."""
-        model = cls.__new__(cls)
-        model._become(Architecture(**config), weights)
-        return model
+        return cls.__new__(cls)._become(Architecture(**config), weights)
 
     def _options(self, xp: Namespace) -> dict[str, Any]:
         return {"layer": self.layer, "gate": self.gate, "xp": xp}
@@ -357,14 +347,3 @@ class SynaMLP:
 
 
 _CONFIG = tuple(field.name for field in dataclasses.fields(Architecture))
-
-
-def _check_augmented(x: Array, batch: Array) -> Array:
-    """`x`, what `augment` made of a batch: as many samples, and values that `fit` accepts."""
-    x = check_unit_matrix("augment(batch, rng)", x, batch.shape[1])
-    if x.shape[0] != batch.shape[0]:
-        raise ValueError(
-            f"`augment(batch, rng)` must keep the {batch.shape[0]} samples of its batch. "
-            f"Received: {x.shape[0]}"
-        )
-    return x

@@ -174,7 +174,7 @@ files.write_whole(sys.argv[1], bytes(10**6))
 """
 
 
-def test_a_process_that_is_killed_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_a_killed_process_leaves_the_old_file_alone(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"old")
     if not files._write_nameless(tmp_path / "try", b"", path):
