@@ -11,7 +11,7 @@ CONSTRAINTS ?= -c requirements/tested.txt
 # Modules are compiled when they are first imported: most of what comes along never is.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
-.PHONY: demo digits-seeds examples test test-all kernel-branches lint wheel kernels widths sanitize sanitize-kernels \
+.PHONY: demo digits-seeds examples test test-all fuzz kernel-branches lint wheel kernels widths sanitize sanitize-kernels \
 	emulate emulate-aarch64 emulate-haswell clang threads bench dashboard golden clean
 
 demo: $(VENV)/.demo
@@ -43,6 +43,11 @@ test-all: $(VENV)/.test
 	/dev/null || { echo "$$tool is missing: apt-get install gcc clang $(CROSS)"; exit 1; }; done
 	SYNANN_KERNELS=off $(PYTEST)
 	$(MAKE) widths sanitize threads emulate clang
+
+# Damaged files for every loader and random models for the exporters; `make test` tries a few hundred.
+FUZZ_SECONDS ?= 600
+fuzz: $(VENV)/.test
+	$(ONE_BLAS_THREAD) $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 # Tests of what has a compiled branch, without it.
 kernel-branches: $(VENV)/.test

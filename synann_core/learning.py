@@ -190,7 +190,8 @@ def initial_beta(
     strength = min(_STRONG_BETA * 0.5 / mean_input, _STRONGEST_BETA)
     # At most half the inputs: of softmax's outputs, say, which sum to 1, all would always add up to
     # the same T. What is missing then is made up by strength, as far as that goes.
-    count = min((n + 1) // 2, max(1, round(1.0 / (strength * mean_input))))
+    wanted = 1.0 / max(strength * mean_input, 1e-300)  # of the smallest means: not infinite
+    count = min((n + 1) // 2, max(1, round(wanted)))
     strength = min(1.0 / (max(count, 1) * mean_input), _STRONGEST_BETA)
     beta = generator.uniform(0.5, 1.5, (m, n)) * (_WEAK_TOTAL / max(n, 1))
     # The first `count` of a random order of the inputs, for every output its own.

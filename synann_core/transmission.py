@@ -172,7 +172,8 @@ def log_transmission_variant(y: ArrayT, /, beta: ArrayT) -> str:
 
     Notes
     -----
-    The environment variable ``SYNANN_KERNELS=off`` turns the compiled branches off.
+    The environment variable ``SYNANN_KERNELS=off`` turns the compiled branches off; another word in
+    it is a ValueError.
 
     Raises
     ------

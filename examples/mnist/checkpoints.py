@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -58,7 +59,7 @@ def save_checkpoint(path: Path, arrays: Arrays, content: dict) -> None:
     # Safetensors keeps shapes, but NumPy's contiguous copy of a 0-d array is 1-d.
     scalars = [name for name, array in arrays.items() if array.ndim == 0]
     config = json.dumps({"content": content, "scalars": scalars})
-    write_tensors(path, arrays, {"config": config})
+    write_tensors(path, arrays, {"config": config, "checksum": _checksum(arrays, config)})
 
 
 def load_checkpoint(path: Path) -> tuple[Arrays, dict]:
@@ -74,9 +75,25 @@ def load_checkpoint(path: Path) -> tuple[Arrays, dict]:
         config = read_config(path, metadata, ("content", "scalars"))
     except (FileNotFoundError, ValueError) as error:
         raise RunError(f"{path}: not a readable checkpoint: {error}") from None
-    for name in config["scalars"]:
-        arrays[name] = arrays[name].reshape(())
-    return arrays, config["content"]
+    if metadata.get("checksum") != _checksum(arrays, metadata["config"]):
+        raise RunError(f"{path}: not a readable checkpoint: it is not what its checksum says")
+    content, scalars = config["content"], config["scalars"]
+    sizes = {name: array.size for name, array in arrays.items()}
+    known = isinstance(content, dict) and isinstance(scalars, list)
+    if not (known and all(isinstance(n, str) and sizes.get(n) == 1 for n in scalars)):
+        raise RunError(f"{path}: not a readable checkpoint: its configuration is of another kind")
+    arrays |= {name: arrays[name].reshape(()) for name in scalars}
+    return arrays, content
+
+
+def _checksum(arrays: Arrays, config: str) -> str:
+    """Of all that a checkpoint holds: a changed bit in a number shows in nothing else."""
+    total = zlib.crc32(config.encode())
+    for name, array in sorted(arrays.items()):
+        flat = np.ascontiguousarray(array)  # as `write_tensors` writes it
+        total = zlib.crc32(f"{name} {flat.dtype} {flat.shape}".encode(), total)
+        total = zlib.crc32(flat.tobytes(), total)
+    return f"{total:08x}"
 
 
 def write_text(path: Path, text: str) -> None:

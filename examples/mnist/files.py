@@ -65,6 +65,11 @@ GARMENTS = (
 _IMAGES_MAGIC = 0x0803
 _LABELS_MAGIC = 0x0801
 
+# What a compressed file may unpack to: so many times its size, and so many bytes. MNIST's own files
+# unpack to five times their size; zeros could be a thousand times as many.
+_MOST_RATIO = 10
+_MOST_BYTES = 3_000_000
+
 
 class DataError(ValueError):
     """A data file is missing, damaged or cannot be fetched; the message is one line."""
@@ -190,9 +195,14 @@ def _find(folder: Path, name: str) -> Path:
 def _read_idx(path: Path, magic: int) -> np.ndarray:
     """Return the bytes of an IDX file in the shape that its header states."""
     try:
-        content = path.read_bytes()
         if path.suffix == ".gz":
-            content = gzip.decompress(content)
+            most = _MOST_RATIO * path.stat().st_size + _MOST_BYTES
+            with gzip.open(path) as file:
+                content = file.read(most + 1)
+            if len(content) > most:
+                raise DataError(f"{path}: unpacks to more than {most} bytes, not a data file")
+        else:
+            content = path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:  # zlib.error is not an OSError
         raise DataError(f"{path}: cannot be read: {_why(error)}") from error
 

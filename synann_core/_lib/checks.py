@@ -319,3 +319,14 @@ def check_samples(
             f"`{prefix}X` must hold {least} or more samples. Received: shape {tuple(X.shape)}"
         )
     return X, labels
+
+
+def check_augmented(x: Array, batch: Array) -> Array:
+    """`x`, what `augment` made of a batch: as many samples, and values that `fit` accepts."""
+    x = check_unit_matrix("augment(batch, rng)", x, batch.shape[1])
+    if x.shape[0] != batch.shape[0]:
+        raise ValueError(
+            f"`augment(batch, rng)` must keep the {batch.shape[0]} samples of its batch. "
+            f"Received: {x.shape[0]}"
+        )
+    return x

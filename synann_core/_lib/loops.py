@@ -120,6 +120,30 @@ def over_rows(
     return results, tuple(total + error for total, error in carry)
 
 
+def _as_it_leaves(step: Callable[..., Any], carry: Any, parts: tuple[Array, ...]) -> Any:
+    """The carry of a scan of JAX, of the type that it leaves the step with.
+
+    Inside a `shard_map` the type says over which axes of the mesh an array varies, and on a mesh
+    with explicit axes how it is divided. A carry of zeros has neither.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    def meshed(a: Any) -> bool:
+        return any(getattr(getattr(getattr(a, "aval", None), "sharding", None), "spec", ()))
+
+    mesh: Any = getattr(jax.sharding, "get_abstract_mesh", tuple)()
+    if not (getattr(mesh, "manual_axes", ()) or any(map(meshed, jax.tree.leaves((carry, parts))))):
+        return carry
+    first = tuple(jnp.sum(part[:1, ...], axis=0) for part in parts)  # there may be none
+    for _ in range(2):  # what the step before made of one part of the carry reaches another
+        after = jax.tree.map(jax.lax.stop_gradient, step(carry, first)[0])
+        # Minus 0, which XLA leaves out, with the type of what the step returns.
+        nothing = jax.tree.map(lambda a: jnp.logical_and(a != a, False), after)
+        carry = jax.tree.map(lambda a, zero: a - zero.astype(a.dtype), carry, nothing)
+    return carry
+
+
 def _any_number(rows: Any, xp: Namespace) -> bool:
     """Whether what is traced serves any number of rows: in a graph, and in exports of JAX."""
     return builds_graphs(xp) or (is_jax_namespace(xp) and not isinstance(rows, int))
@@ -137,10 +161,14 @@ def row_blocks(a: Array, size: int, pad: float, xp: Namespace) -> Array:
 
 
 def columns(a: Array, size: int, pad: float, xp: Namespace) -> Array:
-    """(m, n) as (blocks, size, m) with m contiguous, which the flat array in between ensures."""
+    """(m, n) as (blocks, size, m) with m contiguous, which the flat array in between ensures.
+
+    XLA chooses itself what is contiguous, and m may be divided over devices.
+    """
     a = xp.matrix_transpose(_pad(a, size, pad, xp))
     n, m = a.shape
-    return xp.reshape(xp.reshape(a, (n * m,)), (n // size, size, m))
+    flat = a if is_jax_namespace(xp) else xp.reshape(a, (n * m,))
+    return xp.reshape(flat, (n // size, size, m))
 
 
 def _pad(a: Array, size: int, pad: float, xp: Namespace) -> Array:
@@ -197,7 +225,7 @@ def scan(
     if is_jax_namespace(xp):
         import jax
 
-        carry, outputs = jax.lax.scan(step, carry, parts)
+        carry, outputs = jax.lax.scan(step, _as_it_leaves(step, carry, parts), parts)
         return carry, outputs
     steps = range(parts[0].shape[0])
     outputs = []

@@ -72,7 +72,8 @@ def _log_product(
         return (total + error, least), ()
 
     (guarded, least), _ = over_rows(chunk, ((y, 0.0), (y_bar, 1.0)), size * m, xp)
-    outside = xp.where(least == 0.0, constant(-float("inf"), least, xp), least * float("nan"))
+    inf, nan = (constant(float(name), least, xp) for name in ("inf", "nan"))
+    outside = xp.where(least == 0.0, -inf, nan)
     return attach(xp.where(least > 0.0, guarded, outside), lambda: guarded, xp), guarded
 
 

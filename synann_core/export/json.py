@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+import collections
 import json
 import math
 import os
@@ -15,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from synann_core._lib.checks import to_numpy
 from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.typing import NumpyArray
 from synann_core.export import json_values as read
@@ -81,8 +81,8 @@ def save_json(
 def load_json(path: FilePath, /) -> SynaMLP | SynapseGraph:
     """Read a model that `save_json` wrote, or that follows its schema.
 
-    Safe for files from anyone: nothing in them is executed, and the memory they take is in
-    proportion to their size.
+    Safe for files from anyone: nothing in them is executed, and they take time and memory in
+    proportion to their size (docs/export.md has figures).
 
     Parameters
     ----------
@@ -113,8 +113,7 @@ def load_json(path: FilePath, /) -> SynaMLP | SynapseGraph:
     version: expected 1, got 2
     """
     try:
-        document = _parse(Path(path).read_bytes())
-        return _model(document, path)
+        return _model(_parse(Path(path)), path)
     except FileNotFoundError:
         raise
     # A reason of the constructors is an error of theirs: what they refuse is in the file.
@@ -132,11 +131,10 @@ def _document(model: Any, params: Any) -> read.Object:
     if isinstance(model, SynapseGraph):
         return _graph_document(model, params)
     check_network(model, params)
-    config = {key: getattr(model, key) for key in _CONFIG}
-    weights = ((name, to_numpy(weight)) for name, weight in model.weights.items())
+    config, weights = model._content("model")
     tensors = {
         name: {"dtype": str(a.dtype), "shape": list(a.shape), "values": a.ravel().tolist()}
-        for name, a in weights
+        for name, a in weights.items()
     }
     return {"kind": "SynaMLP", "config": config, "tensors": tensors}
 
@@ -160,7 +158,7 @@ def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> read
         }
     names = [name if isinstance(name, str) else int(name) for name in compiled.nodes]
     read.names(names, "`model`: nodes")
-    shared = {}
+    shared = {name: unused.value for name, unused in graph._parameters.items()}
     for parameter, (kind, place) in compiled.parameters.items():
         shared[parameter], values[kind][place] = values[kind][place], parameter
     neurons = []
@@ -183,18 +181,19 @@ def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> read
     }
 
 
-def _parse(data: bytes) -> Any:
+def _parse(path: Path) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> read.Object:
         result = dict(pairs)
         if len(result) < len(pairs):
-            keys = [key for key, _ in pairs]
-            raise ValueError(f"the key {max(keys, key=keys.count)!r} twice in one object")
+            key, _ = collections.Counter(key for key, _ in pairs).most_common(1)[0]
+            raise ValueError(f"the key {key[:60]!r} twice in one object")
         return result
 
     def refuse(word: str) -> Any:
         raise ValueError(f"{word}, which is not a number of JSON")
 
-    return json.loads(data.decode("utf-8"), object_pairs_hook=once, parse_constant=refuse)
+    text = path.read_bytes().decode("utf-8")
+    return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
 
 
 def _model(document: Any, path: FilePath) -> SynaMLP | SynapseGraph:
@@ -220,12 +219,10 @@ def _network_model(document: read.Object, path: FilePath) -> SynaMLP:
         read.integer(config[key], f"config.{key}")
     read.number(config["dropout"], "config.dropout")
     given = read.mapping(document["tensors"], "tensors")
-    tensors = {name: _tensor(tensor, f"tensors[{name!r}]") for name, tensor in given.items()}
+    tensors = {name: _tensor(tensor, f"tensors[{name[:60]!r}]") for name, tensor in given.items()}
     # The tensors first: what the configuration asks for may not fit into memory.
-    weights = passes.checked_weights(path, tensors, config)
-    model = SynaMLP(**config)
-    model.weights = weights
-    return model
+    weights = passes.checked_weights(tensors, config, "path", repr(os.fspath(path)))
+    return SynaMLP._restored(config, weights)
 
 
 def _tensor(value: Any, place: str) -> NumpyArray:
@@ -257,21 +254,26 @@ def _named_graph(document: read.Object, path: FilePath) -> SynapseGraph:
             return handles[value]
         return read.number(value, place)
 
-    for i, neuron in enumerate(read.sequence(document["neurons"], "neurons")):
+    neurons = read.sequence(document["neurons"], "neurons")
+    for i, neuron in enumerate(neurons):
+        neurons[i] = None  # the graph's own objects take its place in memory
         place = f"neurons[{i}]"
         read.keys(neuron, place, "name", "alpha", "excitatory", "inhibitory")
         pairs = read.sequence(neuron["inhibitory"], f"{place}.inhibitory")
+        weak = []
         for k, pair in enumerate(pairs):
-            fits = isinstance(pair, list) and len(pair) == 2
-            read.expect(fits, f"{place}.inhibitory[{k}]", "a pair [name, beta]", pair)
-            read.names(pair[:1], f"{place}.inhibitory[{k}]")
+            if not (isinstance(pair, list) and len(pair) == 2):
+                read.expect(False, f"{place}.inhibitory[{k}]", "a pair [name, beta]", pair)
+            source, beta = pair
+            if type(source) is not str:
+                read.names([source], f"{place}.inhibitory[{k}]")
+            if type(beta) is not float:
+                beta = strength(beta, f"{place}.inhibitory[{k}][1]")
+            weak.append((source, beta))
         graph.synapse(
             read.names([neuron["name"]], f"{place}.name")[0],
             excitatory=read.names(neuron["excitatory"], f"{place}.excitatory"),
-            inhibitory=[
-                (source, strength(beta, f"{place}.inhibitory[{k}][1]"))
-                for k, (source, beta) in enumerate(pairs)
-            ],
+            inhibitory=weak,
             alpha=strength(neuron["alpha"], f"{place}.alpha"),
         )
     graph.output(*read.names(document["outputs"], "outputs"))
@@ -289,11 +291,13 @@ def _array_graph(document: read.Object, path: FilePath) -> SynapseGraph:
     given = document["alpha"] if document["alpha_index"] is None else document["alpha_index"]
     count = len(read.sequence(given, "alpha"))
     read.expect(count == neurons, "neurons", f"{count}, as many as alphas", neurons)
-    values: read.Object = {key: read.numbers(document[key], key) for key in arrays}
+    # Lists of numbers are let go: they are larger than the arrays made of them.
+    values: read.Object = {key: read.numbers(document.pop(key), key) for key in arrays}
     for key in indices:
-        values[key] = None if document[key] is None else read.indices(document[key], key)
+        index = document.pop(key)
+        values[key] = None if index is None else read.indices(index, key)
     for key in edges:
-        pair = read.sequence(document[key], key)
+        pair = read.sequence(document.pop(key), key)
         read.expect(len(pair) == 2, key, "[targets, sources]", pair)
         values[key] = tuple(read.indices(part, f"{key}[{k}]") for k, part in enumerate(pair))
     outputs = read.indices(document["outputs"], "outputs")

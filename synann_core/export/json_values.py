@@ -34,13 +34,14 @@ def _short(value: Any) -> str:
 
 
 def mapping(value: Any, place: str) -> Object:
-    """Copy an object."""
+    """Check an object."""
     expect(isinstance(value, dict), place, "an object", value)
-    return dict(value)
+    result: Object = value
+    return result
 
 
 def keys(value: Any, place: str, *wanted: str) -> Object:
-    """Copy an object that has these keys and no others."""
+    """Check an object that has these keys and no others."""
     given = mapping(value, place)
     for key in wanted:
         expect(key in given, place, f"the key {key!r}", value)
@@ -50,17 +51,19 @@ def keys(value: Any, place: str, *wanted: str) -> Object:
 
 
 def sequence(value: Any, place: str) -> list[Any]:
-    """Copy a list."""
+    """Check a list."""
     expect(isinstance(value, list), place, "a list", value)
-    return list(value)
+    result: list[Any] = value
+    return result
 
 
 def names(value: Any, place: str) -> list[Name]:
-    """Copy a list of strings and 64-bit integers; larger ones could be made to share their hash."""
+    """Check a list of strings and 64-bit integers; larger ones could share their hash."""
     given = sequence(value, place)
     for i, name in enumerate(given):
         fits = isinstance(name, str) or (type(name) is int and -_LARGEST <= name < _LARGEST)
-        expect(fits, f"{place}[{i}]", "a name", name)
+        if not fits:  # else the place need not be written
+            expect(fits, f"{place}[{i}]", "a name", name)
     return given
 
 

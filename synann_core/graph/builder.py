@@ -128,11 +128,15 @@ class SynapseGraph:
                     f"`inhibitory` of neuron {name!r} must be a name, a mapping from names to "
                     f"beta, or pairs (name, beta). Received: {pair!r}"
                 )
+        # Messages are made, and pairs anew, only where they are needed: there may be millions.
         for source in (*strong, *(source for source, _ in weak)):
-            check_name(f"a source of neuron {name!r}", source)
+            if not is_name(source):
+                check_name(f"a source of neuron {name!r}", source)
         checked = tuple(
-            (source, self._strength("beta", beta, f"the synapse {source!r} -> {name!r}"))
-            for source, beta in weak
+            pair
+            if type(pair[1]) is float and 0.0 <= pair[1] <= 1.0
+            else (pair[0], self._strength("beta", pair[1], f"the synapse {pair[0]!r} -> {name!r}"))
+            for pair in weak
         )
         gain = self._strength("alpha", alpha, f"neuron {name!r}")
         self._check_new("name", (name,), self._known)
@@ -261,7 +265,7 @@ class SynapseGraph:
 
         Nodes have ``kind="input" | "neuron"``, neurons ``alpha``, outputs ``output`` (their place);
         edges ``kind="excitatory" | "inhibitory"`` and, inhibitory ones, ``beta``. Where a parameter
-        is shared, ``parameter`` is its name.
+        is shared, ``parameter`` is its name; what is shared by none is in ``graph["parameters"]``.
 
         Examples
         --------
@@ -273,7 +277,7 @@ class SynapseGraph:
         >>> graph.to_networkx().edges["y", "z"]
         {'kind': 'inhibitory', 'beta': 0.5}
         """
-        return write_networkx(self._wired())
+        return write_networkx(self._wired(), self._parameters)
 
     @property
     def nodes(self) -> Sequence[Name]:

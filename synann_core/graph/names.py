@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -36,18 +38,15 @@ def wiring_from_names(
     """Number the nodes and parameters; unknown names are refused."""
     names = (*inputs, *neurons)
     number = {name: k for k, name in enumerate(names)}
-    excitatory = [(name, source) for name, n in neurons.items() for source in n.excitatory]
-    inhibitory = [(name, source) for name, n in neurons.items() for source, _ in n.inhibitory]
-    for name, source in (*excitatory, *inhibitory):
-        if source not in number:
-            raise ValueError(f"neuron {name!r} must read declared nodes. Received: {source!r}")
+    strong = _edges(neurons, [n.excitatory for n in neurons.values()], number)
+    sources = [[source for source, _ in n.inhibitory] for n in neurons.values()]
+    weak = _edges(neurons, sources, number)
     for name in outputs:
         if name not in number:
             raise ValueError(f"an output must be a declared node. Received: {name!r}")
-    strong, weak = _edges(excitatory, number), _edges(inhibitory, number)
     shared: dict[str, tuple[Kind, int]] = {}
-    alphas = [neuron.alpha for neuron in neurons.values()]
-    betas = [beta for neuron in neurons.values() for _, beta in neuron.inhibitory]
+    alphas = (neuron.alpha for neuron in neurons.values())
+    betas = (beta for neuron in neurons.values() for _, beta in neuron.inhibitory)
     chosen = np.asarray([number[name] for name in outputs], np.int32)
     return Wiring(
         names=names,
@@ -61,17 +60,27 @@ def wiring_from_names(
     )
 
 
-def _edges(pairs: list[tuple[Name, Name]], number: Mapping[Name, int]) -> Edges:
-    numbers = [(number[target], number[source]) for target, source in pairs]
-    targets, sources = np.asarray(numbers, np.int32).reshape(-1, 2).T.copy()
-    return targets, sources
+def _edges(
+    neurons: Iterable[Name], sources: Sequence[Sequence[Name]], number: Mapping[Name, int]
+) -> Edges:
+    """Targets and sources of the edges, node numbers; unknown names are refused."""
+    counts = np.fromiter(map(len, sources), np.int32, len(sources))
+    flat = itertools.chain.from_iterable(sources)
+    found = np.fromiter((number.get(name, -1) for name in flat), np.int32, int(counts.sum()))
+    if found.size and found.min() < 0:
+        pairs = (
+            (name, source) for name, own in zip(neurons, sources, strict=True) for source in own
+        )
+        name, source = next(pair for pair in pairs if pair[1] not in number)
+        raise ValueError(f"neuron {name!r} must read declared nodes. Received: {source!r}")
+    first = len(number) - counts.size
+    return np.repeat(np.arange(first, len(number), dtype=np.int32), counts), found
 
 
 def _distinct(
-    kind: Kind, values: Sequence[float | Parameter], shared: dict[str, tuple[Kind, int]]
+    kind: Kind, values: Iterable[float | Parameter], shared: dict[str, tuple[Kind, int]]
 ) -> Distinct:
-    numbers: list[float] = []
-    index = []
+    numbers, index = array.array("d"), array.array("i")
     for value in values:
         place = len(numbers)
         if isinstance(value, Parameter):
@@ -83,9 +92,9 @@ def _distinct(
         if place == len(numbers):
             numbers.append(value.value if isinstance(value, Parameter) else value)
         index.append(place)
-    own = index == list(range(len(index)))
-    places = None if own else np.asarray(index, np.int32)
-    return Distinct(np.asarray(numbers, np.float64), places)
+    places = np.array(index, np.int32)
+    own = len(numbers) == len(index)  # in their order, as each was new
+    return Distinct(np.array(numbers, np.float64), None if own else places)
 
 
 def is_name(value: Any) -> TypeGuard[Name]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import networkx
 
 
-def write_networkx(wiring: Wiring) -> networkx.DiGraph:
+def write_networkx(wiring: Wiring, parameters: Mapping[str, Parameter]) -> networkx.DiGraph:
     """Return the graph as `SynapseGraph.to_networkx` describes it."""
     import networkx as nx
 
@@ -37,6 +37,9 @@ def write_networkx(wiring: Wiring) -> networkx.DiGraph:
     for kind, target, source in edges:
         attributes = next(betas) if kind == "inhibitory" else {}
         g.add_edge(names[source], names[target], kind=kind, **attributes)
+    unused = {p.name: p.value for p in parameters.values() if p.name not in wiring.parameters}
+    if unused:
+        g.graph["parameters"] = unused
     return g
 
 
@@ -98,6 +101,8 @@ def read_networkx(
         if kind == "neuron":
             alpha = strength(g.nodes[name], "alpha")
             neurons[name] = Neuron(tuple(strong), tuple(weak), alpha)
+    for name, value in g.graph.get("parameters", {}).items():  # that nothing uses
+        strength({"alpha": value, "parameter": name}, "alpha")
     placed = [
         (check_int(f"output of node {name!r}", a["output"], 0), name)
         for name, a in g.nodes(data=True)

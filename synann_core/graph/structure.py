@@ -42,20 +42,18 @@ class Structure:
         self.neurons = len(wiring.names) - wiring.inputs
         self.params = GraphParameters(wiring.alpha.values, wiring.beta.values)
         edges = (wiring.excitatory, wiring.inhibitory)
-        self.order = self.place = number = None
+        self.order = self.place = None
         if not all(np.all(sources < targets) for targets, sources in edges):
             level = find_levels(self.inputs, self.neurons, edges, wiring.names)
             self.order = np.argsort(level, kind="stable").astype(np.int32)
             self.place = np.empty_like(self.order)
             self.place[self.order] = np.arange(self.neurons, dtype=np.int32)
-            number = self.inputs + self.place
-            number = np.concatenate([np.arange(self.inputs, dtype=np.int32), number])
-        self.excitatory, _ = self._rows(wiring.excitatory, number)
-        self.inhibitory, moved = self._rows(wiring.inhibitory, number)
+        self.excitatory, _ = self._rows(wiring.excitatory)
+        self.inhibitory, moved = self._rows(wiring.inhibitory)
         self.alpha_index = _composed(wiring.alpha.place, self.order)
         self.beta_index = _composed(wiring.beta.place, moved)
         self.own_betas = wiring.beta.place is None
-        self.outputs = wiring.outputs if number is None else number[wiring.outputs]
+        self.outputs = self._in_order(wiring.outputs)
         self._made: dict[Hashable, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -103,14 +101,22 @@ class Structure:
         own = self.own(space, np.dtype(np.float64))
         return GraphParameters(*(given.xp.asarray(a, **where) for a in own))
 
-    def _rows(self, edges: Edges, number: Ints | None) -> tuple[Rows, Ints | None]:
+    def _in_order(self, nodes: Ints) -> Ints:
+        """Numbers in order of nodes as declared, at no cost for inputs that are not among them."""
+        if self.place is None:
+            return nodes
+        neurons, moved = nodes >= self.inputs, nodes.copy()
+        moved[neurons] = self.inputs + self.place[nodes[neurons] - self.inputs]
+        return moved
+
+    def _rows(self, edges: Edges) -> tuple[Rows, Ints | None]:
         """Rows of edges, and where each entry stood before if they were not sorted."""
-        targets, sources = edges if number is None else (number[edges[0]], number[edges[1]])
+        targets, sources = map(self._in_order, edges)
         moved = None
         if not np.all(targets[1:] >= targets[:-1]):
             moved = np.argsort(targets, kind="stable").astype(np.int32)
             sources = sources[moved]
-        counts = np.bincount(targets, minlength=self.inputs + self.neurons)[self.inputs :]
+        counts = np.bincount(targets - self.inputs, minlength=self.neurons)
         return Rows(offsets(counts), sources), moved
 
     def _levels(self) -> Ints:

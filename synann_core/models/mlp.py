@@ -17,6 +17,7 @@ from synann_core._lib.arguments import silence
 from synann_core._lib.checks import (
     Samples,
     as_generator,
+    check_augmented,
     check_callable,
     check_int,
     check_pair,
@@ -37,9 +38,7 @@ from synann_core.models.training import History, Options, Step, batch_slices, li
 __all__ = ["SynaMLP"]
 
 Arrays = dict[str, Array]
-Augment = Callable[
-    [NumpyArray, "np.random.Generator"], NumpyArray
-]  # which NumPy imports when it is used
+Augment = Callable[[NumpyArray, "np.random.Generator"], NumpyArray]  # imported when it is used
 _FORMAT = "synann.SynaMLP"
 
 
@@ -111,14 +110,15 @@ class SynaMLP:
         seed: int = 0,
     ) -> None:
         chosen = Architecture(in_features, hidden, classes, layer, gate, dropout)
-        self.in_features, self.hidden, self.classes = (
-            chosen.in_features,
-            chosen.hidden,
-            chosen.classes,
-        )
-        self.layer, self.gate, self.dropout = chosen.layer, chosen.gate, chosen.dropout
         rng = np.random.default_rng(check_int("seed", seed, 0))
-        self.weights: Arrays = passes.initial_weights(chosen, rng)
+        self._become(chosen, passes.initial_weights(chosen, rng))
+
+    def _become(self, chosen: Architecture, weights: Arrays) -> SynaMLP:
+        sizes = chosen.in_features, chosen.hidden, chosen.classes
+        self.in_features, self.hidden, self.classes = sizes
+        self.layer, self.gate, self.dropout = chosen.layer, chosen.gate, chosen.dropout
+        self.weights = weights
+        return self
 
     @property
     def parameter_count(self) -> int:
@@ -203,7 +203,7 @@ class SynaMLP:
             if augment is None or host is None:
                 x = xp.take(X, xp.asarray(rows, device=device(X)), axis=0)
             else:
-                x = like(_check_augmented(augment(host[rows], rng), host[rows]), X, xp)
+                x = like(check_augmented(augment(host[rows], rng), host[rows]), X, xp)
             keep = None
             if self.dropout:
                 kept = rng.random((rows.size, self.hidden)) >= self.dropout
@@ -277,10 +277,19 @@ class SynaMLP:
             return passes.parts(self._weights_like(X), X, **self._options(xp))
 
     def save(self, path: FilePath, /) -> None:
-        """Write weights and configuration as one safetensors file, whole or not at all."""
-        config = {key: getattr(self, key) for key in _CONFIG}
-        tensors = {name: to_numpy(weight) for name, weight in self.weights.items()}
+        """Write weights and configuration as one safetensors file, whole or not at all.
+
+        ValueError if `load` would not take them, infinite ones for instance: the old file stays.
+        """
+        config, tensors = self._content("weights")
         write_tensors(path, tensors, {"format": _FORMAT, "config": json.dumps(config)})
+
+    def _content(self, parameter: str) -> tuple[dict[str, Any], dict[str, NumpyArray]]:
+        """Configuration and weights for a file, checked as if they were read from one."""
+        config = {key: getattr(self, key) for key in _CONFIG}
+        Architecture(**config)
+        tensors = {name: to_numpy(weight) for name, weight in self.weights.items()}
+        return config, passes.checked_weights(tensors, config, parameter, "a SynaMLP")
 
     def load(self, path: FilePath, /) -> None:
         """Read the weights of a safetensors file into this model.
@@ -295,7 +304,7 @@ class SynaMLP:
         """
         tensors, metadata = read_tensors(path)
         config = {key: getattr(self, key) for key in _CONFIG}
-        weights = passes.checked_weights(path, tensors, config)
+        weights = passes.checked_weights(tensors, config, "path", repr(os.fspath(path)))
         # The gate has no tensors that could give it away.
         gate = read_config(path, metadata).get("gate", self.gate)
         if gate != self.gate:
@@ -311,16 +320,19 @@ class SynaMLP:
         tensors, metadata = read_tensors(path)
         config = read_config(path, metadata, required=_CONFIG)
         # The tensors first: what a damaged configuration asks for may not fit into memory.
-        weights = passes.checked_weights(path, tensors, config)
+        weights = passes.checked_weights(tensors, config, "path", repr(os.fspath(path)))
         try:
-            model = cls(**{key: config[key] for key in _CONFIG})
+            return cls._restored({key: config[key] for key in _CONFIG}, weights)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 "`path` must hold a model's configuration. "
                 f"Received: {os.fspath(path)!r}, where {error}"
             ) from None
-        model.weights = weights
-        return model
+
+    @classmethod
+    def _restored(cls, config: dict[str, Any], weights: Arrays) -> SynaMLP:
+        """A model with known weights: initial ones would take thirty times the memory of a file."""
+        return cls.__new__(cls)._become(Architecture(**config), weights)
 
     def _options(self, xp: Namespace) -> dict[str, Any]:
         return {"layer": self.layer, "gate": self.gate, "xp": xp}
@@ -335,14 +347,3 @@ class SynaMLP:
 
 
 _CONFIG = tuple(field.name for field in dataclasses.fields(Architecture))
-
-
-def _check_augmented(x: Array, batch: Array) -> Array:
-    """`x`, what `augment` made of a batch: as many samples, and values that `fit` accepts."""
-    x = check_unit_matrix("augment(batch, rng)", x, batch.shape[1])
-    if x.shape[0] != batch.shape[0]:
-        raise ValueError(
-            f"`augment(batch, rng)` must keep the {batch.shape[0]} samples of its batch. "
-            f"Received: {x.shape[0]}"
-        )
-    return x

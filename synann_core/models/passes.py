@@ -9,14 +9,13 @@ of its weights to `gradients`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from synann_core import optim
-from synann_core._lib.files import FilePath, check_tensors
+from synann_core._lib.files import check_tensors
 from synann_core._lib.numerics import softplus
 from synann_core._lib.typing import Array, Namespace
 from synann_core.layer import beta_of, logit_gradient
@@ -78,18 +77,21 @@ def initial_weights(chosen: Architecture, rng: np.random.Generator) -> Arrays:
 
 
 def checked_weights(
-    path: FilePath, tensors: dict[str, Any], config: dict[str, Any]
-) -> dict[str, Array]:
-    """The tensors of a file, if they are those of a model with this configuration."""
+    tensors: dict[str, Any], config: dict[str, Any], parameter: str, source: str
+) -> dict[str, Any]:
+    """The tensors of a file, if they are those of a model with this configuration.
+
+    Messages name the `parameter` that holds them, and the `source` that they were read from.
+    """
     sizes = shapes(*(config[key] for key in ("in_features", "hidden", "classes", "layer")))
     # torch's BatchNorm counts its batches, and its synapse layer says what it computes.
     unneeded = (".num_batches_tracked", "._extra_state")
-    check_tensors(path, tensors, sizes, lambda name: name.endswith(unneeded))
+    check_tensors(parameter, source, tensors, sizes, lambda name: name.endswith(unneeded))
     for name in ("norm1.running_var", "norm2.running_var"):
         if (tensors[name] < 0.0).any():
             raise ValueError(
-                f"`path` must hold variances ≥ 0 in `{name}`. Received: {os.fspath(path)!r} "
-                f"with {tensors[name].min():g}"
+                f"`{parameter}` must hold variances ≥ 0 in `{name}`. Received: {source} "
+                f"with {tensors[name].min()}"
             )
     return {name: tensors[name] for name in sizes}
 

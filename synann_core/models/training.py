@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from array_api_compat import device
@@ -19,6 +19,7 @@ from synann_core._lib.checks import (
     as_generator,
     check_callable,
     check_int,
+    check_number,
     check_option,
     to_numpy,
 )
@@ -77,8 +78,13 @@ class Options:
 
     def rate(self, progress: float) -> float:
         """Learning rate at `progress` in [0, 1]; a plain float, as dtypes must not follow it."""
-        schedule = self.schedule if callable(self.schedule) else SCHEDULES[self.schedule]
-        return self.optimizer.learning_rate * float(schedule(progress))
+        rate = self.optimizer.learning_rate
+        if not callable(self.schedule):
+            return rate * SCHEDULES[self.schedule](progress)
+        factor: Any = self.schedule(progress)
+        if getattr(factor, "shape", None) == ():  # a number of any library
+            factor = float(factor)
+        return rate * check_number(f"schedule({progress:g})", factor)
 
 
 def epochs(

@@ -19,10 +19,16 @@ kernels: Any = _kernels
 
 
 def enabled() -> bool:
-    """Whether compiled kernels may serve at all; ``SYNANN_KERNELS=off`` turns them off."""
-    if kernels is None:
-        return os.environ.get("SYNANN_KERNELS", "").lower() != "off"
-    return not kernels.off()
+    """Whether compiled kernels may serve at all; ``SYNANN_KERNELS=off`` turns them off.
+
+    Any other word is a ValueError: whoever misspells it would measure or test the wrong branch.
+    """
+    if kernels is not None:
+        return not kernels.off()
+    value = os.environ.get("SYNANN_KERNELS", "")
+    if value.lower() not in ("", "off"):
+        raise ValueError(f"`SYNANN_KERNELS` must be off, or not set. Received: {value[:100]!r}")
+    return not value
 
 
 def installed() -> bool:

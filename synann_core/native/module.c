@@ -250,17 +250,26 @@ static PyObject *off(PyObject *self, PyObject *nothing) {
     (void)self;
     (void)nothing;
     const char *value = getenv("SYNANN_KERNELS"), *word = "off";
-    for (; value && *word && (*value | 0x20) == *word; value++) {
+    if (!value || !*value) {
+        Py_RETURN_FALSE;
+    }
+    const char *letter = value;
+    for (; *word && (*letter | 0x20) == *word; letter++) {
         word++;
     }
-    return PyBool_FromLong(value && !*word && !*value);
+    if (!*word && !*letter) {
+        Py_RETURN_TRUE;
+    }
+    PyErr_Format(PyExc_ValueError, "`SYNANN_KERNELS` must be off, or not set. Received: '%.100s'",
+                 value);
+    return NULL;
 }
 
 #define METHOD(name, signature) \
     {#name, (PyCFunction)(void (*)(void))call_##name, METH_FASTCALL, signature},
 static PyMethodDef methods[] = {
     KERNELS(METHOD)
-    {"off", off, METH_NOARGS, "Whether the environment says SYNANN_KERNELS=off."},
+    {"off", off, METH_NOARGS, "Whether SYNANN_KERNELS is off; ValueError for another word."},
     {"use", use, METH_O, "Run the variant of this name, one of `variants`; for tests."},
     {NULL, NULL, 0, NULL},
 };

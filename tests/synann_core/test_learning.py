@@ -198,6 +198,14 @@ def test_initial_beta_of_small_sizes(m, n):
     assert ((beta > 0) & (beta < 1)).all()
 
 
+@pytest.mark.parametrize("mean_input", [1e-300, 1e-309, 5e-324])
+@pytest.mark.parametrize("n", [1, 2, 40])
+def test_initial_beta_of_the_smallest_means(n, mean_input):
+    """Half the inputs, as strong as they may be, as for any mean that is small enough."""
+    want = syn.initial_beta(3, n, mean_input=1e-100, rng=0)
+    np.testing.assert_array_equal(syn.initial_beta(3, n, mean_input=mean_input, rng=0), want)
+
+
 def test_initial_beta_draws_from_its_seed_alone():
     state = np.random.get_state()[1].copy()  # noqa: NPY002 - the global state must stay
     first = syn.initial_beta(4, 8, rng=5)

@@ -27,6 +27,7 @@ from tests.examples.mnist.idx_files import (
     TRAIN_LABELS,
     idx,
 )
+from tests.fuzz.harness import measure
 
 
 def pixels(count, height=3, width=2):
@@ -128,6 +129,31 @@ def test_damaged_gzip_is_named(tmp_path, files, damage):
     with pytest.raises(DataError) as error:
         load_mnist(tmp_path)
     check_one_line(error, path, "cannot be read")
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(tmp_path, files):
+    """Whatever its header says, and before it is unpacked."""
+    files[TRAIN_IMAGES] = idx(np.zeros((30_000, 40, 50), np.uint8))
+    write(tmp_path, files, compress=True)
+    path = tmp_path / f"{TRAIN_IMAGES}.gz"
+    size = path.stat().st_size
+    assert size < 100_000
+    error, seconds, peak = measure(lambda: load_mnist(tmp_path))
+    assert (
+        str(error) == f"{path}: unpacks to more than {10 * size + 3_000_000} bytes, not a data file"
+    )
+    assert isinstance(error, DataError)
+    assert seconds < 5
+    assert peak < 10 * size + 16_000_000
+
+
+def test_memory_is_in_proportion_to_the_files(tmp_path, files):
+    files[TRAIN_IMAGES], files[TRAIN_LABELS] = idx(pixels(3000, 28, 28)), idx([1] * 3000)
+    files[TEST_IMAGES], files[TEST_LABELS] = idx(pixels(2, 28, 28)), idx([1, 2])
+    write(tmp_path, files)
+    error, _, peak = measure(lambda: load_mnist(tmp_path))
+    assert error is None
+    assert peak < 10 * sum(map(len, files.values()))
 
 
 def test_images_of_another_size_in_the_test_set(tmp_path, files):

@@ -132,7 +132,7 @@ def test_torch_func(torch_arguments, name):
     assert_close(rows, function(*leaves), 1e-14)
 
 
-@pytest.mark.parametrize("kernels", ["on", "off"])
+@pytest.mark.parametrize("kernels", ["", "off"])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_jax_transforms(name, kernels, monkeypatch):
     import jax

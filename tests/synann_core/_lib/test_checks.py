@@ -2,8 +2,13 @@
 
 import numpy as np
 import pytest
+from sklearn.preprocessing import MinMaxScaler
 
+import synann_core as syn
 from synann_core._lib import checks
+from synann_core.noisy_or import NoisyOr
+from synann_core.spiking import Layer, SpikingNetwork
+from synann_core.tabular import fit_odds_network
 
 
 def test_ints_pass_as_ints():
@@ -158,3 +163,40 @@ def test_tensors_count_without_their_history():
     torch = pytest.importorskip("torch")
     values = checks.check_range("p", torch.full((2,), 0.5, requires_grad=True), 0.0, 1.0)
     np.testing.assert_array_equal(values, [0.5, 0.5])
+
+
+def scaled_features():
+    """What scikit-learn makes of numbers between a minimum and a maximum: some are above 1."""
+    for seed in range(1000):
+        X = np.random.default_rng(seed).normal(size=(20, 4))
+        scaled = MinMaxScaler().fit_transform(X)
+        if scaled.max() > 1.0:
+            return scaled
+    raise AssertionError("no scaled number above 1")
+
+
+def test_scaled_features_are_taken():
+    """By whatever takes numbers in [0, 1], and as 1: the largest is 1.0000000000000002."""
+    X, y = scaled_features(), np.arange(20) % 2
+    clipped = np.clip(X, 0.0, 1.0)
+    mlp = syn.SynaMLP(4, 5, 2)
+    mlp.fit(X, y, epochs=1, validation=(X, y))
+    spiking = SpikingNetwork(4, [Layer(5, kind="synapse"), Layer(2)], steps=3)
+    spiking.fit(X, y, epochs=1, batch_size=10)
+    noisy_or = NoisyOr(prior=np.full(4, 0.5), leak=[0.1], beta=[[0.5, 1.0, 0.3, 0.0]])
+    odds = fit_odds_network(X, y)
+    calls = (mlp.predict_proba, spiking.predict, noisy_or.predict, odds.predict)
+    for call in calls:
+        np.testing.assert_array_equal(call(X), call(clipped))
+
+
+def test_the_message_shows_what_is_too_large():
+    """Not "values from 0 to 1"."""
+    X = scaled_features()
+    X[3, 2] = 1.0 + 20 * ULP
+    with pytest.raises(
+        ValueError, match=r"`X` must hold values in \[0, 1\]\. Received: .*1\.00000"
+    ):
+        syn.SynaMLP(4, 5, 2).predict(X)
+    with pytest.raises(ValueError, match=r"`causes` must be in \[0, 1\]\. Received: 1\.00000"):
+        NoisyOr(prior=np.full(4, 0.5), leak=[0.1], beta=np.ones((1, 4))).predict(X)

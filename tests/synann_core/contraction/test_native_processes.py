@@ -224,7 +224,7 @@ print((growth - given - sum(a.nbytes for a in results)) / 2**20)
 
 
 @pytest.mark.parametrize(
-    ("kernels", "sizes", "limit"), [("on", (512, 2048, 2048), 64), ("off", (512, 768, 768), 32)]
+    ("kernels", "sizes", "limit"), [("", (512, 2048, 2048), 64), ("off", (512, 768, 768), 32)]
 )
 def test_memory_beyond_inputs_and_outputs(kernels, sizes, limit):
     (growth,) = python(MEMORY, *sizes, SYNANN_KERNELS=kernels)

@@ -88,6 +88,35 @@ def test_a_loaded_graph_can_be_added_to(tmp_path):
     assert graph.synapse("new", excitatory=graph.outputs[0]) == "new"
 
 
+def test_parameters_that_nothing_uses_are_kept(tmp_path):
+    graph = named_graph()
+    graph.parameter("unused", 0.1 + 0.2)
+    graph.parameter("another", 7)
+    save_json(graph, tmp_path / "graph.json")
+    again = load_json(tmp_path / "graph.json")
+    check_same(graph, again)
+    assert list(document_of(again, tmp_path)["parameters"].items()) == [
+        *document("graph")["parameters"].items(),
+        ("unused", 0.1 + 0.2),
+        ("another", 7.0),
+    ]
+    with pytest.raises(ValueError, match="'unused' twice"):
+        again.parameter("unused", 1.0)
+    params = graph.compile().params
+    trained = GraphParameters(params.alpha / 2, params.beta / 2)
+    save_json(graph, tmp_path / "graph.json", params=trained)
+    saved = json.loads((tmp_path / "graph.json").read_text())["parameters"]
+    used = graph.compile().parameters
+    assert used
+    for name, value in document_of(graph, tmp_path)["parameters"].items():
+        assert saved[name] == (value / 2 if name in used else value)
+
+
+def document_of(model, folder):
+    save_json(model, folder / "again.json")
+    return json.loads((folder / "again.json").read_text())
+
+
 def test_names_are_text_and_numbers(tmp_path):
     graph = SynapseGraph()
     names = ["1", 1, -3, "", 'ä\n\x1b[2J"', "\ud800", "__class__", "os.system('true')"]

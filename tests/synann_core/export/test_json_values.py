@@ -81,8 +81,7 @@ def test_values_come_back_in_their_type():
     assert read.indices([3, 0], "x").dtype == np.int64
     assert read.names(["a", -(2**63)], "x") == ["a", -(2**63)]
     given = {"a": 1}
-    assert read.keys(given, "x", "a") == given
-    assert read.keys(given, "x", "a") is not given
+    assert read.keys(given, "x", "a") is given  # large documents are not copied
 
 
 @pytest.mark.parametrize("value", [True, "1", None, float("nan"), float("inf")])

@@ -81,6 +81,22 @@ def test_bad_arguments_are_named(arguments, message):
         bayes_graph(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0.5, "ab", [0.5]), "`given` must hold real numbers. Received"),
+        ((0.5, [0.5], "ab"), "`otherwise` must hold real numbers. Received"),
+        ((0.5, None, [0.5]), "`given` must hold real numbers. Received"),
+        ((0.5, [0.5], [[]] * 2), None),
+        (("a", [0.5], [0.5]), "`prior` must be a number. Received: 'a'"),
+    ],
+)
+def test_arguments_of_other_kinds_are_named(arguments, message):
+    error = ValueError if message is None else TypeError
+    with pytest.raises(error, match=message or "`given` and `otherwise` must be one-dimensional"):
+        bayes_graph(*arguments)
+
+
 def test_bad_names_are_named():
     with pytest.raises(ValueError, match="`names` must be 1 names"):
         bayes_graph(0.5, [0.5], [0.5], names=["a", "b"])

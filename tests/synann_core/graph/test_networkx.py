@@ -57,6 +57,19 @@ def test_networkx_attributes():
     assert_close(again(x), small_graph().compile()(x), 1e-15)
 
 
+def test_parameters_that_nothing_uses_are_kept():
+    graph = small_graph()
+    graph.parameter("unused", 0.25)
+    g = graph.to_networkx()
+    assert g.graph == {"parameters": {"unused": 0.25}}
+    assert small_graph().to_networkx().graph == {}
+    again = SynapseGraph.from_networkx(g)
+    with pytest.raises(ValueError, match="'unused' twice"):
+        again.parameter("unused", 1.0)
+    assert again.to_networkx().graph == g.graph
+    assert again.compile().parameters.keys() == {"a", "b"}
+
+
 def networkx_graph(**attributes):
     g = nx.DiGraph()
     g.add_node("x", kind="input")

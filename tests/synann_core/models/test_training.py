@@ -4,6 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
+import torch
 
 from synann_core import optim
 from synann_core.models import training
@@ -112,6 +113,9 @@ def test_callbacks_hear_of_epochs_and_batches():
         ("constant", [1.0] * 6),
         ("cosine", [optim.cosine(k / 6) for k in range(6)]),
         (lambda progress: np.float64(progress), [k / 6 for k in range(6)]),
+        (lambda progress: torch.tensor(progress), [k / 6 for k in range(6)]),
+        (lambda progress: np.asarray(progress), [k / 6 for k in range(6)]),
+        (lambda progress: 2, [2.0] * 6),
     ],
 )
 def test_the_rate_follows_the_schedule(schedule, factors):
@@ -119,6 +123,21 @@ def test_the_rate_follows_the_schedule(schedule, factors):
     train(model, options(schedule=schedule))
     assert model.rates == pytest.approx([0.5 * factor for factor in factors])
     assert {type(rate) for rate in model.rates} == {float}
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (None, TypeError, r"`schedule\(0.5\)` must be a number. Received: None"),
+        ([1.0], TypeError, r"`schedule\(0.5\)` must be a number. Received: \[1.0\]"),
+        (float("inf"), ValueError, r"`schedule\(0.5\)` must be in .*Received: inf"),
+    ],
+)
+def test_a_schedule_returns_numbers(value, error, message):
+    model = Model()
+    with pytest.raises(error, match=message):
+        train(model, options(schedule=lambda progress: 1.0 if progress < 0.5 else value))
+    assert len(model.given) <= 1
 
 
 def test_a_training_that_diverges_keeps_the_last_epoch():

@@ -1,10 +1,14 @@
 """Which arrays reach the kernels, on how many threads, and how they come back."""
 
+import re
+
 import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 from array_api_compat import torch as torch_xp
 
+import synann_core as syn
+from synann_core import spiking
 from synann_core.graph import SynapseGraph
 from synann_core.graph import native as graphs
 from synann_core.native import host
@@ -97,7 +101,7 @@ def test_neurons_and_graphs_ask_for_it(monkeypatch, one_thread, library):
 @pytest.mark.parametrize("there", [True, False])
 @pytest.mark.parametrize(
     ("value", "on"),
-    [("off", False), ("OFF", False), ("", True), ("on", True), ("of", True), ("offs", True)],
+    [("off", False), ("OFF", False), ("oFf", False), ("", True)],
 )
 def test_the_environment_is_asked_at_every_call(value, on, there, monkeypatch):
     if not there:
@@ -106,3 +110,30 @@ def test_the_environment_is_asked_at_every_call(value, on, there, monkeypatch):
     assert host.enabled() == on
     monkeypatch.delenv("SYNANN_KERNELS")
     assert host.enabled()
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("value", ["on", "of", "offs", "0", "false", " off", "off ", "a" * 999])
+def test_another_word_is_an_error(value, there, monkeypatch):
+    """At every call that would look, not a silent choice of the kernels."""
+    if not there:
+        monkeypatch.setattr(host, "kernels", None)
+    monkeypatch.setenv("SYNANN_KERNELS", value)
+    message = f"`SYNANN_KERNELS` must be off, or not set. Received: '{value[:100]}'"
+    graph = SynapseGraph.from_arrays(1, 1, inhibitory=([1], [0])).compile()
+    a, tensors = np.ones((2, 2)), torch_xp.ones((2, 2))
+    calls = [
+        host.enabled,
+        lambda: syn.log_transmission(a, a),
+        lambda: syn.log_transmission(tensors, tensors),
+        lambda: syn.log_transmission_vjp(a, a, a),
+        lambda: syn.synapse_tensor(a, a, 1.0, a),
+        lambda: syn.log_transmission_variant(a, a),
+        lambda: graph(np.ones(1)),
+        lambda: graph.vjp(np.ones((1, 1)), grad=np.ones((1, 1))),
+        lambda: LIF().run(a),
+        lambda: spiking.step_forward_encode(a, threshold=0.5),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=re.escape(message)):
+            call()

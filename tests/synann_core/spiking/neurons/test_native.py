@@ -30,7 +30,7 @@ def test_compiled_loops_have_the_same_bits(order, synaptic, shape, steps, dtype,
     shape = (35, 37) if steps else (7, 35, 37)
     currents = rng.normal(0.1, 0.4, shape).astype(dtype)
     found = []
-    for kernels in ("on", "off"):
+    for kernels in ("", "off"):
         monkeypatch.setenv("SYNANN_KERNELS", kernels)
         spikes, record = neuron.run(currents, steps=steps)
         grads = neuron.vjp(record, spikes=1.0, membrane=0.5)
@@ -69,7 +69,7 @@ def on_and_off(neuron, currents, steps, monkeypatch):
     rng, found = np.random.default_rng(1), []
     every = (steps, *currents.shape) if steps else currents.shape
     grads = rng.normal(size=(2, *every)).astype(currents.dtype)
-    for kernels in ("on", "off"):
+    for kernels in ("", "off"):
         monkeypatch.setenv("SYNANN_KERNELS", kernels)
         spikes, record = neuron.run(currents, steps=steps)
         later = neuron.run(spikes, record.state)[1].state  # states of every kind
@@ -131,7 +131,7 @@ def test_bits_of_a_recurrent_row_do_not_depend_on_its_batch():
 
 @pytest.mark.parametrize("order", ["article", "snntorch", "immediate"])
 @pytest.mark.parametrize("reset", ["zero", "none"])
-@pytest.mark.parametrize("kernels", ["on", "off"])
+@pytest.mark.parametrize("kernels", ["", "off"])
 def test_a_threshold_out_of_reach(kernels, reset, order, monkeypatch):
     """A neuron that never fires is an integrator, though ∞ · 0 is NaN."""
     monkeypatch.setenv("SYNANN_KERNELS", kernels)
@@ -153,7 +153,7 @@ def test_a_surrogate_of_subnormal_width(shape, monkeypatch):
     """1/width is beyond the largest number: both branches take the largest."""
     currents = np.random.default_rng(0).normal(0.3, 0.6, (5, 3, 4)).astype(np.float32)
     found = []
-    for kernels in ("on", "off"):
+    for kernels in ("", "off"):
         monkeypatch.setenv("SYNANN_KERNELS", kernels)
         neuron = LIF(0.9, 0.7, surrogate=Surrogate(shape, 1e-310, 1.0))
         found.append(neuron.vjp(neuron.run(currents)[1], 1.0).currents)
@@ -172,7 +172,7 @@ def test_recurrent_gradients_of_few_steps_warn_of_nothing(backend, steps, given,
     assert not recwarn.list
 
 
-@pytest.mark.parametrize("kernels", ["on", "off"])
+@pytest.mark.parametrize("kernels", ["", "off"])
 def test_recurrent_neurons_of_no_number(kernels, monkeypatch):
     monkeypatch.setenv("SYNANN_KERNELS", kernels)
     neuron = LIF(0.9, recurrent=np.ones((0, 0)))
@@ -180,7 +180,7 @@ def test_recurrent_neurons_of_no_number(kernels, monkeypatch):
     assert grads.recurrent.shape == (0, 0)
 
 
-@pytest.mark.parametrize("kernels", ["on", "off"])
+@pytest.mark.parametrize("kernels", ["", "off"])
 @pytest.mark.parametrize("shape", [(3, 0), (3, 0, 4), (3, 4, 0), (1, 2, 2, 5), (4,)])
 def test_any_number_of_axes(shape, kernels, monkeypatch):
     monkeypatch.setenv("SYNANN_KERNELS", kernels)

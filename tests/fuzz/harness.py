@@ -1,0 +1,120 @@
+"""Run a target on its inputs, and note what must not happen."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import traceback
+import tracemalloc
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+MOST_SECONDS = 1.0  # unless the target says otherwise
+MOST_TIMES, MOST_BYTES = 10, 16_000_000  # of memory: times the file, and bytes
+MOST_FAULTS = 20  # that are kept of one target
+
+
+class Target(Protocol):
+    """What is tried on inputs: see `targets`."""
+
+    most_seconds: float
+
+    def prepare(self, rng: np.random.Generator, folder: Path) -> tuple[Callable[[], object], int]:
+        """Write an input; return what is to be called and measured, and the bytes of its files."""
+
+    def is_own(self, error: Exception) -> bool:
+        """Whether it is the error that the documentation states."""
+
+
+@dataclasses.dataclass
+class Found:
+    """What came of a target's inputs."""
+
+    inputs: int = 0
+    accepted: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    peak: int = 0
+    faults: list[tuple[int, str]] = dataclasses.field(default_factory=list)
+
+
+def generator(name: str, seed: int, number: int) -> np.random.Generator:
+    """Random numbers of one input, the same on every machine."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode()), number])
+
+
+def measure(
+    function: Callable[[], object], most_seconds: float = MOST_SECONDS
+) -> tuple[Exception | None, float, int]:
+    """Call a function; return its exception, its seconds and its peak of memory in bytes.
+
+    Of memory that Python and NumPy allocate. A warning is an exception. What takes more than
+    `most_seconds` is called once more, without tracing, which takes time.
+    """
+    already = tracemalloc.is_tracing()
+    if not already:
+        tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    error, seconds = _call(function)
+    _, peak = tracemalloc.get_traced_memory()
+    if seconds > most_seconds or not already:
+        tracemalloc.stop()
+    if seconds > most_seconds:
+        error, seconds = _call(function)
+        if already:
+            tracemalloc.start()
+    return error, seconds, peak - before
+
+
+def _call(function: Callable[[], object]) -> tuple[Exception | None, float]:
+    error = None
+    start = time.perf_counter()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            function()
+    except Exception as raised:
+        error = raised
+    return error, time.perf_counter() - start
+
+
+def run(
+    target: Target,
+    folder: Path,
+    *,
+    name: str,
+    seed: int,
+    first: int = 0,
+    inputs: int | None = None,
+    until: float = float("inf"),
+) -> Found:
+    """Run a target on inputs `first`, `first` + 1, … for a number of them, or for a time."""
+    found, number = Found(), first
+    tracemalloc.start()
+    try:
+        while (inputs is None or number < first + inputs) and time.monotonic() < until:
+            call, size = target.prepare(generator(name, seed, number), folder)
+            error, seconds, peak = measure(call, target.most_seconds)
+            found.inputs += 1
+            found.accepted += error is None
+            found.refused += error is not None
+            found.seconds, found.peak = max(found.seconds, seconds), max(found.peak, peak)
+            fault = None
+            if error is not None and not target.is_own(error):
+                fault = "".join(traceback.format_exception_only(error)).strip()[:500]
+            elif seconds > target.most_seconds:
+                fault = f"{seconds:.2f} s for {size} bytes"
+            elif peak > MOST_TIMES * size + MOST_BYTES:
+                fault = f"a peak of {peak} bytes for {size}"
+            if fault and len(found.faults) < MOST_FAULTS:
+                found.faults.append((number, fault))
+            number += 1
+    finally:
+        tracemalloc.stop()
+    return found

@@ -1,0 +1,269 @@
+"""What is tried: every loader on damaged files, and exporters on random models."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import gzip
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+import safetensors.torch
+import torch
+
+from synann_core import SynaMLP
+from synann_core.export import load_json, save_json, save_onnx
+from synann_core.graph import SynapseGraph
+from tests.export_models import MODELS, json_text, random_graph
+from tests.fuzz.harness import MOST_SECONDS
+from tests.fuzz.mutations import changed_text, damaged
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
+
+from mnist.checkpoints import RunError, load_checkpoint, save_checkpoint
+from mnist.files import DataError, load_mnist
+from tests.examples.mnist.idx_files import (
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    idx,
+)
+
+Prepared = tuple[Callable[[], object], int]
+
+
+@dataclasses.dataclass
+class Loader:
+    """A loader of one file, and valid files for it.
+
+    `header` says whether a safetensors header may be changed as a JSON document, and the whole file
+    where it is JSON itself.
+    """
+
+    load: Callable[[Path], object]
+    make: Callable[[], list[bytes]]
+    error: type[Exception]
+    header: bool = True
+    start: str = "`path` must "
+    most_seconds: float = MOST_SECONDS
+
+    @functools.cached_property
+    def files(self) -> list[bytes]:
+        return self.make()
+
+    def prepare(self, rng: np.random.Generator, folder: Path) -> Prepared:
+        data = self.files[rng.integers(0, len(self.files))]
+        if rng.random() < 0.1:
+            pass  # as it is
+        elif rng.random() < 0.5:
+            data = damaged(rng, data, self.files)
+        elif self.header:
+            size = int.from_bytes(data[:8], "little")
+            text = changed_text(rng, data[8 : 8 + size].decode()).encode()
+            data = len(text).to_bytes(8, "little") + text + data[8 + size :]
+        else:
+            data = changed_text(rng, data.decode()).encode()
+        path = folder / "input"
+        path.write_bytes(data)
+        return functools.partial(self.load, path), len(data)
+
+    def is_own(self, error: Exception) -> bool:
+        message = str(error)
+        return type(error) is self.error and "\n" not in message and self.start in message
+
+
+def _load_network(path: Path) -> None:
+    model = SynaMLP.from_file(path)
+    model.predict(np.full((1, model.in_features), 0.5))
+    SynaMLP(4, 6, 3).load(path)
+
+
+def _networks() -> list[bytes]:
+    files = []
+    for layer in ("synapse", "dense", "none"):
+        model = SynaMLP(4, 6, 3, layer=layer)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "x")
+            model.save(path)
+            files.append(path.read_bytes())
+            with safetensors.safe_open(path, framework="numpy") as file:
+                metadata = file.metadata()
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        state = {k: torch.tensor(w).to(dtype) for k, w in model.weights.items()}
+        state["norm1.num_batches_tracked"] = torch.tensor(3)
+        files.append(safetensors.torch.save(state, metadata))
+    return files
+
+
+def _load_model(path: Path) -> None:
+    _use(load_json(path))
+
+
+def _use(model: SynaMLP | SynapseGraph) -> np.ndarray:
+    if isinstance(model, SynaMLP):
+        return model.predict(np.full((1, model.in_features), 0.5))
+    return model.compile()(np.linspace(0.1, 0.9, len(model.inputs))[None, :])
+
+
+def _json_files() -> list[bytes]:
+    return [json_text(name).encode() for name in MODELS]
+
+
+def _checkpoints() -> list[bytes]:
+    arrays = {
+        "w": np.arange(6.0).reshape(2, 3),
+        "step": np.array(3),
+        "rng": np.arange(9, dtype="u1"),
+    }
+    content = {"settings": {"epochs": 3}, "history": [{"loss": 0.5}], "state": {"steps": 7}}
+    with tempfile.TemporaryDirectory() as folder:
+        save_checkpoint(Path(folder, "x"), arrays, content)
+        old = safetensors.numpy.save(
+            arrays, {"config": json.dumps({"content": 1, "scalars": [[]]})}
+        )
+        return [Path(folder, "x").read_bytes(), old]
+
+
+class Idx:
+    """The four files of a small MNIST, one or two of them damaged, some compressed."""
+
+    most_seconds = MOST_SECONDS
+
+    def prepare(self, rng: np.random.Generator, folder: Path) -> Prepared:
+        pixels = rng.integers(0, 256, (7, 3, 2))
+        files = {
+            TRAIN_IMAGES: idx(pixels[:5]),
+            TRAIN_LABELS: idx(rng.integers(0, 10, 5)),
+            TEST_IMAGES: idx(pixels[5:]),
+            TEST_LABELS: idx(rng.integers(0, 10, 2)),
+        }
+        wrong = rng.choice(list(files), rng.integers(0, 3))
+        total = 0
+        for name, content in files.items():
+            packed, data = rng.random() < 0.5, content
+            inside = rng.random() < 0.5
+            if name in wrong and (inside or not packed):
+                data = damaged(rng, data, list(files.values()))
+            if rng.random() < 0.02:
+                data += bytes(int(rng.integers(1, 20_000_000)))  # which compress to nearly nothing
+            data = gzip.compress(data, 1, mtime=0) if packed else data
+            if name in wrong and packed and not inside:
+                data = damaged(rng, data, [data])
+            for path in (folder / name, folder / f"{name}.gz"):
+                path.unlink(missing_ok=True)
+            (folder / f"{name}.gz" if packed else folder / name).write_bytes(data)
+            total += len(data)
+        return functools.partial(load_mnist, folder), total
+
+    def is_own(self, error: Exception) -> bool:
+        return type(error) is DataError and "\n" not in str(error)
+
+
+class Json:
+    """Random models through JSON and back: the same text, and the same bits when evaluated."""
+
+    most_seconds = MOST_SECONDS
+
+    def prepare(self, rng: np.random.Generator, folder: Path) -> Prepared:
+        if rng.random() < 0.3:
+            layer = str(rng.choice(["synapse", "dense", "none"]))
+            sizes = rng.integers(1, 9, 2).tolist()
+            model = SynaMLP(*sizes, 2 + int(rng.integers(0, 4)), layer=layer)
+            for name, weight in model.weights.items():
+                values = rng.standard_cauchy(weight.shape) * 10.0 ** rng.integers(-30, 30)
+                dtype = rng.choice(["float32", "float64"])
+                model.weights[name] = np.abs(values).astype(dtype)
+        else:
+            model = _random_graph(rng)
+
+        def there_and_back() -> None:
+            first, second = folder / "first", folder / "second"
+            save_json(model, first)
+            again = load_json(first)
+            save_json(again, second)
+            assert first.read_bytes() == second.read_bytes()
+            assert _use(model).tobytes() == _use(again).tobytes()
+
+        return there_and_back, 0
+
+    def is_own(self, error: Exception) -> bool:
+        return False
+
+
+class Onnx:
+    """Random graphs through ONNX: onnxruntime computes what the graph does.
+
+    Writing traces the graph, and spox evaluates every constant in a session of its own: a second
+    for some neurons.
+    """
+
+    most_seconds = 60.0
+
+    def prepare(self, rng: np.random.Generator, folder: Path) -> Prepared:
+        import onnxruntime
+
+        graph = _random_graph(rng, most=7)
+        dtype, space = str(rng.choice(["float32", "float64"])), "probability"
+        x = rng.random((2, len(graph.inputs))).astype(dtype)
+        if rng.random() < 0.5:
+            space, x = "surprisal", -np.log(x)
+        compiled, path = graph.compile(), folder / "graph.onnx"
+
+        def there() -> None:
+            save_onnx(graph, path, dtype=dtype, space=space)
+            session = onnxruntime.InferenceSession(path)
+            (got,) = session.run(None, {"x": x})
+            want = compiled(x, space=space)
+            limit = 300 * np.finfo(dtype).eps  # a few for each of a dozen neurons in a row
+            np.testing.assert_allclose(got, want, rtol=limit, atol=limit)
+
+        return there, 0
+
+    def is_own(self, error: Exception) -> bool:
+        return False
+
+
+def _random_graph(rng: np.random.Generator, most: int = 40) -> SynapseGraph:
+    """By names, or from arrays with shared and unused parameters, in any order."""
+    inputs, neurons = int(rng.integers(1, 6)), int(rng.integers(3, most))
+    if rng.random() < 0.5:
+        graph = random_graph(rng, inputs, neurons)
+        graph.parameter("unused", rng.random())
+        return graph
+    place = inputs + rng.permutation(neurons)
+    nodes = np.concatenate([np.arange(inputs), place])
+    edges = []
+    for _ in range(2):
+        targets = rng.integers(0, neurons, rng.integers(0, 2 * neurons))
+        sources = (rng.random(targets.size) * (inputs + targets)).astype(int)
+        edges.append((nodes[inputs + targets], nodes[sources]))
+    shared = rng.integers(0, 4, edges[1][0].size) if rng.random() < 0.5 else None
+    return SynapseGraph.from_arrays(
+        inputs,
+        neurons,
+        excitatory=edges[0],
+        inhibitory=edges[1],
+        alpha=rng.random(neurons) * 1.5,
+        beta=rng.random(4 if shared is not None else edges[1][0].size).round(1),
+        beta_index=shared,
+        outputs=rng.permutation(inputs + neurons)[: rng.integers(1, neurons)],
+    )
+
+
+TARGETS = {
+    "safetensors": Loader(_load_network, _networks, ValueError),
+    "json": Loader(_load_model, _json_files, ValueError, header=False),
+    "checkpoints": Loader(load_checkpoint, _checkpoints, RunError, start="not a readable"),
+    "idx": Idx(),
+    "json-models": Json(),
+    "onnx-models": Onnx(),
+}
+
+for _make in MODELS.values():  # what the first call of a process takes is not an input's
+    _use(_make())

@@ -1,0 +1,82 @@
+"""Loaders and exporters on random inputs, for a moment, and a harness that sees every fault."""
+
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+from tests.fuzz import __main__ as command
+from tests.fuzz.harness import MOST_BYTES, MOST_SECONDS, generator, run
+from tests.fuzz.targets import TARGETS
+
+# Of each; `python -m tests.fuzz --seconds 600` tries some ten thousand.
+INPUTS = {"json": 150, "onnx-models": 2}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_no_input_is_a_fault(name, tmp_path):
+    found = run(TARGETS[name], tmp_path, name=name, seed=0, inputs=INPUTS.get(name, 100))
+    assert not found.faults
+    assert found.accepted > 0
+    assert found.refused > 0 or "models" in name
+
+
+def warn():
+    warnings.warn("a warning is a fault as well", RuntimeWarning, stacklevel=1)
+
+
+def refuse():
+    raise ValueError("in the loader's own words")
+
+
+class Given:
+    """A target with one input."""
+
+    most_seconds = MOST_SECONDS
+
+    def __init__(self, call):
+        self.call = call
+
+    def prepare(self, rng, folder):
+        return self.call, 1000
+
+    def is_own(self, error):
+        return "own words" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: {}["key"], "KeyError"),
+        (warn, "RuntimeWarning"),
+        (lambda: time.sleep(1.1 * MOST_SECONDS), "s for 1000 bytes"),
+        (lambda: np.ones(MOST_BYTES + 20_000, np.uint8), "a peak of 16"),
+        (lambda: np.ones(MOST_BYTES, np.uint8), None),
+        (refuse, None),
+    ],
+)
+def test_faults_are_seen(call, message, tmp_path):
+    found = run(Given(call), tmp_path, name="given", seed=0, first=5, inputs=1)
+    assert [number for number, _ in found.faults] == ([] if message is None else [5])
+    assert message is None or message in found.faults[0][1]
+
+
+def test_inputs_are_made_from_the_seed_and_their_number(tmp_path):
+    def content(number, seed=0):
+        TARGETS["json"].prepare(generator("json", seed, number), tmp_path)
+        return (tmp_path / "input").read_bytes()
+
+    files = [content(number) for number in range(20)]
+    assert [content(number) for number in range(20)] == files
+    assert len(set(files)) > 15
+    assert content(3, seed=1) != files[3]
+
+
+def test_the_command(monkeypatch, capsys):
+    monkeypatch.setattr(command, "TARGETS", {"given": Given(lambda: None), "other": Given(warn)})
+    assert command.main(["--target", "given", "--inputs", "3"]) == 0
+    assert command.main(["--inputs", "1", "--first", "7", "--seed", "2"]) == 1
+    printed = capsys.readouterr().out
+    assert "given: 3 inputs, 3 taken, 0 refused" in printed
+    assert "--target other --seed 2 --first 7 --inputs 1" in printed
