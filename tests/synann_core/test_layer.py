@@ -362,3 +362,17 @@ def test_initial_mixtures_have_a_few_inputs():
     assert share[:, -9].max() < 0.02
     few = layer.initial_mixing_logit(20, 8, rng=np.random.default_rng(0))
     assert softmax(few).max() < 0.2
+
+
+@pytest.mark.parametrize("given_alpha", [30, 60])
+def test_gains_that_bring_a_product_back(xp, dtype, given_alpha):
+    """θ far below 0, beyond what α = e^−θ can be; and x = 0 beside it."""
+    scale = 1 if dtype == "float32" else 10
+    theta = -(70.0 if given_alpha == 30 else 100.0) * scale
+    y = np.full((2, 200 * scale), 0.5)
+    logit = np.full((1, 200 * scale), 2.0)
+    weights = [xp.asarray(a, dtype) for a in (y, logit, np.full(1, theta))]
+    got = xp.call(forward("none", "probability", "probability"), *weights, weights[2])
+    want = -theta + 200 * scale * np.log1p(-0.5 / (1 + np.exp(-2.0)))
+    limit = 40 * EPS[dtype] * (abs(theta) + abs(want))
+    assert_relative(xp.to_numpy(got), np.full((2, 1), np.exp(want)), limit)
