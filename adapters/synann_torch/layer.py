@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 import synann_core as syn
 from synann_core import layer as core
-from synann_core.extending import Space, broadcast_shape, check_int, torch_values_known
+from synann_core.extending import (
+    Space,
+    broadcast_shape,
+    check_int,
+    torch_values_known,
+    widened,
+)
 
 __all__ = ["Synapse"]
 
@@ -254,7 +260,8 @@ class Synapse(nn.Module):
         logit, theta, mixing = self.beta_logit, self.theta, self.mixing_logit
         if x is not None or not work == y.dtype == self.beta_logit.dtype:
             logit, theta, mixing, y, x = (
-                a if a is None else a.to(work) for a in (logit, theta, mixing, y, x)
+                a if a is None or a.dtype == work else widened(a, work, xp)
+                for a in (logit, theta, mixing, y, x)
             )
         if self.strict:
             y, x = self._checked("y", y), self._checked("x", x)
