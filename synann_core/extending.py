@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 
 from synann_core._lib.arguments import broadcast_shape, check_plain, check_tensor
+from synann_core._lib.autodiff import widened
 from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
 from synann_core._lib.files import read_config, read_tensors, write_tensors, write_whole
 from synann_core._lib.numerics import sum_to_shape
@@ -58,6 +59,7 @@ __all__ = [
     "to_numpy",
     "torch_values_known",
     "torch_watcher",
+    "widened",
     "write_tensors",
     "write_whole",
 ]

@@ -221,8 +221,7 @@ def forward(
         return xp.exp(-result) if output == "probability" else result
     beta = beta_of(weights.beta_logit, weights.mask, xp=xp)
     if output == "probability":
-        alpha = 1.0 if weights.theta is None else xp.exp(-weights.theta)
-        return _synapse_tensor(x, y, alpha, beta, xp=xp)
+        return _synapse_tensor(x, y, None, beta, theta=weights.theta, xp=xp)
     result = -_log_transmission(y, beta, xp=xp)
     if not isinstance(x, float):
         smallest = float(xp.finfo(y.dtype).smallest_normal)

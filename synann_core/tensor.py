@@ -5,8 +5,10 @@ In probability space (x, y, α, β) and in surprisal space (u, v, θ, γ = −lo
 
 from __future__ import annotations
 
+import math
+
 from synann_core._lib.arguments import Arguments
-from synann_core._lib.autodiff import attach
+from synann_core._lib.autodiff import attach, stop_gradient
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.contraction.dispatch import log_product, log_product_vjp
 from synann_core.contraction.factors import probability_factors, surprisal_factors
@@ -190,26 +192,53 @@ def surprisal_synapse_tensor_vjp(
         return gu, gv, gtheta, ggamma
 
 
+def _excess(log_s: Array, xp: Namespace) -> Array:
+    """What a logarithm is beyond those of normal numbers, nearly always 0; without a derivative.
+
+    e^T is e^(T − rest) · e^rest: two normal numbers, where e^T alone would underflow or overflow,
+    and what it is multiplied by keeps the product an ordinary number.
+    """
+    limit = math.floor(-math.log(float(xp.finfo(log_s.dtype).smallest_normal)))
+    known = stop_gradient(log_s, xp)
+    return known - xp.clip(known, -limit, limit)
+
+
 def _synapse_tensor(
-    x: Array | float, y: Array, alpha: Array | float, beta: Array, *, xp: Namespace
+    x: Array | float,
+    y: Array,
+    alpha: Array | None,
+    beta: Array,
+    *,
+    theta: Array | None = None,
+    xp: Namespace,
 ) -> Array:
+    """None for α stands for 1; with θ it is e^−θ times as large."""
     exact, guarded = log_product(probability_factors(y, beta, xp=xp), xp=xp)
-    transmission = xp.exp(exact)
-    if guarded is not exact:
+    open_ = guarded is exact
+    if theta is not None:
+        exact = exact - theta
+        guarded = exact if open_ else guarded - theta
+    rest = _excess(guarded, xp)
+    near, far = xp.exp(exact - rest), xp.exp(rest)
+    if not open_:
         # At a closed factor the derivative is that of exp(guarded): docs/theory.md, section 5.4.
-        transmission = attach(transmission, lambda: xp.exp(guarded), xp)
-    return alpha * x * with_batch(transmission, y, xp)
+        near = attach(near, lambda: xp.exp(guarded - rest), xp)
+    if y.ndim != 2:
+        near, far = with_batch(near, y, xp), with_batch(far, y, xp)
+    # Of two gradients, too, neither loses what the other factors make an ordinary number.
+    return ((near if alpha is None else alpha * near) * x) * far
 
 
 def _synapse_tensor_vjp(
     x: Array, y: Array, alpha: Array, beta: Array, grad: Array, *, xp: Namespace
 ) -> tuple[Array, Array, Array, Array]:
     factors = probability_factors(y, beta, xp=xp)
-    exact, guarded = log_product(factors, xp=xp)
-    transmission = with_batch(xp.exp(exact), y, xp)
-    t = grad * (alpha * x * with_batch(xp.exp(guarded), y, xp))
+    exact, guarded = (with_batch(a, y, xp) for a in log_product(factors, xp=xp))
+    rest = _excess(guarded, xp)
+    near, smooth, far = xp.exp(exact - rest), xp.exp(guarded - rest), xp.exp(rest)
+    t = ((alpha * smooth * x) * far) * grad
     gy, gbeta = log_product_vjp(factors, to_rows(t, y, xp), xp=xp)
-    gx, galpha = grad * (alpha * transmission), grad * (x * transmission)
+    gx, galpha = (alpha * near * grad) * far, (x * near * grad) * far
     return gx, xp.reshape(gy, y.shape), galpha, gbeta
 
 

@@ -9,7 +9,13 @@ from typing import Any
 
 from synann_core._lib.arguments import Arguments, Pattern, broadcast_shape
 from synann_core._lib.autodiff import attach
-from synann_core._lib.numerics import constant, log_complement, row_count, sum_to_shape
+from synann_core._lib.numerics import (
+    constant,
+    log_complement,
+    row_count,
+    sum_to_shape,
+    transmission,
+)
 from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
 from synann_core.contraction import native
 from synann_core.contraction.dispatch import log_product, log_product_jvp, log_product_vjp, variant
@@ -43,8 +49,8 @@ def log_transmission(y: ArrayT, /, beta: ArrayT) -> ArrayT:
     -------
     array, shape (..., m), promoted dtype
         In [−∞, 0] nats; −inf where a factor is closed (β_ij y_j = 1); NaN where some β_ij y_j > 1.
-        Within ``(10 + √n)·eps`` relative in the whole domain. A row's bits do not depend on the
-        other rows of the batch.
+        Within ``(10 + √n)·eps`` relative in the whole domain, and for larger y where βy < 1.
+        A row's bits do not depend on the other rows of the batch.
 
     Raises
     ------
@@ -167,8 +173,7 @@ def log_transmission_variant(y: ArrayT, /, beta: ArrayT) -> str:
         installation has it: built with a compiler or from a wheel, for x86-64-v3 or later, or
         aarch64), ``"triton"`` (compiled; torch and CuPy arrays on a CUDA device), ``"jax-scan"`` (a
         scan over checkpointed blocks, for JAX elsewhere) or ``"array-api"`` (blocks of array
-        operations, on every other library; also where autodiff must see the operations, and for
-        rows outside the domain).
+        operations, on every other library, and where autodiff must see the operations).
 
     Notes
     -----
@@ -285,7 +290,7 @@ def _log_transmission_jvp(
 def _contributions(y: Array, beta: Array, *, xp: Namespace) -> Array:
     y = y[..., None, :]
     q = y * beta
-    f = (1.0 - y) + y * (1.0 - beta)
+    f = transmission(y, beta, xp)
     floor = constant(float(xp.finfo(q.dtype).eps) / 2, q, xp)
     floored = attach(xp.maximum(f, floor), lambda: 1.0 - q, xp)
     return 0.0 - log_complement(f, q, floored, xp)

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from synann_core import layer as core
-from synann_core.extending import Array, NumpyArray, Space, check_int, to_numpy
+from synann_core.extending import Array, NumpyArray, Space, check_int, to_numpy, widened
 
 from . import _ops
 from ._trained import Trained
@@ -284,18 +284,26 @@ class Synapse(Trained):
         """Weights in the dtype to compute in and in the core's shapes."""
         if self.beta_logit is None:
             raise ValueError("the layer has no weights yet: call it, or `build(input_shape)`")
-        dtype = self._work_dtype
         mixing, theta, mask = self.mixing_logit, self.theta, self.mask
         return core.Weights(
-            ops.transpose(ops.cast(self.beta_logit, dtype)),
-            theta if theta is None else ops.cast(theta, dtype),
-            mixing if mixing is None else ops.transpose(ops.cast(mixing, dtype)),
+            ops.transpose(self._wide(self.beta_logit)),
+            theta if theta is None else self._wide(theta),
+            mixing if mixing is None else ops.transpose(self._wide(mixing)),
             mask if mask is None else ops.convert_to_tensor(mask.T),
         )
 
+    def _wide(self, value: Any) -> Array:
+        """`value` in the dtype to compute in; gradients that 16 bits cannot hold stay finite."""
+        dtype = self._work_dtype
+        if keras.backend.standardize_dtype(value.dtype) in ("float16", "bfloat16"):
+            wide = widened(ops.convert_to_tensor(value), getattr(_ops.xp, dtype), _ops.xp)
+        else:
+            wide = ops.cast(value, dtype)
+        return wide
+
     def _cast(self, name: str, value: Array) -> Array:
         """Inputs in the dtype to compute in, gated; their values are checked if `strict`."""
-        result: Array = ops.cast(value, self._work_dtype)
+        result = self._wide(value)
         if name == "y" and self.gate is not None:
             result = core.gated(result, self.gate, space=self.space, xp=_ops.xp)
         if self.strict and _ops.readable(result):

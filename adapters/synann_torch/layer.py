@@ -19,6 +19,7 @@ from synann_core.extending import (
     check_tensor,
     torch_values_known,
     torch_watcher,
+    widened,
 )
 
 from .options import Placement, check_options
@@ -277,7 +278,8 @@ class Synapse(MaskedModule):
         logit, theta, mixing = self.beta_logit, self.theta, self.mixing_logit
         if x is not None or not work == y.dtype == self.beta_logit.dtype:
             logit, theta, mixing, y, x = (
-                a if a is None else a.to(work) for a in (logit, theta, mixing, y, x)
+                a if a is None or a.dtype == work else widened(a, work, xp)
+                for a in (logit, theta, mixing, y, x)
             )
         if self.gate is not None:
             y = core.gated(y, self.gate, space=self.space, xp=xp)

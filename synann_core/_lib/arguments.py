@@ -14,6 +14,7 @@ from typing import Any, Generic
 import numpy as np
 from array_api_compat import device, is_torch_array
 
+from synann_core._lib.autodiff import narrowed, widened
 from synann_core._lib.namespaces import array_namespace, numpy_namespace
 from synann_core._lib.numerics import accumulation_dtype, sum_to_shape
 from synann_core._lib.torch_modes import is_torch_namespace
@@ -232,12 +233,16 @@ class Arguments(Generic[ArrayT]):
         return returned
 
     def gradients(self, values: Iterable[Array]) -> tuple[ArrayT, ...]:
-        """Return gradients, one an argument, each in its argument's shape and dtype."""
+        """Return gradients, one an argument, each in its argument's shape and dtype.
+
+        The largest number of a narrower dtype stands for what it cannot hold.
+        """
         gradients: list[Any] = []
         for (name, own), gradient in zip(self.named.items(), values, strict=True):
             summed = sum_to_shape(gradient, tuple(own.shape), self.xp)
             dtype = self._dtypes.get(name, self.dtype)
-            gradients.append(summed if summed.dtype == dtype else self.xp.astype(summed, dtype))
+            same = summed.dtype == dtype
+            gradients.append(summed if same else narrowed(summed, dtype, self.xp))
         return tuple(gradients)
 
     def _converted(self, name: str, value: Any, dtype: Any) -> Array:
@@ -246,7 +251,7 @@ class Arguments(Generic[ArrayT]):
             number = as_float(name, value)
             return self.xp.asarray(number, dtype=self.work_dtype, device=self._device)
         converted: Array = value
-        return converted if dtype == self.work_dtype else self.xp.astype(value, self.work_dtype)
+        return converted if dtype == self.work_dtype else widened(value, self.work_dtype, self.xp)
 
 
 def silence(xp: Namespace) -> contextlib.AbstractContextManager[Any]:

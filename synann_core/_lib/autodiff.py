@@ -17,6 +17,7 @@ from synann_core._lib.torch_modes import (
     for_each_gradient,
     holds_gradients,
     is_torch_namespace,
+    jit_tracing,
     torch_records,
     torch_transforms,
 )
@@ -63,7 +64,7 @@ def _jax_attach() -> Any:
 def stop_gradient(value: ArrayT, xp: Namespace) -> ArrayT:
     """Return `value` as a constant to autodiff."""
     constant: Any = value
-    if is_torch_namespace(xp):
+    if hasattr(constant, "detach"):  # torch's
         constant = constant.detach()
     elif is_jax_namespace(xp):
         from jax import lax
@@ -124,3 +125,81 @@ def _torch_function() -> Any:
             return None, None, *gradients
 
     return WithGradient
+
+
+def narrowed(value: Array, dtype: Any, xp: Namespace) -> Array:
+    """`value` in a narrower dtype, whose largest number stands for finite ones beyond it."""
+    most = float(xp.finfo(dtype).max)
+    value = xp.where(xp.isfinite(value), xp.clip(value, -most, most), value)
+    return xp.astype(value, dtype)
+
+
+def widened(value: Array, dtype: Any, xp: Namespace) -> Array:
+    """`value` in a wider dtype, with gradients that come back `narrowed`, and so finite."""
+    own: Any = value
+    narrow = own.dtype
+    if is_jax_namespace(xp):
+        wide: Array = _jax_widen().bind(own, dtype=dtype)
+        return wide
+    if builds_graphs(xp):
+
+        def back(_: Array, grad: Array) -> tuple[Array]:
+            return (narrowed(grad, narrow, xp),)
+
+        recorded: Array = xp.with_gradient(lambda a: xp.astype(a, dtype), back, value)
+        return recorded
+    if is_torch_namespace(xp) and torch_records() and not jit_tracing():
+        namespace: Any = xp
+        kept: Array = _torch_widen(namespace).apply(own, dtype)
+        return kept
+    return xp.astype(value, dtype)
+
+
+@functools.cache
+def _torch_widen(xp: Any) -> Any:
+    import torch
+
+    class Widen(torch.autograd.Function):  # type: ignore[misc]
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(value: Any, dtype: Any) -> Any:
+            return value.to(dtype)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Any, Any], output: Any) -> None:
+            ctx.narrow, ctx.wide = inputs[0].dtype, inputs[1]
+
+        @staticmethod
+        def backward(ctx: Any, grad: Array) -> Any:
+            return narrowed(grad, ctx.narrow, xp), None
+
+        @staticmethod
+        def jvp(ctx: Any, tangent: Any, _: None) -> Any:
+            return tangent.to(ctx.wide)
+
+    return Widen
+
+
+@functools.cache
+def _jax_widen() -> Any:
+    # A primitive, for a function with a gradient of its own would have no forward mode.
+    import jax.numpy as jnp
+    from jax import lax
+    from jax.extend.core import Primitive
+    from jax.interpreters import ad, batching, mlir
+
+    widen = Primitive("synann_widen")
+
+    def convert(a: Any, *, dtype: Any) -> Any:
+        return lax.convert_element_type(a, dtype)
+
+    def back(upstream: Any, a: Any, *, dtype: Any) -> list[Any]:
+        return [narrowed(upstream, a.aval.dtype, jnp)]
+
+    widen.def_impl(convert)
+    widen.def_abstract_eval(lambda a, *, dtype: a.update(dtype=dtype, weak_type=False))
+    ad.deflinear2(widen, back)
+    batching.defvectorized(widen)
+    mlir.register_lowering(widen, mlir.lower_fun(convert, multiple_results=False))
+    return widen

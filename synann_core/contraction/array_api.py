@@ -24,72 +24,128 @@ from synann_core._lib.loops import (
     unblock,
     zeros,
 )
-from synann_core._lib.numerics import constant, log_complement
+from synann_core._lib.numerics import (
+    constant,
+    halves,
+    known_inside,
+    log_complement,
+    minus_product,
+    values_known,
+)
 from synann_core._lib.typing import Array, Namespace
-from synann_core.contraction.factors import Factors
+from synann_core.contraction.factors import Factors, with_faint_sums
+
+Arrays = tuple[Array, ...]
+
+# What stands for an input or an output that is not there, in each of the arrays of `_sides`.
+_ROW_PADS = (0.0, 1.0, 0.0, 0.0, 0.0)
+_WEIGHT_PADS = (0.0, 1.0, 0.0, 0.0)
 
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     """Sum of log f over j, exact and with every f kept from 0; both (rows, m)."""
-    run = runner(_log_product, xp)
-    exact, guarded = run(*factors.complete(), floor=factors.floor, group=factors.group, xp=xp)
-    return exact, guarded
+    run = functools.partial(runner(_log_product, xp), group=factors.group, xp=xp)
+    exact, guarded = run(*factors[:4], floor=factors.floor)
+    if not values_known(xp, *factors[:4]):
+        return exact, guarded
+
+    def again(y: Array, beta: Array) -> Array:
+        values: Array = run(y, None, beta, None, floor=factors.floor)[0]
+        return values
+
+    return with_faint_sums(exact, guarded, factors, again, xp=xp)
 
 
 def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f for the upstream t = `grad` (rows, m)."""
-    gy, gbeta = runner(_log_product_vjp, xp)(*factors.complete(), grad, floor=factors.floor, xp=xp)
+    gy, gbeta = runner(_log_product_vjp, xp)(*factors[:4], grad, floor=factors.floor, xp=xp)
     return gy, gbeta
 
 
 def jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
     """Tangent −Σ_j (β dy + y dβ)/f, (rows, m)."""
     run = runner(_log_product_jvp, xp)
-    tangent: Array = run(*factors.complete(), dy, dbeta, floor=factors.floor, xp=xp)
+    tangent: Array = run(*factors[:4], dy, dbeta, floor=factors.floor, xp=xp)
     return tangent
 
 
+def _sides(
+    y: Array, y_bar: Array | None, beta: Array, beta_bar: Array | None, xp: Namespace
+) -> tuple[Arrays, Arrays]:
+    """What factors are formed of: arrays of rows (rows, n), and of weights (m, n).
+
+    The first are y and ȳ, β and β̄. The terms of ȳ + y β̄ are huge where y is not in [0, 1], or a β
+    of that input is above 1, unless these are known not to be there. Behind the first come the y
+    that are to go into y β̄, and halves of the other y and of β, for the product to be taken from 1.
+    """
+    y_bar = 1.0 - y if y_bar is None else y_bar
+    beta_bar = 1.0 - beta if beta_bar is None else beta_bar
+    if known_inside(xp, y, beta):
+        return (y, y_bar), (beta, beta_bar)
+    own, strength = stop_gradient(y, xp), stop_gradient(beta, xp)
+    near = (own >= 0.0) & (own <= 1.0) & ~xp.any(strength > 1.0, axis=0)
+    # NaN where y is infinite, whatever β.
+    y_bar = xp.where(near, stop_gradient(y_bar, xp), 1.0 + (own - own))
+    apart = halves(xp.where(near, 0.0, own), xp)
+    return (y, y_bar, xp.where(near, own, 0.0), *apart), (beta, beta_bar, *halves(strength, xp))
+
+
+def _row_blocks(rows: Arrays, size: int, xp: Namespace) -> Arrays:
+    pads = zip(rows, _ROW_PADS, strict=False)
+    return tuple(row_blocks(a, size, pad, xp) for a, pad in pads)
+
+
+def _weight_blocks(weights: Arrays, size: int, xp: Namespace) -> Arrays:
+    pads = zip(weights, _WEIGHT_PADS, strict=False)
+    return tuple(columns(a, size, pad, xp) for a, pad in pads)
+
+
+def _padded_rows(rows: Arrays) -> tuple[tuple[Array, float], ...]:
+    return tuple(zip(rows, _ROW_PADS, strict=False))
+
+
 def _log_product(
-    y: Array, y_bar: Array, beta: Array, beta_bar: Array, *, floor: float, group: int, xp: Namespace
+    y: Array,
+    y_bar: Array | None,
+    beta: Array,
+    beta_bar: Array | None,
+    *,
+    floor: float,
+    group: int,
+    xp: Namespace,
 ) -> tuple[Array, Array]:
+    rows, weights = _sides(y, y_bar, beta, beta_bar, xp)
     m, n = beta.shape
     size = block_size(n, group, xp)
-    weights = [columns(a, size, pad, xp) for a, pad in ((beta, 0.0), (beta_bar, 1.0))]
+    weights = _weight_blocks(weights, size, xp)
     block = rematerialise(
         functools.partial(_block_log_product, floor=floor, group=group, xp=xp), xp
     )
 
-    def step(carry: tuple[Array, Array, Array], part: tuple[Array, ...]) -> tuple[Any, None]:
+    def step(carry: tuple[Array, Array, Array], part: Arrays) -> tuple[Any, None]:
         total, error, least = carry
-        value, smallest = block(*part)
+        value, smallest = block(part[: len(rows)], part[len(rows) :])
         total, error = add_exactly(total, error, value)
         return (total, error, xp.minimum(least, smallest)), None
 
-    def chunk(y: Array, y_bar: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        parts = [row_blocks(a, size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0))]
-        zero = zeros(y, m, xp)
-        (total, error, least), _ = scan(step, (zero, zero, zero + 1.0), (*parts, *weights), xp)
+    def chunk(*rows: Array) -> tuple[Arrays, Arrays]:
+        zero = zeros(rows[0], m, xp)
+        parts = (*_row_blocks(rows, size, xp), *weights)
+        (total, error, least), _ = scan(step, (zero, zero, zero + 1.0), parts, xp)
         return (total + error, least), ()
 
-    (guarded, least), _ = over_rows(chunk, ((y, 0.0), (y_bar, 1.0)), size * m, xp)
+    (guarded, least), _ = over_rows(chunk, _padded_rows(rows), size * m, xp)
     inf, nan = (constant(float(name), least, xp) for name in ("inf", "nan"))
     outside = xp.where(least == 0.0, -inf, nan)
     return attach(xp.where(least > 0.0, guarded, outside), lambda: guarded, xp), guarded
 
 
 def _block_log_product(
-    y: Array,
-    y_bar: Array,
-    beta: Array,
-    beta_bar: Array,
-    *,
-    floor: float,
-    group: int,
-    xp: Namespace,
+    rows: Arrays, weights: Arrays, *, floor: float, group: int, xp: Namespace
 ) -> tuple[Array, Array]:
-    """Sum of log f, f kept from 0, and least f, over one block; y (rows, J), beta (J, m)."""
-    f, least = _factors(y, y_bar, beta, beta_bar, floor, xp)
-    q = stop_gradient(y[:, :, None] * beta[None, :, :], xp)
+    """Sum of log f, f kept from 0, and least f, over one block; rows (rows, J), weights (J, m)."""
+    f, least = _factors(rows, weights, floor, xp)
+    q = stop_gradient(rows[0][:, :, None] * weights[0][None, :, :], xp)
     # Alone, a factor may be smaller than the floor of its gradient: its logarithm need not be.
     p = f if group > 1 else xp.maximum(least, constant(_smallest_normal(f, xp), f, xp))
     while group > 1 and f.shape[1] > 1:  # pairs (f, q) to the product and its complement, in a tree
@@ -100,22 +156,24 @@ def _block_log_product(
     return tree(xp.add, log_complement(p, q, f, xp), 1), tree(xp.minimum, least, 1)
 
 
-def _factors(
-    y: Array, y_bar: Array, beta: Array, beta_bar: Array, floor: float, xp: Namespace
-) -> tuple[Array, Array]:
+def _factors(rows: Arrays, weights: Arrays, floor: float, xp: Namespace) -> tuple[Array, Array]:
     """Max(f, floor) with the derivative of 1 − yβ, and f itself without one; (rows, J, m)."""
-    f = stop_gradient(y_bar[:, :, None] + y[:, :, None] * beta_bar[None, :, :], xp)
+    y, y_bar, *large = (a[:, :, None] for a in rows)
+    beta, beta_bar, *strength = (a[None, :, :] for a in weights)
+    f = y_bar + (large[0] if large else y) * beta_bar
+    if large:
+        f = minus_product(f, (large[1], large[2]), (strength[0], strength[1]))
+    f = stop_gradient(f, xp)
     # An array as second operand: NumPy is three times slower with a number there.
-    floors = xp.full_like(beta_bar, floor)[None, :, :]
-    smooth = attach(xp.maximum(f, floors), lambda: 1.0 - y[:, :, None] * beta[None, :, :], xp)
-    return smooth, f
+    floors = xp.full_like(weights[0], floor)[None, :, :]
+    return attach(xp.maximum(f, floors), lambda: 1.0 - y * beta, xp), f
 
 
 def _log_product_vjp(
     y: Array,
-    y_bar: Array,
+    y_bar: Array | None,
     beta: Array,
-    beta_bar: Array,
+    beta_bar: Array | None,
     grad: Array,
     *,
     floor: float,
@@ -124,69 +182,68 @@ def _log_product_vjp(
     m, n = beta.shape
     if 0 in (y.shape[0], m, n):
         return xp.zeros_like(y), xp.zeros_like(beta)
+    rows, weights = _sides(y, y_bar, beta, beta_bar, xp)
     size = block_size(n, 1, xp)
-    weights = [columns(a, size, pad, xp) for a, pad in ((beta, 0.0), (beta_bar, 1.0))]
 
-    def block(
-        t: Array, y: Array, y_bar: Array, beta: Array, beta_bar: Array
-    ) -> tuple[Array, Array]:
-        f, _ = _factors(y, y_bar, beta, beta_bar, floor, xp)
+    def block(t: Array, rows: Arrays, weights: Arrays) -> tuple[Array, Array]:
+        f, _ = _factors(rows, weights, floor, xp)
         ratio = -t[:, None, :] / f
-        gy = tree(xp.add, ratio * beta[None, :, :], 2)
-        return gy, sum_rows(ratio * y[:, :, None], xp)
+        gy = tree(xp.add, ratio * weights[0][None, :, :], 2)
+        return gy, sum_rows(ratio * rows[0][:, :, None], xp)
 
     block = rematerialise(block, xp)
 
-    def step(carry: None, part: tuple[Array, ...]) -> tuple[None, Any]:
-        y, y_bar, beta, beta_bar = part
+    def step(carry: None, part: Arrays) -> tuple[None, Any]:
+        own, weights = part[: len(rows)], part[len(rows) :]
 
-        def chunk(y: Array, y_bar: Array, t: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-            gy, gbeta = block(t, y, y_bar, beta, beta_bar)
+        def chunk(t: Array, *rows: Array) -> tuple[Arrays, Arrays]:
+            gy, gbeta = block(t, rows, weights)
             return (gy,), (gbeta,)
 
-        (gy,), (gbeta,) = over_rows(chunk, ((y, 0.0), (y_bar, 1.0), (grad, 0.0)), size * m, xp)
+        (gy,), (gbeta,) = over_rows(chunk, ((grad, 0.0), *_padded_rows(own)), size * m, xp)
         return carry, (gy, gbeta)
 
-    parts = [row_blocks(a, size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0))]
-    _, (gy, gbeta) = scan(step, None, (*parts, *weights), xp)
+    parts = (*_row_blocks(rows, size, xp), *_weight_blocks(weights, size, xp))
+    _, (gy, gbeta) = scan(step, None, parts, xp)
     gy = unblock(xp.permute_dims(gy, (1, 0, 2)), n, xp)
     return gy, unblock(xp.permute_dims(gbeta, (2, 0, 1)), n, xp)
 
 
 def _log_product_jvp(
     y: Array,
-    y_bar: Array,
+    y_bar: Array | None,
     beta: Array,
-    beta_bar: Array,
+    beta_bar: Array | None,
     dy: Array,
     dbeta: Array,
     *,
     floor: float,
     xp: Namespace,
 ) -> Array:
+    rows, weights = _sides(y, y_bar, beta, beta_bar, xp)
     m, n = beta.shape
     size = block_size(n, 1, xp)
-    weights = [columns(a, size, pad, xp) for a, pad in ((beta, 0.0), (beta_bar, 1.0), (dbeta, 0.0))]
+    weights = (columns(dbeta, size, 0.0, xp), *_weight_blocks(weights, size, xp))
 
-    def block(
-        y: Array, y_bar: Array, dy: Array, beta: Array, beta_bar: Array, dbeta: Array
-    ) -> Array:
-        f = _factors(y, y_bar, beta, beta_bar, floor, xp)[0]
+    def block(dy: Array, rows: Arrays, dbeta: Array, weights: Arrays) -> Array:
+        f = _factors(rows, weights, floor, xp)[0]
+        y, beta = rows[0], weights[0]
         dq = dy[:, :, None] * beta[None, :, :] + y[:, :, None] * dbeta[None, :, :]
         return -tree(xp.add, dq / f, 1)
 
     block = rematerialise(block, xp)
 
-    def step(carry: tuple[Array, Array], part: tuple[Array, ...]) -> tuple[Any, None]:
-        return add_exactly(*carry, block(*part)), None
+    def step(carry: tuple[Array, Array], part: Arrays) -> tuple[Any, None]:
+        dy, own, (dbeta, *weights) = part[0], part[1 : len(rows) + 1], part[len(rows) + 1 :]
+        return add_exactly(*carry, block(dy, own, dbeta, tuple(weights))), None
 
-    def chunk(y: Array, y_bar: Array, dy: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        parts = [row_blocks(a, size, pad, xp) for a, pad in ((y, 0.0), (y_bar, 1.0), (dy, 0.0))]
-        zero = zeros(y, m, xp)
-        (total, error), _ = scan(step, (zero, zero), (*parts, *weights), xp)
+    def chunk(dy: Array, *rows: Array) -> tuple[Arrays, Arrays]:
+        zero = zeros(rows[0], m, xp)
+        parts = (row_blocks(dy, size, 0.0, xp), *_row_blocks(rows, size, xp), *weights)
+        (total, error), _ = scan(step, (zero, zero), parts, xp)
         return (total + error,), ()
 
-    (tangent,), _ = over_rows(chunk, ((y, 0.0), (y_bar, 1.0), (dy, 0.0)), size * m, xp)
+    (tangent,), _ = over_rows(chunk, ((dy, 0.0), *_padded_rows(rows)), size * m, xp)
     return tangent
 
 

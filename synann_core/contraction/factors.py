@@ -8,7 +8,7 @@ beside it for where βy is small.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from synann_core._lib.numerics import expm1, row_count, surprisal_floor
@@ -33,12 +33,6 @@ class Factors(NamedTuple):
         y, y_bar, beta, beta_bar = arrays
         return self._replace(y=y, y_bar=y_bar, beta=beta, beta_bar=beta_bar)
 
-    def complete(self) -> tuple[Array, Array, Array, Array]:
-        """The four arrays, none of them None."""
-        y_bar = 1.0 - self.y if self.y_bar is None else self.y_bar
-        beta_bar = 1.0 - self.beta if self.beta_bar is None else self.beta_bar
-        return self.y, y_bar, self.beta, beta_bar
-
 
 def probability_factors(y: Array, beta: Array, *, xp: Namespace) -> Factors:
     """Factors 1 − βy; y (..., n) loses its batch axes."""
@@ -52,3 +46,25 @@ def surprisal_factors(v: Array, gamma: Array, *, xp: Namespace) -> Factors:
     floor = surprisal_floor(v.dtype, xp)
     v_bar, gamma_bar = -expm1(-v, xp), -expm1(-gamma, xp)
     return Factors(xp.exp(-v), v_bar, xp.exp(-gamma), gamma_bar, floor, 1)
+
+
+def with_faint_sums(
+    exact: Array,
+    guarded: Array,
+    factors: Factors,
+    again: Callable[[Array, Array], Array],
+    *,
+    xp: Namespace,
+) -> tuple[Array, Array]:
+    """Both sums, with those put right that are the sum of products βy below the normal numbers.
+
+    The products have lost digits, or are 0. `again` gives the sum of log(1 − βy), which is −Σ βy
+    here, for y that are lifted by a power of two.
+    """
+    limits = xp.finfo(exact.dtype)
+    faint = (exact != 0.0) & (xp.abs(exact) < surprisal_floor(exact.dtype, xp))
+    if not bool(xp.any(faint)):
+        return exact, guarded
+    lift, most = (2.0**64 if limits.bits == 32 else 2.0**512), float(limits.max)
+    sums = again(xp.clip(factors.y * lift, -most, most), factors.beta) / lift
+    return xp.where(faint, sums, exact), xp.where(faint, sums, guarded)

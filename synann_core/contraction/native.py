@@ -13,10 +13,10 @@ import numpy as np
 
 from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.namespaces import numpy_namespace
+from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.threads import run_parts
 from synann_core._lib.typing import Array, Namespace, NumpyArray
-from synann_core.contraction import array_api
-from synann_core.contraction.factors import Factors
+from synann_core.contraction.factors import Factors, with_faint_sums
 from synann_core.native.host import contiguous, enabled, kernels, threads_for, wrap
 
 _WORK = 1 << 18  # factors below which a second thread costs more than it saves
@@ -102,27 +102,44 @@ def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     few = _open_logs(own.y, own.beta, like) if own.y_bar is None else None
     if few is not None:
         return (wrap(few, like),) * 2
+    exact, guarded = _both(own, like)
+    if exact.size and not np.fmax.reduce(exact, axis=None) < -surprisal_floor(exact.dtype, np):
+
+        def again(y: Any, beta: Any) -> Any:
+            return _both(own._replace(y=y, y_bar=None, beta=beta, beta_bar=None), like)[0]
+
+        with np.errstate(all="ignore"):
+            sums: Any = with_faint_sums(exact, guarded, own, again, xp=numpy_namespace)
+        exact, guarded = sums
+    return wrap(exact, like), wrap(guarded, like)
+
+
+def _both(own: Any, like: Any) -> tuple[NumpyArray, NumpyArray]:
+    """What `forward` gives, but for products βy below the normal numbers."""
     inside, _, tiny = _domain(own)
     threads = _threads_for(like, own)
+    floor = own.floor if own.group > 1 else float(np.finfo(own.y.dtype).smallest_normal)
     if inside is None:
         guarded = exact = _log_product(own, tiny, 0.0, threads)
         if exact.size == 0 or np.minimum.reduce(exact, axis=None) > -np.inf:
-            return (wrap(exact, like),) * 2
+            return exact, exact
         inside = np.ones((exact.shape[0],), bool)
     else:
         exact = _empty(own)
         exact[inside] = _log_product(_rows(own, inside), tiny, 0.0, threads)
         guarded = exact.copy()
-        with np.errstate(all="ignore"):
-            exact[~inside], guarded[~inside] = array_api.forward(
-                _rows(own, ~inside), xp=numpy_namespace
-            )
+        rows = len(inside)
+        step = -(-rows // threads)
+        parts = [
+            (*own[:4], inside, exact, guarded, start, min(start + step, rows), floor)
+            for start in range(0, rows, step)
+        ]
+        run_parts(kernels.log_product_outside, parts, threads)
     closed = inside & np.any(np.isneginf(exact), axis=1)
     if closed.any():
         guarded = exact.copy() if guarded is exact else guarded
-        floor = own.floor if own.group > 1 else float(np.finfo(exact.dtype).smallest_normal)
         guarded[closed] = _log_product(_rows(own, closed), tiny, floor, threads)
-    return wrap(exact, like), wrap(guarded, like)
+    return exact, guarded
 
 
 def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
@@ -138,28 +155,26 @@ def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     else:
         gy = np.empty_like(own.y)
         gy[inside], gbeta = _gradients(_rows(own, inside), upstream[inside], careful, threads)
-        with np.errstate(all="ignore"):
-            gy[~inside], rest = array_api.vjp(
-                _rows(own, ~inside), upstream[~inside], xp=numpy_namespace
-            )
-        gbeta += rest
+        n = gy.shape[1]
+        parts = [
+            (*own[:4], inside, upstream, gy, gbeta, start, min(start + _COLUMNS, n), own.floor)
+            for start in range(0, n, _COLUMNS)
+        ]
+        run_parts(kernels.gradients_outside, parts, threads)
     return wrap(gy, like), wrap(gbeta, like)
 
 
 def jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace) -> Array:
-    """Tangent −Σ_j (β dy + y dβ)/f."""
+    """Tangent −Σ_j (β dy + y dβ)/f, of all rows by one kernel."""
     like, own = factors.y, _as_numpy(factors)
-    moved, strengths = contiguous(dy), contiguous(dbeta)
-    inside = _domain(own).inside
+    out, (y, y_bar, beta, beta_bar) = _empty(own), own[:4]
     threads = _threads_for(like, own)
-    if inside is None:
-        return wrap(_tangent(own, moved, strengths, threads), like)
-    tangent = _empty(own)
-    tangent[inside] = _tangent(_rows(own, inside), moved[inside], strengths, threads)
-    with np.errstate(all="ignore"):
-        rest = array_api.jvp(_rows(own, ~inside), moved[~inside], strengths, xp=numpy_namespace)
-    tangent[~inside] = rest
-    return wrap(tangent, like)
+    parts = [
+        (y, y_bar, contiguous(dy), beta, beta_bar, contiguous(dbeta), out, *part, own.floor)
+        for part in _grid(out.shape, (_ROWS, _OUTPUTS), threads)
+    ]
+    run_parts(kernels.tangent, parts, threads)
+    return wrap(out, like)
 
 
 def _empty(factors: Any) -> NumpyArray:
@@ -190,16 +205,6 @@ def _gradients(
     ]
     run_parts(kernels.gradients, parts, threads)
     return gy, gbeta
-
-
-def _tangent(factors: Any, dy: NumpyArray, dbeta: NumpyArray, threads: int) -> NumpyArray:
-    out, (y, y_bar, beta, beta_bar) = _empty(factors), factors[:4]
-    parts = [
-        (y, y_bar, dy, beta, beta_bar, dbeta, out, *part, factors.floor)
-        for part in _grid(out.shape, (_ROWS, _OUTPUTS), threads)
-    ]
-    run_parts(kernels.tangent, parts, threads)
-    return out
 
 
 def _grid(

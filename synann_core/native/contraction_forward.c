@@ -40,6 +40,7 @@ smallest normal number; the latter where `careful`. */
     ((REAL)((careful) ? (IS_FLOAT ? 0x1p-63 : 0x1p-511) : (IS_FLOAT ? 0x1p-30 : 0x1p-810)))
 #define MOST ((REAL)(IS_FLOAT ? 0x1.fffffep127 : 0x1.fffffffffffffp1023)) /* finite */
 #define CLOSE ((REAL)(IS_FLOAT ? 0x1.6a09e6p-2 : 0x1.6a09e667f3bcdp-2)) /* √½/2 */
+#define FAINT (SMALLEST_NORMAL / EPSILON) /* of sums below it products βy may have lost digits */
 
 /* The side of scalars: `step` from one row to the next. */
 typedef struct {
@@ -276,7 +277,7 @@ INLINE void add_groups(const Pass *pass, int form, const REAL *tile, const REAL 
     }
 }
 
-/* Write the results of a pass; 1 if no factor was 0 or NaN, and w as it was to be. */
+/* Write the results of a pass; 1 if all are finite, and none is faint, and w is as it was to be. */
 static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, char *spoiled) {
     int open = 1;
     for (ptrdiff_t i0 = 0; i0 < pass->across; i0 += SIDE) {
@@ -309,7 +310,7 @@ static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, ch
                 REAL total = own[q];
                 /* The rounding error of a sum that is −∞ is NaN. */
                 total = total < -MOST ? total : total + own[SIDE + q];
-                open &= total >= -MOST;
+                open &= total >= -MOST && !(total < 0 && total > -FAINT);
                 out[q * pass->across_step] = total;
             }
         }
@@ -365,7 +366,7 @@ static int log_products(const Array *arrays, ptrdiff_t b0, ptrdiff_t b1, ptrdiff
     return open;
 }
 
-/* Write out[b0:b1, i0:i1] and return 1 if all of it is finite.
+/* Write out[b0:b1, i0:i1] and return 1 if all of it is finite, and none of it faint.
 
 arrays: y, ȳ (rows, n), β, β̄ (m, n), out (rows, m); ȳ and β̄ both or neither
 numbers: b0, b1, i0, i1; careful, 1 if a factor may be as small as the smallest normal number, and 0
@@ -385,7 +386,8 @@ KERNEL(log_product)(const Array *arrays, const Number *numbers) {
     return log_products(arrays, b0, b1, i0, i1, (REAL)numbers[5].real, careful, look);
 }
 
-/* Write the whole of out and return 1, or return 0 if y or β is not in [0, 1] or a factor is 0.
+/* Write the whole of out and return 1, or return 0 if y or β is not in [0, 1], a factor is 0, or a
+sum is faint.
 
 For few values this takes a fraction of the time of checking and dividing the work in Python.
 arrays: y (rows, n), β (m, n), out (rows, m) */

@@ -65,10 +65,11 @@ INLINE Side side(const Array *arrays, int first, ptrdiff_t row) {
     return (Side){(const REAL *)arrays[first].data + at, bar ? bar + at : NULL};
 }
 
-/* A factor; NaN where y is not finite, which 1 − y would be neither. */
+/* A factor; NaN where y or β is not finite. ȳ and y β̄ are huge where y is above 1, or β. */
 INLINE REAL factor(int bars, Side y, Side beta, ptrdiff_t j) {
-    return bars ? fma_real(y.a[j], beta.bar[j], y.bar[j])
-                : fma_real(-beta.a[j], y.a[j], 1) + (y.a[j] - y.a[j]);
+    return bars && y.a[j] <= 1 && beta.a[j] <= 1
+               ? fma_real(y.a[j], beta.bar[j], y.bar[j])
+               : fma_real(-beta.a[j], y.a[j], 1) + ((y.a[j] - y.a[j]) + (beta.a[j] - beta.a[j]));
 }
 
 /* log f for normal f, of which q = 1 − f; NaN where f is not finite. */

@@ -24,10 +24,11 @@ INLINE void add_tangents(int bars, const Tiles *tiles, const REAL *y, const REAL
     }
     for (int j = 0; j < size; j++) {
         Vector a = all(y[j]), a_bar = bars ? all(y_bar[j]) : a, da = all(dy[j]);
+        const int plain = !bars || y[j] > 1; /* ȳ and y β̄ would be huge there */
         for (int q = 0; q < VECTORS; q++) {
             int at = j * SIDE + q * LANES;
             Vector w = load(tiles->w + at), dw = load(tiles->dw + at);
-            Vector f = bars ? fused(load(tiles->bar + at), a, a_bar) : fused(-w, a, all(1));
+            Vector f = plain ? fused(-w, a, all(1)) : fused(load(tiles->bar + at), a, a_bar);
             sum[q] += fused(w, da, a * dw) / larger(f, all(floor));
         }
     }

@@ -449,3 +449,17 @@ def test_a_warning_of_values(xp):
     assert not layer.warn_of_values("y", xp.asarray([0.0, 1.0]), "probability", xp=names)
     with pytest.warns(RuntimeWarning, match=r"`y` must hold values in \[0, 1\].*2\.5.* a `gate`"):
         assert layer.warn_of_values("y", xp.asarray([0.5, 2.5]), "probability", xp=names)
+
+
+@pytest.mark.parametrize("given_alpha", [30, 60])
+def test_gains_that_bring_a_product_back(xp, dtype, given_alpha):
+    """θ far below 0, beyond what α = e^−θ can be; and x = 0 beside it."""
+    scale = 1 if dtype == "float32" else 10
+    theta = -(70.0 if given_alpha == 30 else 100.0) * scale
+    y = np.full((2, 200 * scale), 0.5)
+    logit = np.full((1, 200 * scale), 2.0)
+    weights = [xp.asarray(a, dtype) for a in (y, logit, np.full(1, theta))]
+    got = xp.call(forward("none", "probability", "probability"), *weights, weights[2])
+    want = -theta + 200 * scale * np.log1p(-0.5 / (1 + np.exp(-2.0)))
+    limit = 40 * EPS[dtype] * (abs(theta) + abs(want))
+    assert_relative(xp.to_numpy(got), np.full((2, 1), np.exp(want)), limit)

@@ -2,8 +2,13 @@
 
 import numpy as np
 
-from synann_core.contraction.factors import Factors, probability_factors, surprisal_factors
-from tests.helpers import EPS, TINY, assert_close, assert_relative
+from synann_core.contraction.factors import (
+    Factors,
+    probability_factors,
+    surprisal_factors,
+    with_faint_sums,
+)
+from tests.helpers import EPS, TINY, assert_relative
 
 
 def draw(*shape, seed=0):
@@ -11,8 +16,11 @@ def draw(*shape, seed=0):
 
 
 def values(factors, xp):
-    arrays = [xp.to_numpy(a) for a in factors.complete()]
-    return arrays[1][:, None, :] + arrays[0][:, None, :] * arrays[3]
+    y, y_bar, beta, beta_bar = factors[:4]
+    y_bar = 1.0 - y if y_bar is None else y_bar
+    beta_bar = 1.0 - beta if beta_bar is None else beta_bar
+    arrays = [xp.to_numpy(a) for a in (y, y_bar, beta_bar)]
+    return arrays[1][:, None, :] + arrays[0][:, None, :] * arrays[2]
 
 
 def test_factors_of_probabilities(xp, dtype):
@@ -43,9 +51,27 @@ def test_factors_of_surprisals_do_not_cancel(xp, dtype):
 def test_other_arrays_in_place_of_the_four():
     y, beta = draw(2, 3), draw(4, 3)
     factors = Factors(y, None, beta, None, 1e-9, 4)
-    other = factors.of([2 * y, y, 3 * beta, beta])
+    y2, beta3 = 2 * y, 3 * beta
+    other = factors.of([y2, y, beta3, beta])
     assert other[4:] == (1e-9, 4)
-    for got, want in zip(other.complete(), (2 * y, y, 3 * beta, beta), strict=True):
-        assert got is want or np.array_equal(got, want)
-    assert_close(factors.complete()[1], 1.0 - y, 0.0)
-    assert_close(factors.complete()[3], 1.0 - beta, 0.0)
+    assert all(a is b for a, b in zip(other[:4], (y2, y, beta3, beta), strict=True))
+
+
+def test_only_faint_sums_are_taken_again():
+    y, beta = np.array([[0.5, 1e-25]], np.float32), np.array([[0.5, 1.0]], np.float32)
+    asked = []
+
+    def again(lifted, strengths):
+        asked.append((lifted, strengths))
+        return np.array([[-(2.0**64), 5.0, 5.0]], np.float32)
+
+    factors = probability_factors(y, beta, xp=np)
+    sums = np.array([[-1e-38, 0.0, -0.5]], np.float32)
+    exact, guarded = with_faint_sums(sums, sums + 0, factors, again, xp=np)
+    np.testing.assert_array_equal(exact, [[-1, 0, -0.5]])
+    np.testing.assert_array_equal(guarded, exact)
+    np.testing.assert_array_equal(asked[0][0], y * 2.0**64)
+    assert asked[0][1] is beta
+    ordinary = np.array([[0.0, -1e-30, np.nan]], np.float32)
+    assert with_faint_sums(ordinary, ordinary, factors, again, xp=np) == (ordinary, ordinary)
+    assert len(asked) == 1

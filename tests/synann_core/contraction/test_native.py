@@ -203,10 +203,18 @@ def test_bits_of_a_row_do_not_depend_on_the_others(dtype, strongest):
     assert not np.array_equal(beside["T"][spoiled], whole["T"][spoiled])
 
 
+def check_outside(got, want, dtype):
+    np.testing.assert_array_equal(np.isfinite(got), np.isfinite(want))
+    size = np.abs(np.where(np.isfinite(want), want, 0)).max(axis=1, keepdims=True)
+    good = np.isfinite(want)
+    scale = np.broadcast_to(size, want.shape)[good]
+    assert_close(got[good], want[good], 200 * EPS[dtype], scale=scale)
+
+
 @pytest.mark.parametrize("library", ["numpy", "torch"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_rows_outside_the_domain(dtype, library):
-    """They are what the array-API branch makes of them, without a warning, on both libraries."""
+    """They have the values of the array-API branch, without a warning, on both libraries."""
     import torch
 
     given = arguments(12, 70, 6, dtype)
@@ -220,9 +228,8 @@ def test_rows_outside_the_domain(dtype, library):
         given = [torch.from_numpy(a) for a in given]
     got = outputs(*given)
     outside = sorted(bad)
-    if library == "numpy":
-        of_probabilities = {name: by_row(want, outside)[name] for name in ("T", "gy", "dT")}
-        assert_same_bits(by_row(got, outside), of_probabilities)
+    for name in BY_ROW:
+        check_outside(got[name][outside], want[name][outside], dtype)
     for name in want:
         np.testing.assert_array_equal(np.isfinite(got[name]), np.isfinite(want[name]), name)
     good = np.setdiff1d(np.arange(12), outside)
@@ -234,7 +241,9 @@ def test_weights_outside_the_domain():
         given = arguments(5, 40, 6)
         given[1][2, 3] = weight
         want = without_kernels(outputs, *given)
-        assert_same_bits(outputs(*given), {name: want[name] for name in ("T", "gy", "gbeta", "dT")})
+        got = outputs(*given)
+        for name in ("T", "gy", "gbeta", "dT"):
+            check_outside(got[name], want[name], "float32")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -133,6 +133,31 @@ def test_learning_where_an_input_is_impossible(u, dtype, tmp_path):
     assert (got[0] != gamma[0]).all()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_infinite_inputs_learn_as_in_python(seed, dtype, tmp_path):
+    """Several steps with x = 0 and y = 0 here and there: z, and every γ, are those of the rule."""
+    rng = np.random.default_rng(seed)
+    m, n, least = 4, 5, 0.05
+    gamma, theta = spread(rng, 0.1, 3.0, (m, n)).astype(dtype).astype(float), rng.normal(size=m)
+    theta = theta.astype(dtype).astype(float)
+    save_c_learner(theta, gamma, tmp_path / "layer.c", dtype=dtype, gamma_min=least)
+    library = compiled(tmp_path / "layer.c")
+    number = ctypes.c_float if dtype == "float32" else ctypes.c_double
+    strengths = (number * (m * n)).in_dll(library, "layer_gamma")
+    for step in range(6):
+        u, v = spread(rng, 0.01, 5.0, m).astype(dtype), spread(rng, 0.01, 5.0, n).astype(dtype)
+        u[rng.random(m) < (0.5 if step else 1.0)] = v[rng.random(n) < 0.3] = np.inf
+        target = rng.random(m).astype(dtype)
+        wide = [a.astype(float) for a in (u, v)]
+        z = rows(lambda x, out, u=u: call(library.layer_forward, u, x, out), v[None], m)
+        assert_close(z[0], syn.surprisal_synapse_tensor(*wide, theta, gamma), 64 * EPS[dtype])
+        _, change = syn.surprisal_rule(*wide, theta, gamma, target.astype(float))
+        assert np.isfinite(change).all()
+        gamma = np.maximum(least, gamma - 0.25 * change)
+        call(library.layer_learn, u, v, target, number(0.25))
+        assert_close(np.array(strengths).reshape(m, n), gamma, 64 * EPS[dtype])
+
+
 def test_learning_ignores_a_sample_that_is_not_a_number(tmp_path):
     gamma = np.array([[0.5, 1.0], [1.5, 2.0]])
     save_c_learner(0.0, gamma, tmp_path / "layer.c", dtype="float64")
