@@ -7,8 +7,8 @@ The ratio of a synapse to its swapped twin is an odds ratio,
 from __future__ import annotations
 
 from synann_core._lib.arguments import Arguments
+from synann_core._lib.numerics import constant, transmission
 from synann_core._lib.typing import Array, ArrayT, Namespace
-from synann_core.synapses import _transmission
 
 __all__ = ["expit", "logit", "odds", "odds_ratio", "swap_ratio"]
 
@@ -192,9 +192,9 @@ def _expit(z: Array, *, xp: Namespace) -> Array:
 
 
 def _odds_ratio(p: Array, q: Array, *, xp: Namespace) -> Array:
-    return _swap_ratio(p, q, 1.0, xp=xp)
+    return _swap_ratio(p, q, constant(1.0, p, xp), xp=xp)
 
 
-def _swap_ratio(x: Array, y: Array, beta: Array | float, *, xp: Namespace) -> Array:
+def _swap_ratio(x: Array, y: Array, beta: Array, *, xp: Namespace) -> Array:
     # Both quotients lie on the same side of 1: neither leaves the range unless the ratio does.
-    return (x / y) * (_transmission(y, beta) / _transmission(x, beta))
+    return (x / y) * (transmission(y, beta, xp) / transmission(x, beta, xp))

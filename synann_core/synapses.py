@@ -7,7 +7,7 @@ here is element-wise and broadcasts.
 from __future__ import annotations
 
 from synann_core._lib.arguments import Arguments
-from synann_core._lib.numerics import add_with_error
+from synann_core._lib.numerics import add_with_error, transmission
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.surprisals import _bose_einstein_slope, _complement
 
@@ -183,19 +183,14 @@ def surprisal_synapse_vjp(
         return gu, gv, gtheta, ggamma
 
 
-def _transmission(y: Array, beta: Array | float) -> Array:
-    """1 − βy as (1 − y) + y(1 − β): all terms positive, so nothing cancels near βy = 1."""
-    return (1.0 - y) + y * (1.0 - beta)
-
-
 def _synapse(x: Array, y: Array, alpha: Array, beta: Array, *, xp: Namespace) -> Array:
-    return alpha * x * _transmission(y, beta)
+    return alpha * x * transmission(y, beta, xp)
 
 
 def _synapse_vjp(
     x: Array, y: Array, alpha: Array, beta: Array, grad: Array, *, xp: Namespace
 ) -> tuple[Array, Array, Array, Array]:
-    open_ = _transmission(y, beta)
+    open_ = transmission(y, beta, xp)
     return (
         grad * (alpha * open_),
         -grad * (alpha * beta * x),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from array_api_compat import device, is_jax_namespace
+from array_api_compat import device, is_jax_namespace, is_numpy_namespace
 
 from synann_core._lib.autodiff import attach, stop_gradient
-from synann_core._lib.torch_modes import exports_to_onnx
+from synann_core._lib.torch_modes import (
+    exports_to_onnx,
+    is_torch_namespace,
+    torch_values_known,
+)
 from synann_core._lib.typing import Array, Namespace, Shape
 
 LOG_5_8 = -0.4700036292457356
@@ -100,3 +104,68 @@ def add_with_error(a: Array, b: Array, xp: Namespace) -> tuple[Array, Array]:
     part = total - a
     error = (a - (total - part)) + (b - part)
     return total, stop_gradient(xp.where(xp.isfinite(total), error, 0.0), xp)
+
+
+def known_inside(xp: Namespace, *arrays: Any) -> bool:
+    """Whether all numbers are seen to be in [0, 1].
+
+    False where nobody can look, or has to wait for a device. It may only choose between ways to
+    the same bits.
+    """
+    if is_torch_namespace(xp):
+        seen = all(torch_values_known(a) and a.device.type == "cpu" for a in arrays)
+    else:
+        seen = is_numpy_namespace(xp)
+    return seen and all(bool(xp.all((a >= 0.0) & (a <= 1.0))) for a in arrays)
+
+
+def halves(a: Array, xp: Namespace) -> tuple[Array, Array]:
+    """Two parts, high + low = a, whose products with other such parts are exact (Veltkamp).
+
+    They are constants to autodiff. Above the dtype's maximum/2^12 (float64: 2^27) the low part
+    is 0.
+    """
+    a = stop_gradient(a, xp)
+    single = xp.finfo(a.dtype).bits == 32
+    if is_jax_namespace(xp):
+        from jax import lax
+
+        # XLA may fuse a product and a sum, and then the split below finds nothing to split.
+        high = lax.reduce_precision(a, *((8, 11) if single else (11, 25)))
+    else:
+        shifted = a * (2.0**12 + 1.0 if single else 2.0**27 + 1.0)
+        high = shifted - (shifted - a)
+    fits = xp.isfinite(high)
+    return xp.where(fits, high, a), xp.where(fits, a - high, 0.0)
+
+
+def minus_product(start: Array, a: tuple[Array, Array], b: tuple[Array, Array]) -> Array:
+    """Return start − ab from the `halves` of a and b: with start 1, to an ulp wherever ab ≈ 1.
+
+    It is the same whether a library fuses products and sums or not, as each product is exact.
+    """
+    (a_high, a_low), (b_high, b_low) = a, b
+    middle = a_high * b_low + a_low * b_high
+    return ((start - a_high * b_high) - middle) - a_low * b_low
+
+
+def transmission(y: Array, beta: Array, xp: Namespace) -> Array:
+    """Return 1 − βy, to a few ulp also where βy is close to 1, with the derivatives −β and −y.
+
+    In [0, 1] nothing cancels in (1 − y) + y(1 − β). Elsewhere 1 − y and y(1 − β) may be huge, and
+    βy is subtracted exactly.
+    """
+    own, strength = stop_gradient(y, xp), stop_gradient(beta, xp)
+    value = (1.0 - own) + own * (1.0 - strength)
+    if not known_inside(xp, own, strength):
+        inside = (own >= 0.0) & (own <= 1.0) & (strength >= 0.0) & (strength <= 1.0)
+        plain = 1.0 - own * strength
+        split = minus_product(xp.ones_like(plain), halves(own, xp), halves(strength, xp))
+        # Infinities, and what overflows, follow the formula.
+        value = xp.where(inside, value, xp.where(xp.isfinite(split), split, plain))
+    return attach(value, lambda: _finite_transmission(y, beta, xp), xp)
+
+
+def _finite_transmission(y: Array, beta: Array, xp: Namespace) -> Array:
+    q = y * beta
+    return 1.0 - xp.where(xp.isfinite(q), q, 0.0)

@@ -230,3 +230,25 @@ def test_the_two_spaces_agree(x, y, alpha, beta):
         occupation = beta * y / (1 - beta * y) if beta * y < 1 else np.inf
     slack += 2 * occupation * (gamma + v + EPS["float64"]) + 2 * occupation
     assert abs(z + np.log(direct)) <= slack * EPS["float64"]
+
+
+OUTSIDE = {"float32": [(1e10, 6e-11, 0.4), (3e4, 1e-5, 0.7)], "float64": [(1e17, 5e-18, 0.5)]}
+
+
+def test_large_inputs_do_not_cancel(xp, dtype):
+    for y, beta, want in OUTSIDE[dtype]:
+        arguments = [xp.asarray(v, dtype) for v in (1.0, y, 1.0, beta)]
+        exact = 1 - float(np.asarray(y, dtype)) * float(np.asarray(beta, dtype))
+        assert abs(exact - want) < 1e-6
+        value = xp.call(syn.synapse, *arguments)
+        assert_relative(xp.to_numpy(value), exact, 4 * EPS[dtype])
+        gx, _, galpha, _ = xp.call(syn.synapse_vjp, *arguments, 1.0)
+        assert_relative(xp.to_numpy(gx), exact, 4 * EPS[dtype])
+        assert_relative(xp.to_numpy(galpha), exact, 4 * EPS[dtype])
+
+
+def test_outside_the_domain_the_polynomial_is_followed(xp, dtype):
+    y = xp.asarray([2.0, np.inf, np.nan, -3.0, np.inf], dtype)
+    beta = xp.asarray([1.0, 0.5, 0.5, 1.0, 0.0], dtype)
+    got = xp.to_numpy(xp.call(syn.synapse, 0.5, y, 1.0, beta))
+    np.testing.assert_array_equal(got, [-0.5, -np.inf, np.nan, 2.0, np.nan])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from synann_core._lib import numerics
-from tests.helpers import EPS, assert_relative, spread
+from tests.helpers import EPS, assert_close, assert_relative, spread
 
 pytestmark = pytest.mark.jax_alternates
 
@@ -89,3 +89,119 @@ def test_rows_are_counted_and_unknown_ones_are_minus_one():
     assert numerics.row_count(np.ones((2, 3, 4))) == 6
     assert numerics.row_count(np.ones(4)) == 1
     assert numerics.row_count(Open()) == -1
+
+
+def signs(rng, size):
+    return rng.choice([-1.0, 1.0], size)
+
+
+def products(dtype):
+    """Factors y and β of every size and sign, with many products close to 1, below and above."""
+    rng = np.random.default_rng(5)
+    y = np.concatenate([spread(rng, 1e-12, 1e12, 300) * signs(rng, 300), rng.random(100)])
+    beta = np.concatenate(
+        [
+            rng.random(100) / y[:100],
+            (1 - spread(rng, EPS[dtype], 0.1, 100) * signs(rng, 100)) / y[100:200],
+            spread(rng, 1e-12, 1e2, 100) * signs(rng, 100),
+            1 - spread(rng, EPS[dtype], 1, 100),
+        ]
+    )
+    special = [(1e10, 6e-11), (3e4, 1e-5), (1e17, 5e-18), (4, 0.25), (1, 1), (0, 1), (0.5, 2)]
+    return np.concatenate([np.stack([y, beta]), np.transpose(special)], axis=1).astype(dtype)
+
+
+def test_a_transmission_keeps_its_digits_whatever_its_terms(xp, dtype):
+    y, beta = products(dtype)
+    with mpmath.workdps(60):
+        want = np.array([float(1 - mpmath.mpf(a) * b) for a, b in zip(y.tolist(), beta.tolist())])
+    got = xp.call(transmission, xp.asarray(y, dtype), xp.asarray(beta, dtype))
+    xp.check(got, dtype, y.shape)
+    assert_relative(xp.to_numpy(got), want, 4 * EPS[dtype])
+
+
+def transmission(y, beta):
+    import array_api_compat
+
+    with np.errstate(all="ignore"):
+        return numerics.transmission(y, beta, array_api_compat.array_namespace(y))
+
+
+def test_a_transmission_does_not_depend_on_the_numbers_beside_it(xp, dtype):
+    y, beta = (xp.asarray(a, dtype) for a in products(dtype))
+    whole = xp.to_numpy(transmission(y, beta))
+    for k in range(0, y.shape[0], 7):
+        one = xp.to_numpy(transmission(y[k : k + 1], beta[k : k + 1]))
+        np.testing.assert_array_equal(one, whole[k : k + 1])
+
+
+def test_a_transmission_of_what_is_not_finite_follows_the_formula(xp, dtype):
+    inf, huge = np.inf, float(np.finfo(dtype).max)
+    y = np.array([inf, inf, -inf, np.nan, 0.5, inf, 0.0, huge, huge, -huge, huge, 1.0], dtype)
+    beta = np.array([0.5, 0.0, 0.5, 0.5, np.nan, 1.0, inf, 1.0, huge, huge, 0.0, huge], dtype)
+    got = xp.to_numpy(xp.call(transmission, xp.asarray(y, dtype), xp.asarray(beta, dtype)))
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(got, 1 - y * beta)
+
+
+def test_a_transmission_near_the_largest_number(xp, dtype):
+    """Where its halves would overflow, it is as exact as βy is."""
+    y = np.array([float(np.finfo(dtype).max) * scale for scale in (1, 0.99, 1e-2, 1e-3)], dtype)
+    beta = (np.array([0.5, 0.9, 0.1, 0.6]) / y.astype(np.longdouble)).astype(dtype)
+    beta[:2] = 0.5 / float(np.finfo(dtype).max) * 4 if xp.is_jax else beta[:2]  # no denormals
+    y[:2] = y[:2] / 4 if xp.is_jax else y[:2]
+    want = (1 - y.astype(np.longdouble) * beta).astype(np.float64)
+    got = xp.to_numpy(xp.call(transmission, xp.asarray(y, dtype), xp.asarray(beta, dtype)))
+    assert_close(got, want, 2 * EPS[dtype], scale=1.0)
+
+
+def test_gradients_of_a_transmission(ad, dtype):
+    """Autodiff gives −β and −y to the last bit: nothing of them cancels either."""
+    y, beta = products(dtype)
+    grad = np.random.default_rng(6).normal(size=y.size).astype(dtype)
+    arrays = [ad.asarray(a, dtype) for a in (y, beta)]
+    gy, gbeta = ad.gradients(transmission, ad.asarray(grad, dtype), *arrays)
+    assert_relative(ad.to_numpy(gy), -grad.astype(float) * beta, 2 * EPS[dtype])
+    assert_relative(ad.to_numpy(gbeta), -grad.astype(float) * y, 2 * EPS[dtype])
+
+
+def test_halves_are_the_whole_and_their_products_exact(xp, dtype):
+    y, beta = products(dtype)
+    parts = []
+    for a in (y, beta):
+        high, low = numerics.halves(xp.asarray(a, dtype), namespace(xp))
+        parts.append((xp.to_numpy(high), xp.to_numpy(low)))
+        np.testing.assert_array_equal(parts[-1][0] + parts[-1][1], a)
+    for a in parts[0]:
+        for b in parts[1]:
+            with mpmath.workdps(60):
+                for one, other, product in zip(a.tolist(), b.tolist(), (a * b).tolist()):
+                    assert mpmath.mpf(one) * other == product
+
+
+def test_only_numbers_that_can_be_read_are_known_to_be_inside(xp):
+    xp_ = namespace(xp)
+    read = xp.name.startswith(("numpy", "torch")) and xp.name != "torch-cuda"
+    inside, outside = xp.asarray([0.0, 0.5, 1.0]), xp.asarray([0.5, 1.5])
+    assert numerics.known_inside(xp_, inside, inside) == read
+    assert not numerics.known_inside(xp_, inside, outside)
+    assert not numerics.known_inside(xp_, xp.asarray([np.nan]))
+    assert numerics.known_inside(xp_, xp.asarray(np.empty(0))) == read
+
+
+def test_nothing_is_known_of_what_a_transform_watches():
+    torch = pytest.importorskip("torch")
+    seen = []
+
+    def look(y):
+        seen.append(numerics.known_inside(namespace_of_torch(), y))
+        return y
+
+    torch.func.vmap(look)(torch.ones(3))
+    assert seen == [False]
+
+
+def namespace_of_torch():
+    import array_api_compat.torch
+
+    return array_api_compat.torch
