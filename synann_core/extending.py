@@ -17,7 +17,14 @@ from synann_core._lib.numerics import sum_to_shape
 from synann_core._lib.torch_modes import torch_values_known, torch_watcher
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Space
 from synann_core.models.architecture import Architecture, GateKind, LayerKind
+from synann_core.models.explanations import (
+    Explanation,
+    against_background,
+    checked_names,
+    expected_gradients,
+)
 from synann_core.models.passes import NORM_EPS, NORM_MOMENTUM
+from synann_core.models.passes import parts as classifier_parts
 from synann_core.spiking.neurons.dispatch import forward as run_neurons
 from synann_core.spiking.neurons.dispatch import vjp as run_neurons_vjp
 from synann_core.spiking.neurons.formulas import membranes
@@ -32,6 +39,7 @@ __all__ = [
     "NORM_MOMENTUM",
     "Architecture",
     "Array",
+    "Explanation",
     "GateKind",
     "LayerKind",
     "Namespace",
@@ -41,9 +49,13 @@ __all__ = [
     "NeuronUpstream",
     "NumpyArray",
     "Space",
+    "against_background",
     "broadcast_shape",
     "check_int",
     "check_option",
+    "checked_names",
+    "classifier_parts",
+    "expected_gradients",
     "mapped",
     "membranes",
     "read_config",
