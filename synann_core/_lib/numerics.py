@@ -8,6 +8,7 @@ from array_api_compat import device, is_jax_namespace, is_numpy_namespace
 
 from synann_core._lib.autodiff import attach, stop_gradient
 from synann_core._lib.torch_modes import (
+    dispatch_mode_active,
     exports_to_onnx,
     is_torch_namespace,
     torch_values_known,
@@ -106,24 +107,26 @@ def add_with_error(a: Array, b: Array, xp: Namespace) -> tuple[Array, Array]:
     return total, stop_gradient(xp.where(xp.isfinite(total), error, 0.0), xp)
 
 
-def known_inside(xp: Namespace, *arrays: Any) -> bool:
-    """Whether all numbers are seen to be in [0, 1].
+def values_known(xp: Namespace, *arrays: Any) -> bool:
+    """Whether numbers can be looked at now, with no wait for a device; None stands for none."""
+    if not is_torch_namespace(xp):
+        return bool(is_numpy_namespace(xp))
+    given = [a for a in arrays if a is not None]
+    seen = all(torch_values_known(a) and a.device.type == "cpu" for a in given)
+    return seen and not dispatch_mode_active()
 
-    False where nobody can look, or has to wait for a device. It may only choose between ways to
-    the same bits.
-    """
-    if is_torch_namespace(xp):
-        seen = all(torch_values_known(a) and a.device.type == "cpu" for a in arrays)
-    else:
-        seen = is_numpy_namespace(xp)
-    return seen and all(bool(xp.all((a >= 0.0) & (a <= 1.0))) for a in arrays)
+
+def known_inside(xp: Namespace, *arrays: Any) -> bool:
+    """Whether all numbers are seen to be in [0, 1]: to choose between ways to the same bits."""
+    known = values_known(xp, *arrays)
+    return known and all(bool(xp.all((a >= 0.0) & (a <= 1.0))) for a in arrays)
 
 
 def halves(a: Array, xp: Namespace) -> tuple[Array, Array]:
     """Two parts, high + low = a, whose products with other such parts are exact (Veltkamp).
 
-    They are constants to autodiff. Above the dtype's maximum/2^12 (float64: 2^27) the low part
-    is 0.
+    They are constants to autodiff. Above the dtype's maximum/2^12 (float64: 2^27), and on JAX where
+    XLA would flush it, the low part is 0.
     """
     a = stop_gradient(a, xp)
     single = xp.finfo(a.dtype).bits == 32
@@ -132,6 +135,8 @@ def halves(a: Array, xp: Namespace) -> tuple[Array, Array]:
 
         # XLA may fuse a product and a sum, and then the split below finds nothing to split.
         high = lax.reduce_precision(a, *((8, 11) if single else (11, 25)))
+        least = float(xp.finfo(a.dtype).smallest_normal) * (2.0**13 if single else 2.0**28)
+        high = xp.where(xp.abs(a) < least, a, high)
     else:
         shifted = a * (2.0**12 + 1.0 if single else 2.0**27 + 1.0)
         high = shifted - (shifted - a)
