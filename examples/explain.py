@@ -4,8 +4,9 @@
 
 One synapse layer stands on the features themselves: every class starts with a surprisal θ, and each
 feature y_j adds −log(1 − β_ij y_j) ≥ 0 to it. The least surprising class is the decision. There is
-nothing else in the model, so that the parts are the decision: no sampling, no baseline, no
-approximation. A feature and its opposite, 1 − y, are both inputs: ink and the lack of ink.
+nothing else in the model, so that the parts are the decision: no sampling and no approximation.
+They are compared with features of 0; docs/explanations.md has other backgrounds. A feature and its
+opposite, 1 − y, are both inputs: ink and the lack of ink.
 `examples/studies/explain_table.py` does the same for named features.
 
 Needs: pip install -e ".[examples]"

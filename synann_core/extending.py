@@ -18,7 +18,14 @@ from synann_core._lib.numerics import sum_to_shape
 from synann_core._lib.torch_modes import torch_values_known, torch_watcher
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Space
 from synann_core.models.architecture import Architecture, GateKind, LayerKind
+from synann_core.models.explanations import (
+    Explanation,
+    against_background,
+    checked_names,
+    expected_gradients,
+)
 from synann_core.models.passes import NORM_EPS, NORM_MOMENTUM
+from synann_core.models.passes import parts as classifier_parts
 from synann_core.spiking.neurons.dispatch import forward as run_neurons
 from synann_core.spiking.neurons.dispatch import vjp as run_neurons_vjp
 from synann_core.spiking.neurons.formulas import membranes
@@ -33,6 +40,7 @@ __all__ = [
     "NORM_MOMENTUM",
     "Architecture",
     "Array",
+    "Explanation",
     "GateKind",
     "LayerKind",
     "Namespace",
@@ -42,12 +50,16 @@ __all__ = [
     "NeuronUpstream",
     "NumpyArray",
     "Space",
+    "against_background",
     "broadcast_shape",
     "check_int",
     "check_number",
     "check_option",
     "check_plain",
     "check_tensor",
+    "checked_names",
+    "classifier_parts",
+    "expected_gradients",
     "mapped",
     "membranes",
     "read_config",

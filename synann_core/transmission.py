@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from synann_core._lib.arguments import Arguments, Pattern, broadcast_shape
+from synann_core._lib.arguments import Arguments, Pattern, broadcast_shape, check_shape
 from synann_core._lib.autodiff import attach
+from synann_core._lib.loops import mean_over_rows
 from synann_core._lib.numerics import (
     constant,
     log_complement,
@@ -197,11 +198,12 @@ def log_transmission_variant(y: ArrayT, /, beta: ArrayT) -> str:
         return variant(given.xp, *given.arrays)
 
 
-def contributions(y: ArrayT, /, beta: ArrayT) -> ArrayT:
+def contributions(y: ArrayT, /, beta: ArrayT, *, background: ArrayT | None = None) -> ArrayT:
     """What each input adds to the surprisal of each output, ``c_ij = −log(1 − β_ij y_j) ≥ 0``.
 
-    An exact attribution, with no sampling and no baseline: the parts add up to
-    ``−log_transmission(y, beta)``.
+    An exact attribution, with no sampling: the parts add up to ``−log_transmission(y, beta)``. They
+    are Shapley values against the baseline y = 0, "nothing is there". Against a background of other
+    samples the part of an input is how much more it adds than it does there on average.
 
     Parameters
     ----------
@@ -209,11 +211,16 @@ def contributions(y: ArrayT, /, beta: ArrayT) -> ArrayT:
         Inhibitory inputs, in [0, 1].
     beta : array, shape (m, n)
         Strengths of the inhibition, in [0, 1].
+    background : array, shape (samples, n), optional
+        What the inputs are compared with, the training data say: the parts are then the
+        interventional Shapley values ``c_ij(y) − mean c_ij(background)``, and add up to the
+        difference of the sums. Without it the baseline is 0.
 
     Returns
     -------
     array, shape (..., m, n)
-        In [0, ∞] nats; inf at a closed factor. Accurate to 4 ulp (8 on JAX).
+        In nats. In [0, ∞] without a background; inf at a closed factor. Accurate to 4 ulp (8 on
+        JAX). With a background of either sign, and −inf or NaN where a factor is closed in it.
 
     Raises
     ------
@@ -228,10 +235,25 @@ def contributions(y: ArrayT, /, beta: ArrayT) -> ArrayT:
     >>> syn.contributions(y, beta).round(3)
     array([[0.288, 0.   ],
            [0.693, 0.693]])
+    >>> syn.contributions(y, beta, background=np.array([[0.0, 1.0], [0.5, 1.0]])).round(3)
+    array([[0.144, 0.   ],
+           [0.347, 0.   ]])
     """
-    with Arguments(y=y, beta=beta) as given:
+    others = {} if background is None else {"background": background}
+    with Arguments(y=y, beta=beta, **others) as given:
         check_shapes(given)
-        return given.result(_contributions(*given.arrays, xp=given.xp))
+        parts = _contributions(given["y"], given["beta"], xp=given.xp)
+        if background is not None:
+            check_background(given["background"], given.shape("beta")[1])
+            parts = parts - _mean_contributions(given["background"], given["beta"], xp=given.xp)
+        return given.result(parts)
+
+
+def check_background(background: Array, inputs: int) -> None:
+    """Refuse a background that is not of one or more samples with so many inputs."""
+    check_shape("background", background, "samples", inputs)
+    if not background.shape[0]:
+        raise ValueError("`background` must hold one or more samples. Received: none")
 
 
 def check_shapes(
@@ -285,6 +307,15 @@ def _log_transmission_jvp(
     factors = probability_factors(y, beta, xp=xp)
     tangent = log_product_jvp(factors, xp.reshape(dy, factors.y.shape), dbeta, xp=xp)
     return with_batch(tangent, y, xp)
+
+
+def _mean_contributions(background: Array, beta: Array, *, xp: Namespace) -> Array:
+    """Mean of the contributions over the rows of a background, (m, n)."""
+
+    def parts(rows: Array) -> Array:
+        return _contributions(rows, beta, xp=xp)
+
+    return mean_over_rows(parts, background, beta.shape[0] * beta.shape[1], xp)
 
 
 def _contributions(y: Array, beta: Array, *, xp: Namespace) -> Array:

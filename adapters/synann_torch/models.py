@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
 
 import torch
+from array_api_compat import torch as xp
 from torch import Tensor, nn
 
-from synann_core.extending import Architecture, GateKind, LayerKind, check_int, check_tensor
+from synann_core.extending import (
+    Architecture,
+    Explanation,
+    GateKind,
+    LayerKind,
+    against_background,
+    check_int,
+    check_tensor,
+    checked_names,
+    classifier_parts,
+    expected_gradients,
+)
 
 from .block import NORM
 from .layer import Synapse
@@ -18,6 +33,10 @@ __all__ = ["SynaCNN", "SynaMLP"]
 
 class _Classifier(nn.Module):
     """Linear → batch norm → gate → synapse → batch norm → dropout → Linear: the head of both."""
+
+    def _features_of(self, x: Tensor) -> Tensor:
+        """What the head takes, (N, features), from the model's input."""
+        return x
 
     def _add_head(self, architecture: Architecture, **placement: Unpack[Placement]) -> None:
         hidden = architecture.hidden
@@ -44,6 +63,116 @@ class _Classifier(nn.Module):
             y = self.dense(y)
         logits: Tensor = self.output(self.dropout(self.norm2(y)))
         return logits
+
+    def explain(self, x: Tensor, *, background: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Take every logit apart, exactly: a constant and one part for each input of the synapse.
+
+        Of the model as it is in evaluation, whatever mode it is in.
+
+        Parameters
+        ----------
+        x : Tensor
+            Samples, as the model takes them.
+        background : Tensor, optional
+            Samples to compare with, the training data say: a part is then how much more the
+            synapse's input adds than it does there on average (its interventional Shapley value).
+            Without it the baseline is that the input is 0.
+
+        Returns
+        -------
+        constant : Tensor, shape (classes,)
+        parts : Tensor, shape (N, classes, hidden)
+            ``constant + parts.sum(-1)`` are the logits, to rounding. Memory O(N · hidden²).
+        """
+        weights = dict(self.state_dict())
+        options: Any = {"layer": self.layer, "gate": self.gate, "xp": xp}
+
+        def parts_of(rows: Any) -> Any:
+            return classifier_parts(weights, rows, **options)
+
+        with torch.no_grad(), _evaluation(self):
+            features = self._features_of(_checked("x", x))
+            if background is None:
+                constant, parts = parts_of(features)
+            else:
+                others = self._features_of(_checked("background", background, x))
+                constant, parts = against_background(parts_of, features, others, xp)
+        return constant, parts
+
+    def explain_inputs(
+        self,
+        x: Tensor,
+        background: Tensor,
+        *,
+        names: Sequence[str] | None = None,
+        steps: int = 16,
+    ) -> Explanation:
+        """What each feature or pixel adds to each logit, by integrated gradients.
+
+        The synapse is taken apart exactly (`explain`). What lies before it is not a sum: the parts
+        are gradients, integrated from each sample of the background to x, and their mean.
+
+        Parameters
+        ----------
+        x : Tensor
+            Samples, as the model takes them.
+        background : Tensor
+            Samples to compare with: some hundred of the training data, say, or one baseline.
+        names : sequence of str, optional
+            Names of the features, in the order of a flattened sample.
+        steps : int
+            Points of the integration, ≥ 1. ReLU and max pooling have corners, and need more.
+
+        Returns
+        -------
+        Explanation
+            ``constant`` (classes,), the background's mean logits; ``parts`` (N, classes, ...), of
+            the shape of a sample; ``names``. The logits are their sum to the integration's error.
+        """
+        x, background = _checked("x", x), _checked("background", background, x)
+        chosen = checked_names(names, math.prod(x.shape[1:]))
+        steps = check_int("steps", steps, 1)
+
+        def slopes(points: Any) -> Any:
+            leaf = points.detach().requires_grad_()
+            with torch.enable_grad():
+                logits = self(leaf)
+                classes = range(logits.shape[1])
+                each = [
+                    torch.autograd.grad(logits[:, k].sum(), leaf, retain_graph=True)[0]
+                    for k in classes
+                ]
+            return torch.stack(each, dim=1)
+
+        with _evaluation(self), torch.no_grad():
+            constant = self(background).mean(dim=0)
+            parts = expected_gradients(slopes, x, background, steps, xp)
+        return Explanation(constant, parts, chosen)
+
+
+def _checked(name: str, value: Any, like: Tensor | None = None) -> Tensor:
+    """A tensor of samples, of the shape of those of `like`; a background has one or more."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"`{name}` must be a tensor. Received: {type(value).__qualname__}")
+    if like is not None and (value.ndim < 1 or value.shape[1:] != like.shape[1:] or not len(value)):
+        wanted = ", ".join(["samples", *map(str, like.shape[1:])])
+        raise ValueError(
+            f"`{name}` must have shape ({wanted}), with one or more samples. "
+            f"Received: shape {tuple(value.shape)}"
+        )
+    return value.detach()
+
+
+@contextlib.contextmanager
+def _evaluation(model: nn.Module) -> Iterator[None]:
+    """Have the model, and each part of it, in evaluation, and then in its own mode again."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 class SynaMLP(_Classifier):
@@ -156,4 +285,9 @@ class SynaCNN(_Classifier):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, in_channels, height, width)."""
         check_tensor("images", images)
-        return self._head(self.features(images))
+        return self._head(self._features_of(images))
+
+    def _features_of(self, x: Tensor) -> Tensor:
+        """Means of the last channels, (N, 4 · width), from images."""
+        features: Tensor = self.features(x)
+        return features

@@ -15,6 +15,7 @@ from array_api_compat import is_jax_namespace
 
 from synann_core._lib.torch_modes import (
     for_each_gradient,
+    forward_ad_active,
     holds_gradients,
     is_torch_namespace,
     jit_tracing,
@@ -203,3 +204,46 @@ def _jax_widen() -> Any:
     batching.defvectorized(widen)
     mlir.register_lowering(widen, mlir.lower_fun(convert, multiple_results=False))
     return widen
+
+
+def with_torch_transforms(
+    value: Callable[..., Any],
+    formula: Callable[..., Any],
+    vjp: Callable[..., Any] | None,
+    *arrays: Array,
+) -> Any:
+    """``value(*arrays)`` as one operation to torch.func, however its transforms are nested.
+
+    `formula` computes the same, a tuple of tensors or one, by operations that torch can transform:
+    it replaces the operation in forward mode, and where `vjp` is None its gradients are those of
+    the operation. Else they are ``vjp(*arrays, *upstream)``, for upstream ones, as in `with_torch_gradient`.
+    """
+    if forward_ad_active():  # torch loses second tangents of operations with a `jvp`
+        return formula(*arrays)
+    return _transformed_function().apply(value, formula, vjp, *arrays)
+
+
+@functools.cache
+def _transformed_function() -> Any:
+    import torch
+
+    class WithTransforms(torch.autograd.Function):  # type: ignore[misc]
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(value: Any, formula: Any, vjp: Any, *arrays: Array) -> Any:
+            return value(*arrays)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+            _, ctx.formula, ctx.vjp, *arrays = inputs
+            ctx.save_for_backward(*arrays)
+
+        @staticmethod
+        def backward(ctx: Any, *upstream: Array) -> Any:
+            if ctx.vjp is not None:
+                return None, None, None, *ctx.vjp(*ctx.saved_tensors, *upstream)
+            _, pull = torch.func.vjp(ctx.formula, *ctx.saved_tensors)
+            return None, None, None, *pull(upstream if len(upstream) > 1 else upstream[0])
+
+    return WithTransforms

@@ -144,6 +144,22 @@ def _as_it_leaves(step: Callable[..., Any], carry: Any, parts: tuple[Array, ...]
     return carry
 
 
+def mean_over_rows(
+    function: Callable[[Array], Array], rows: Array, elements: int, xp: Namespace
+) -> Array:
+    """Mean over the rows of ``function(rows)``, with `elements` for each, by chunks of rows."""
+    count = rows.shape[0]
+    shares = xp.full((count,), 1.0 / count, dtype=rows.dtype, device=device(rows))
+
+    def chunk(rows: Array, shares: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        values = function(rows)
+        axes = (1,) * (values.ndim - 1)
+        return (), (sum_rows(values * xp.reshape(shares, (-1, *axes)), xp),)
+
+    _, (mean,) = over_rows(chunk, ((rows, 0.0), (shares, 0.0)), elements, xp)
+    return mean
+
+
 def _any_number(rows: Any, xp: Namespace) -> bool:
     """Whether what is traced serves any number of rows: in a graph, and in exports of JAX."""
     return builds_graphs(xp) or (is_jax_namespace(xp) and not isinstance(rows, int))

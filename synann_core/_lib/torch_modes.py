@@ -78,6 +78,16 @@ def torch_transforms() -> bool:
     return not eager or jit_tracing()
 
 
+def torch_func_runs() -> bool:
+    """Whether transforms of torch.func are at work, eagerly: operations of our own may take part.
+
+    The compiler, exporters and jit's tracer need the operations that one is made of.
+    """
+    import torch
+
+    return functorch_active() and not (torch.compiler.is_compiling() or jit_tracing())
+
+
 def exports_to_onnx(xp: Namespace) -> bool:
     """Whether torch writes these operations into an ONNX file."""
     if not is_torch_namespace(xp):

@@ -58,6 +58,14 @@ class OnnxNamespace:
         """Make ones; sizes as in `full`."""
         return self.full(sizes, 1.0, dtype=dtype)
 
+    def zeros_like(self, a: Array) -> Array:
+        """Make zeros of the shape of `a`, of which ndonnx would forget the sizes that are known."""
+        return self.full(a.shape, 0.0, dtype=a.dtype)
+
+    def ones_like(self, a: Array) -> Array:
+        """Make ones of the shape of `a`, likewise."""
+        return self.full(a.shape, 1.0, dtype=a.dtype)
+
     def stop_gradient(self, a: Array) -> Array:
         """Return the same: nothing is differentiated."""
         return a

@@ -9,6 +9,7 @@ from synann_core.graph.bayes import bayes_graph
 from synann_core.graph.builder import SynapseGraph
 from synann_core.graph.circuit import Circuit
 from synann_core.graph.compiled import CompiledGraph, Inhibition
+from synann_core.graph.dependence import DependentPair
 from synann_core.graph.explanation import Part, explain
 from synann_core.graph.fixed_points import FixedPoint
 from synann_core.graph.names import Parameter
@@ -17,6 +18,7 @@ from synann_core.graph.parameters import GraphParameters
 __all__ = [
     "Circuit",
     "CompiledGraph",
+    "DependentPair",
     "FixedPoint",
     "GraphParameters",
     "Inhibition",

@@ -3,11 +3,14 @@
 Both spaces share the factor f = ȳ + y β̄ of an inhibitory input and q = yβ = 1 − f (see
 `contraction.factors`): in probability space a neuron's value is α ∏ x ∏ f, in surprisal space it is
 θ + Σ u − Σ log f. Products go in trees, with their complement beside them; derivatives of a product
-are products of the other factors, never quotients: they are exact where factors are 0.
+are products of the other factors, not quotients: they are exact where factors are 0. Only where a
+product underflows and α makes an ordinary number of it again, they are logarithms and quotients.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,7 +18,14 @@ from array_api_compat import device
 
 from synann_core._lib.autodiff import attach, stop_gradient
 from synann_core._lib.loops import keep_freed_memory, over_rows, tree
-from synann_core._lib.numerics import constant, expm1, log_complement, surprisal_floor
+from synann_core._lib.numerics import (
+    constant,
+    expm1,
+    known_inside,
+    log_complement,
+    surprisal_floor,
+    transmission,
+)
 from synann_core._lib.typing import Array, Namespace
 from synann_core.graph.parameters import Gradients, GraphParameters, Parameters
 from synann_core.graph.plan import Back, Group, Plan, Sum, make_plan
@@ -30,7 +40,7 @@ class _Pair(NamedTuple):
 
     value: Array
     p: Array
-    bar: Array
+    bar: Array | None  # None in probability space, where it is 1 − p
 
 
 class _Slopes(NamedTuple):
@@ -138,12 +148,18 @@ def _neurons(
     else:
         (strong, all_strong), (weak, all_weak) = _products(x, 1.0 - x, xp), _products(f, q, xp)
         every = all_strong * all_weak
-        value = gain * every
+        value, lost = _scaled(gain, every, x, f, xp)
 
         def slopes() -> _Slopes:
             by_x = _others(strong, gain * all_weak, xp)
-            others = _others(weak, gain * all_strong, xp)
-            return _Slopes(every, by_x, -others * beta, -others * y)
+            by_f = _others(weak, gain * all_strong, xp)
+            by_alpha = every
+            if lost is not None:
+                by_alpha = _quotient(value, gain, lost, every, xp)
+                whole, apart = value[:, None, :], lost[:, None, :]
+                by_x = _quotient(whole, x, apart, by_x, xp)
+                by_f = _quotient(whole, f, apart, by_f, xp)
+            return _Slopes(by_alpha, by_x, -by_f * beta, -by_f * y)
 
     return value, slopes
 
@@ -171,13 +187,17 @@ def _factors(
     values: _Pair, strengths: _Pair, group: Group, xp: Namespace
 ) -> tuple[Array, Array, Array, Array]:
     """y, β, f with the derivative of 1 − yβ, and q; each (size, k, rows), β (size, k, 1)."""
-    y, y_bar = (_gather(a, group.inhibitory, group.size, xp) for a in (values.p, values.bar))
-    beta, beta_bar = (
-        _gather(a[:, None], group.beta, group.size, xp) for a in (strengths.p, strengths.bar)
-    )
+    y = _gather(values.p, group.inhibitory, group.size, xp)
+    beta = _gather(strengths.p[:, None], group.beta, group.size, xp)
     q = y * beta
-    f = stop_gradient(y_bar + y * beta_bar, xp)
-    return y, beta, attach(f, lambda: 1.0 - q, xp), stop_gradient(q, xp)
+    if values.bar is None or strengths.bar is None:
+        return y, beta, transmission(y, beta, xp), stop_gradient(q, xp)
+    y_bar = _gather(values.bar, group.inhibitory, group.size, xp)
+    beta_bar = _gather(strengths.bar[:, None], group.beta, group.size, xp)
+    f = y_bar + y * beta_bar
+    if not known_inside(xp, y, beta):  # surprisals below 0, as gains make them
+        f = xp.where((y <= 1.0) & (beta <= 1.0), f, transmission(y, beta, xp))
+    return y, beta, attach(stop_gradient(f, xp), lambda: 1.0 - q, xp), stop_gradient(q, xp)
 
 
 def _logs(f: Array, q: Array, xp: Namespace) -> Array:
@@ -210,6 +230,37 @@ def _products(p: Array, q: Array, xp: Namespace) -> tuple[list[Array], Array]:
     return products, p[:, 0, :]
 
 
+def _scaled(
+    gain: Array, every: Array, x: Array, f: Array, xp: Namespace
+) -> tuple[Array, Array | None]:
+    """Return gain · every, and where it is made of logarithms; None stands for nowhere.
+
+    There the product of the factors x and f underflows, or overflows on the way, and the gain makes
+    an ordinary number of it again.
+    """
+    plain = gain * every
+    if known_inside(xp, gain, x, f):
+        return plain, None
+    parts = [gain[:, None, :], *(a for a in (x, f) if a.shape[1])]
+    fixed = [stop_gradient(a, xp) for a in parts]
+    total = functools.reduce(xp.add, [_added(xp.log(xp.abs(a)), xp) for a in fixed])
+    signs = [xp.where(a < 0.0, -xp.ones_like(a), xp.ones_like(a)) for a in fixed]
+    sign = functools.reduce(xp.multiply, [tree(xp.multiply, a, 1) for a in signs])
+    info, size = xp.finfo(every.dtype), xp.abs(stop_gradient(every, xp))
+    least = float(info.smallest_normal)
+    # 0.01: where all is inside [0, 1] this is nowhere, however the sum is rounded.
+    lost = ~((size >= least) & (size <= float(info.max)))
+    lost = lost & xp.isfinite(total) & (total > math.log(least) + 0.01)
+    whole = xp.where(lost, sign * xp.exp(total), xp.zeros_like(total))
+
+    def smooth() -> Array:
+        apart = lost[:, None, :]
+        logs = [_added(xp.log(xp.where(apart, xp.abs(a), xp.ones_like(a))), xp) for a in parts]
+        return whole * functools.reduce(xp.add, logs)
+
+    return xp.where(lost, attach(whole, smooth, xp), plain), lost
+
+
 def _better(p: Array, q: Array, xp: Namespace) -> Array:
     """p, by its complement where that is more accurate."""
     value = xp.where(q < 0.5, 1.0 - q, stop_gradient(p, xp))
@@ -225,6 +276,11 @@ def _others(products: Sequence[Array], outside: Array, xp: Namespace) -> Array:
         half = p.shape[1] // 2
         others = xp.concat([others * p[:, half:, :], others * p[:, :half, :]], axis=1)
     return others
+
+
+def _quotient(a: Array, b: Array, where: Array, other: Array, xp: Namespace) -> Array:
+    """Return a/b there, and elsewhere the other array."""
+    return xp.where(where, a / xp.where(where, b, xp.ones_like(b)), other)
 
 
 def _added(terms: Array, xp: Namespace) -> Array:
@@ -244,7 +300,7 @@ def _sum(values: Array, parts: Sum, xp: Namespace) -> Array:
 def _pair(value: Array, task: Task) -> _Pair:
     if task.space == "surprisal":
         return _Pair(value, task.xp.exp(-value), -expm1(-value, task.xp))
-    return _Pair(value, value, 1.0 - value)
+    return _Pair(value, value, None)
 
 
 def _strengths(beta: Array, task: Task) -> _Pair:
@@ -264,8 +320,9 @@ def _append(values: _Pair, new: list[Array], task: Task) -> _Pair:
     xp = task.xp
     added = _pair(new[0] if len(new) == 1 else xp.concat(new), task)
     value = xp.concat([values.value, added.value])
-    p = value if added.p is added.value else xp.concat([values.p, added.p])
-    return _Pair(value, p, xp.concat([values.bar, added.bar]))
+    if values.bar is None or added.bar is None:
+        return _Pair(value, value, None)
+    return _Pair(value, xp.concat([values.p, added.p]), xp.concat([values.bar, added.bar]))
 
 
 def _after_zero(a: Array, xp: Namespace) -> Array:

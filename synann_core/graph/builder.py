@@ -47,6 +47,11 @@ class SynapseGraph:
     Source: "A Synaptic Neural Network and Synapse Learning", section 3 (graphs of synapses). With
     no excitatory input the value is one minus a noisy-OR with leak 1 − α, as in Bayesian networks.
 
+    The inputs of a neuron are multiplied as if they were independent. Where two of them share an
+    uncertain cause the value is not the marginal probability, which would need a sum over that
+    cause: with P(s) = ½ and ``a = b = s/2``, ``a or b`` comes out as 0.4375 where 0.375 is right.
+    `CompiledGraph.dependent_pairs` tells where.
+
     Examples
     --------
     >>> import numpy as np

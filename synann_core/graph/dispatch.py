@@ -7,9 +7,9 @@ from typing import Protocol
 from array_api_compat import is_jax_namespace
 
 from synann_core._lib.numerics import row_count
-from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
+from synann_core._lib.torch_modes import is_torch_namespace, torch_func_runs, torch_watcher
 from synann_core._lib.typing import Array, Namespace
-from synann_core.graph import array_api, jitted, native, recorded
+from synann_core.graph import array_api, jitted, native, recorded, transformed
 from synann_core.graph.parameters import Gradients, Parameters
 from synann_core.graph.structure import Task
 from synann_core.native import host
@@ -36,6 +36,8 @@ def choose(xp: Namespace, *arrays: Array) -> Implementation:
         return jitted
     if is_torch_namespace(xp):
         watcher = torch_watcher(*arrays)
+        if watcher == "transform" and torch_func_runs():
+            return transformed
         if watcher != "nobody":
             return recorded if watcher == "autograd" else array_api
     return native if host.serves(xp, *arrays) else array_api

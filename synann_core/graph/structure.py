@@ -15,7 +15,7 @@ from array_api_compat import device, is_numpy_namespace
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.typing import Namespace, Space
 from synann_core.graph.parameters import GraphParameters, Parameters
-from synann_core.graph.wiring import Edges, Ints, Rows, Wiring, find_levels, offsets
+from synann_core.graph.wiring import Edges, Ints, Rows, Wiring, find_levels, find_order, offsets
 from synann_core.surprisals import surprisal
 
 T = TypeVar("T")
@@ -44,8 +44,7 @@ class Structure:
         edges = (wiring.excitatory, wiring.inhibitory)
         self.order = self.place = None
         if not all(np.all(sources < targets) for targets, sources in edges):
-            level = find_levels(self.inputs, self.neurons, edges, wiring.names)
-            self.order = np.argsort(level, kind="stable").astype(np.int32)
+            self.order = find_order(self.inputs, self.neurons, edges, wiring.names)
             self.place = np.empty_like(self.order)
             self.place[self.order] = np.arange(self.neurons, dtype=np.int32)
         self.excitatory, _ = self._rows(wiring.excitatory)

@@ -19,6 +19,7 @@ Ints = NumpyArray
 Edges = tuple[Ints, Ints]  # targets and sources, both node numbers
 
 _SHOWN = 12  # neurons of a cycle that its message names
+_NARROW = 32  # neurons of a level that are taken one by one: arrays would cost more
 
 
 class Distinct(NamedTuple):
@@ -64,10 +65,19 @@ def offsets(counts: Ints) -> Ints:
     return indptr
 
 
+def find_order(inputs: int, neurons: int, edges: Sequence[Edges], names: Sequence[Name]) -> Ints:
+    """Find an order of the neurons, each after all that it reads; else as `find_levels`."""
+    if all(np.all((sources > targets) | (sources < inputs)) for targets, sources in edges):
+        return np.arange(neurons - 1, -1, -1, dtype=np.int32)  # declared from the outputs on
+    level = find_levels(inputs, neurons, edges, names)
+    return np.argsort(level, kind="stable").astype(np.int32)
+
+
 def find_levels(inputs: int, neurons: int, edges: Sequence[Edges], names: Sequence[Name]) -> Ints:
     """Find the level of each neuron; ValueError with the path of a cycle.
 
-    Level by level, neurons all of whose inputs have a level are taken away (Kahn's algorithm).
+    Level by level, neurons all of whose inputs have a level are taken away (Kahn's algorithm): by
+    arrays where a level is wide, and one by one where it is narrow, as in a long chain.
     """
     inner = [sources >= inputs for _, sources in edges]
     targets, sources = (
@@ -81,6 +91,9 @@ def find_levels(inputs: int, neurons: int, edges: Sequence[Edges], names: Sequen
     level = np.zeros(neurons, np.int32)
     ready, current = np.flatnonzero(missing == 0), 0
     while ready.size:
+        if ready.size <= _NARROW:
+            ready, current = _one_by_one(ready, current, level, missing, indptr, readers)
+            continue
         current += 1
         level[ready] = current
         reached = readers[entries(indptr, ready)]
@@ -96,6 +109,26 @@ def find_levels(inputs: int, neurons: int, edges: Sequence[Edges], names: Sequen
             f"Received: the cycle {' -> '.join(shown)}"
         )
     return level
+
+
+def _one_by_one(
+    ready: Ints, current: int, level: Ints, missing: Ints, indptr: Ints, readers: Ints
+) -> tuple[Ints, int]:
+    """Take neurons away one by one, until a level is wide again; return it and the last level."""
+    # Views, whose single entries Python reads and writes faster than those of arrays.
+    levels, counts, starts, every = level.data, missing.data, indptr.data, readers.data
+    now: list[int] = ready.tolist()
+    while 0 < len(now) <= _NARROW:
+        current += 1
+        freed = []
+        for neuron in now:
+            levels[neuron] = current
+            for reader in every[starts[neuron] : starts[neuron + 1]]:
+                counts[reader] -= 1
+                if counts[reader] == 0:
+                    freed.append(reader)
+        now = freed
+    return np.asarray(now, np.int64), current
 
 
 def entries(indptr: Ints, rows: Ints) -> Ints:

@@ -33,6 +33,7 @@ from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.learning import _log_softmax
 from synann_core.models import passes, training
 from synann_core.models.architecture import Architecture, GateKind, LayerKind
+from synann_core.models.explanations import Explained
 from synann_core.models.training import History, Options, Step, batch_slices, like
 
 __all__ = ["SynaMLP"]
@@ -42,7 +43,7 @@ Augment = Callable[[NumpyArray, "np.random.Generator"], NumpyArray]  # imported 
 _FORMAT = "synann.SynaMLP"
 
 
-class SynaMLP:
+class SynaMLP(Explained):
     """Classifier Dense → batch norm → gate → synapse tensor (log output) → batch norm → Dense.
 
     With ``SynaMLP(784, 280, 10)`` it is the network of the SynaNN paper. It takes and returns
@@ -249,32 +250,6 @@ class SynaMLP:
     def _hits(self, X: Array, labels: NumpyArray) -> float:
         chosen = array_namespace(X).argmax(self._logits(X), axis=1)
         return float(np.mean(to_numpy(chosen) == labels))
-
-    def explain(self, X: Array, /) -> tuple[Array, Array]:
-        """Take every logit apart, exactly: a constant and one part for each input of the synapse.
-
-        Parameters
-        ----------
-        X : array, shape (samples, in_features)
-            Features in [0, 1].
-
-        Returns
-        -------
-        constant : array, shape (classes,)
-        parts : array, shape (samples, classes, hidden)
-            ``decision_function(X) = constant + parts.sum(-1)`` to rounding. Input j's part is its
-            excitation log y_j and what its inhibition adds to all outputs (`contributions`), scaled
-            by batch norm and output weights. Memory O(samples·hidden²).
-
-        Raises
-        ------
-        TypeError, ValueError
-            As for `fit`.
-        """
-        X = check_unit_matrix("X", X, self.in_features)
-        xp = array_namespace(X)
-        with silence(xp):
-            return passes.parts(self._weights_like(X), X, **self._options(xp))
 
     def save(self, path: FilePath, /) -> None:
         """Write weights and configuration as one safetensors file, whole or not at all.

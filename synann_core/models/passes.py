@@ -115,7 +115,7 @@ def parts(
     """Take the logits of `logits` apart: a constant (classes,), parts (batch, classes, hidden)."""
     h = normalise(weights, "norm1", dense(weights, "hidden", x, xp), xp)
     y, log_y = _gate(h, gate, xp)
-    scale = weights["norm2.weight"] / xp.sqrt(weights["norm2.running_var"] + NORM_EPS)
+    scale = _scale(weights, "norm2", xp)
     shift = weights["norm2.bias"] - scale * weights["norm2.running_mean"]
     output = weights["output.weight"] * scale  # (classes, hidden)
     if layer == "dense":
@@ -128,6 +128,22 @@ def parts(
         split = log_y[:, None, :] * output - xp.matmul(output, added)
     constant = weights["output.bias"] + xp.matmul(weights["output.weight"], shift)
     return constant, split
+
+
+def input_gradients(
+    weights: Arrays, x: Array, *, layer: LayerKind, gate: GateKind, xp: Namespace
+) -> Array:
+    """Gradients of the logits of `logits` by the features, (batch, classes, features)."""
+    y, _ = _gate(normalise(weights, "norm1", dense(weights, "hidden", x, xp), xp), gate, xp)
+    first, output = _scale(weights, "norm1", xp), weights["output.weight"]
+    output = output * _scale(weights, "norm2", xp)
+    each = []
+    for k in range(output.shape[0]):
+        grad = xp.broadcast_to(output[k, :], y.shape)
+        gy, glog_y = _layer_vjp(weights, y, layer, grad, {}, xp)
+        gh = _gate_vjp(y, gate, gy, glog_y, xp) * first
+        each.append(xp.matmul(gh, weights["hidden.weight"]))
+    return xp.stack(each, axis=1)
 
 
 def train(
@@ -203,6 +219,11 @@ def normalise(weights: Mapping[str, Array], name: str, x: Array, xp: Namespace) 
     deviation = xp.sqrt(weights[f"{name}.running_var"] + NORM_EPS)
     standard = (x - weights[f"{name}.running_mean"]) / deviation
     return standard * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+
+def _scale(weights: Mapping[str, Array], name: str, xp: Namespace) -> Array:
+    """What the batch norm of this name multiplies by, with its running statistics."""
+    return weights[f"{name}.weight"] / xp.sqrt(weights[f"{name}.running_var"] + NORM_EPS)
 
 
 class _Norm(NamedTuple):

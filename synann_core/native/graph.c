@@ -5,9 +5,13 @@ is close to 1; of more than 32 factors, blocks are multiplied.
 
 Where nothing underflows, derivatives divide the value by the factor. Where a factor is 0, or the
 product too small to tell, they are products of the other factors, by a pass from either end. Which
-way is taken depends on the row and the neuron alone. */
+way is taken depends on the row and the neuron alone.
+
+A gain above 1, or factors above 1, may make an ordinary number of a product that has underflowed (or
+overflowed) on the way. Then it is formed anew, with its exponent apart. */
 
 #include "graph.h"
+#include "scaled.h"
 
 #include <stdlib.h>
 
@@ -64,6 +68,48 @@ INLINE void join(ptrdiff_t count, const REAL *p, const REAL *c, REAL *product, R
     }
 }
 
+/* Whether digits of a product may be lost that the value has: c is its complement, or NaN if a factor is
+outside [0, 1]. */
+INLINE int lost(REAL alpha, REAL product, REAL c) {
+    const REAL size = ABS(product), least = TINY / EPSILON;
+    const int kept = (size >= least) & (size <= LARGEST);
+    return (kept == 0) & ((alpha > 1) | (c != c));
+}
+
+/* The value of one row, its exponent apart. */
+static REAL value_apart(const REAL *s, ptrdiff_t rows, REAL alpha, const REAL *beta,
+                        const Graph *graph, const Reads *in) {
+    Scaled value = scaled(alpha, 1);
+    for (int64_t e = in->e0; e < in->e1; e++) {
+        value = times(value, scaled(s[(ptrdiff_t)graph->sources[e] * rows], 1), 1);
+    }
+    for (int64_t k = in->k0; k < in->k1; k++) {
+        const REAL y = s[(ptrdiff_t)graph->readings[k] * rows];
+        value = times(value, scaled(FMA(-beta[k], y, 1), 1), 1);
+    }
+    return unscaled(value);
+}
+
+/* Write the values of `count` rows, from the products of their factors and the complements. */
+INLINE void finish(const REAL *s, ptrdiff_t rows, REAL alpha, const REAL *beta, const Graph *graph,
+                   const Reads *in, ptrdiff_t count, Case now, const REAL *p, const REAL *c,
+                   REAL *out) {
+    Whole again = 0;
+    EACH_ROW {
+        const REAL product = c[r] < HALF ? 1 - c[r] : p[r];
+        out[r] = alpha * product;
+        again |= (Whole)lost(alpha, product, c[r]);
+    }
+    if (now.inside || !again) {
+        return;
+    }
+    for (ptrdiff_t r = 0; r < count; r++) {
+        if (lost(alpha, c[r] < HALF ? 1 - c[r] : p[r], c[r])) {
+            out[r] = value_apart(s + r, rows, alpha, beta, graph, in);
+        }
+    }
+}
+
 INLINE void neuron(const REAL *s, ptrdiff_t rows, REAL alpha, const REAL *beta, const Graph *graph,
                    ptrdiff_t i, ptrdiff_t count, Case now, REAL *out) {
     const Reads in = reads(graph, i);
@@ -72,9 +118,7 @@ INLINE void neuron(const REAL *s, ptrdiff_t rows, REAL alpha, const REAL *beta, 
     if (in.e1 - in.e0 + in.k1 - in.k0 <= BLOCK) {
         excite(s, rows, graph, in.e0, in.e1, count, now, p, c);
         inhibit(s, rows, beta, graph, in.k0, in.k1, count, now, p, c);
-        EACH_ROW {
-            out[r] = alpha * (c[r] < HALF ? 1 - c[r] : p[r]);
-        }
+        finish(s, rows, alpha, beta, graph, &in, count, now, p, c, out);
         return;
     }
     reset(count, product, rest);
@@ -90,9 +134,7 @@ INLINE void neuron(const REAL *s, ptrdiff_t rows, REAL alpha, const REAL *beta, 
         inhibit(s, rows, beta, graph, k, stop, count, now, p, c);
         join(count, p, c, product, rest);
     }
-    EACH_ROW {
-        out[r] = alpha * (rest[r] < HALF ? 1 - rest[r] : product[r]);
-    }
+    finish(s, rows, alpha, beta, graph, &in, count, now, product, rest, out);
 }
 
 INLINE void neurons(REAL *s, ptrdiff_t rows, const REAL *alpha, const REAL *beta,
@@ -135,20 +177,25 @@ KERNEL(graph_forward)(const Array *arrays, const Number *numbers) {
     return 0;
 }
 
-/* Room for the factors of a neuron and the product of those before each; grows when asked for. */
+/* A factor of a neuron, and the product of those before it. */
 typedef struct {
-    REAL *factors, *before;
+    REAL factor;
+    Scaled before;
+} Place;
+
+/* Room for the factors of a neuron; grows when asked for. */
+typedef struct {
+    Place *places;
     size_t size;
 } Room;
 
 static int room_for(Room *room, size_t size) {
     if (size > room->size) {
-        free(room->factors);
-        room->factors = malloc(2 * size * sizeof(REAL));
-        room->size = room->factors ? size : 0;
-        room->before = room->factors ? room->factors + size : NULL;
+        free(room->places);
+        room->places = malloc(size * sizeof(Place));
+        room->size = room->places ? size : 0;
     }
-    return size == 0 || room->factors;
+    return size == 0 || room->places;
 }
 
 /* Gradients of one row by products of the other factors. */
@@ -158,30 +205,35 @@ static void by_products(REAL *pairs, ptrdiff_t rows, ptrdiff_t at, REAL alpha, c
     const Reads in = reads(graph, i);
     const ptrdiff_t step = 2 * rows;
     const REAL up = pairs[at + rows];
-    REAL product = 1, after = up * alpha;
-    ptrdiff_t n = 0;
-    for (int64_t e = in.e0; e < in.e1; e++, n++) {
-        room->before[n] = product;
-        room->factors[n] = pairs[(ptrdiff_t)graph->sources[e] * step];
-        product *= room->factors[n];
+    Place *place = room->places;
+    int apart = alpha > 1;
+    for (int64_t e = in.e0; e < in.e1; e++, place++) {
+        place->factor = pairs[(ptrdiff_t)graph->sources[e] * step];
+        apart |= place->factor > 1;
     }
-    for (int64_t k = in.k0; k < in.k1; k++, n++) {
-        room->before[n] = product;
-        room->factors[n] = FMA(-beta[k], pairs[(ptrdiff_t)graph->readings[k] * step], 1);
-        product *= room->factors[n];
+    for (int64_t k = in.k0; k < in.k1; k++, place++) {
+        place->factor = FMA(-beta[k], pairs[(ptrdiff_t)graph->readings[k] * step], 1);
+        apart |= ABS(place->factor) > 1;
     }
-    *galpha = (first ? 0 : *galpha) + up * product;
+    Scaled product = scaled(1, apart), after = times(scaled(up, apart), scaled(alpha, apart), apart);
+    for (Place *end = place, *now = room->places; now < end; now++) {
+        now->before = product;
+        product = times(product, scaled(now->factor, apart), apart);
+    }
+    *galpha = (first ? 0 : *galpha) + unscaled(times(product, scaled(up, apart), apart));
     for (int64_t k = in.k1 - 1; k >= in.k0; k--) {
         REAL *node = pairs + (ptrdiff_t)graph->readings[k] * step;
-        const REAL others = after * room->before[--n];
+        place--;
+        const REAL others = unscaled(times(after, place->before, apart));
         node[rows] -= others * beta[k];
         gbeta[k] = (first ? 0 : gbeta[k]) - others * *node;
-        after *= room->factors[n];
+        after = times(after, scaled(place->factor, apart), apart);
     }
     for (int64_t e = in.e1 - 1; e >= in.e0; e--) {
-        n--;
-        pairs[(ptrdiff_t)graph->sources[e] * step + rows] += after * room->before[n];
-        after *= room->factors[n];
+        place--;
+        REAL *node = pairs + (ptrdiff_t)graph->sources[e] * step;
+        node[rows] += unscaled(times(after, place->before, apart));
+        after = times(after, scaled(place->factor, apart), apart);
     }
 }
 
@@ -247,7 +299,7 @@ KERNEL(graph_backward)(const Array *arrays, const Number *numbers) {
         return BAD_VALUE;
     }
     const Graph graph = graph_of(arrays + 3, inputs);
-    Room room = {NULL, NULL, 0};
+    Room room = {NULL, 0};
     int result = 0;
     for (ptrdiff_t i = graph.neurons - 1; i >= 0 && !result; i--) {
         const Reads in = reads(&graph, i);
@@ -269,7 +321,7 @@ KERNEL(graph_backward)(const Array *arrays, const Number *numbers) {
             r += count;
         }
     }
-    free(room.factors);
+    free(room.places);
     return result;
 }
 
@@ -334,6 +386,24 @@ INLINE void moving_neuron(const REAL *pairs, ptrdiff_t rows, const REAL *beta, c
     }
 }
 
+/* The tangent of one row whose value is an ordinary number, though its product alone is not. */
+static REAL tangent_apart(const REAL *pairs, ptrdiff_t rows, REAL value, REAL alpha, REAL dalpha,
+                          const REAL *beta, const REAL *dbeta, const Graph *graph, ptrdiff_t i) {
+    const Reads in = reads(graph, i);
+    const ptrdiff_t step = 2 * rows;
+    REAL total = value / alpha * dalpha;
+    for (int64_t e = in.e0; e < in.e1; e++) {
+        const REAL *node = pairs + (ptrdiff_t)graph->sources[e] * step;
+        total += value / node[0] * node[rows];
+    }
+    for (int64_t k = in.k0; k < in.k1; k++) {
+        const REAL *node = pairs + (ptrdiff_t)graph->readings[k] * step;
+        const REAL ratio = value / FMA(-beta[k], node[0], 1);
+        total -= ratio * (beta[k] * node[rows] + dbeta[k] * node[0]);
+    }
+    return total;
+}
+
 /* pairs[nodes · 2 · rows], α, dα[neurons], β, dβ[inhibitory], graph; rows, inputs: write the neurons'
 tangents behind their values, as those of the inputs stand, by the product rule. */
 KERNEL(graph_tangents)(const Array *arrays, const Number *numbers) {
@@ -352,6 +422,13 @@ KERNEL(graph_tangents)(const Array *arrays, const Number *numbers) {
             moving_neuron(pairs + r, rows, beta, dbeta, &graph, i, count, &now);
             _Pragma("GCC unroll 1") for (ptrdiff_t j = 0; j < count; j++) {
                 out[r + j] = alpha[i] * now.slope[j] + dalpha[i] * now.product[j];
+            }
+            for (ptrdiff_t j = 0; j < count; j++) {
+                const REAL value = out[r + j - rows];
+                if (lost(alpha[i], now.product[j], (REAL)NAN) && ABS(value) >= TINY) {
+                    out[r + j] = tangent_apart(pairs + r + j, rows, value, alpha[i], dalpha[i],
+                                               beta, dbeta, &graph, i);
+                }
             }
         })
     }

@@ -1,9 +1,15 @@
 /* Kernels of graphs in surprisal space.
 
 A factor f = ȳ + y β̄ of an inhibitory input is a sum of positive terms and keeps its digits where
-γ + u comes close to 0. Its logarithm is taken of the product of up to 32 of them. */
+γ + u comes close to 0. Where y or β is above 1 it is no such sum, and 1 − yβ is rounded once. Its
+logarithm is taken of the product of up to 32 of them. */
 
 #include "graph.h"
+
+/* The factor of an inhibitory input. */
+INLINE REAL factor(REAL y, REAL y_bar, REAL beta, REAL beta_bar) {
+    return ((y > 1) | (beta > 1)) ? FMA(-beta, y, 1) : FMA(y, beta_bar, y_bar);
+}
 
 /* A sum of `count` rows over excitatory inputs, by blocks. */
 INLINE void sum_of(const REAL *z, ptrdiff_t rows, const Graph *graph, const Reads *in,
@@ -44,7 +50,7 @@ INLINE void subtract_logs(const REAL *pairs, ptrdiff_t rows, const REAL *beta,
         REAL f[LANES], next_c[LANES], next_p[LANES];
         Whole special = 0;
         EACH_ROW {
-            f[r] = FMA(y[r], beta_bar[k], y_bar[r]);
+            f[r] = factor(y[r], y_bar[r], beta[k], beta_bar[k]);
             next_c[r] = FMA(y[r] * beta[k], p[r], c[r]);
             next_p[r] = p[r] * f[r];
             special |= (Whole)((!(f[r] > small)) | (next_p[r] < small));
@@ -142,7 +148,7 @@ INLINE void spread(const REAL *pairs, REAL *restrict h, ptrdiff_t rows, ptrdiff_
         __builtin_prefetch(pairs + 2 * before);
         __builtin_prefetch(h + before, 1);
         EACH_ROW {
-            REAL f = FMA(y[r], beta_bar[k], y_bar[r]);
+            REAL f = factor(y[r], y_bar[r], beta[k], beta_bar[k]);
             f = f < floor ? floor : f;
             through[r] = up[r] * (y[r] * beta[k] / f);
             h[node + r] -= through[r];
@@ -196,7 +202,7 @@ INLINE void tangent(const REAL *pairs, REAL *dz, ptrdiff_t rows, ptrdiff_t at,
             __builtin_prefetch(pairs + 2 * after);
             __builtin_prefetch(dz + after);
             EACH_ROW {
-                REAL f = FMA(y[r], beta_bar[k], y_bar[r]);
+                REAL f = factor(y[r], y_bar[r], beta[k], beta_bar[k]);
                 f = f < floor ? floor : f;
                 part[r] += y[r] * beta[k] / f * (dgamma[k] + dz[node + r]);
             }

@@ -20,6 +20,7 @@
 /* ln 2; few enough bits in the first part that its product with an exponent is exact */
 #define LN2_HIGH OF_REAL(0.693359375f, 0.693147180369123816490)
 #define LN2_LOW OF_REAL(-2.12194440e-4f, 1.90821492927058770002e-10)
+#define LARGEST OF_REAL(FLT_MAX, DBL_MAX)
 #define EPSILON OF_REAL(FLT_EPSILON, DBL_EPSILON)
 
 typedef __typeof__(OF_REAL((uint32_t)0, (uint64_t)0)) Whole; /* as wide as REAL */

@@ -95,3 +95,70 @@ def test_batch_norms_have_the_constants_of_the_core(monkeypatch):
     for module in (models, block):
         monkeypatch.setattr(module, "NORM", (0.5, 0.25))
     assert constants() == {(0.5, 0.25)}
+
+
+def pictures(model, samples):
+    size = (6,) if isinstance(model, SynaMLP) else (2, 8, 8)
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(samples, *size, generator=generator).double()
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_explanations(kind, layer):
+    """Exact parts of the synapse, and of pixels to the error of the integration."""
+    torch.manual_seed(0)
+    options = {"layer": layer, "dtype": torch.float64}
+    model = (
+        SynaMLP(6, 5, 3, **options)
+        if kind == "mlp"
+        else SynaCNN(2, 3, width=2, hidden=5, **options)
+    )
+    for _ in range(5):
+        model(pictures(model, 30))  # running statistics that are not the initial ones
+    model.dropout.p = 0.5
+    x, background = pictures(model, 3), 1.0 - pictures(model, 20)
+    modes = [module.training for module in model.modules()]
+    constant, parts = model.explain(x)
+    relative = model.explain(x, background=background)
+    why = model.explain_inputs(x, background, steps=24)
+    assert [module.training for module in model.modules()] == modes
+    model.eval()
+    logits, others = model(x).detach(), model(background).detach()
+    assert parts.shape == (3, 3, 5)
+    assert not parts.requires_grad
+    assert_close(constant + parts.sum(-1), logits, 1e-12)
+    assert_close(relative[0], others.mean(0), 1e-12)
+    assert_close(relative[0] + relative[1].sum(-1), logits, 1e-12)
+    mean = model.explain(background)[1].mean(0)
+    assert_close(relative[1], parts - mean, 1e-12)
+    assert why.parts.shape == (3, 3, *x.shape[1:])
+    total = why.constant + why.parts.flatten(2).sum(-1)
+    # ReLU and max pooling have corners.
+    assert_close(total, logits, 1e-6 if kind == "mlp" else 0.05)
+    assert len(why.names) == x[0].numel()
+
+
+def test_explanations_are_the_cores():
+    model = SynaMLP(6, 5, 3, dtype=torch.float64).eval()
+    core = syn.SynaMLP(6, 5, 3)
+    core.weights = {k: v.numpy() for k, v in model.state_dict().items() if "num_batches" not in k}
+    x, background = pictures(model, 4), 1.0 - pictures(model, 9)
+    got = model.explain_inputs(x, background, names=list("abcdef"))
+    want = core.explain_inputs(x.numpy(), background.numpy(), names=list("abcdef"))
+    assert_close(got.parts, want.parts, 1e-11)
+    assert got.names == want.names
+    assert got.ranked(1, 2)[0][0] == want.ranked(1, 2)[0][0]
+
+
+def test_what_cannot_be_explained():
+    model = SynaMLP(6, 5, 3)
+    x = torch.rand(2, 6)
+    with pytest.raises(TypeError, match=r"`x` must be a tensor. Received: ndarray"):
+        model.explain(x.numpy())
+    with pytest.raises(ValueError, match=r"`background` must have shape \(samples, 6\)"):
+        model.explain(x, background=x[:, :2])
+    with pytest.raises(ValueError, match="with one or more samples"):
+        model.explain_inputs(x, x[:0])
+    with pytest.raises(ValueError, match=r"`names` must be 6 names. Received: 2"):
+        model.explain_inputs(x, x, names=["a", "b"])

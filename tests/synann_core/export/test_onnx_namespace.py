@@ -72,3 +72,16 @@ def test_the_synapse_tensor():
     got = run(traced(formula, {"x": (6,), "y": (33,)}, "s", "float32"), x=x, y=y)
     exact = (a.astype(np.float64) for a in (x, y, alpha, beta))
     assert_relative(got, syn.synapse_tensor(*exact), 1e-5)  # |T| is up to 30
+
+
+def test_arrays_like_another_one_keep_its_known_sizes():
+    shapes = []
+
+    def formula(x, *, xp):
+        for name in ("zeros_like", "ones_like"):
+            shapes.append(getattr(xp, name)(x).shape)
+        return xp.ones_like(x) + xp.zeros_like(x)
+
+    got = run(traced(formula, {"x": (3,)}, "y", "float32"), x=np.zeros((2, 3), np.float32))
+    assert shapes == [(None, 3)] * 2
+    np.testing.assert_array_equal(got, np.ones((2, 3)))

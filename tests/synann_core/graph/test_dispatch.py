@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 import reference.graph as slow
-from synann_core.graph import GraphParameters, array_api, dispatch, jitted, native, recorded
+from synann_core.graph import (
+    GraphParameters,
+    array_api,
+    dispatch,
+    jitted,
+    native,
+    recorded,
+    transformed,
+)
 from tests.graphs import ALPHA, BETA, NEURONS, OUTPUTS, X, mixed_graph
 from tests.helpers import EPS, assert_close
 
@@ -117,12 +125,12 @@ def test_the_module_that_runs(monkeypatch):
         assert dispatch.choose(torch_compat, torch.ones(2).requires_grad_()) is native
     seen = []
     torch.func.vmap(lambda row: (seen.append(dispatch.choose(torch_compat, row)), row)[1])(tensor)
-    assert seen == [array_api]
+    assert seen == [transformed]
     monkeypatch.setenv("SYNANN_KERNELS", "off")
     assert dispatch.choose(np_compat, X) is dispatch.choose(torch_compat, tensor) is array_api
 
 
-@pytest.mark.parametrize("module", [array_api, jitted, native, recorded])
+@pytest.mark.parametrize("module", [array_api, jitted, native, recorded, transformed])
 def test_all_modules_offer_the_same_functions(module):
     for name in ("forward", "vjp", "jvp"):
         wanted = inspect.signature(getattr(dispatch.Implementation, name))

@@ -1,7 +1,8 @@
-"""What a decision is made of: parts add up, and are the Shapley values against baseline 0."""
+"""What a decision is made of: parts add up, and are Shapley values against 0 or a background."""
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -41,6 +42,59 @@ def test_contributions_are_shapley_values_against_baseline_zero(seed):
     whole = surprisal[2**n - 1]
     # Differences of wholes: their rounding errors, 128 times with weights that add up to 1.
     assert_close(syn.contributions(y, beta)[0], want, 40 * EPS["float64"], scale=whole)
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 2**32 - 1))
+def test_against_a_background_they_are_interventional(seed):
+    """Of the game in which those who are left out have the values of a sample of the background."""
+    n = 6
+    rng = np.random.default_rng(seed)
+    y, beta, background = rng.random(n), rng.random((1, n)), rng.random((4, n))
+
+    @lambda f: {k: f(k) for k in range(2**n)}
+    def surprisal(k):
+        present = np.array([k >> j & 1 for j in range(n)], dtype=bool)
+        return -syn.log_transmission(np.where(present, y, background), beta).mean()
+
+    want = shapley(lambda chosen: surprisal[sum(1 << j for j in chosen)], n)
+    got = syn.contributions(y, beta, background=background)[0]
+    assert_close(got, want, 40 * EPS["float64"], scale=surprisal[2**n - 1])
+    assert_close(got.sum(), surprisal[2**n - 1] - surprisal[0], 1e-14, scale=5.0)
+
+
+def test_a_background_on_every_library(xp, dtype):
+    rng = np.random.default_rng(0)
+    y, beta, background = rng.random((2, 3, 5)), rng.random((4, 5)), rng.random((700, 5))
+    arrays = [xp.asarray(a, dtype) for a in (y, beta, background)]
+
+    def parts(y, beta, background):
+        return syn.contributions(y, beta, background=background)
+
+    got = xp.call(parts, *arrays)
+    xp.check(got, dtype, (2, 3, 4, 5))
+    want = -np.log1p(-y[..., None, :] * beta) + np.log1p(-background[:, None] * beta).mean(0)
+    assert_close(xp.to_numpy(got), want, 40 * EPS[dtype])
+
+
+def test_what_cannot_be_a_background():
+    y, beta = np.ones(3), np.ones((2, 3))
+    with pytest.raises(ValueError, match=r"`background` must have shape \(samples, 3\)"):
+        syn.contributions(y, beta, background=np.ones((4, 2)))
+    with pytest.raises(ValueError, match="`background` must hold one or more samples"):
+        syn.contributions(y, beta, background=np.ones((0, 3)))
+    with pytest.raises(TypeError, match="`background`"):
+        syn.contributions(y, beta, background=[[1.0] * 3])
+
+
+def test_a_background_takes_bounded_memory():
+    rng = np.random.default_rng(0)
+    y, beta, background = rng.random(100), rng.random((100, 100)), rng.random((5000, 100))
+    tracemalloc.start()
+    syn.contributions(y, beta, background=background)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5000 * 100 * 100 * 8 / 5  # a fifth of the contributions of all samples
 
 
 def test_shapley_values_of_what_is_not_additive_differ():
@@ -134,3 +188,40 @@ def test_what_cannot_be_explained():
         explain(graph, np.ones(2), "z")
     with pytest.raises(TypeError, match=r"`params` must be a pair \(alpha, beta\)"):
         explain(compiled, np.ones(2), "z", (1, 2, 3))
+
+
+def flu():
+    graph = SynapseGraph()
+    graph.input("fever", "cough", "vaccine")
+    graph.synapse("ill", inhibitory={"fever": 0.9, "cough": 0.5}, alpha=0.8)
+    graph.synapse("flu", excitatory=("fever", "cough"), inhibitory={"ill": 0.5, "vaccine": 0.6})
+    return graph.compile()
+
+
+def test_a_neuron_against_a_background():
+    """Each part is the synapse's own less its mean; the sum is the neuron's surprisal."""
+    compiled, rng = flu(), np.random.default_rng(0)
+    x, background = rng.uniform(0.1, 1, 3), rng.uniform(0.1, 1, (40, 3))
+    parts = explain(compiled, x, "flu", background=background)
+    assert [part.kind for part in parts] == ["gain", "background"] + ["excitatory"] * 2 + [
+        "inhibitory"
+    ] * 2
+    alone = [[part.surprisal for part in explain(compiled, row, "flu")] for row in background]
+    mean, own = np.mean(alone, axis=0)[1:], explain(compiled, x, "flu")[1:]
+    got = [part.surprisal for part in parts]
+    assert_close(got[2:], [part.surprisal for part in own] - mean, 1e-14, scale=5.0)
+    assert [part.source for part in parts[2:]] == [part.source for part in own]
+    assert_close(got[1], mean.sum(), 1e-14)
+    assert_close(sum(got), -np.log(compiled(x)[0]), 1e-14)
+
+
+def test_a_background_in_which_a_synapse_is_closed_is_refused():
+    background = np.array([[0.5, 0.5, 0.5], [0.0, 0.5, 0.5]])
+    with pytest.raises(
+        ValueError, match=r"`background` must leave every synapse.*inf from 'fever'"
+    ):
+        explain(flu(), np.full(3, 0.5), "flu", background=background)
+    with pytest.raises(ValueError, match="`background` must hold one or more samples"):
+        explain(flu(), np.full(3, 0.5), "flu", background=background[:0])
+    with pytest.raises(ValueError, match=r"`background` must have shape \(samples, 3\)"):
+        explain(flu(), np.full(3, 0.5), "flu", background=background[0])

@@ -85,5 +85,5 @@ def test_copies_leave_out_what_is_derived():
 
 def test_a_task_wants_the_outputs_or_all_nodes():
     structure = small_graph().compile()._structure
-    assert Task(structure, np).outputs.tolist() == [4, 1, 3]  # late, y, bare
-    assert Task(structure, np, every=True).outputs.tolist() == [0, 1, 4, 2, 3]
+    assert Task(structure, np).outputs.tolist() == [4, 1, 2]  # late, y, bare
+    assert Task(structure, np, every=True).outputs.tolist() == [0, 1, 4, 3, 2]
