@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+MOST_BYTES = 200_000  # of a damaged file, which must stay small
+
 # Bytes and words that mean something to a parser.
 BYTES = b'\x00\x01\x7f\x80\xff "[]{}:,.-+eE0129'
 WORDS = (
@@ -49,7 +51,7 @@ def damaged(rng: np.random.Generator, data: bytes, others: list[bytes]) -> bytes
         else:
             to = int(rng.integers(0, len(content) + 1))
             content[to:to] = content[at:end]
-    return bytes(content)
+    return bytes(content[:MOST_BYTES])
 
 
 def changed(rng: np.random.Generator, document: Any) -> Any:
@@ -65,7 +67,7 @@ def changed(rng: np.random.Generator, document: Any) -> Any:
             other, place = every[rng.integers(0, len(every))]
             at[key] = copy.deepcopy(other[place])
         elif kind == 2 and isinstance(at, list) and at is not top:
-            most = 100_000 // len(json.dumps(at[key]))  # the document must stay small
+            most = MOST_BYTES // 2 // len(json.dumps(at[key]))
             at[key:key] = at[key : key + 1] * int(rng.integers(1, 3 + min(most, 2000)))
         elif kind == 3 and isinstance(at, dict):
             at[f"{key}x"] = at.pop(key)
@@ -83,7 +85,7 @@ def changed_text(rng: np.random.Generator, text: str) -> str:
     if isinstance(document, dict) and rng.random() < 0.05:
         keys = ", ".join(f'"k{i}": 0' for i in range(rng.integers(1, 3000)))
         text = "{" + keys + ', "k0": 1' + (", " + text[1:] if document else "}")
-    return text
+    return text[:MOST_BYTES]
 
 
 def _places(value: Any) -> Any:
