@@ -216,7 +216,8 @@ def with_torch_transforms(
 
     `formula` computes the same, a tuple of tensors or one, by operations that torch can transform:
     it replaces the operation in forward mode, and where `vjp` is None its gradients are those of
-    the operation. Else they are ``vjp(*arrays, *upstream)``, for upstream ones, as in `with_torch_gradient`.
+    the operation. Else they are ``vjp(*arrays, *upstream)``, for upstream ones, as in
+    `with_torch_gradient`.
     """
     if forward_ad_active():  # torch loses second tangents of operations with a `jvp`
         return formula(*arrays)
