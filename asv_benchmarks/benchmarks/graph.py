@@ -15,6 +15,9 @@ from .meters import Call
 SYNAPSES = (10_000,) if SMOKE else (10_000, 100_000, 1_000_000, 10_000_000)
 CALLS = ("forward", "vjp", "jvp", "surprisal forward", "surprisal vjp", "csr")
 DTYPES = ("float64",) if SMOKE else ("float64", "float32")
+CHAIN = 100 if SMOKE else 100_000
+SHORT_CHAIN = 10 if SMOKE else 2_000
+ORDERS = ("sorted", "reversed", "shuffled")
 
 
 class Wiring(NamedTuple):
@@ -122,3 +125,53 @@ class Build(Prepared):
     def peakmem_build(self, synapses: int) -> None:
         """Peak memory of the process."""
         build(self.wiring)
+
+
+def make_chain(neurons: int, order: str, *, names: bool = False) -> SynapseGraph:
+    """Make a chain, each of whose neurons reads the one before, declared in an order."""
+    orders = {"sorted": np.arange(neurons), "reversed": np.arange(neurons)[::-1]}
+    orders["shuffled"] = np.random.default_rng(0).permutation(neurons)
+    declared = orders[order]
+    if not names:
+        nodes = 1 + declared
+        sources = np.concatenate([[0], nodes[:-1]])
+        return SynapseGraph.from_arrays(1, neurons, excitatory=(nodes, sources), alpha=0.5)
+    graph = SynapseGraph()
+    graph.input(-1)
+    for k in declared.tolist():
+        graph.synapse(k, excitatory=k - 1)
+    return graph
+
+
+class Chain(Prepared):
+    """A chain, compiled."""
+
+    param_names = ("order", "how")
+    params = (ORDERS, ("arrays", "names"))
+
+    def setup(self, order: str, how: str) -> None:
+        """Declare the neurons."""
+        self.graph = make_chain(CHAIN, order, names=how == "names")
+
+    def time_compile(self, order: str, how: str) -> None:
+        """Time what sorts the neurons."""
+        self.graph.compile()
+
+
+def chain_gradient() -> Call:
+    """Bind `torch.func.grad` of a chain's output, by its input."""
+    torch = require("torch")
+    compiled = make_chain(SHORT_CHAIN, "sorted").compile()
+    x = torch.full((1,), 0.25).double()
+    gradient = torch.func.grad(lambda x: compiled(x).sum())
+    return lambda: gradient(x)
+
+
+class ChainGradient(Prepared):
+    """Gradients of a deep graph under a transform of torch."""
+
+    make = staticmethod(chain_gradient)
+
+    def time_gradient(self) -> None:
+        """Time one call."""
+        self.call()

@@ -1,7 +1,6 @@
 """Levels, cycles and outputs of wirings."""
 
 import re
-import time
 
 import numpy as np
 import pytest
@@ -84,29 +83,3 @@ def test_levels_where_wide_and_narrow_ones_alternate():
     graph = SynapseGraph.from_arrays(0, int(ends[-1]), inhibitory=(targets, sources))
     levels = graph.compile().levels
     np.testing.assert_array_equal(levels[place], np.repeat(np.arange(1, 10), sizes))
-
-
-def seconds(graph):
-    """The least time of some compilations."""
-    best = np.inf
-    for _ in range(5):
-        start = time.perf_counter()
-        graph.compile()
-        best = min(best, time.perf_counter() - start)
-    return best
-
-
-def test_a_chain_declared_in_reverse_compiles_about_as_fast():
-    n = 100_000
-    orders = np.arange(n), np.arange(n)[::-1]
-    by_arrays = [seconds(shuffled(n, order)) for order in orders]
-    by_names = []
-    for order in orders:
-        graph = SynapseGraph()
-        graph.input(-1)
-        for k in order.tolist():
-            graph.synapse(k, excitatory=k - 1)
-        by_names.append(seconds(graph))
-    for sorted_, reversed_ in (by_arrays, by_names):
-        assert reversed_ <= 3 * sorted_ + 0.02
-    assert seconds(shuffled(n, np.random.default_rng(0).permutation(n))) < 2
