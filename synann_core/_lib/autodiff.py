@@ -18,8 +18,8 @@ from synann_core._lib.torch_modes import (
     forward_ad_active,
     holds_gradients,
     is_torch_namespace,
-    jit_tracing,
     torch_records,
+    torch_traces,
     torch_transforms,
 )
 from synann_core._lib.typing import Array, ArrayT, Namespace
@@ -136,7 +136,10 @@ def narrowed(value: Array, dtype: Any, xp: Namespace) -> Array:
 
 
 def widened(value: Array, dtype: Any, xp: Namespace) -> Array:
-    """`value` in a wider dtype, with gradients that come back `narrowed`, and so finite."""
+    """`value` in a wider dtype, with gradients that come back `narrowed`, and so finite.
+
+    Not in what torch's compiler, export or jit makes: there the cast is torch's own.
+    """
     own: Any = value
     narrow = own.dtype
     if is_jax_namespace(xp):
@@ -149,7 +152,7 @@ def widened(value: Array, dtype: Any, xp: Namespace) -> Array:
 
         recorded: Array = xp.with_gradient(lambda a: xp.astype(a, dtype), back, value)
         return recorded
-    if is_torch_namespace(xp) and torch_records() and not jit_tracing():
+    if is_torch_namespace(xp) and torch_records() and not torch_traces():
         namespace: Any = xp
         kept: Array = _torch_widen(namespace).apply(own, dtype)
         return kept

@@ -72,10 +72,14 @@ def torch_records() -> bool:
 
 def torch_transforms() -> bool:
     """Whether the compiler, jit's tracer, torch.func or forward-mode AD is at work."""
+    return torch_traces() or functorch_active() or forward_ad_active()
+
+
+def torch_traces() -> bool:
+    """Whether the compiler, export or jit's tracer is at work."""
     import torch
 
-    eager = not (torch.compiler.is_compiling() or functorch_active() or forward_ad_active())
-    return not eager or jit_tracing()
+    return bool(torch.compiler.is_compiling()) or jit_tracing()
 
 
 def torch_func_runs() -> bool:

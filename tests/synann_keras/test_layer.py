@@ -219,6 +219,29 @@ def test_dtype_policies(policy):
     assert {w.dtype for w in layer.weights} == {weights}
 
 
+def test_gradients_that_16_bits_cannot_hold_are_finite():
+    """Strengths as near 1 as can be, in surprisal space, where reciprocals are largest."""
+    layer = Synapse(2, space="surprisal", excitation="none", dtype="float16")
+    layer.build((None, 3))
+    layer.beta_logit.assign(np.full((3, 2), 40.0))
+    found = gradients(layer, np.zeros((4, 3)), upstream=np.ones((4, 2)), jit=False)
+    assert all(np.isfinite(gradient).all() for gradient in found)
+    assert (found[0] == -65504).all()
+
+
+def test_a_gain_may_bring_back_what_the_inhibition_takes():
+    """θ = −70: e^T alone would be 0 in float32."""
+    layer = Synapse(1, excitation="none")
+    layer.build((None, 200))
+    layer.beta_logit.assign(np.full((200, 1), math.log(9.0)))
+    layer.theta.assign([-70.0])
+    y = np.full((2, 200), 0.5, np.float32)
+    want = 70 + 200 * math.log(0.55)
+    np.testing.assert_allclose(np.log(to_numpy(layer(y))), want, rtol=1e-4)
+    of_y, *_ = gradients(layer, y, upstream=np.ones((2, 1)), jit=False)
+    np.testing.assert_allclose(of_y, -math.exp(want) * 0.9 / 0.55, rtol=1e-2)
+
+
 BAD_OPTIONS = [
     ({"units": 0}, ValueError, "`units` must be at least 1. Received: 0"),
     ({"units": -1}, ValueError, "`units` must be at least 1. Received: -1"),

@@ -446,3 +446,33 @@ def test_values_that_are_hidden_are_not_looked_at():
     Synapse(3, 3, device="meta")(high.to("meta"))
     torch.fx.symbolic_trace(Synapse(3, 3))(high)
     torch.compile(Synapse(3, 3), backend="eager", fullgraph=True)(high)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_gradients_at_closed_factors_are_finite(dtype):
+    layer = Synapse(3, 2, space="surprisal", excitation="none", dtype=dtype)
+    with torch.no_grad():
+        layer.beta_logit.fill_(40.0)
+    v = torch.zeros((4, 3), dtype=dtype, requires_grad=True)
+    layer(v).sum().backward()
+    for gradient in (v.grad, layer.beta_logit.grad):
+        assert gradient.dtype == dtype
+        assert torch.isfinite(gradient).all()
+    if dtype == torch.float16:
+        assert (v.grad == -65504).all()
+
+
+def test_a_gain_may_bring_back_what_the_inhibition_takes():
+    """θ = −70: e^T alone would be 0 in float32."""
+    layer = Synapse(200, 1, excitation="none")
+    with torch.no_grad():
+        layer.theta.fill_(-70.0)
+        layer.beta_logit.fill_(math.log(9.0))
+    y = torch.full((2, 200), 0.5, requires_grad=True)
+    s = layer(y)
+    want = 70 + 200 * math.log(0.55)
+    np.testing.assert_allclose(s.detach().log().numpy(), want, rtol=1e-4)
+    s.sum().backward()
+    exact = math.exp(want)
+    np.testing.assert_allclose(layer.theta.grad.numpy(), -2 * exact, rtol=1e-2)
+    np.testing.assert_allclose(y.grad.numpy(), -exact * 0.9 / 0.55, rtol=1e-2)
