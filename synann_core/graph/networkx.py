@@ -101,7 +101,10 @@ def read_networkx(
         if kind == "neuron":
             alpha = strength(g.nodes[name], "alpha")
             neurons[name] = Neuron(tuple(strong), tuple(weak), alpha)
-    for name, value in g.graph.get("parameters", {}).items():  # that nothing uses
+    unused = g.graph.get("parameters", {})
+    if not isinstance(unused, Mapping):
+        raise TypeError(f"`graph['parameters']` must map names to numbers. Received: {unused!r}")
+    for name, value in unused.items():
         strength({"alpha": value, "parameter": name}, "alpha")
     placed = [
         (check_int(f"output of node {name!r}", a["output"], 0), name)

@@ -67,6 +67,10 @@ def test_parameters_that_nothing_uses_are_kept():
     with pytest.raises(ValueError, match="'unused' twice"):
         again.parameter("unused", 1.0)
     assert again.to_networkx().graph == g.graph
+    for value, error in ((3, TypeError), ({3: 0.5}, TypeError), ({"c": -1.0}, ValueError)):
+        g.graph["parameters"] = value
+        with pytest.raises(error, match="Received"):
+            SynapseGraph.from_networkx(g)
     assert again.compile().parameters.keys() == {"a", "b"}
 
 
