@@ -44,7 +44,7 @@ test-all: $(VENV)/.test
 	SYNANN_KERNELS=off $(PYTEST)
 	$(MAKE) widths sanitize threads emulate clang
 
-# Damaged files for every loader and random models for the exporters; `make test` tries a few hundred.
+# Damaged files for every loader and random models for the exporters; `make test` tries some hundred.
 FUZZ_SECONDS ?= 600
 fuzz: $(VENV)/.test
 	$(ONE_BLAS_THREAD) $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)

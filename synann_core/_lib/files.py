@@ -26,7 +26,7 @@ _SHOWN = 16  # names in a message
 def write_tensors(path: FilePath, tensors: Tensors, metadata: dict[str, str]) -> None:
     """Write a safetensors file; `path` holds either its old content or the whole new one.
 
-    ValueError if names, shapes and metadata take more than 3/4 of a megabyte, with which
+    ValueError if names, shapes and metadata take more than 3/4 of a megabyte, beyond which
     `read_tensors` refuses a file.
     """
     data = save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata=metadata)

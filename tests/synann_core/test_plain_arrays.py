@@ -179,7 +179,12 @@ CASES = {
         CIRCUIT.fixed_points(drive=a(HALVES[:1]), params=parameters(a), starts=1),
     ),
     "bayes_graph": lambda a: graph.bayes_graph(0.1, a(HALVES), a(HALVES)),
-    "explain": lambda a: graph.explain(COMPILED, a(XY[0]), "z", parameters(a)),
+    "explain": lambda a: graph.explain(COMPILED, a(XY[0]), "z", parameters(a), background=a(XY)),
+    "dependent_pairs": lambda a: COMPILED.dependent_pairs(a(XY[0]), parameters(a)),
+    "SynaMLP.explain": lambda a: (
+        MLP.explain(a(MATRIX), background=a(MATRIX)),
+        MLP.explain_inputs(a(MATRIX), a(MATRIX)),
+    ),
     "NoisyOr": lambda a: noisy_or.NoisyOr(a(HALVES), a(HALVES[:2]), a(MATRIX)),
     "NoisyOr.predict": lambda a: (NOISY.predict(a(XY)), NOISY.absence_surprisal(a(XY))),
     "posterior": lambda a: noisy_or.posterior(NOISY, a(np.ones((1, 1)))),
@@ -296,7 +301,7 @@ FILES = {
 }
 # What takes no array, or only holds arrays that a function checks when it is given them.
 WITHOUT = {
-    "FixedPoint", "GraphParameters", "Inhibition", "Parameter", "Part", "motifs",
+    "DependentPair", "FixedPoint", "GraphParameters", "Inhibition", "Parameter", "Part", "motifs",
     "initial_beta", "load_json", "constant", "cosine", "one_cycle", "EXCITATORY", "INHIBITORY",
     "surface", "State", "Record", "Gradients", "Events", "Layer", "norse_lif", "decay_factor",
     "fast_sigmoid", "superspike", "arctan", "sigmoid", "triangle", "boxcar", "gaussian",

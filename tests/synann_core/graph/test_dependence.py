@@ -117,7 +117,7 @@ def test_pairs_are_those_of_the_definition(block, case):
         assert cause in ancestors[a] & ancestors[b]
 
 
-def test_large_graphs_take_little_memory_and_time():
+def test_large_graphs_take_little_memory():
     """A ladder: each neuron reads the two before it, so that all causes are shared by all."""
     n = 20_000
     nodes = np.arange(2, n + 2)
