@@ -42,6 +42,7 @@ test-all: $(VENV)/.test
 	@for tool in cc clang aarch64-linux-gnu-gcc qemu-aarch64 qemu-x86_64; do command -v $$tool > \
 	/dev/null || { echo "$$tool is missing: apt-get install gcc clang $(CROSS)"; exit 1; }; done
 	SYNANN_KERNELS=off $(PYTEST)
+	SYNANN_TEST_SEEDS=200 $(PYTEST) tests/synann_core/test_branches.py
 	$(MAKE) widths sanitize threads emulate clang
 
 # Damaged files for every loader and random models for the exporters; `make test` tries some hundred.

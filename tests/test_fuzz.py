@@ -14,7 +14,7 @@ from tests.fuzz.harness import MOST_BYTES, MOST_SECONDS, generator, run
 from tests.fuzz.targets import TARGETS
 
 # Of each; `python -m tests.fuzz --seconds 600` tries some ten thousand.
-INPUTS = {"json": 60, "onnx-models": 2}
+INPUTS = {"json": 60, "onnx-models": 1}
 
 
 def clock(monkeypatch, seconds):

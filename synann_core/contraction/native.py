@@ -1,8 +1,8 @@
 """The contraction by compiled kernels, for NumPy arrays and torch tensors on the CPU.
 
-The fast kernels serve the domain: 0 ≤ y, 0 ≤ β, βy ≤ 1. Rows elsewhere, which give NaN or are far
-from what the library is for, are for slower ones; so is everything if β is not fit. Which way a row
-goes depends on β and on the row itself, never on the other rows.
+Most kernels are for the domain: 0 ≤ y, 0 ≤ β, βy ≤ 1. Rows elsewhere have kernels that go one
+factor after the other; so has everything if β is not fit. Which way a row goes depends on β and on
+the row itself, never on the other rows.
 """
 
 from __future__ import annotations

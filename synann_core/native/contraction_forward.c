@@ -277,7 +277,8 @@ INLINE void add_groups(const Pass *pass, int form, const REAL *tile, const REAL 
     }
 }
 
-/* Write the results of a pass; 1 if all are finite, and none is faint, and w is as it was to be. */
+/* Write the results of a pass; 1 if all are finite and, where it looks, w is in [0, 1] and no sum
+is faint. */
 static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, char *spoiled) {
     int open = 1;
     for (ptrdiff_t i0 = 0; i0 < pass->across; i0 += SIDE) {
@@ -310,7 +311,7 @@ static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, ch
                 REAL total = own[q];
                 /* The rounding error of a sum that is −∞ is NaN. */
                 total = total < -MOST ? total : total + own[SIDE + q];
-                open &= total >= -MOST && !(total < 0 && total > -FAINT);
+                open &= total >= -MOST && !(pass->look && total < 0 && total > -FAINT);
                 out[q * pass->across_step] = total;
             }
         }
@@ -366,12 +367,12 @@ static int log_products(const Array *arrays, ptrdiff_t b0, ptrdiff_t b1, ptrdiff
     return open;
 }
 
-/* Write out[b0:b1, i0:i1] and return 1 if all of it is finite, and none of it faint.
+/* Write out[b0:b1, i0:i1] and return 1 if all of it is finite.
 
 arrays: y, ȳ (rows, n), β, β̄ (m, n), out (rows, m); ȳ and β̄ both or neither
 numbers: b0, b1, i0, i1; careful, 1 if a factor may be as small as the smallest normal number, and 0
-if every factor is 0 or at least eps/2, or 2 to look, without ȳ and β̄, whether y and β are in [0, 1],
-and to return 0 if one is not; floor, which factors are kept from, or 0 */
+if every factor is 0 or at least eps/2, or 2 to look, without ȳ and β̄, whether y and β are in [0, 1]
+and no sum is faint, and to return 0 if one is not; floor, which factors are kept from, or 0 */
 KERNEL(log_product)(const Array *arrays, const Number *numbers) {
     ptrdiff_t b0 = numbers[0].integer, b1 = numbers[1].integer;
     ptrdiff_t i0 = numbers[2].integer, i1 = numbers[3].integer;

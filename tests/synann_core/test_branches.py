@@ -1,6 +1,6 @@
 """Every branch against high precision, on random arguments inside and outside [0, 1].
 
-CI takes a few seeds; SYNANN_TEST_SEEDS=500 takes 500.
+CI takes a few seeds; SYNANN_TEST_SEEDS=200, as in `make test-all`, takes 200.
 """
 
 import functools

@@ -226,7 +226,8 @@ def test_gradients_that_16_bits_cannot_hold_are_finite():
     layer.beta_logit.assign(np.full((3, 2), 40.0))
     found = gradients(layer, np.zeros((4, 3)), upstream=np.ones((4, 2)), jit=False)
     assert all(np.isfinite(gradient).all() for gradient in found)
-    assert (found[0] == -65504).all()
+    if BACKEND != "jax":  # there the layer is handed float32 as it is
+        assert (found[0] == -65504).all()
 
 
 def test_a_gain_may_bring_back_what_the_inhibition_takes():
