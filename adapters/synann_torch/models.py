@@ -30,6 +30,8 @@ from .options import Placement, check_options
 
 __all__ = ["SynaCNN", "SynaMLP"]
 
+_WEIGHTS = ("weight", "bias", "running_mean", "running_var", "beta_logit", "mask")
+
 
 class _Classifier(nn.Module):
     """Linear → batch norm → gate → synapse → batch norm → dropout → Linear: the head of both."""
@@ -84,7 +86,6 @@ class _Classifier(nn.Module):
         parts : Tensor, shape (N, classes, hidden)
             ``constant + parts.sum(-1)`` are the logits, to rounding. Memory O(N · hidden²).
         """
-        weights = dict(self.state_dict())
         options: Any = {"layer": self.layer, "gate": self.gate, "xp": xp}
 
         def parts_of(rows: Any) -> Any:
@@ -92,12 +93,23 @@ class _Classifier(nn.Module):
 
         with torch.no_grad(), _evaluation(self):
             features = self._features_of(_checked("x", x))
+            self._head(features[:1])  # pruning and its like make the weights before a call
+            weights = self._weights()
             if background is None:
                 constant, parts = parts_of(features)
             else:
                 others = self._features_of(_checked("background", background, x))
                 constant, parts = against_background(parts_of, features, others, xp)
         return constant, parts
+
+    def _weights(self) -> dict[str, Tensor]:
+        """What the head's layers compute with, by the names of the state; the mask, too."""
+        found = {
+            f"{name}.{key}": getattr(module, key, None)
+            for name, module in self.named_children()
+            for key in _WEIGHTS
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
     def explain_inputs(
         self,

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.nn.utils import prune
 
 import synann_core as syn
 from synann_core.extending import NORM_EPS, NORM_MOMENTUM
-from synann_torch import SynaCNN, SynaMLP, SynapseBlock, block, models
+from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, block, models
 from tests.helpers import EPS, assert_close
 
 LAYERS = ("synapse", "dense", "none")
@@ -137,6 +138,34 @@ def test_explanations(kind, layer):
     # ReLU and max pooling have corners.
     assert_close(total, logits, 1e-6 if kind == "mlp" else 0.05)
     assert len(why.names) == x[0].numel()
+
+
+def test_explanations_of_a_model_without_some_synapses():
+    """While parameters are pruned, also after a step of training; when they have been; a mask."""
+    torch.manual_seed(0)
+    model = SynaMLP(6, 5, 3, dtype=torch.float64)
+    x = pictures(model, 30)
+    model(x)  # running statistics that are not the initial ones
+
+    def check():
+        constant, parts = model.explain(x)
+        model.eval()
+        assert_close(constant + parts.sum(-1), model(x).detach(), 1e-12)
+        model.train()
+
+    prune.l1_unstructured(model.synapse, "beta_logit", 10, importance_scores=model.synapse.beta)
+    prune.l1_unstructured(model.hidden, "weight", 10)
+    check()
+    optimizer = torch.optim.SGD(model.parameters(), 1.0)
+    torch.nn.functional.cross_entropy(model(x), torch.arange(30) % 3).backward()
+    optimizer.step()
+    check()
+    prune.remove(model.synapse, "beta_logit")
+    prune.remove(model.hidden, "weight")
+    check()
+    options = {"alpha": False, "output": "surprisal", "dtype": torch.float64}
+    model.synapse = Synapse(5, 5, mask=~torch.eye(5, dtype=torch.bool), **options)
+    check()
 
 
 def test_explanations_are_the_cores():
