@@ -187,7 +187,26 @@ def test_what_cannot_be_explained():
         model.explain(x.numpy())
     with pytest.raises(ValueError, match=r"`background` must have shape \(samples, 6\)"):
         model.explain(x, background=x[:, :2])
-    with pytest.raises(ValueError, match="with one or more samples"):
+    with pytest.raises(ValueError, match=r"`background` must hold one sample or more"):
         model.explain_inputs(x, x[:0])
+    with pytest.raises(TypeError, match=r"`background` must have a real floating-point dtype"):
+        model.explain(x, background=torch.ones(2, 6, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"`names` must be 6 names. Received: 2"):
         model.explain_inputs(x, x, names=["a", "b"])
+
+
+@pytest.mark.parametrize("call", ["forward", "explain", "explain_inputs"])
+def test_samples_of_another_kind_or_size(call):
+    def check(model, bad, error, message):
+        rest = (bad,) if call == "explain_inputs" else ()
+        with pytest.raises(error, match=message):
+            getattr(model, call)(bad, *rest)
+
+    mlp, cnn = SynaMLP(6, 5, 3), SynaCNN(2, 3, width=2, hidden=5)
+    dtype = r"must have a real floating-point dtype\. Received: torch\.int64"
+    check(mlp, torch.ones(2, 6, dtype=torch.int64), TypeError, dtype)
+    check(cnn, torch.ones(2, 2, 8, 8, dtype=torch.int64), TypeError, dtype)
+    for shape in ((2, 5), (6,), (), (2, 6, 6)):
+        check(mlp, torch.rand(shape), ValueError, r"`x` must have shape \(samples, 6\)")
+    for shape in ((2, 3, 8, 8), (2, 8, 8)):
+        check(cnn, torch.rand(shape), ValueError, r"must have shape \(samples, 2, height, width\)")
