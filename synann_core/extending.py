@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 
-from synann_core._lib.arguments import broadcast_shape, check_plain, check_tensor
+from synann_core._lib.arguments import broadcast_shape, check_plain, check_shape, check_tensor
 from synann_core._lib.autodiff import widened
 from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
 from synann_core._lib.files import read_config, read_tensors, write_tensors, write_whole
@@ -56,6 +56,7 @@ __all__ = [
     "check_number",
     "check_option",
     "check_plain",
+    "check_shape",
     "check_tensor",
     "checked_names",
     "classifier_parts",

@@ -30,6 +30,7 @@ from synann_core.transmission import _contributions, _log_transmission
 __all__ = [
     "Excitation",
     "Gate",
+    "Watch",
     "Weights",
     "beta_of",
     "check_mask",
@@ -65,6 +66,7 @@ _STATE: dict[str, tuple[str | None, ...]] = {
 }
 # Inputs that have most of the weight of an initial mixture, and how much.
 _MIXED, _MIXED_SHARE = 8, 0.9
+_WATCHED = 64  # in the long run one of so many calls looks at its values
 
 
 class Weights(NamedTuple):
@@ -74,6 +76,24 @@ class Weights(NamedTuple):
     theta: Array | None = None  # −log α, (outputs,); None for α = 1
     mixing_logit: Array | None = None  # (outputs, inputs)
     mask: Array | None = None  # bool, (outputs, inputs): False where there is no synapse
+
+
+class Watch:
+    """Looks at a layer's inputs now and then: often at first, in the long run at one in 64 calls.
+
+    Each call takes 1 from `wait`. Below 0 it is time to `look`, as soon as that disturbs nothing.
+    """
+
+    __slots__ = ("period", "wait")
+
+    def __init__(self) -> None:
+        self.wait, self.period = 0, 1
+
+    def look(self, value: Array, space: Space, *, xp: Namespace, stacklevel: int) -> bool:
+        """Warn of inputs y as `warn_of_values` does, which says whether it did; then wait."""
+        self.period = min(4 * self.period, _WATCHED)
+        self.wait = self.period - 1
+        return warn_of_values("y", value, space, xp=xp, stacklevel=stacklevel + 1)
 
 
 def checked_options(

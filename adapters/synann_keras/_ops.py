@@ -77,8 +77,8 @@ def check_plain(names: tuple[str, ...], arguments: tuple[Any, ...], named: dict[
     `names` are those of the first arguments; of lists and tuples all members are looked at.
     """
     for name, value in [*zip(names, arguments, strict=False), *named.items()]:
+        extending.check_plain(name, value)
         for member in value if isinstance(value, list | tuple) else (value,):
-            extending.check_plain(name, member)
             # Symbolic tensors say so; those of tensorflow are of other types.
             odd = (
                 getattr(member, "sparse", False) is True or getattr(member, "ragged", False) is True

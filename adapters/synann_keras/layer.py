@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import keras
@@ -19,7 +18,6 @@ from .initializers import InitialBetaLogit, InitialMixingLogit
 
 __all__ = ["Synapse"]
 
-_WATCHED = 64  # in the long run one of so many calls looks at its values
 _COMPUTES = "computes"  # beside the weights in a file
 
 
@@ -129,7 +127,7 @@ class Synapse(Trained):
             core.check_mask(self.mask, ("input_dim", units), readable=True, xp=np)
             self.mask = self.mask.astype(bool)
         self.gate, self.strict = core.checked_gate(gate), strict
-        self._watched = SimpleNamespace(wait=0, period=1, told=strict or gate is not None)
+        self._watched = None if strict or gate else core.Watch()
         self.beta_logit: keras.Variable | None = None
         self.theta: keras.Variable | None = None
         self.mixing_logit: keras.Variable | None = None
@@ -310,18 +308,16 @@ class Synapse(Trained):
             host = ops.convert_to_numpy(result)
             if core.check_values(name, host, self.space, xp=np) is not host:  # a few ulp
                 result = ops.clip(result, 0.0, 1.0 if self.space == "probability" else math.inf)
-        elif name == "y" and not (self._watched.told or _ops.compiling()):
+        elif name == "y" and self._watched and not _ops.compiling():
             self._watched.wait -= 1
             if self._watched.wait < 0 and _ops.readable(result):
-                self._watch(to_numpy(result))
+                self._watch(to_numpy(result), self._watched)
         return result
 
-    def _watch(self, y: NumpyArray) -> None:
+    def _watch(self, y: NumpyArray, watched: core.Watch) -> None:
         """Warn, once, of values outside their range."""
-        watched = self._watched
-        watched.period = min(4 * watched.period, _WATCHED)
-        watched.wait = watched.period - 1
-        watched.told = core.warn_of_values("y", y, self.space, xp=np, stacklevel=7)
+        if watched.look(y, self.space, xp=np, stacklevel=7):
+            self._watched = None
 
     def _check(self, y: Array, x: Array | None) -> None:
         check_features("y", y, self._input_dim)

@@ -27,8 +27,6 @@ from .state import MaskedModule
 
 __all__ = ["Synapse"]
 
-_WATCHED = 64  # in the long run one of so many calls looks at its values
-
 
 class Synapse(MaskedModule):
     """Fully connected synapses: ``s_i = α_i x_i ∏_j (1 − β_ij y_j)``, each sample on its own.
@@ -121,9 +119,7 @@ class Synapse(MaskedModule):
         where = "in_features = out_features"
         self.excitation = core.chosen_excitation(excitation, n, m, where)
         self.gate, self.strict = core.checked_gate(gate), strict
-        # Calls until the next look, and then until the one after: in a list, for torch sets
-        # attributes slowly.
-        self._calls = None if strict or gate else [0, 1]
+        self._watched = None if strict or gate else core.Watch()
         mixes = self.excitation == "mixture"
         self.beta_logit = nn.Parameter(torch.empty((m, n), **placement))
         self.theta = nn.Parameter(torch.empty(m, **placement)) if alpha else None
@@ -181,7 +177,7 @@ class Synapse(MaskedModule):
             those of y broadcast.
         """
         if isinstance(y, torch.fx.Proxy):
-            options = {**self._options(), "strict": self.strict, "_calls": None}
+            options = {**self._options(), "strict": self.strict, "_watched": None}
             tensors = (self.beta_logit, self.theta, self.mixing_logit, self.mask)
             traced: Tensor = _traced(y, x, *tensors, options)
             return traced
@@ -245,15 +241,13 @@ class Synapse(MaskedModule):
         known = value is not None and torch_values_known(value)
         return core.check_values(name, value, self.space, xp=xp) if known else value
 
-    def _watch(self, y: Tensor, calls: list[int]) -> None:
+    def _watch(self, y: Tensor, watched: core.Watch) -> None:
         """Warn, once, of values outside their range, where a look at them disturbs nothing."""
         plain = torch_watcher(y) in ("nobody", "autograd") and not y.is_meta
         if not plain or (y.is_cuda and torch.cuda.is_current_stream_capturing()):
             return
-        calls[1] = min(4 * calls[1], _WATCHED)
-        calls[0] = calls[1] - 1
-        if core.warn_of_values("y", y, self.space, xp=xp, stacklevel=7):
-            self._calls = None
+        if watched.look(y, self.space, xp=xp, stacklevel=7):
+            self._watched = None
 
     def _prepare(
         self, y: Tensor, x: Tensor | None
@@ -285,10 +279,10 @@ class Synapse(MaskedModule):
             y = core.gated(y, self.gate, space=self.space, xp=xp)
         if self.strict:
             y, x = self._checked("y", y), self._checked("x", x)
-        elif not torch.compiler.is_compiling() and self._calls:
-            self._calls[0] -= 1
-            if self._calls[0] < 0:
-                self._watch(y, self._calls)
+        elif not torch.compiler.is_compiling() and self._watched:
+            self._watched.wait -= 1
+            if self._watched.wait < 0:
+                self._watch(y, self._watched)
         return dtype, core.Weights(logit, theta, mixing, self.mask), y, x
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from synann_core import layer as core
+from synann_core.extending import check_tensor
 
 from .layer import Synapse
 
@@ -82,8 +83,7 @@ class LazySynapse(LazyModuleMixin, Synapse):
 
     def initialize_parameters(self, y: Tensor, x: Tensor | None = None) -> None:
         """Make the parameters for inputs y (..., in_features)."""
-        if not isinstance(y, Tensor):
-            raise TypeError(f"`y` must be a tensor. Received: {type(y).__qualname__}")
+        check_tensor("y", y)
         if not y.ndim or not y.shape[-1]:
             raise ValueError(
                 f"`y` must have a last axis of one input or more. Received: shape {tuple(y.shape)}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
 import torch
+import torch.fx
 from array_api_compat import torch as xp
 from torch import Tensor, nn
 
@@ -18,6 +19,7 @@ from synann_core.extending import (
     LayerKind,
     against_background,
     check_int,
+    check_shape,
     check_tensor,
     checked_names,
     classifier_parts,
@@ -30,9 +32,26 @@ from .options import Placement, check_options
 
 __all__ = ["SynaCNN", "SynaMLP"]
 
+_WEIGHTS = ("weight", "bias", "running_mean", "running_var", "beta_logit", "mask")
+
 
 class _Classifier(nn.Module):
     """Linear → batch norm → gate → synapse → batch norm → dropout → Linear: the head of both."""
+
+    _axes: tuple[int | str, ...]  # of a sample
+
+    def _check(self, name: str, x: Any, like: Tensor | None = None) -> None:
+        """Refuse what are not samples, or for `like` not one or more of the size of its own."""
+        check_tensor(name, x)
+        if isinstance(x, torch.fx.Proxy):
+            return
+        if not x.is_floating_point():
+            raise TypeError(f"`{name}` must have a real floating-point dtype. Received: {x.dtype}")
+        check_shape(name, x, "samples", *(self._axes if like is None else like.shape[1:]))
+        if like is not None and not len(x):
+            raise ValueError(
+                f"`{name}` must hold one sample or more. Received: shape {tuple(x.shape)}"
+            )
 
     def _features_of(self, x: Tensor) -> Tensor:
         """What the head takes, (N, features), from the model's input."""
@@ -83,21 +102,40 @@ class _Classifier(nn.Module):
         constant : Tensor, shape (classes,)
         parts : Tensor, shape (N, classes, hidden)
             ``constant + parts.sum(-1)`` are the logits, to rounding. Memory O(N · hidden²).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `x` or `background` is not a floating-point tensor of samples of the model's and of
+            one shape, or the background holds no sample.
         """
-        weights = dict(self.state_dict())
         options: Any = {"layer": self.layer, "gate": self.gate, "xp": xp}
 
         def parts_of(rows: Any) -> Any:
             return classifier_parts(weights, rows, **options)
 
+        self._check("x", x)
+        if background is not None:
+            self._check("background", background, x)
         with torch.no_grad(), _evaluation(self):
-            features = self._features_of(_checked("x", x))
+            features = self._features_of(x)
+            self._head(features[:1])  # pruning and its like make the weights before a call
+            weights = self._weights()
             if background is None:
                 constant, parts = parts_of(features)
             else:
-                others = self._features_of(_checked("background", background, x))
+                others = self._features_of(background)
                 constant, parts = against_background(parts_of, features, others, xp)
         return constant, parts
+
+    def _weights(self) -> dict[str, Tensor]:
+        """What the head's layers compute with, by the names of the state; the mask, too."""
+        found = {
+            f"{name}.{key}": getattr(module, key, None)
+            for name, module in self.named_children()
+            for key in _WEIGHTS
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
     def explain_inputs(
         self,
@@ -128,8 +166,14 @@ class _Classifier(nn.Module):
         Explanation
             ``constant`` (classes,), the background's mean logits; ``parts`` (N, classes, ...), of
             the shape of a sample; ``names``. The logits are their sum to the integration's error.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `explain`; also if there are not as many names as features.
         """
-        x, background = _checked("x", x), _checked("background", background, x)
+        self._check("x", x)
+        self._check("background", background, x)
         chosen = checked_names(names, math.prod(x.shape[1:]))
         steps = check_int("steps", steps, 1)
 
@@ -146,21 +190,8 @@ class _Classifier(nn.Module):
 
         with _evaluation(self), torch.no_grad():
             constant = self(background).mean(dim=0)
-            parts = expected_gradients(slopes, x, background, steps, xp)
+            parts = expected_gradients(slopes, x.detach(), background.detach(), steps, xp)
         return Explanation(constant, parts, chosen)
-
-
-def _checked(name: str, value: Any, like: Tensor | None = None) -> Tensor:
-    """A tensor of samples, of the shape of those of `like`; a background has one or more."""
-    if not isinstance(value, Tensor):
-        raise TypeError(f"`{name}` must be a tensor. Received: {type(value).__qualname__}")
-    if like is not None and (value.ndim < 1 or value.shape[1:] != like.shape[1:] or not len(value)):
-        wanted = ", ".join(["samples", *map(str, like.shape[1:])])
-        raise ValueError(
-            f"`{name}` must have shape ({wanted}), with one or more samples. "
-            f"Received: shape {tuple(value.shape)}"
-        )
-    return value.detach()
 
 
 @contextlib.contextmanager
@@ -219,11 +250,12 @@ class SynaMLP(_Classifier):
         super().__init__()
         check_options(self, placement)
         architecture = Architecture(in_features, hidden, classes, layer, gate, dropout)
+        self._axes = (in_features,)
         self._add_head(architecture, **placement)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, classes) of features (N, in_features)."""
-        check_tensor("x", x)
+        self._check("x", x)
         return self._head(x)
 
 
@@ -271,6 +303,7 @@ class SynaCNN(_Classifier):
         check_options(self, placement)
         check_int("in_channels", in_channels, 1)
         check_int("width", width, 1)
+        self._axes = (in_channels, "height", "width")
         channels = [in_channels, width, width, 2 * width, 2 * width, 4 * width]
         architecture = Architecture(channels[-1], hidden, classes, layer, dropout=dropout)
         stages: list[nn.Module] = []
@@ -284,7 +317,7 @@ class SynaCNN(_Classifier):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of images (N, in_channels, height, width)."""
-        check_tensor("images", images)
+        self._check("images", images)
         return self._head(self._features_of(images))
 
     def _features_of(self, x: Tensor) -> Tensor:

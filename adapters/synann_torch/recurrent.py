@@ -93,14 +93,15 @@ class SynaRNNCell(nn.Module):
 
         Without N both are single samples.
         """
-        return self.step(self.project(y), h)
+        self._check_input(y)
+        projected = self._project(y)
+        shape = (*y.shape[:-1], self.hidden_size)
+        if h is None:
+            return self._step(projected, projected.new_zeros(shape))
+        _check_state("h", h, shape)
+        return self._step(projected, h)
 
-    def project(self, y: Tensor) -> Tensor:
-        """Apply W and W_z: what of a step does not need the state, (..., 2·hidden_size)."""
-        self.check_input(y)
-        return functional.linear(y, self.weight_ih, self.bias)
-
-    def check_input(self, y: Tensor) -> None:
+    def _check_input(self, y: Tensor) -> None:
         """Refuse what is not of shape (..., input_size) and floating-point."""
         check_tensor("y", y)
         if y.shape[-1:] != (self.input_size,) or not y.is_floating_point():
@@ -109,17 +110,12 @@ class SynaRNNCell(nn.Module):
                 f"Received: {y.dtype} of shape {tuple(y.shape)}"
             )
 
-    def step(self, projected: Tensor, h: Tensor | None = None) -> Tensor:
-        """State after an input that `project` has seen."""
-        shape = (*projected.shape[:-1], self.hidden_size)
-        if h is None:
-            h = projected.new_zeros(shape)
-        check_tensor("h", h)
-        if not h.is_floating_point() or h.shape != shape:
-            raise ValueError(
-                f"`h` must be a floating-point tensor of shape {shape}. "
-                f"Received: {h.dtype} of shape {tuple(h.shape)}"
-            )
+    def _project(self, y: Tensor) -> Tensor:
+        """Apply W and W_z: what of a step does not need the state, (..., 2·hidden_size)."""
+        return functional.linear(y, self.weight_ih, self.bias)
+
+    def _step(self, projected: Tensor, h: Tensor) -> Tensor:
+        """State after an input that `_project` has seen, and the state h of its shape."""
         recurrent = functional.linear(h, self.weight_hh)
         state: Tensor = gated_state(h, projected, recurrent, self.synapse, xp=xp)
         return state
@@ -220,18 +216,24 @@ class SynaRNN(nn.Module):
         """
         packed = y if isinstance(y, PackedSequence) else None
         data = y if packed is None else packed.data
-        check_tensor("y", data)
-        if packed is None and data.ndim not in (2, 3):
-            raise ValueError(f"`y` must have 2 or 3 axes. Received: shape {tuple(data.shape)}")
-        if packed is not None:
+        self.cell._check_input(data)
+        if data.ndim not in ((2, 3) if packed is None else (2,)):
+            wanted = "2 or 3 axes" if packed is None else "2 axes in its data"
+            raise ValueError(f"`y` must have {wanted}. Received: shape {tuple(data.shape)}")
+        time, sizes = 1 if self.batch_first and data.ndim == 3 else 0, None
+        if packed is None:
+            batch = (*data.shape[:time], *data.shape[time + 1 : -1])
+        else:
             sizes = packed.batch_sizes.tolist()  # sequences that are so long, by steps
-            h = self._initial(h_0, (sizes[0],), data)
-            data, h = self._run(data, _ordered(h, packed.sorted_indices), sizes=sizes)
-            output = PackedSequence(data, *packed[1:])
-            return output, _ordered(h, packed.unsorted_indices)
-        time = 1 if self.batch_first and data.ndim == 3 else 0
-        h = self._initial(h_0, (*data.shape[:time], *data.shape[time + 1 : -1]), data)
-        return self._run(data, h, time)
+            batch = (sizes[0],)
+        shape = (len(self._names), *batch, self.cell.hidden_size)
+        if h_0 is not None:
+            _check_state("h_0", h_0, shape)
+        if packed is None:
+            return self._run(data, h_0, shape, time)
+        h = None if h_0 is None else _ordered(h_0, packed.sorted_indices)
+        data, h = self._run(data, h, shape, sizes=sizes)
+        return PackedSequence(data, *packed[1:]), _ordered(h, packed.unsorted_indices)
 
     def extra_repr(self) -> str:
         """Options that are not the default."""
@@ -242,27 +244,25 @@ class SynaRNN(nn.Module):
     def _cells(self) -> list[SynaRNNCell]:
         return [getattr(self, name) for name in self._names]
 
-    def _initial(self, h_0: Tensor | None, batch: tuple[int, ...], y: Tensor) -> Tensor:
-        """First states of all cells for inputs y, which are checked here, too."""
-        self.cell.check_input(y)
-        like = self.cell.project(y[:0])  # of the dtype of states, also under autocast
-        shape = (len(self._names), *batch, self.cell.hidden_size)
-        if h_0 is None:
-            return like.new_zeros(shape)
-        check_tensor("h_0", h_0)
-        if tuple(h_0.shape) != shape:
-            raise ValueError(f"`h_0` must have shape {shape}. Received: {tuple(h_0.shape)}")
-        return h_0
-
     def _run(
-        self, y: Tensor, h_0: Tensor, time: int = 0, sizes: list[int] | None = None
+        self,
+        y: Tensor,
+        h_0: Tensor | None,
+        shape: tuple[int, ...],
+        time: int = 0,
+        sizes: list[int] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """States and last states; along the axis `time` lie steps, or `sizes` rows for each."""
+        """States and last states; along the axis `time` lie steps, or `sizes` rows for each.
+
+        The first states are h_0, or zeros of this shape.
+        """
         last, directions = [], 1 + self.bidirectional
         for first in range(0, len(self._names), directions):
             outputs = []
             for k, cell in enumerate(self._cells()[first : first + directions]):
-                projected = cell.project(y)
+                projected = cell._project(y)
+                if h_0 is None:  # of the dtype that autocast chooses
+                    h_0 = projected.new_zeros(shape)
                 parts = projected.unbind(time) if sizes is None else projected.split(sizes)
                 states, h = _steps(cell, parts, h_0[first + k], backwards=k == 1)
                 last.append(h)
@@ -278,6 +278,16 @@ class SynaRNN(nn.Module):
         return y, torch.stack(last)
 
 
+def _check_state(name: str, h: Tensor, shape: tuple[int, ...]) -> None:
+    """Refuse what is not of this shape and floating-point."""
+    check_tensor(name, h)
+    if not h.is_floating_point() or h.shape != shape:
+        raise ValueError(
+            f"`{name}` must be a floating-point tensor of shape {shape}. "
+            f"Received: {h.dtype} of shape {tuple(h.shape)}"
+        )
+
+
 def _steps(
     cell: SynaRNNCell, parts: Sequence[Tensor], h: Tensor, *, backwards: bool
 ) -> tuple[list[Tensor], Tensor]:
@@ -288,10 +298,10 @@ def _steps(
     states = []
     for part in reversed(parts) if backwards else parts:
         if part.shape[:-1] == h.shape[:-1]:
-            state = h = cell.step(part, h)
+            state = h = cell._step(part, h)
         else:
             rows = part.shape[0]
-            state = cell.step(part, h[:rows])
+            state = cell._step(part, h[:rows])
             h = torch.cat((state, h[rows:]))
         states.append(state)
     return states[::-1] if backwards else states, h

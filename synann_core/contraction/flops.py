@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.abc
-import importlib.util
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -49,11 +48,12 @@ class _AtImport(importlib.abc.MetaPathFinder):
     def __init__(self, formulas: dict[Any, Any]) -> None:
         self.formulas = formulas
 
-    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
         if name != _COUNTERS:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        later = sys.meta_path[sys.meta_path.index(self) + 1 :]
+        found = (finder.find_spec(name, path, target) for finder in later)
+        spec = next((spec for spec in found if spec is not None), None)
         loader: Any = None if spec is None else spec.loader
         if loader is None:
             return spec
@@ -62,6 +62,7 @@ class _AtImport(importlib.abc.MetaPathFinder):
         def run_and_register(module: ModuleType) -> None:
             run(module)
             _register(module, self.formulas)
+            sys.meta_path.remove(self)  # only now: a spec may be asked for without an import
 
         loader.exec_module = run_and_register
         return spec

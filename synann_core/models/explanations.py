@@ -26,7 +26,7 @@ from synann_core.models import passes
 from synann_core.transmission import check_background
 
 Names = tuple[str | int, ...]
-_ROWS = 256  # samples of a background that are taken together
+_ROWS = 256  # pairs of a sample and one of the background that are taken together
 
 
 class Explanation(NamedTuple):
@@ -85,17 +85,21 @@ def expected_gradients(
     Slopes are (rows, classes, ...) for arguments (rows, ...); so are the results.
     """
     points, weights = np.polynomial.legendre.leggauss(steps)
-    samples, results = background.shape[0], []
-    for i in range(x.shape[0]):
+    others, results = background.shape[0], []
+    group = max(1, _ROWS // others)
+    for first in range(0, max(x.shape[0], 1), group):
+        some = x[first : min(first + group, x.shape[0]), ...]
         total: Any = 0.0
-        for start in range(0, samples, _ROWS):
-            base = background[start : min(start + _ROWS, samples), ...]
-            moved = x[i : i + 1, ...] - base
-            for t, weight in zip(0.5 + 0.5 * points, 0.5 * weights / samples, strict=True):
-                along = slopes(base + float(t) * moved) * moved[:, None, ...]
-                total = total + float(weight) * xp.sum(along, axis=0)
+        for start in range(0, others, _ROWS):
+            base = background[start : min(start + _ROWS, others), ...]
+            moved = some[:, None, ...] - base
+            for t, weight in zip(0.5 + 0.5 * points, 0.5 * weights / others, strict=True):
+                pairs = xp.reshape(base + float(t) * moved, (-1, *x.shape[1:]))
+                along = slopes(pairs)
+                along = xp.reshape(along, (*moved.shape[:2], *along.shape[1:]))
+                total = total + float(weight) * xp.sum(along * moved[:, :, None, ...], axis=1)
         results.append(total)
-    return xp.stack(results)
+    return xp.concat(results)
 
 
 class Explained:

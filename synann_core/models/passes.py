@@ -124,7 +124,9 @@ def parts(
     elif layer == "none":
         split = y[:, None, :] * output
     else:
-        added = _contributions(y, beta_of(weights["synapse.beta_logit"], xp=xp), xp=xp)
+        mask = weights.get("synapse.mask")  # torch's layer may have one
+        beta = beta_of(weights["synapse.beta_logit"], mask, xp=xp)
+        added = _contributions(y, beta, xp=xp)
         split = log_y[:, None, :] * output - xp.matmul(output, added)
     constant = weights["output.bias"] + xp.matmul(weights["output.weight"], shift)
     return constant, split

@@ -463,3 +463,17 @@ def test_gains_that_bring_a_product_back(xp, dtype, given_alpha):
     want = -theta + 200 * scale * np.log1p(-0.5 / (1 + np.exp(-2.0)))
     limit = 40 * EPS[dtype] * (abs(theta) + abs(want))
     assert_relative(xp.to_numpy(got), np.full((2, 1), np.exp(want)), limit)
+
+
+def test_looks_at_inputs_become_rare():
+    """At the first, fifth and 21st call, and then at each 64th; of good inputs none warns."""
+    watch, looks, y = layer.Watch(), [], np.array([0.5])
+    for call in range(1, 300):
+        watch.wait -= 1
+        if watch.wait < 0:
+            looks.append(call)
+            assert not watch.look(y, "probability", xp=np, stacklevel=2)
+    assert looks == [1, 5, 21, 85, 149, 213, 277]
+    with pytest.warns(RuntimeWarning, match=r"`y` must .*1\.5") as told:
+        assert watch.look(y + 1.0, "probability", xp=np, stacklevel=2)
+    assert told[0].filename == __file__

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.nn.utils import prune
 
 import synann_core as syn
 from synann_core.extending import NORM_EPS, NORM_MOMENTUM
-from synann_torch import SynaCNN, SynaMLP, SynapseBlock, block, models
+from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, block, models
 from tests.helpers import EPS, assert_close
 
 LAYERS = ("synapse", "dense", "none")
@@ -139,6 +140,34 @@ def test_explanations(kind, layer):
     assert len(why.names) == x[0].numel()
 
 
+def test_explanations_of_a_model_without_some_synapses():
+    """While parameters are pruned, also after a step of training; when they have been; a mask."""
+    torch.manual_seed(0)
+    model = SynaMLP(6, 5, 3, dtype=torch.float64)
+    x = pictures(model, 30)
+    model(x)  # running statistics that are not the initial ones
+
+    def check():
+        constant, parts = model.explain(x)
+        model.eval()
+        assert_close(constant + parts.sum(-1), model(x).detach(), 1e-12)
+        model.train()
+
+    prune.l1_unstructured(model.synapse, "beta_logit", 10, importance_scores=model.synapse.beta)
+    prune.l1_unstructured(model.hidden, "weight", 10)
+    check()
+    optimizer = torch.optim.SGD(model.parameters(), 1.0)
+    torch.nn.functional.cross_entropy(model(x), torch.arange(30) % 3).backward()
+    optimizer.step()
+    check()
+    prune.remove(model.synapse, "beta_logit")
+    prune.remove(model.hidden, "weight")
+    check()
+    options = {"alpha": False, "output": "surprisal", "dtype": torch.float64}
+    model.synapse = Synapse(5, 5, mask=~torch.eye(5, dtype=torch.bool), **options)
+    check()
+
+
 def test_explanations_are_the_cores():
     model = SynaMLP(6, 5, 3, dtype=torch.float64).eval()
     core = syn.SynaMLP(6, 5, 3)
@@ -158,7 +187,26 @@ def test_what_cannot_be_explained():
         model.explain(x.numpy())
     with pytest.raises(ValueError, match=r"`background` must have shape \(samples, 6\)"):
         model.explain(x, background=x[:, :2])
-    with pytest.raises(ValueError, match="with one or more samples"):
+    with pytest.raises(ValueError, match=r"`background` must hold one sample or more"):
         model.explain_inputs(x, x[:0])
+    with pytest.raises(TypeError, match=r"`background` must have a real floating-point dtype"):
+        model.explain(x, background=torch.ones(2, 6, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"`names` must be 6 names. Received: 2"):
         model.explain_inputs(x, x, names=["a", "b"])
+
+
+@pytest.mark.parametrize("call", ["forward", "explain", "explain_inputs"])
+def test_samples_of_another_kind_or_size(call):
+    def check(model, bad, error, message):
+        rest = (bad,) if call == "explain_inputs" else ()
+        with pytest.raises(error, match=message):
+            getattr(model, call)(bad, *rest)
+
+    mlp, cnn = SynaMLP(6, 5, 3), SynaCNN(2, 3, width=2, hidden=5)
+    dtype = r"must have a real floating-point dtype\. Received: torch\.int64"
+    check(mlp, torch.ones(2, 6, dtype=torch.int64), TypeError, dtype)
+    check(cnn, torch.ones(2, 2, 8, 8, dtype=torch.int64), TypeError, dtype)
+    for shape in ((2, 5), (6,), (), (2, 6, 6)):
+        check(mlp, torch.rand(shape), ValueError, r"`x` must have shape \(samples, 6\)")
+    for shape in ((2, 3, 8, 8), (2, 8, 8)):
+        check(cnn, torch.rand(shape), ValueError, r"must have shape \(samples, 2, height, width\)")

@@ -41,6 +41,17 @@ def test_either_may_be_imported_first(first):
     assert python(PROCESS.format("\n".join(lines))) == ["180", "0"]
 
 
+def test_a_look_for_the_counters_is_no_import():
+    """Tools ask for a module's spec, to see whether there is one, without importing it."""
+    lines = [
+        "import importlib.util, synann_torch",
+        "found = [importlib.util.find_spec('torch.utils.flop_counter') for _ in range(2)]",
+        "assert all(spec.name == 'torch.utils.flop_counter' for spec in found)",
+        "from torch.utils.flop_counter import FlopCounterMode",
+    ]
+    assert python(PROCESS.format("\n".join(lines))) == ["180", "0"]
+
+
 def test_layers_do_not_import_the_counters():
     name = "torch.utils.flop_counter"
     lines = f"import sys, torch; before = {name!r} in sys.modules; import synann_torch"

@@ -86,6 +86,24 @@ def test_a_linear_function_has_its_own_parts():
     assert_close(got, want, 100 * EPS["float64"])
 
 
+@pytest.mark.parametrize(("samples", "others"), [(600, 1), (7, 100), (3, 300), (0, 2)])
+def test_samples_and_backgrounds_are_taken_together(samples, others):
+    """In few calls, of not more rows than that, and each sample has its own parts."""
+    rng = np.random.default_rng(0)
+    x, background, rows = rng.random((samples, 2)), rng.random((others, 2)), []
+
+    def slopes(points):
+        rows.append(len(points))
+        return np.stack([2 * points, points**2], axis=1)
+
+    got = expected_gradients(slopes, x, background, 2, np)
+    squares, cubes = ((x[:, None] ** k - background**k).mean(axis=1) for k in (2, 3))
+    want = np.stack([squares, cubes / 3], axis=1)
+    assert_close(got, want, 100 * EPS["float64"])
+    assert max(rows) <= 256
+    assert len(rows) <= 2 * max(1, 2 * samples * others / 256)
+
+
 def test_a_feature_that_the_model_does_not_see_has_no_part():
     model, X = fitted()
     model.weights["hidden.weight"][:, 2] = 0.0
