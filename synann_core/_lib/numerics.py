@@ -169,9 +169,10 @@ def transmission(y: Array, beta: Array, xp: Namespace) -> Array:
     if not known_inside(xp, own, strength):
         inside = (own >= 0.0) & (own <= 1.0) & (strength >= 0.0) & (strength <= 1.0)
         if cheap_to_look_at(xp, own, strength):  # few numbers are outside, as a rule
-            value = xp.asarray(value)
-            own, strength = (xp.broadcast_to(a, value.shape)[~inside] for a in (own, strength))
-            value[~inside] = _outer_transmission(own, strength, xp)
+            chosen: Any = xp.asarray(value)
+            own, strength = (xp.broadcast_to(a, chosen.shape)[~inside] for a in (own, strength))
+            chosen[~inside] = _outer_transmission(own, strength, xp)
+            value = chosen
         else:
             value = xp.where(inside, value, _outer_transmission(own, strength, xp))
     return attach(value, lambda: _finite_transmission(y, beta, xp), xp)
