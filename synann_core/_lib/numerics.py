@@ -107,7 +107,7 @@ def add_with_error(a: Array, b: Array, xp: Namespace) -> tuple[Array, Array]:
     return total, stop_gradient(xp.where(xp.isfinite(total), error, 0.0), xp)
 
 
-def values_known(xp: Namespace, *arrays: Any) -> bool:
+def cheap_to_look_at(xp: Namespace, *arrays: Any) -> bool:
     """Whether numbers can be looked at now, with no wait for a device; None stands for none."""
     if not is_torch_namespace(xp):
         return bool(is_numpy_namespace(xp))
@@ -118,8 +118,12 @@ def values_known(xp: Namespace, *arrays: Any) -> bool:
 
 def known_inside(xp: Namespace, *arrays: Any) -> bool:
     """Whether all numbers are seen to be in [0, 1]: to choose between ways to the same bits."""
-    known = values_known(xp, *arrays)
-    return known and all(bool(xp.all((a >= 0.0) & (a <= 1.0))) for a in arrays)
+    return cheap_to_look_at(xp, *arrays) and all(_all_inside(a, xp) for a in arrays)
+
+
+def _all_inside(a: Array, xp: Namespace) -> bool:
+    """Whether all numbers are in [0, 1]: NaN, which the least and the largest become, is not."""
+    return 0 in a.shape or (float(xp.min(a)) >= 0.0 and float(xp.max(a)) <= 1.0)
 
 
 def halves(a: Array, xp: Namespace) -> tuple[Array, Array]:
@@ -164,11 +168,21 @@ def transmission(y: Array, beta: Array, xp: Namespace) -> Array:
     value = (1.0 - own) + own * (1.0 - strength)
     if not known_inside(xp, own, strength):
         inside = (own >= 0.0) & (own <= 1.0) & (strength >= 0.0) & (strength <= 1.0)
-        plain = 1.0 - own * strength
-        split = minus_product(xp.ones_like(plain), halves(own, xp), halves(strength, xp))
-        # Infinities, and what overflows, follow the formula.
-        value = xp.where(inside, value, xp.where(xp.isfinite(split), split, plain))
+        if cheap_to_look_at(xp, own, strength):  # few numbers are outside, as a rule
+            chosen: Any = xp.asarray(value)
+            own, strength = (xp.broadcast_to(a, chosen.shape)[~inside] for a in (own, strength))
+            chosen[~inside] = _outer_transmission(own, strength, xp)
+            value = chosen
+        else:
+            value = xp.where(inside, value, _outer_transmission(own, strength, xp))
     return attach(value, lambda: _finite_transmission(y, beta, xp), xp)
+
+
+def _outer_transmission(y: Array, beta: Array, xp: Namespace) -> Array:
+    plain = 1.0 - y * beta
+    split = minus_product(xp.ones_like(plain), halves(y, xp), halves(beta, xp))
+    # Infinities, and what overflows, follow the formula.
+    return xp.where(xp.isfinite(split), split, plain)
 
 
 def _finite_transmission(y: Array, beta: Array, xp: Namespace) -> Array:

@@ -87,9 +87,7 @@ def torch_func_runs() -> bool:
 
     The compiler, exporters and jit's tracer need the operations that one is made of.
     """
-    import torch
-
-    return functorch_active() and not (torch.compiler.is_compiling() or jit_tracing())
+    return functorch_active() and not torch_traces()
 
 
 def exports_to_onnx(xp: Namespace) -> bool:

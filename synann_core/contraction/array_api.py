@@ -25,12 +25,12 @@ from synann_core._lib.loops import (
     zeros,
 )
 from synann_core._lib.numerics import (
+    cheap_to_look_at,
     constant,
     halves,
     known_inside,
     log_complement,
     minus_product,
-    values_known,
 )
 from synann_core._lib.typing import Array, Namespace
 from synann_core.contraction.factors import Factors, with_faint_sums
@@ -46,7 +46,7 @@ def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     """Sum of log f over j, exact and with every f kept from 0; both (rows, m)."""
     run = functools.partial(runner(_log_product, xp), group=factors.group, xp=xp)
     exact, guarded = run(*factors[:4], floor=factors.floor)
-    if not values_known(xp, *factors[:4]):
+    if not cheap_to_look_at(xp, *factors[:4]):
         return exact, guarded
 
     def again(y: Array, beta: Array) -> Array:

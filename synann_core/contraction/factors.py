@@ -59,12 +59,17 @@ def with_faint_sums(
     """Both sums, with those put right that are the sum of products βy below the normal numbers.
 
     The products have lost digits, or are 0. `again` gives the sum of log(1 − βy), which is −Σ βy
-    here, for y that are lifted by a power of two.
+    here, for y that are lifted by a power of two: of the rows alone that hold such a sum, as lifted
+    ones take much longer.
     """
     limits = xp.finfo(exact.dtype)
     faint = (exact != 0.0) & (xp.abs(exact) < surprisal_floor(exact.dtype, xp))
-    if not bool(xp.any(faint)):
+    rows = xp.any(faint, axis=1)
+    if not bool(xp.any(rows)):
         return exact, guarded
     lift, most = (2.0**64 if limits.bits == 32 else 2.0**512), float(limits.max)
-    sums = again(xp.clip(factors.y * lift, -most, most), factors.beta) / lift
+    sums = again(xp.clip(factors.y[rows] * lift, -most, most), factors.beta) / lift
+    # Each row finds its own sums. Nothing is written in place: autograd may watch the arrays.
+    places = xp.cumulative_sum(xp.astype(rows, xp.int64)) - 1
+    sums = xp.take(sums, xp.clip(places, 0, None), axis=0)
     return xp.where(faint, sums, exact), xp.where(faint, sums, guarded)

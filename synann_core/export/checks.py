@@ -6,10 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from synann_core._lib.checks import check_pair
 from synann_core._lib.typing import NumpyArray, Space
 from synann_core.graph import CompiledGraph, GraphParameters
-from synann_core.graph.arrays import check_values
+from synann_core.graph.parameters import numbers
 from synann_core.models import SynaMLP
 from synann_core.surprisals import surprisal
 
@@ -49,13 +48,7 @@ def parameters(
     dtype: Precision = "float64",
 ) -> GraphParameters[NumpyArray]:
     """Return α and β for a file, the graph's own or given ones that are checked; or θ and γ."""
-    result = compiled.params
-    if params is not None:
-        alpha, beta = check_pair("params", params, "(alpha, beta)")
-        result = GraphParameters(
-            check_values("alpha", alpha, result.alpha.size),
-            check_values("beta", beta, result.beta.size),
-        )
+    result = numbers(compiled.params, params)
     if space == "surprisal":  # infinite where α or β is 0, and never too large for a dtype
         return GraphParameters(*(surprisal(values).astype(dtype) for values in result))
     return GraphParameters(

@@ -18,9 +18,8 @@ from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_option, check_pair, check_range
 from synann_core._lib.typing import Array, ArrayT, NumpyArray, Space
 from synann_core.graph import dispatch, native
-from synann_core.graph.arrays import check_values
 from synann_core.graph.dependence import DependentPair, dependent_pairs
-from synann_core.graph.parameters import Given, GraphParameters, Parameters, arguments
+from synann_core.graph.parameters import Given, GraphParameters, Parameters, arguments, numbers
 from synann_core.graph.structure import Structure, Task
 from synann_core.graph.wiring import Ints, Name, Rows, Wiring, entries, offsets
 
@@ -289,11 +288,7 @@ class CompiledGraph:
         given = (0.5,) * len(self.inputs) if x is None else x
         values = check_range("x", given, 0.0, 1.0)
         check_shape("x", values, len(self.inputs))
-        alpha, beta = self.params
-        if params is not None:
-            alpha, beta = check_pair("params", params, "(alpha, beta)")
-            alpha = check_values("alpha", alpha, self.params.alpha.size)
-            beta = check_values("beta", beta, self.params.beta.size)
+        alpha, beta = numbers(self.params, params)
         return dependent_pairs(self._structure, self.nodes, values, alpha, beta)
 
     def variant(self, x: Array, /) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_pair
 from synann_core._lib.typing import Array, ArrayT, NumpyArray
+from synann_core.graph.arrays import check_values
 
 
 class GraphParameters(NamedTuple, Generic[ArrayT]):
@@ -34,3 +35,13 @@ def arguments(
     given = Arguments(**arrays, **{"params.alpha": alpha, "params.beta": beta})
     given.check_shapes(**{"params.alpha": own.alpha.shape, "params.beta": own.beta.shape})
     return given
+
+
+def numbers(own: GraphParameters[NumpyArray], params: Any) -> GraphParameters[NumpyArray]:
+    """Check parameters that become NumPy's, as many as the graph's own; None stands for those."""
+    if params is None:
+        return own
+    alpha, beta = check_pair("params", params, "(alpha, beta)")
+    return GraphParameters(
+        check_values("alpha", alpha, own.alpha.size), check_values("beta", beta, own.beta.size)
+    )

@@ -137,6 +137,14 @@ def test_a_transmission_does_not_depend_on_the_numbers_beside_it(xp, dtype):
         np.testing.assert_array_equal(one, whole[k : k + 1])
 
 
+def test_a_transmission_broadcasts_inside_and_outside_the_domain(xp, dtype):
+    for y, beta in [([[1e8], [0.5]], [0.5, 5e-9, 0.25]), ([[0.5, 0.25]], [[2.0], [0.5]]), (4, 0.2)]:
+        y, beta = np.asarray(y, dtype), np.asarray(beta, dtype)
+        want = 1 - y.astype(np.longdouble) * beta
+        got = xp.to_numpy(xp.call(transmission, xp.asarray(y, dtype), xp.asarray(beta, dtype)))
+        assert_relative(got, want.astype(np.float64), 4 * EPS[dtype])
+
+
 def test_a_transmission_of_what_is_not_finite_follows_the_formula(xp, dtype):
     inf, huge = np.inf, float(np.finfo(dtype).max)
     y = np.array([inf, inf, -inf, np.nan, 0.5, inf, 0.0, huge, huge, -huge, huge, 1.0], dtype)
@@ -186,7 +194,8 @@ def test_only_numbers_that_can_be_read_are_known_to_be_inside(xp):
     inside, outside = xp.asarray([0.0, 0.5, 1.0]), xp.asarray([0.5, 1.5])
     assert numerics.known_inside(xp_, inside, inside) == read
     assert not numerics.known_inside(xp_, inside, outside)
-    assert not numerics.known_inside(xp_, xp.asarray([np.nan]))
+    assert not numerics.known_inside(xp_, inside, xp.asarray([-0.5, 0.5]))
+    assert not numerics.known_inside(xp_, xp.asarray([0.5, np.nan, 0.5]))
     assert numerics.known_inside(xp_, xp.asarray(np.empty(0))) == read
 
 

@@ -57,21 +57,24 @@ def test_other_arrays_in_place_of_the_four():
     assert all(a is b for a, b in zip(other[:4], (y2, y, beta3, beta), strict=True))
 
 
-def test_only_faint_sums_are_taken_again():
-    y, beta = np.array([[0.5, 1e-25]], np.float32), np.array([[0.5, 1.0]], np.float32)
+def test_only_rows_with_faint_sums_are_taken_again():
+    y = np.array([[0.25, 0.5], [0.5, 1e-25], [0.75, 0.5], [1e-25, 0.5]], np.float32)
+    beta = np.array([[0.5, 1.0]] * 3, np.float32)
     asked = []
 
     def again(lifted, strengths):
         asked.append((lifted, strengths))
-        return np.array([[-(2.0**64), 5.0, 5.0]], np.float32)
+        return np.array([[-(2.0**64), 5.0, 5.0], [5.0, 5.0, -(2.0**65)]], np.float32)
 
     factors = probability_factors(y, beta, xp=np)
-    sums = np.array([[-1e-38, 0.0, -0.5]], np.float32)
+    sums = np.array([[-1, 0, -2], [-1e-38, 0, -0.5], [-3, -np.inf, np.nan], [-4, 0, -1e-45]])
+    sums = sums.astype(np.float32)
     exact, guarded = with_faint_sums(sums, sums + 0, factors, again, xp=np)
-    np.testing.assert_array_equal(exact, [[-1, 0, -0.5]])
+    want = [[-1, 0, -2], [-1, 0, -0.5], [-3, -np.inf, np.nan], [-4, 0, -2]]
+    np.testing.assert_array_equal(exact, want)
     np.testing.assert_array_equal(guarded, exact)
-    np.testing.assert_array_equal(asked[0][0], y * 2.0**64)
+    np.testing.assert_array_equal(asked[0][0], y[[1, 3]] * 2.0**64)
     assert asked[0][1] is beta
-    ordinary = np.array([[0.0, -1e-30, np.nan]], np.float32)
+    ordinary = np.array([[0.0, -1e-30, np.nan]] * 4, np.float32)
     assert with_faint_sums(ordinary, ordinary, factors, again, xp=np) == (ordinary, ordinary)
     assert len(asked) == 1
