@@ -198,7 +198,8 @@ def _excess(log_s: Array, xp: Namespace) -> Array:
     e^T is e^(T − rest) · e^rest: two normal numbers, where e^T alone would underflow or overflow,
     and what it is multiplied by keeps the product an ordinary number.
     """
-    limit = math.floor(-math.log(float(xp.finfo(log_s.dtype).smallest_normal)))
+    smallest = float(xp.finfo(log_s.dtype).smallest_normal)  # 0 of long doubles
+    limit = math.floor(-math.log(max(smallest, 1e-307)))
     known = stop_gradient(log_s, xp)
     return known - xp.clip(known, -limit, limit)
 
@@ -236,7 +237,7 @@ def _synapse_tensor_vjp(
     exact, guarded = (with_batch(a, y, xp) for a in log_product(factors, xp=xp))
     rest = _excess(guarded, xp)
     near, smooth, far = xp.exp(exact - rest), xp.exp(guarded - rest), xp.exp(rest)
-    t = ((alpha * smooth * x) * far) * grad
+    t = ((alpha * smooth * x) * grad) * far
     gy, gbeta = log_product_vjp(factors, to_rows(t, y, xp), xp=xp)
     gx, galpha = (alpha * near * grad) * far, (x * near * grad) * far
     return gx, xp.reshape(gy, y.shape), galpha, gbeta

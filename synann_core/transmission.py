@@ -156,7 +156,7 @@ def log_transmission_jvp(
         check_shapes(given)
         given.array("dy", dy, given.shape("y"))
         given.array("dbeta", dbeta, given.shape("beta"))
-        return given.result(_log_transmission_jvp(*given.arrays, xp=given.xp))
+        return given.tangent(_log_transmission_jvp(*given.arrays, xp=given.xp))
 
 
 def log_transmission_variant(y: ArrayT, /, beta: ArrayT) -> str:

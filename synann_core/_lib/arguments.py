@@ -232,6 +232,13 @@ class Arguments(Generic[ArrayT]):
         returned: ArrayT = result
         return returned
 
+    def tangent(self, value: Array) -> ArrayT:
+        """Return a tangent in the dtype of the arguments, finite as `gradients` are."""
+        same = value.dtype == self.dtype
+        tangent: Any = value if same else narrowed(value, self.dtype, self.xp)
+        returned: ArrayT = tangent
+        return returned
+
     def gradients(self, values: Iterable[Array]) -> tuple[ArrayT, ...]:
         """Return gradients, one an argument, each in its argument's shape and dtype.
 

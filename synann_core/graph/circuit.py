@@ -226,7 +226,7 @@ class Circuit:
         """
         with self._arguments(state, drive, params) as given:
             run, held = self._steps(given)
-            return given.result(run.jacobian(given["state"], held))
+            return given.tangent(run.jacobian(given["state"], held))
 
     def fixed_points(
         self,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from synann_core._lib.arguments import Arguments, check_shape
-from synann_core._lib.autodiff import stop_gradient
+from synann_core._lib.autodiff import narrowed, stop_gradient
 from synann_core._lib.checks import check_option, check_pair, check_range
 from synann_core._lib.typing import Array, ArrayT, NumpyArray, Space
 from synann_core.graph import dispatch, native
@@ -198,7 +198,7 @@ class CompiledGraph:
             # (`given.gradients` would copy them: a third of the time of a large graph.)
             like: tuple[Any, ...] = (x, *(own if params is None else params))
             gradients: list[Any] = [
-                g if g.dtype == a.dtype else given.xp.astype(g, a.dtype)
+                g if g.dtype == a.dtype else narrowed(g, a.dtype, given.xp)
                 for g, a in zip((gx, *gparams), like, strict=True)
             ]
             return gradients[0], GraphParameters(*gradients[1:])
@@ -232,7 +232,7 @@ class CompiledGraph:
                 given.array("dparams.alpha", dalpha, own.alpha.shape),
                 given.array("dparams.beta", dbeta, own.beta.shape),
             )
-            return given.result(dispatch.jvp(task, given["x"], own, moved, tangents))
+            return given.tangent(dispatch.jvp(task, given["x"], own, moved, tangents))
 
     def dependent_pairs(
         self, x: ArrayLike | None = None, /, params: Given[Any] = None

@@ -178,6 +178,37 @@ def test_infinite_derivatives_stay_infinite_in_16_bits(xp):
 
 
 # torch's own, when it first loads forward-mode rules
+def test_16_bit_tangents_at_a_closed_factor_are_finite():
+    y, beta = np.array([1, 0.5], np.float16), np.array([[1, 0.5]], np.float16)
+    tangent = syn.log_transmission_jvp(y, beta, np.ones(2, np.float16), 0.0)
+    assert tangent.dtype == np.float16
+    assert tangent == -65504
+
+
+def test_16_bit_gradients_of_graphs_are_finite():
+    graph = syn.SynapseGraph()
+    graph.input("x", "y")
+    graph.synapse("z", excitatory="x", inhibitory={"y": 1.0})
+    compiled = graph.compile()
+    x = np.array([[60000, 0.5]], np.float16)
+    gx, _ = compiled.vjp(x, grad=300.0)
+    np.testing.assert_array_equal(gx, np.float16([[150, -65504]]))
+    assert compiled.jvp(x, dx=np.float16([[0, 300]])) == -65504
+
+
+def test_an_upstream_gradient_that_brings_a_product_back(xp, dtype):
+    x, y, alpha, beta = far(xp, dtype, 1.0, 1.0, 200 if dtype == "float32" else 1250)
+    scale = 1e30 if dtype == "float32" else 1e200
+    grad = xp.asarray(np.full((2, 1), scale), dtype)
+    _, gy, _, gbeta = xp.call(syn.synapse_tensor_vjp, x, y, alpha, beta, grad)
+    n = y.shape[1]
+    product = float(exact_product(dtype, n) * scale)
+    strength = float(np.asarray(0.9, dtype))
+    share = product / (1 - 0.5 * strength)
+    assert_relative(xp.to_numpy(gy), np.full((2, n), -share * strength), slack(dtype, n))
+    assert_relative(xp.to_numpy(gbeta), np.full((1, n), -2 * share * 0.5), slack(dtype, n))
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 def test_16_bit_gradients_of_torch_func():
     torch = pytest.importorskip("torch")

@@ -126,7 +126,7 @@ def frames_to_events(
             given.check_shapes(times=(steps,))
             if not (xp.all(xp.isfinite(moments)) and xp.all(moments[1:] > moments[:-1])):
                 raise ValueError("`times` must be finite and increase. Received: other values")
-        log = xp.log(stop_gradient(film, xp) + epsilon)
+        log = _log(film, epsilon, xp)
         columns = _timed(log, level, moments, xp)
         order = xp.argsort(columns[0], stable=True)
         events: Events[Any] = Events(*(xp.take(column, order) for column in columns))
@@ -186,9 +186,15 @@ def _film(
     return given
 
 
+def _log(frames: Array, epsilon: float, xp: Namespace) -> Array:
+    """Logarithms of the intensities, NaN where they are not finite: no reference could follow."""
+    log = xp.log(stop_gradient(frames, xp) + epsilon)
+    return xp.where(xp.isfinite(log), log, float("nan"))
+
+
 def _event_counts(frames: Array, threshold: Array, *, epsilon: float, xp: Namespace) -> Array:
     # Gradients of floor are 0: without this, torch would keep the whole loop for them.
-    log = xp.log(stop_gradient(frames, xp) + epsilon)
+    log = _log(frames, epsilon, xp)
     threshold = stop_gradient(threshold, xp)
     first = log[0, ...]
 

@@ -269,7 +269,7 @@ def _usual_change(
 ) -> tuple[Array, Array]:
     """Return the threshold of each signal, and whether it has enough changes for one."""
     change = xp.abs(change) if of == "absolute" else change
-    known = ~xp.isnan(change)
+    known = xp.isfinite(change)
     count = xp.sum(xp.astype(known, change.dtype), axis=0)
     enough = count > correction
     mean = xp.sum(xp.where(known, change, 0.0), axis=0) / xp.where(enough, count, 1.0)

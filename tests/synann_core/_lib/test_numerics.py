@@ -145,7 +145,7 @@ def test_a_transmission_broadcasts_inside_and_outside_the_domain(xp, dtype):
         assert_relative(got, want.astype(np.float64), 4 * EPS[dtype])
 
 
-def test_a_transmission_of_what_is_not_finite_follows_the_formula(xp, dtype):
+def test_a_transmission_of_infinities_follows_the_formula(xp, dtype):
     inf, huge = np.inf, float(np.finfo(dtype).max)
     y = np.array([inf, inf, -inf, np.nan, 0.5, inf, 0.0, huge, huge, -huge, huge, 1.0], dtype)
     beta = np.array([0.5, 0.0, 0.5, 0.5, np.nan, 1.0, inf, 1.0, huge, huge, 0.0, huge], dtype)

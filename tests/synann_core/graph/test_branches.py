@@ -253,7 +253,7 @@ def test_all_branches_agree_inside_and_outside_the_domain(case, dtype):
 
 @settings(max_examples=25)
 @given(amplifying(), DTYPES)
-def test_branches_that_compile_little_agree_inside_and_outside_the_domain(case, dtype):
+def test_branches_that_compile_little_agree_everywhere(case, dtype):
     assert_branches(case, dtype, slow=False)
 
 

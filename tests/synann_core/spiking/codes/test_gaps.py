@@ -91,6 +91,19 @@ def test_codes_of_changes_do_not_look_across_a_gap():
     assert encode(np.array([0.0, np.nan, np.nan, 5.0, 0.0])).tolist() == [0, 0, 0, 0, -1]
 
 
+@pytest.mark.parametrize("name", [name for name in OF_TIME if name.startswith(("temp", "event"))])
+def test_an_infinite_number_is_a_gap_in_some_codes(name):
+    gappy = SIGNALS.copy()
+    gappy[5, :2] = np.nan
+    infinite = gappy.copy()
+    infinite[5, 0] = np.inf
+    want, got = OF_TIME[name](gappy), OF_TIME[name](infinite)
+    after = [0, 1, 2, 3, 4, *range(7, 30)]  # an infinite change has a sign
+    np.testing.assert_array_equal(got[after], want[after])
+    assert np.isfinite(got).all()
+    assert got[7:, 0].any()
+
+
 def test_a_signal_of_too_few_changes_has_the_threshold_0():
     x = np.array([[1.0, np.nan, 0.0], [2.0, np.nan, np.nan], [4.0, np.nan, 1.0]])
     spikes, threshold = spiking.temporal_contrast_encode(x, 0.5, correction=1.0)
