@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from array_api_compat import device, is_jax_namespace, is_numpy_namespace
@@ -133,16 +134,18 @@ def halves(a: Array, xp: Namespace) -> tuple[Array, Array]:
     XLA would flush it, the low part is 0.
     """
     a = stop_gradient(a, xp)
-    single = xp.finfo(a.dtype).bits == 32
+    digits = 1 - round(math.log2(float(xp.finfo(a.dtype).eps)))  # 24 or 53; 11 or 8 of 16 bits
+    split = -(-digits // 2)
     if is_jax_namespace(xp):
         from jax import lax
 
         # XLA may fuse a product and a sum, and then the split below finds nothing to split.
-        high = lax.reduce_precision(a, *((8, 11) if single else (11, 25)))
-        least = float(xp.finfo(a.dtype).smallest_normal) * (2.0**13 if single else 2.0**28)
+        exponents = int(xp.finfo(a.dtype).bits) - digits
+        high = lax.reduce_precision(a, exponents, digits - split - 1)
+        least = float(xp.finfo(a.dtype).smallest_normal) * 2.0 ** (split + 1)
         high = xp.where(xp.abs(a) < least, a, high)
     else:
-        shifted = a * (2.0**12 + 1.0 if single else 2.0**27 + 1.0)
+        shifted = a * (2.0**split + 1.0)
         high = shifted - (shifted - a)
     fits = xp.isfinite(high)
     return xp.where(fits, high, a), xp.where(fits, a - high, 0.0)

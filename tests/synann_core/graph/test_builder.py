@@ -18,7 +18,7 @@ def test_names_and_structure():
         assert getattr(compiled, name) == getattr(graph, name)
     assert compiled.outputs == ("late", "y", "bare")
     assert compiled.output_nodes.tolist() == [2, 1, 4]
-    assert compiled.order.tolist() == [1, 2, 0]
+    assert compiled.order.tolist() == [2, 1, 0]  # declared from the outputs on
     assert compiled.levels.tolist() == [2, 1, 1]
     assert [a.tolist() for a in compiled.excitatory] == [[0, 3, 3, 3], [3, 0, 0]]
     indptr, indices, beta_index = compiled.inhibitory
