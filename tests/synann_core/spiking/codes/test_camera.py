@@ -106,6 +106,7 @@ def slow_events(values, threshold, epsilon, times):
     return np.array(sorted(rows, key=lambda row: (row[0], row[2], row[1]))).reshape(-1, 4)
 
 
+@pytest.mark.jax_alternates(4)
 @pytest.mark.parametrize("given_times", [False, True])
 def test_frames_to_events(xp, dtype, given_times):
     """Each event at the time at which the line between two frames meets its threshold."""
