@@ -43,6 +43,7 @@ test-all: $(VENV)/.test
 	/dev/null || { echo "$$tool is missing: apt-get install gcc clang $(CROSS)"; exit 1; }; done
 	SYNANN_KERNELS=off $(PYTEST)
 	SYNANN_TEST_SEEDS=200 $(PYTEST) tests/synann_core/test_branches.py
+	SYNANN_TEST_BACKENDS=jax,jax-jit $(PYTEST) tests/synann_core -m jax_alternates
 	$(MAKE) widths sanitize threads emulate clang
 
 # Damaged files for every loader and random models for the exporters; `make test` tries some hundred.

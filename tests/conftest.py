@@ -25,8 +25,7 @@ BACKENDS = os.environ.get("SYNANN_TEST_BACKENDS", ",".join(DEFAULT_BACKENDS)).sp
 def pytest_configure(config):
     config.addinivalue_line(
         "markers",
-        "jax_alternates(share=2): of JAX eager and jitted, float32 and float64, "
-        "half the combinations run, or one of all four",
+        "jax_alternates: of JAX eager and jitted, float32 and float64, one combination runs",
     )
     config.addinivalue_line(
         "markers", "kernel_branches: what has a compiled branch; runs in CI without it as well"
@@ -42,24 +41,19 @@ def pytest_runtest_setup(item):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Halve JAX's compilations, a second each: eager-float32 and jitted-float64, or the other two.
+    """Run a quarter of JAX's compilations, a second each: eager or jitted, in one dtype.
 
-    Which two depends on the test and its other parameters, so that all four meet each file. A test
-    with many parameters, and a dtype, can have one of the four: `jax_alternates(4)`. With
-    SYNANN_TEST_BACKENDS set, everything runs.
+    Which one depends on the test and its other parameters, so that all four meet each file; of a
+    test without a dtype it is half. With SYNANN_TEST_BACKENDS set, as in `make test-all`, all run.
     """
     if "SYNANN_TEST_BACKENDS" in os.environ:
         return
-    skipped = [
-        item
-        for item in items
-        if (marker := item.get_closest_marker("jax_alternates")) and _odd(item, *marker.args)
-    ]
+    skipped = [item for item in items if item.get_closest_marker("jax_alternates") and _odd(item)]
     config.hook.pytest_deselected(items=skipped)
     items[:] = [item for item in items if item not in set(skipped)]
 
 
-def _odd(item, share=2):
+def _odd(item):
     values = item.callspec.params if hasattr(item, "callspec") else {}
     library = values.get("xp", values.get("ad"))
     if library not in ("jax", "jax-jit"):
@@ -68,7 +62,7 @@ def _odd(item, share=2):
     for word in ("jax-jit", "jax", "float64", "float32"):
         case = case.replace(word, "")
     turn = ((0, 3), (1, 2))[library == "jax"][values.get("dtype") == "float32"]
-    return (zlib.crc32(case.encode()) + turn) % share != 0
+    return (zlib.crc32(case.encode()) + turn) % (4 if "dtype" in values else 2) != 0
 
 
 @pytest.fixture(params=BACKENDS)

@@ -13,7 +13,7 @@ import pytest
 import synann_core as syn
 from tests.helpers import EPS, assert_close, make_backend, spread
 
-SEEDS = range(int(os.environ.get("SYNANN_TEST_SEEDS", "6")))
+SEEDS = range(int(os.environ.get("SYNANN_TEST_SEEDS", "4")))
 ROWS, OUTPUTS, INPUTS = 5, 3, 6
 BRANCHES = (
     "numpy",

@@ -63,7 +63,7 @@ def test_against_a_background_they_are_interventional(seed):
     assert_close(got.sum(), surprisal[2**n - 1] - surprisal[0], 1e-14, scale=5.0)
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_a_background_on_every_library(xp, dtype):
     rng = np.random.default_rng(0)
     y, beta, background = rng.random((2, 3, 5)), rng.random((4, 5)), rng.random((700, 5))

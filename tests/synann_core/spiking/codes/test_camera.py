@@ -29,7 +29,7 @@ def frames(seed=0, shape=SHAPE):
     return values
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("threshold", [0.25, THRESHOLDS], ids=["number", "array"])
 def test_event_camera(xp, dtype, threshold):
     values = frames().astype(dtype).astype(float)
@@ -45,7 +45,7 @@ def test_event_camera(xp, dtype, threshold):
     assert not want[2:4].any()
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("start", [0.1, 1.0, 3.7])
 def test_an_edge_that_is_met_but_for_rounding_is_met(xp, dtype, start):
     """Twice as bright is one event of the contrast log 2, in every frame; half as bright, too."""
@@ -58,7 +58,7 @@ def test_an_edge_that_is_met_but_for_rounding_is_met(xp, dtype, start):
     np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_event_camera_decode(xp, dtype):
     values = frames()
     counts = slow.each_signal(partial(slow.event_camera, epsilon=0.01), values, THRESHOLDS)
@@ -106,7 +106,7 @@ def slow_events(values, threshold, epsilon, times):
     return np.array(sorted(rows, key=lambda row: (row[0], row[2], row[1]))).reshape(-1, 4)
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("given_times", [False, True])
 def test_frames_to_events(xp, dtype, given_times):
     """Each event at the time at which the line between two frames meets its threshold."""

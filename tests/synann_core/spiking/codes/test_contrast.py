@@ -48,7 +48,7 @@ CONTRAST = {
 }
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("name", CONTRAST)
 def test_contrast(xp, dtype, name):
     encode, slowly = CONTRAST[name]
@@ -63,7 +63,7 @@ def test_contrast(xp, dtype, name):
     assert (want == -1).any() or "repeat" in name
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("of", ["signed", "absolute"])
 @pytest.mark.parametrize("correction", [0.0, 1.0])
 def test_temporal_contrast(xp, dtype, of, correction):
@@ -91,7 +91,7 @@ def test_a_falling_signal_and_the_signed_mean():
     np.testing.assert_array_equal(spikes, [0, 0, -1, 0, 0])
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_contrast_decode(xp, dtype):
     spikes = np.sign(walks(seed=3))
     start = SIGNALS[0]

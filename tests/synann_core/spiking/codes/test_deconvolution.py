@@ -29,7 +29,7 @@ FILTERS = {
 }
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize(
     ("name", "steps"),
     # 3 steps are fewer than the kernel has.
@@ -55,7 +55,7 @@ def test_the_rules_and_the_ends_differ():
     assert all((a != b).any() for i, a in enumerate(codes) for b in codes[:i])
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("steps", [40, 3])
 def test_convolution(xp, dtype, steps):
     spikes = np.abs(np.sign(walks((steps, 2, 3), seed=4)))

@@ -48,7 +48,7 @@ def test_counts_to_events(xp):
         assert tuple(none.t.shape) == (0,)
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("separate", [False, True])
 @pytest.mark.parametrize("duration", [1, 3])
 def test_events_to_counts(xp, dtype, separate, duration):

@@ -50,7 +50,7 @@ def filters(xp, dtype):
             yield (lambda x, r=rule, e=end: spiking.bsa_encode(x, kernel, 0.9, rule=r, end=e)), end
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("name", OF_TIME)
 def test_a_gap_is_silent_and_harms_nothing_else(xp, dtype, name):
     encode = OF_TIME[name]
@@ -65,7 +65,7 @@ def test_a_gap_is_silent_and_harms_nothing_else(xp, dtype, name):
     assert got[4:, 1].any()
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("name", ["step forward", "event camera"])
 def test_a_reference_stays_through_a_gap(xp, dtype, name):
     """The spikes of the signal with its gaps cut out."""
@@ -113,7 +113,7 @@ def test_a_signal_of_too_few_changes_has_the_threshold_0():
     assert np.isfinite(decoded).all()
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_no_spike_where_a_kernel_reaches_a_gap(xp, dtype):
     rng = np.random.default_rng(4)
     whole = spiking.convolution_decode((rng.random((30, 2)) < 0.4) * 1.0, KERNEL)
@@ -132,7 +132,7 @@ def test_no_spike_where_a_kernel_reaches_a_gap(xp, dtype):
         assert got[21:, 0].any()
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("name", OF_NUMBERS)
 def test_a_number_that_is_missing_is_silent(xp, dtype, name):
     """And the others are as if a number that nothing follows had stood there."""

@@ -49,7 +49,7 @@ ENCODERS = {
 }
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("name", ENCODERS)
 def test_encoders(xp, dtype, name):
     checks.against_the_loop(xp, dtype, *ENCODERS[name])
@@ -71,7 +71,7 @@ def test_samples_do_not_mix(name):
     checks.sample_by_sample(ENCODERS[name][0])
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_times(xp, dtype):
     """Not rounded to steps."""
     x = xp.asarray(checks.X, dtype)
@@ -87,7 +87,7 @@ def test_times(xp, dtype):
         assert_close(got.ravel(), want, limit, scale=STEPS)
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_first_spike_times(xp, dtype):
     spikes, ranks = checks.ranked_spikes()
     times = xp.call(first_spike_times, xp.asarray(spikes, dtype))
@@ -95,7 +95,7 @@ def test_first_spike_times(xp, dtype):
     np.testing.assert_array_equal(xp.to_numpy(times), ranks)
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("options", LATENCY)
 def test_latency_decode(xp, dtype, options):
     options = {k: v for k, v in options.items() if k != "clip"}

@@ -32,7 +32,7 @@ ENCODERS = {
 }
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("name", ENCODERS)
 def test_encoders(xp, dtype, name):
     checks.against_the_loop(xp, dtype, *ENCODERS[name])
@@ -54,14 +54,14 @@ def test_samples_do_not_mix(name):
     checks.sample_by_sample(ENCODERS[name][0])
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_responses(xp, dtype):
     x = xp.asarray(checks.X, dtype)
     got = xp.call(partial(population_response, neurons=6, low=-0.5, high=1.25), x)
     assert_close(xp.to_numpy(got), slow.population(checks.X, 6, -0.5, 1.25, 1.5), 64 * EPS[dtype])
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_rank_order_decoders(xp, dtype):
     spikes, ranks = checks.ranked_spikes()
     code = xp.asarray(spikes, dtype)
@@ -78,7 +78,7 @@ def test_rank_order_decoders(xp, dtype):
     )
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_population_decode(xp, dtype):
     spikes, ranks = checks.ranked_spikes()
     # Weighted by earliness: neurons 0 … 4 have centres −1/6, 1/6, 3/6, 5/6, 7/6.

@@ -31,7 +31,7 @@ ENCODERS = {
 }
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("name", ENCODERS)
 def test_encoders(xp, dtype, name):
     checks.against_the_loop(xp, dtype, *ENCODERS[name])
@@ -53,7 +53,7 @@ def test_samples_do_not_mix():
     checks.sample_by_sample(ENCODERS["regular"][0])
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_rate_decode(xp, dtype):
     spikes, _ = checks.ranked_spikes()
     rate = xp.call(partial(rate_decode, max_rate=4.0, dt=0.125), xp.asarray(spikes, dtype))

@@ -16,7 +16,7 @@ def case(rng, steps=9, batch=3, n=4, m=2):
     return x, rng.random((steps, batch, m)), rng.normal(size=(steps, batch, m))
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("output_decay", [0.0, 0.7])
 def test_window_and_steps_equal_the_reference(xp, dtype, output_decay):
     arrays = [a.astype(dtype) for a in case(np.random.default_rng(0))]

@@ -18,7 +18,7 @@ from tests.helpers import EPS, assert_close
 from tests.synann_core.spiking.plasticity.cases import TAU, delayed, fire
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_response_and_its_derivative(xp, dtype):
     s = np.array([-np.inf, -2.0, 0.0, 1e-3, 3.0, 7.0, 30.0, 1e4, np.inf], dtype)
     got = xp.call(spike_response, xp.asarray(s, dtype), TAU)
@@ -40,7 +40,7 @@ def reference_case(dtype):
     return arrays, slow.firing_times(*(a.astype(float) for a in arrays), TAU, 1.0, 60.0)
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_firing_times_equal_the_reference(xp, dtype):
     arrays, want = reference_case(dtype)
     got = xp.call(fire, *(xp.asarray(a, dtype) for a in arrays), TAU)
@@ -115,7 +115,7 @@ def network_case(dtype):
     return arrays, total(*layers), wants
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 def test_gradients_of_a_network_equal_finite_differences(xp, dtype):
     arrays, want_loss, wants = network_case(dtype)
     loss, gradients, fired = xp.call(network, *(xp.asarray(a, dtype) for a in arrays))

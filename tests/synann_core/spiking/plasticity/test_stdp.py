@@ -24,7 +24,7 @@ WINDOW = (0.3, 0.2, 3.0, 5.0)
 NAMED = dict(zip(("a_plus", "a_minus", "tau_plus", "tau_minus"), WINDOW, strict=True))
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("pairing", ["all", "nearest"])
 def test_traces_and_products_equal_the_sum_over_pairs(xp, dtype, pairing):
     rng = np.random.default_rng(0)
@@ -81,7 +81,7 @@ def test_pairs_of_two_spikes_trace_the_window(xp):
     assert np.isnan(STDP().window(np.array([np.nan]))).all()
 
 
-@pytest.mark.jax_alternates(4)
+@pytest.mark.jax_alternates
 @pytest.mark.parametrize("dependence", ["additive", "hard", "power", "linear"])
 def test_weight_dependences_equal_the_reference(xp, dtype, dependence):
     rng = np.random.default_rng(1)
