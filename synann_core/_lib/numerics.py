@@ -124,7 +124,8 @@ def known_inside(xp: Namespace, *arrays: Any) -> bool:
 
 def _all_inside(a: Array, xp: Namespace) -> bool:
     """Whether all numbers are in [0, 1]: NaN, which the least and the largest become, is not."""
-    return 0 in a.shape or (float(xp.min(a)) >= 0.0 and float(xp.max(a)) <= 1.0)
+    own = stop_gradient(a, xp)
+    return 0 in own.shape or (float(xp.min(own)) >= 0.0 and float(xp.max(own)) <= 1.0)
 
 
 def halves(a: Array, xp: Namespace) -> tuple[Array, Array]:

@@ -29,12 +29,17 @@ class Implementation(Protocol):
 
 def choose(xp: Namespace, *arrays: Array | None) -> Implementation:
     """Return the module that runs: compiled loops, GPU kernels, or array operations."""
-    if host.serves(xp, *arrays):
-        return native
     if is_jax_namespace(xp):
         return jax_primitives if jax_primitives.serves(*arrays) else array_api
     if builds_graphs(xp):
         return host_calls if host_calls.serves(xp, *arrays) else array_api
+    return choose_eager(xp, *arrays)
+
+
+def choose_eager(xp: Namespace, *arrays: Array | None) -> Implementation:
+    """`choose`, for NumPy, torch and other libraries that compute at once."""
+    if host.serves(xp, *arrays):
+        return native
     if host.enabled() and triton.serves(*arrays):
         return triton
     return array_api
