@@ -30,7 +30,7 @@ def run(arguments, backend, **environment):
         env={**os.environ, **settings},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=900,
     )
 
 
