@@ -252,6 +252,11 @@ def contributions(y: ArrayT, /, beta: ArrayT, *, background: ArrayT | None = Non
 def check_background(background: Array, inputs: int) -> None:
     """Refuse a background that is not of one or more samples with so many inputs."""
     check_shape("background", background, "samples", inputs)
+    check_samples(background)
+
+
+def check_samples(background: Array) -> None:
+    """Refuse a background without samples."""
     if not background.shape[0]:
         raise ValueError("`background` must hold one or more samples. Received: none")
 

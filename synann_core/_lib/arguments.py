@@ -234,8 +234,7 @@ class Arguments(Generic[ArrayT]):
 
     def tangent(self, value: Array) -> ArrayT:
         """Return a tangent in the dtype of the arguments, finite as `gradients` are."""
-        same = value.dtype == self.dtype
-        tangent: Any = value if same else narrowed(value, self.dtype, self.xp)
+        tangent: Any = narrowed(value, self.dtype, self.xp)
         returned: ArrayT = tangent
         return returned
 
@@ -247,9 +246,7 @@ class Arguments(Generic[ArrayT]):
         gradients: list[Any] = []
         for (name, own), gradient in zip(self.named.items(), values, strict=True):
             summed = sum_to_shape(gradient, tuple(own.shape), self.xp)
-            dtype = self._dtypes.get(name, self.dtype)
-            same = summed.dtype == dtype
-            gradients.append(summed if same else narrowed(summed, dtype, self.xp))
+            gradients.append(narrowed(summed, self._dtypes.get(name, self.dtype), self.xp))
         return tuple(gradients)
 
     def _converted(self, name: str, value: Any, dtype: Any) -> Array:

@@ -130,6 +130,8 @@ def _torch_function() -> Any:
 
 def narrowed(value: Array, dtype: Any, xp: Namespace) -> Array:
     """`value` in a narrower dtype, whose largest number stands for finite ones beyond it."""
+    if value.dtype == dtype:
+        return value
     most = float(xp.finfo(dtype).max)
     value = xp.where(xp.isfinite(value), xp.clip(value, -most, most), value)
     return xp.astype(value, dtype)

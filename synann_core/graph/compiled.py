@@ -198,8 +198,7 @@ class CompiledGraph:
             # (`given.gradients` would copy them: a third of the time of a large graph.)
             like: tuple[Any, ...] = (x, *(own if params is None else params))
             gradients: list[Any] = [
-                g if g.dtype == a.dtype else narrowed(g, a.dtype, given.xp)
-                for g, a in zip((gx, *gparams), like, strict=True)
+                narrowed(g, a.dtype, given.xp) for g, a in zip((gx, *gparams), like, strict=True)
             ]
             return gradients[0], GraphParameters(*gradients[1:])
 

@@ -23,7 +23,7 @@ from synann_core._lib.loops import mean_over_rows, runner
 from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, Namespace
 from synann_core.models import passes
-from synann_core.transmission import check_background
+from synann_core.transmission import check_samples
 
 Names = tuple[str | int, ...]
 _ROWS = 256  # pairs of a sample and one of the background that are taken together
@@ -222,6 +222,6 @@ class Explained:
         """A checked background, in the dtype of X."""
         background = check_unit_matrix("background", background, self.in_features)
         namespace_of(X=X, background=background)
-        check_background(background, self.in_features)
+        check_samples(background)
         xp, background = array_namespace(X), detached(background)
         return background if background.dtype == X.dtype else xp.astype(background, X.dtype)
