@@ -81,7 +81,8 @@ def draw(inputs: np.ndarray, results: list[Neuron], path: Path) -> None:
         axes.axhline(1.0, color=TEXT, linewidth=0.8, linestyle="--")
         loss = f"loses {DT / tau:g} a step"
         axes.set(ylim=(0, 1.65), ylabel="membrane")
-        axes.set_title(f"{loss}, weight {weight}: {int(spikes.sum())} spikes", fontsize="medium")
+        fired = f"fires {int(spikes.sum())} ×" if spikes.any() else "silent"
+        axes.set_title(f"{loss}, weight {weight}: {fired}", fontsize="medium")
     for axes in rows:
         axes.spines[["top", "right"]].set_visible(False)
     rows[-1].set(xlabel="time in ms", xlim=(0, when[-1]))
