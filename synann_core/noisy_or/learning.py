@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from synann_core._lib.checks import check_binary, check_int, check_number, check_pair, check_range
-from synann_core.noisy_or.network import Floats, NoisyOr, with_leak
+from synann_core.noisy_or.network import NoisyOr
+from synann_core.noisy_or.parameters import Floats, with_leak
 from synann_core.surprisals import bose_einstein, complement
 from synann_core.transmission import log_transmission, log_transmission_vjp
 

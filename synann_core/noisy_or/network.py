@@ -1,119 +1,107 @@
-"""Hold a noisy-OR network and predict its findings.
-
-A finding is absent if its leak and the links of all present causes stay silent, each on its own:
-``P(absent_i | y) = (1 − leak_i) ∏_j (1 − β_ij y_j)``. That is a synapse tensor whose last input is
-always 1; its logarithm is the log-transmission.
-"""
+"""NoisyOr: a network of independent causes and of the findings that they bring about."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from synann_core._lib.arguments import check_shape
-from synann_core._lib.checks import check_range
-from synann_core.transmission import log_transmission
+from synann_core._lib.checks import as_generator, check_int
+from synann_core._lib.files import FilePath
+from synann_core.noisy_or.files import read_network, write_network
+from synann_core.noisy_or.parameters import Parameters
 
 __all__ = ["NoisyOr"]
 
-Floats = NDArray[np.floating]
+_SAMPLED_AT_A_TIME = 1 << 22  # numbers
 
 
-@dataclass(frozen=True, eq=False)
-class NoisyOr:
+class NoisyOr(Parameters):
     """Noisy-OR network of two layers: independent causes, and the findings they bring about.
 
     Parameters
     ----------
     prior : array_like, shape (causes,)
-        Probability, in (0, 1), that a cause is present.
+        Probability, in [0, 1], that a cause is present.
     leak : array_like, shape (findings,)
         Probability, in [0, 1), that a finding appears without any cause.
-    beta : array_like, shape (findings, causes)
-        Probability, in [0, 1], that a cause alone brings about the finding.
+    beta : array_like or SciPy sparse array, shape (findings, causes)
+        Probability, in [0, 1], that a cause alone brings about the finding. A sparse network takes
+        memory for its links only.
+    protection : array_like or SciPy sparse array, shape (findings, causes), optional
+        Probability δ, in [0, 1], that a present cause blocks the finding, whatever brought it
+        about: ``P(present_i | y) = (1 − (1 − leak_i) ∏_j (1 − β_ij y_j)) ∏_j (1 − δ_ij y_j)``.
+        Dense if `beta` is, sparse if it is.
+    causes, findings : sequence of str, optional
+        Their names, all different.
+
+    Attributes
+    ----------
+    prior, leak : ndarray of float64
+    beta, protection : ndarray of float64 or scipy.sparse.csr_array
+    causes, findings : tuple of str, or None
 
     Raises
     ------
     TypeError, ValueError
-        If the shapes do not fit or a number is out of its range.
-
-    Notes
-    -----
-    The parameters are kept as float64 arrays.
+        If the shapes do not fit, a number is out of its range, or a name occurs twice.
 
     Examples
     --------
     >>> from synann_core.noisy_or import NoisyOr
     >>> model = NoisyOr(prior=[0.1, 0.2], leak=[0.0], beta=[[0.9, 0.5]])
+    >>> model
+    NoisyOr(2 causes, 1 findings, 2 links)
     >>> model.predict([[1.0, 0.0], [1.0, 1.0]])
     array([[0.9 ],
            [0.95]])
     """
 
-    prior: NDArray[np.float64]
-    leak: NDArray[np.float64]
-    beta: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        for name, ends in (("prior", "()"), ("leak", "[)"), ("beta", "[]")):
-            values = check_range(name, getattr(self, name), 0.0, 1.0, ends)
-            object.__setattr__(self, name, values.astype(np.float64))
-        shapes = self.prior.shape, self.leak.shape, self.beta.shape
-        if shapes != ((self.prior.size,), (self.leak.size,), (self.leak.size, self.prior.size)):
-            raise ValueError(
-                "`prior`, `leak` and `beta` must have the shapes (causes,), (findings,) and "
-                f"(findings, causes). Received: {shapes[0]}, {shapes[1]} and {shapes[2]}"
-            )
-
-    def absence_surprisal(self, causes: ArrayLike, /) -> Floats:
-        """Return the surprisal of each finding's absence, −log P(absent | causes).
-
-        Exact for known causes (0 or 1) and for independent uncertain ones (their probabilities):
-        every cause occurs once in the product, so that its factor takes the mean.
+    def sample(self, n: int, /, *, rng: object) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Draw samples of the causes and of their findings.
 
         Parameters
         ----------
-        causes : array_like, shape (..., causes)
-            In [0, 1].
+        n : int
+            Number of samples, ≥ 1.
+        rng : int or numpy.random.Generator
+            Random numbers, or the seed for them.
 
         Returns
         -------
-        ndarray of float64 (float32 where `causes` is), shape (..., findings)
-            In nats, ≥ 0; infinite where a link of strength 1 makes the finding certain.
+        causes : ndarray of float64, shape (n, causes)
+            0 or 1.
+        findings : ndarray of float64, shape (n, findings)
+            0 or 1.
 
         Raises
         ------
         TypeError, ValueError
-            If `causes` is not such an array.
+            If an argument is not such a number.
         """
-        y = check_range("causes", causes, 0.0, 1.0)
-        check_shape("causes", y, ..., self.prior.size)
-        return self._absence_surprisal(y)
+        check_int("n", n, 1)
+        generator = as_generator(rng)
+        causes = np.empty((n, self.prior.size))
+        findings = np.empty((n, self.leak.size))
+        step = max(1, _SAMPLED_AT_A_TIME // max(self.beta.shape))
+        for first in range(0, n, step):
+            block = slice(first, first + step)
+            causes[block] = generator.random(causes[block].shape) < self.prior
+            findings[block] = generator.random(findings[block].shape) < self.predict(causes[block])
+        return causes, findings
 
-    def predict(self, causes: ArrayLike, /) -> Floats:
-        """Return the probability of each finding.
+    def save(self, path: FilePath, /) -> None:
+        """Write the network as one safetensors file, whole or not at all."""
+        write_network(path, self)
 
-        Parameters
-        ----------
-        causes : array_like, shape (..., causes)
-            As for `absence_surprisal`, with the same errors.
+    @classmethod
+    def load(cls, path: FilePath, /) -> NoisyOr:
+        """Make the network that `save` wrote.
 
-        Returns
-        -------
-        ndarray of float64 (float32 where `causes` is), shape (..., findings)
-            In [0, 1].
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is damaged or does not hold a network.
         """
-        probability: Floats = -np.expm1(-self.absence_surprisal(causes))
-        return probability
-
-    def _absence_surprisal(self, y: Floats) -> Floats:
-        strengths = np.c_[self.beta, self.leak].astype(y.dtype)
-        surprisal: Floats = 0.0 - log_transmission(with_leak(y), strengths)
-        return surprisal
-
-
-def with_leak(y: Floats) -> Floats:
-    """Append a cause that is always present: the leak is the strength of its link."""
-    return np.concatenate([y, np.ones((*y.shape[:-1], 1), y.dtype)], axis=-1)
+        return cls(**read_network(path))

@@ -4,7 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.sparse import coo_array, csr_array
 
+from synann_core._lib.files import read_tensors, write_tensors
 from synann_core.noisy_or import NoisyOr
 from tests.helpers import EPS, assert_relative
 
@@ -55,8 +57,13 @@ def test_certain_links_and_no_leak():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"prior": [0.0, 0.5]}, r"`prior` must be in \(0, 1\). Received: 0.0 at 0"),
-        ({"prior": [1.0, 0.5]}, r"`prior` must be in \(0, 1\)"),
+        ({"prior": [-0.1, 0.5]}, r"`prior` must be in \[0, 1\]. Received: -0.1 at 0"),
+        ({"prior": [1.1, 0.5]}, r"`prior` must be in \[0, 1\]"),
+        ({"prior": [], "beta": [[]]}, "at least one finding and one cause"),
+        ({"protection": [[0.5]]}, r"`protection` must have shape \(1, 2\)"),
+        ({"protection": [[0.5, 2.0]]}, r"`protection` must be in \[0, 1\]"),
+        ({"causes": ["a"]}, "`causes` must hold 2 different names. Received: 1 names"),
+        ({"causes": ["a", "a"]}, "`causes` must hold 2 different names. Received: 'a' twice"),
         ({"leak": [1.0]}, r"`leak` must be in \[0, 1\)"),
         ({"beta": [[0.5, 1.1]]}, r"`beta` must be in \[0, 1\]"),
         ({"beta": [[0.5, np.nan]]}, "`beta` must be in"),
@@ -96,3 +103,123 @@ def test_causes_may_be_any_numbers(model):
 def test_causes_that_do_not_fit_are_named(model, causes, error, message):
     with pytest.raises(error, match=message):
         model.predict(causes)
+
+
+def sparse_pair(protection):
+    """The same network twice, dense and sparse."""
+    rng = np.random.default_rng(3)
+    beta = rng.random((8, 6)) * (rng.random((8, 6)) < 0.4)
+    beta[2], beta[3, 1] = 0.0, 1.0
+    more = rng.random((8, 6)) * (rng.random((8, 6)) < 0.3) if protection else None
+    prior, leak = rng.random(6), rng.uniform(0.0, 0.1, 8)
+    return (
+        NoisyOr(prior, leak, beta, protection=more),
+        NoisyOr(prior, leak, coo_array(beta), protection=None if more is None else csr_array(more)),
+    )
+
+
+@pytest.mark.parametrize("protection", [False, True])
+@pytest.mark.parametrize("definite", [True, False])
+def test_a_sparse_network_predicts_as_the_dense_one(protection, definite):
+    dense, sparse = sparse_pair(protection)
+    y = np.random.default_rng(4).random((3, 5, 6))
+    y = np.round(y) if definite else y
+    np.testing.assert_allclose(sparse.predict(y), dense.predict(y), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(
+        sparse.absence_surprisal(y), dense.absence_surprisal(y), rtol=1e-13, atol=1e-15
+    )
+
+
+def test_protection_blocks_whatever_brought_it_about():
+    model, _ = sparse_pair(protection=True)
+    for y in itertools.product([0.0, 1.0], repeat=6):
+        spared = np.prod(1 - model.protection * y, axis=1)
+        want = by_hand(model, y) * spared
+        np.testing.assert_allclose(model.predict(np.array(y)), want, rtol=1e-13)
+
+
+def test_uncertain_causes_with_protection_give_the_mean():
+    model, _ = sparse_pair(protection=True)
+    q = np.random.default_rng(1).random(6)
+    mean = 0
+    for y in itertools.product([0.0, 1.0], repeat=6):
+        mean += np.prod(np.where(y, q, 1 - q)) * model.predict(np.array(y))
+    np.testing.assert_allclose(model.predict(q), mean, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_samples_come_as_often_as_they_should(kind):
+    model = sparse_pair(protection=True)[kind]
+    causes, findings = model.sample(20_000, rng=0)
+    assert set(np.unique(causes)) == set(np.unique(findings)) == {0.0, 1.0}
+    np.testing.assert_allclose(causes.mean(0), model.prior, atol=0.015)
+    np.testing.assert_allclose(findings.mean(0), model.predict(model.prior), atol=0.015)
+    again = model.sample(20_000, rng=0)
+    np.testing.assert_array_equal(again[1], findings)
+    assert model.sample(3, rng=1)[0].shape == (3, 6)
+    with pytest.raises(ValueError, match="`n` must be at least 1"):
+        model.sample(0, rng=1)
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+@pytest.mark.parametrize("protection", [False, True])
+def test_a_saved_network_is_the_same(tmp_path, kind, protection):
+    model = sparse_pair(protection)[kind]
+    causes, findings = [f"cause {i} é\ud800" for i in range(6)], [f"{i}\n" for i in range(8)]
+    model = NoisyOr(
+        model.prior,
+        model.leak,
+        model.beta,
+        protection=model.protection,
+        causes=causes,
+        findings=findings,
+    )
+    model.save(tmp_path / "network.safetensors")
+    got = NoisyOr.load(tmp_path / "network.safetensors")
+    assert (got.causes, got.findings) == (tuple(causes), tuple(findings))
+    assert type(got.beta) is type(model.beta)
+    y = np.random.default_rng(0).random((4, 6))
+    np.testing.assert_array_equal(got.predict(y), model.predict(y))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"beta.columns": np.full(3, 6)}, "`beta` is not a sparse array of shape"),
+        ({"beta.columns": np.array([0, -1, 1])}, "`beta` is not a sparse array"),
+        ({"beta.starts": np.array([0, 2, 1, 3, 3, 3, 3, 3, 3])}, "`beta` is not a sparse array"),
+        ({"beta.starts": np.zeros(9)}, "`beta.starts` is not a row of integers"),
+        ({"prior": None}, "'prior' is missing"),
+        ({"more": np.zeros(2)}, "'more' is not a part of it"),
+        ({"causes": np.frombuffer(b"[1]", np.uint8)}, "`causes` must hold strings"),
+        ({"causes": np.frombuffer(b"{}", np.uint8)}, "`causes` is not a list of names"),
+        ({"causes": np.frombuffer(b"[" * 100_000, np.uint8)}, "recursion"),
+        ({"prior": np.full(6, np.nan)}, "`prior` must be in"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, change, message):
+    path = tmp_path / "network.safetensors"
+    beta = csr_array((np.full(3, 0.5), ([0, 1, 2], [0, 1, 2])), shape=(8, 6))
+    NoisyOr(np.full(6, 0.1), np.zeros(8), beta).save(path)
+    tensors, metadata = read_tensors(path)
+    tensors = {k: v for k, v in (tensors | change).items() if v is not None}
+    write_tensors(path, tensors, metadata)
+    with pytest.raises(ValueError, match=f"`path` must hold a noisy-OR network.*{message}"):
+        NoisyOr.load(path)
+
+
+def test_another_file_is_named(tmp_path):
+    write_tensors(tmp_path / "other", {"prior": np.zeros(2)}, {})
+    with pytest.raises(ValueError, match="the format is 'not named'"):
+        NoisyOr.load(tmp_path / "other")
+
+
+def test_the_representation_counts():
+    dense, sparse = sparse_pair(protection=True)
+    assert repr(sparse) == repr(dense)
+    assert repr(NoisyOr([0.1], [0.1], [[0.0]])) == "NoisyOr(1 causes, 1 findings, 0 links)"
+
+
+def test_dense_and_sparse_links_do_not_mix():
+    with pytest.raises(TypeError, match="`beta` and `protection` must both be dense"):
+        NoisyOr([0.1], [0.1], [[0.5]], protection=csr_array([[0.5]]))
