@@ -7,7 +7,7 @@ here is element-wise and broadcasts.
 from __future__ import annotations
 
 from synann_core._lib.arguments import Arguments
-from synann_core._lib.numerics import add_with_error, transmission
+from synann_core._lib.numerics import add_with_error, ordered_product, transmission
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.surprisals import _bose_einstein_slope, _complement
 
@@ -81,7 +81,7 @@ def synapse_vjp(
     -------
     gx, gy, galpha, gbeta : arrays
         ``α(1 − βy)``, ``−αβx``, ``x(1 − βy)`` and ``−αxy``, times `grad`, each summed to its
-        argument's shape and in its argument's dtype. Finite for finite arguments.
+        argument's shape and in its argument's dtype. Infinite only where the gradient overflows.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def surprisal_synapse_vjp(
 
 
 def _synapse(x: Array, y: Array, alpha: Array, beta: Array, *, xp: Namespace) -> Array:
-    return alpha * x * transmission(y, beta, xp)
+    return ordered_product(transmission(y, beta, xp), alpha, x, xp)
 
 
 def _synapse_vjp(
@@ -192,10 +192,10 @@ def _synapse_vjp(
 ) -> tuple[Array, Array, Array, Array]:
     open_ = transmission(y, beta, xp)
     return (
-        grad * (alpha * open_),
-        -grad * (alpha * beta * x),
-        grad * (x * open_),
-        -grad * (alpha * x * y),
+        ordered_product(open_, alpha, grad, xp),
+        -grad * ordered_product(beta, alpha, x, xp),
+        ordered_product(open_, x, grad, xp),
+        -grad * ordered_product(y, alpha, x, xp),
     )
 
 

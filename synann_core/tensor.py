@@ -9,6 +9,7 @@ import math
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.autodiff import attach, stop_gradient
+from synann_core._lib.numerics import ordered_product
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.contraction.dispatch import log_product, log_product_vjp
 from synann_core.contraction.factors import probability_factors, surprisal_factors
@@ -227,7 +228,7 @@ def _synapse_tensor(
     if y.ndim != 2:
         near, far = with_batch(near, y, xp), with_batch(far, y, xp)
     # Of two gradients, too, neither loses what the other factors make an ordinary number.
-    return ((near if alpha is None else alpha * near) * x) * far
+    return (near * x if alpha is None else ordered_product(near, alpha, x, xp)) * far
 
 
 def _synapse_tensor_vjp(
@@ -237,9 +238,9 @@ def _synapse_tensor_vjp(
     exact, guarded = (with_batch(a, y, xp) for a in log_product(factors, xp=xp))
     rest = _excess(guarded, xp)
     near, smooth, far = xp.exp(exact - rest), xp.exp(guarded - rest), xp.exp(rest)
-    t = ((alpha * smooth * x) * grad) * far
+    t = (ordered_product(smooth, alpha, x, xp) * grad) * far
     gy, gbeta = log_product_vjp(factors, to_rows(t, y, xp), xp=xp)
-    gx, galpha = (alpha * near * grad) * far, (x * near * grad) * far
+    gx, galpha = (ordered_product(near, a, grad, xp) * far for a in (alpha, x))
     return gx, xp.reshape(gy, y.shape), galpha, gbeta
 
 

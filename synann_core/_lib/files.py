@@ -23,6 +23,19 @@ _MOST_HEADER = 3 << 18
 _SHOWN = 16  # names in a message
 
 
+def path_text(path: object) -> str:
+    """`path` as text that names a file, which need not be there."""
+    try:
+        text = os.fspath(path)  # type: ignore[call-overload]
+    except TypeError:
+        text = None
+    if not isinstance(text, str):
+        raise TypeError(f"`path` must be a str or an os.PathLike of one. Received: {path!r}")
+    if not text or "\0" in text:
+        raise ValueError(f"`path` must name a file. Received: {text!r}")
+    return text
+
+
 def write_tensors(path: FilePath, tensors: Tensors, metadata: dict[str, str]) -> None:
     """Write a safetensors file; `path` holds either its old content or the whole new one.
 
@@ -44,7 +57,7 @@ def read_tensors(path: FilePath) -> tuple[Tensors, dict[str, str]]:
 
     bfloat16 comes as float32, which holds the same numbers.
     """
-    name = os.fspath(path)
+    name = path_text(path)
     try:
         with open(name, "rb") as data:
             size = int.from_bytes(data.read(8), "little")
@@ -155,12 +168,16 @@ def write_whole(path: FilePath, data: bytes) -> None:
     killed leaves nothing behind, unless between the two system calls that name it and move it to
     `path`. Elsewhere it may leave one file, ``.synann-*``, beside `path`.
     """
-    if os.path.exists(path) and not os.path.isfile(path):
-        Path(path).write_bytes(data)
+    name = path_text(path)
+    if os.path.exists(name) and not os.path.isfile(name):
+        Path(name).write_bytes(data)
         return
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(name))
     if target.is_symlink():
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
+    if name.endswith(("/", os.sep)) or not target.parent.is_dir():
+        # Said of what was asked for, and not of the temporary file's name.
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
     # Not made of the target's name, which may be as long as a name can be.
     temporary = target.with_name(f".synann-{os.urandom(8).hex()}")
     try:

@@ -90,6 +90,16 @@ def log_complement(p: Array, q: Array, smooth: Array, xp: Namespace) -> Array:
     return attach(value, lambda: xp.log(smooth), xp)
 
 
+def ordered_product(t: Array, a: Array, b: Array, xp: Namespace) -> Array:
+    """Return tab, which is lost on the way only where it is no ordinary number itself.
+
+    A small t takes the larger of a and b first, and a large t the smaller one: if that underflows
+    or overflows, so does the whole.
+    """
+    a_first = (xp.abs(a) >= xp.abs(b)) == (xp.abs(t) <= 1.0)
+    return (t * xp.where(a_first, a, b)) * xp.where(a_first, b, a)
+
+
 def surprisal_floor(dtype: object, xp: Namespace) -> float:
     """Smallest 1 − p that gradients in surprisal space divide by.
 
@@ -186,7 +196,13 @@ def transmission(y: Array, beta: Array, xp: Namespace) -> Array:
 
 def _outer_transmission(y: Array, beta: Array, xp: Namespace) -> Array:
     plain = 1.0 - y * beta
-    split = minus_product(xp.ones_like(plain), halves(y, xp), halves(beta, xp))
+    # A power of two from one to the other, where the parts of the larger one would overflow or
+    # those of the smaller one underflow.
+    shift = 2.0 ** (math.floor(math.log2(float(xp.finfo(plain.dtype).max))) // 2 + 1)
+    one, up, down = (constant(v, plain, xp) for v in (1.0, shift, 1.0 / shift))
+    a = xp.where(xp.abs(y) > shift, down, xp.where(xp.abs(beta) > shift, up, one))
+    b = xp.where(xp.abs(y) > shift, up, xp.where(xp.abs(beta) > shift, down, one))
+    split = minus_product(xp.ones_like(plain), halves(y * a, xp), halves(beta * b, xp))
     # Infinities, and what overflows, follow the formula.
     return xp.where(xp.isfinite(split), split, plain)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from synann_core._lib.files import FilePath, write_whole
+from synann_core._lib.files import FilePath, path_text, write_whole
 from synann_core._lib.typing import NumpyArray
 from synann_core.export import json_values as read
 from synann_core.export.checks import check_network, parameters
@@ -112,8 +112,9 @@ def load_json(path: FilePath, /) -> SynaMLP | SynapseGraph:
     ...         print(str(error).split(": ", 2)[2])
     version: expected 1, got 2
     """
+    place = Path(path_text(path))
     try:
-        return _model(_parse(Path(path)), path)
+        return _model(_parse(place), path)
     except FileNotFoundError:
         raise
     # A reason of the constructors is an error of theirs: what they refuse is in the file.

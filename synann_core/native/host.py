@@ -26,7 +26,7 @@ def enabled() -> bool:
     if kernels is not None:
         return not kernels.off()
     value = os.environ.get("SYNANN_KERNELS", "")
-    if value.lower() not in ("", "off"):
+    if value not in ("", "off"):
         raise ValueError(f"`SYNANN_KERNELS` must be off, or not set. Received: {value[:100]!r}")
     return not value
 

@@ -249,15 +249,11 @@ static PyObject *use(PyObject *self, PyObject *title) {
 static PyObject *off(PyObject *self, PyObject *nothing) {
     (void)self;
     (void)nothing;
-    const char *value = getenv("SYNANN_KERNELS"), *word = "off";
+    const char *value = getenv("SYNANN_KERNELS");
     if (!value || !*value) {
         Py_RETURN_FALSE;
     }
-    const char *letter = value;
-    for (; *word && (*letter | 0x20) == *word; letter++) {
-        word++;
-    }
-    if (!*word && !*letter) {
+    if (!strcmp(value, "off")) {
         Py_RETURN_TRUE;
     }
     PyErr_Format(PyExc_ValueError, "`SYNANN_KERNELS` must be off, or not set. Received: '%.100s'",

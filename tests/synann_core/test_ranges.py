@@ -13,8 +13,14 @@ pytestmark = [pytest.mark.kernel_branches, pytest.mark.jax_alternates]
 
 # x, α and inputs n of equal factors 0.55, whose product is below the normal numbers or is 0
 FAR = {
-    "float32": [(1.0, 1e30, 200), (1.0, 1e20, 170), (1e30, 1.0, 200), (1e15, 1e15, 190)],
-    "float64": [(1.0, 1e200, 1250), (1e200, 1.0, 1250), (1.0, 1e300, 2000), (1e-5, 1e10, 1200)],
+    "float32": [
+        *((1.0, 1e30, 200), (1.0, 1e20, 170), (1e30, 1.0, 200), (1e15, 1e15, 190)),
+        *((1e38, 1e-8, 145), (1e-10, 1e37, 140)),
+    ],
+    "float64": [
+        *((1.0, 1e200, 1250), (1e200, 1.0, 1250), (1.0, 1e300, 2000), (1e-5, 1e10, 1200)),
+        *((1e300, 1e-100, 1400), (1e-120, 1e300, 1180)),
+    ],
 }
 
 
@@ -39,7 +45,7 @@ def slack(dtype, n):
     return ((10 + np.sqrt(n)) * n + 10) * EPS[dtype]
 
 
-@pytest.mark.parametrize("case", range(4))
+@pytest.mark.parametrize("case", range(6))
 def test_a_product_is_not_lost_because_a_part_of_it_is(xp, dtype, case):
     x, alpha, n = FAR[dtype][case]
     arguments = far(xp, dtype, x, alpha, n)
@@ -65,7 +71,31 @@ def check_far_gradients(gradients, wants, dtype, n):
         assert_close(got, np.full(got.shape, want), 1.0, scale=limit)
 
 
-@pytest.mark.parametrize("case", range(4))
+@pytest.mark.parametrize(
+    ("x", "y", "alpha", "beta"),
+    [
+        (1e-30, -1e30, 1e-20, 1.0),
+        (1e30, 0.99, 1e10, 1.0),
+        (1e-25, -1e30, 1e-25, 1.0),
+        (1e25, 1.0 - 2.0**-20, 1e16, 1.0),
+        (1e38, 0.5, 1e-38, 1.0),
+    ],
+)
+def test_a_single_synapse_loses_none_either(xp, x, y, alpha, beta):
+    arguments = [xp.asarray(np.asarray([v]), "float32") for v in (x, y, alpha, beta)]
+    x, y, alpha, beta = (float(xp.to_numpy(a)[0]) for a in arguments)
+    f = 1.0 - y * beta
+    got = xp.to_numpy(xp.call(syn.synapse, *arguments))
+    assert_relative(got, np.array([alpha * x * f]), 4 * EPS["float32"])
+    gradients = xp.to_numpy(xp.call(syn.synapse_vjp, *arguments, xp.asarray(np.ones(1), "float32")))
+    with np.errstate(over="ignore"):
+        wants = np.float32([alpha * f, -alpha * beta * x, x * f, -alpha * x * y])
+    for got, want in zip(gradients, wants, strict=True):
+        if np.isfinite(want) and (want == 0.0 or abs(want) > TINY["float32"]):
+            assert_relative(got, np.array([want]), 4 * EPS["float32"])
+
+
+@pytest.mark.parametrize("case", range(6))
 def test_gradients_are_not_lost_either(xp, dtype, case):
     x, alpha, n = FAR[dtype][case]
     arguments = far(xp, dtype, x, alpha, n)
@@ -74,7 +104,7 @@ def test_gradients_are_not_lost_either(xp, dtype, case):
     check_far_gradients(gradients, far_gradients(dtype, x, alpha, n), dtype, n)
 
 
-@pytest.mark.parametrize("case", range(4))
+@pytest.mark.parametrize("case", range(6))
 def test_autodiff_does_not_lose_them(ad, dtype, case):
     x, alpha, n = FAR[dtype][case]
     arguments = far(ad, dtype, x, alpha, n)

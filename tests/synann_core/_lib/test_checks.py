@@ -22,6 +22,11 @@ def test_what_is_not_an_int_of_that_size_is_refused(value, error):
         checks.check_int("k", value, 1)
 
 
+def test_an_int_that_counts_nothing_is_refused_in_one_line():
+    with pytest.raises(ValueError, match=r"`k` must be at most .*Received: a larger int"):
+        checks.check_int("k", 10**400, 1)
+
+
 @pytest.mark.parametrize("value", [0, 1, np.float32(0.5), 0.25])
 def test_numbers_between_the_ends_pass_as_floats(value):
     number = checks.check_number("p", value, 0.0, 1.0)

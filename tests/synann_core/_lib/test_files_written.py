@@ -1,17 +1,20 @@
 """Files are written whole or not at all, and stay what they were: links, owners, modes."""
 
 import os
+import re
 import signal
 import stat
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import pytest
 
 import synann_core as syn
 from synann_core._lib import files
 from synann_core._lib.files import write_whole
+from synann_core.export import load_json, save_json
 from tests.synann_core._lib.test_files import model, same, saved
 
 __all__ = ["saved"]  # a fixture
@@ -66,14 +69,23 @@ def test_saving_onto_a_folder_is_an_error_and_leaves_nothing(tmp_path):
 
 
 def test_what_is_no_path_is_a_type_error():
-    for use in (model().save, model().load, syn.SynaMLP.from_file):
-        with pytest.raises(TypeError, match="PathLike"):
-            use(5)
+    uses = model().save, model().load, syn.SynaMLP.from_file, load_json, partial(save_json, model())
+    for use in uses:
+        for path in (5, None, b"model"):
+            with pytest.raises(TypeError, match=r"`path` must be a str or an os.PathLike of one"):
+                use(path)
+        for path in ("a\0b", ""):
+            with pytest.raises(ValueError, match=r"`path` must name a file\. Received: "):
+                use(path)
 
 
-def test_saving_into_a_missing_folder_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        model().save(tmp_path / "none" / "model.safetensors")
+def test_saving_into_a_missing_folder_names_what_was_asked_for(tmp_path):
+    for path in (tmp_path / "none" / "model.safetensors", f"{tmp_path}/new/"):
+        with pytest.raises(
+            FileNotFoundError, match=re.escape(f"No such file or directory: '{path}'")
+        ):
+            model().save(path)
+    assert not os.listdir(tmp_path)
 
 
 def test_a_saved_file_has_the_usual_permissions(saved, system):

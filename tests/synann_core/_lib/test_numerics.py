@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from synann_core._lib import numerics
-from tests.helpers import EPS, assert_close, assert_relative, spread
+from tests.helpers import EPS, assert_relative, spread
 
 pytestmark = pytest.mark.jax_alternates
 
@@ -155,13 +155,18 @@ def test_a_transmission_of_infinities_follows_the_formula(xp, dtype):
 
 
 def test_a_transmission_near_the_largest_number(xp, dtype):
-    """Where its halves would overflow, it is as exact as βy is."""
+    """Its halves would overflow there, or those of β underflow, without a power of two between."""
     most = float(np.finfo(dtype).max) / (32 if xp.is_jax else 1)  # no subnormal β on JAX
-    y = np.array([most, 0.99 * most, most / 64, most / 256], dtype)
-    beta = (np.array([0.5, 0.9, 0.1, 0.6]) / y.astype(np.longdouble)).astype(dtype)
-    want = (1 - y.astype(np.longdouble) * beta).astype(np.float64)
-    got = xp.to_numpy(xp.call(transmission, xp.asarray(y, dtype), xp.asarray(beta, dtype)))
-    assert_close(got, want, 2 * EPS[dtype], scale=1.0)
+    y = most * np.array([1.0, 0.99, 1 / 64, 1 / 256, 1 / 3e3, 1 / 1e5, 1 / 1e6, 1 / 1e9])
+    y = np.tile(y.astype(dtype), 5)
+    part = np.repeat([0.5, 0.9, 0.999, 1.0 - 9 * EPS[dtype], 1.0], 8)
+    beta = (part / y.astype(np.longdouble)).astype(dtype)
+    with mpmath.workdps(60):
+        exact = [1 - mpmath.mpf(a) * b for a, b in zip(y.tolist(), beta.tolist(), strict=True)]
+        want = np.array([float(v) for v in exact])
+    for a, b in ((y, beta), (beta, y)):
+        got = xp.to_numpy(xp.call(transmission, xp.asarray(a, dtype), xp.asarray(b, dtype)))
+        assert_relative(got, want, 2 * EPS[dtype])
 
 
 def test_gradients_of_a_transmission(ad, dtype):

@@ -32,9 +32,8 @@ def test_tensors_on_the_cpu_are_served_and_other_arrays_are_not():
     assert not host.serves(array_api_strict, array_api_strict.ones(2))
 
 
-@pytest.mark.parametrize("value", ["off", "OFF"])
-def test_an_environment_variable_turns_the_loops_off(monkeypatch, value):
-    monkeypatch.setenv("SYNANN_KERNELS", value)
+def test_an_environment_variable_turns_the_loops_off(monkeypatch):
+    monkeypatch.setenv("SYNANN_KERNELS", "off")
     assert not host.serves(xp, np.ones(2))
 
 
@@ -101,7 +100,7 @@ def test_neurons_and_graphs_ask_for_it(monkeypatch, one_thread, library):
 @pytest.mark.parametrize("there", [True, False])
 @pytest.mark.parametrize(
     ("value", "on"),
-    [("off", False), ("OFF", False), ("oFf", False), ("", True)],
+    [("off", False), ("", True)],
 )
 def test_the_environment_is_asked_at_every_call(value, on, there, monkeypatch):
     if not there:
@@ -113,7 +112,9 @@ def test_the_environment_is_asked_at_every_call(value, on, there, monkeypatch):
 
 
 @pytest.mark.parametrize("there", [True, False])
-@pytest.mark.parametrize("value", ["on", "of", "offs", "0", "false", " off", "off ", "a" * 999])
+@pytest.mark.parametrize(
+    "value", ["on", "OFF", "of", "offs", "0", "false", " off", "off ", "a" * 999]
+)
 def test_another_word_is_an_error(value, there, monkeypatch):
     """At every call that would look, not a silent choice of the kernels."""
     if not there:
