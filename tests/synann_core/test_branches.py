@@ -8,9 +8,13 @@ import os
 
 import mpmath
 import numpy as np
+import onnxruntime
 import pytest
 
 import synann_core as syn
+from synann_core.export import save_c, save_onnx
+from synann_core.graph import SynapseGraph
+from tests import export_models
 from tests.helpers import EPS, assert_close, make_backend, spread
 
 SEEDS = range(int(os.environ.get("SYNANN_TEST_SEEDS", "4")))
@@ -174,6 +178,30 @@ def test_values(branch, dtype):
         for function, arguments, want, scale in exact_values(seed, dtype):
             got = branch.value(function, *arguments)
             check(got, want, EPS[dtype], scale, f"{function.__name__}, seed {seed}")
+
+
+@pytest.mark.parametrize("seed", [seed for seed in SEEDS if seed % 4][:20])
+def test_values_of_exports(seed, dtype, tmp_path):
+    """The tensor as a graph, which ONNX and C have: the same promise."""
+    (x, y, alpha, beta), want, slack = exact_values(seed, dtype)[2][1:]
+    # A graph's β is at most 1: powers of two leave every product as it is.
+    inside = ~np.isnan(want)  # where βy > 1 a graph has the formula's value
+    power = np.exp2(np.maximum(np.ceil(np.log2(beta.max(axis=0))), 0)).astype(dtype)
+    y, beta = y * power, beta / power
+    graph = SynapseGraph()
+    graph.input(*(f"x{i}" for i in range(OUTPUTS)), *(f"y{j}" for j in range(INPUTS)))
+    for i in range(OUTPUTS):
+        weak = {f"y{j}": float(beta[i, j]) for j in range(INPUTS)}
+        graph.synapse(f"s{i}", excitatory=f"x{i}", inhibitory=weak, alpha=float(alpha[i]))
+        graph.output(f"s{i}")
+    rows = np.concatenate([x, y], axis=1)
+    save_onnx(graph, tmp_path / "g.onnx", dtype=dtype)
+    (got,) = onnxruntime.InferenceSession(tmp_path / "g.onnx").run(None, {"x": rows})
+    check(got[inside], want[inside], EPS[dtype], slack[inside], f"onnx, seed {seed}")
+    save_c(graph, tmp_path / "g.c", dtype=dtype)
+    run = export_models.compiled(tmp_path / "g.c").model_run
+    got = export_models.rows(run, rows, OUTPUTS)
+    check(got[inside], want[inside], EPS[dtype], slack[inside], f"c, seed {seed}")
 
 
 @functools.cache
