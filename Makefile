@@ -44,6 +44,7 @@ test-all: $(VENV)/.test
 	SYNANN_KERNELS=off $(PYTEST)
 	SYNANN_TEST_SEEDS=200 $(PYTEST) tests/synann_core/test_branches.py
 	SYNANN_TEST_BACKENDS=jax,jax-jit $(PYTEST) tests/synann_core -m jax_alternates
+	SYNANN_TEST_KERAS=whole $(PYTEST) tests/synann_keras/test_backends.py -k test_suite
 	$(MAKE) widths sanitize threads emulate clang
 
 # Damaged files for every loader and random models for the exporters; `make test` tries some hundred.
@@ -137,7 +138,7 @@ threads:
 	for real in float double; do for name in $(SOURCES); do $(THREADED) -DREAL=$$real \
 	-DREAL_IS_$$(echo $$real | tr a-z A-Z) -c synann_core/native/$$name.c \
 	-o build/threads/$$name-$$real.o || exit 1; done; done
-	$(THREADED) tests/synann_core/native/xla_threads.c synann_core/native/xla.c \
+	$(THREADED) tests/synann_core/native/xla_threads.c synann_core/native/xla.c synann_core/native/xla_call.c \
 	build/threads/*.o -lm -lpthread -o build/threads/driver
 	build/threads/driver
 

@@ -71,8 +71,8 @@ def check_int(name: str, value: Any, least: int) -> int:
         raise TypeError(f"`{name}` must be an int. Received: {value!r}")
     if value < least:
         raise ValueError(f"`{name}` must be at least {least}. Received: {value}")
-    if value > sys.maxsize:  # nobody would want to read its digits
-        raise ValueError(f"`{name}` must be at most {sys.maxsize}. Received: a larger int")
+    if value >= 2**64:  # nobody would want to read its digits
+        raise ValueError(f"`{name}` must be below 2**64. Received: a larger int")
     return int(value)
 
 

@@ -41,13 +41,19 @@ def task(name, backend, **environment):
     return json.loads(result.stdout.splitlines()[-1])
 
 
+# Each test runs on torch and on one of the two that compile for minutes; on all in `make test-all`.
+WHOLE = os.environ.get("SYNANN_TEST_KERAS") == "whole"
+HALVES = {} if WHOLE else {"jax": "0", "tensorflow": "1"}
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_suite(backend):
     """All files beside this one."""
+    half = {"SYNANN_KERAS_HALF": HALVES[backend]} if backend in HALVES else {}
     files = [str(path) for path in sorted(HERE.glob("test_*.py")) if path.name != OWN]
     arguments = ["-m", "pytest", "-p", "no:cacheprovider", "--tb=short", *files]
     # jax would spend most of its time on compiling well; the other tests let it.
-    result = run(arguments, backend, JAX_DISABLE_MOST_OPTIMIZATIONS="1")
+    result = run(arguments, backend, JAX_DISABLE_MOST_OPTIMIZATIONS="1", **half)
     assert result.returncode == 0, result.stdout + result.stderr
     assert " passed" in result.stdout
 

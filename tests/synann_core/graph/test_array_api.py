@@ -8,6 +8,8 @@ import synann_core.graph.array_api as formulas
 from synann_core.graph import SynapseGraph
 from tests.helpers import EPS, assert_close, assert_relative
 
+pytestmark = pytest.mark.jax_alternates
+
 
 def amplified(gain):
     """z = (gain x) b (1 − gain x)(1 − ½ b)."""

@@ -9,6 +9,8 @@ from synann_core import optim
 from synann_core.models import passes
 from tests.helpers import assert_close
 
+pytestmark = pytest.mark.jax_alternates
+
 
 def task(samples=60, dtype="float64"):
     """Two features decide between three classes."""
