@@ -30,7 +30,7 @@ from shared.tables import plus_minus
 from studies import diagnosis_plots
 from studies.diagnosis_rivals import cross_entropies, fit_logistic, fit_network
 from studies.networks import Network, random_network
-from synann.noisy_or import fit_known_causes, posterior
+from synann.noisy_or import fit_known_causes
 
 LAYER, SPARSER, LASSO, RIDGE, MLP = "layer", "layer, sparser", "logistic L1", "logistic L2", "MLP"
 MIDDLE = 1000  # samples where one size must do
@@ -171,8 +171,8 @@ def diagnose(seed: int, options: argparse.Namespace) -> Scores:
     symptoms = network.draw_symptoms(patients, rng)
     learned = fit_known_causes(y, s)
     predictions = {
-        "true network and Bayes": posterior(network.causes, symptoms),
-        "layer and Bayes": posterior(learned, symptoms),
+        "true network and Bayes": network.causes.posterior(symptoms).probability,
+        "layer and Bayes": learned.posterior(symptoms).probability,
         f"direct {LASSO}": fit_logistic(s, y, lasso=True).predict(symptoms),
         f"direct {RIDGE}": fit_logistic(s, y, lasso=False).predict(symptoms),
         f"direct {MLP}": fit_network(s, y, seed=seed).predict(symptoms),

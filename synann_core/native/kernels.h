@@ -69,7 +69,12 @@ enum { SOME_OUTSIDE = 1, CAREFUL_GRADIENTS = 2, CAREFUL_PRODUCTS = 4 };
       "rcbn rbn rbn? rbn rbn? rn rn rn? rnn? rtbn rtbn? rtbn? rbn? rbn? rbn? rbn? rnn? " \
       "Rcbn Rbn Rbn? Rbn Rbn? Rtbn? Rpan % % % % % % % % % # # # % % # # # # #") \
     K(step_forward, "rtn rn Rtn") \
-    K(bsa, "Rtn rk Rtn % # #")
+    K(bsa, "Rtn rk Rtn % # #") \
+    K(noisy_or_plan, "lp lk rn Lb Re #") \
+    K(noisy_or_size, "lop lk Re #") \
+    K(noisy_or_build, "lop lk rk rk row Rs # #") \
+    K(noisy_or_unwind, "lop lk rk rk row rs Rt Row #") \
+    K(noisy_or_move, "rs Rs lb rs? Re")
 
 typedef int Kernel(const Array *arrays, const Number *numbers);
 

@@ -116,16 +116,16 @@ class Parameters:
         """
         y = self._known_causes(causes)
         if self.protection is None:
-            present: Floats = -np.expm1(-_surprisal(self.beta, self.leak, y))
+            present: Floats = -np.expm1(-link_surprisal(self.beta, self.leak, y))
             return present
         # P(brought about, and not blocked). Of definite causes the two are independent; an
         # uncertain one is in both products, so that the mean is that of their product.
-        spared = np.exp(-_surprisal(self.protection, None, y))
-        apart = spared * -np.expm1(-_surprisal(self.beta, self.leak, y))
+        spared = np.exp(-link_surprisal(self.protection, None, y))
+        apart = spared * -np.expm1(-link_surprisal(self.beta, self.leak, y))
         definite = ((y == 0.0) | (y == 1.0)).all(axis=-1, keepdims=True)
         if definite.all():
             return apart
-        silent = np.exp(-_surprisal(_either(self.beta, self.protection), self.leak, y))
+        silent = np.exp(-link_surprisal(_either(self.beta, self.protection), self.leak, y))
         return np.where(definite, apart, np.maximum(spared - silent, 0.0))
 
     def _known_causes(self, causes: ArrayLike) -> Floats:
@@ -135,7 +135,7 @@ class Parameters:
 
     def _absence_surprisal(self, y: Floats) -> Floats:
         if self.protection is None:
-            return _surprisal(self.beta, self.leak, y)
+            return link_surprisal(self.beta, self.leak, y)
         with np.errstate(divide="ignore"):
             return 0.0 - np.log1p(-self.predict(y))
 
@@ -143,6 +143,12 @@ class Parameters:
 def is_sparse(links: Any) -> bool:
     """Whether these links are a sparse array of SciPy's, which is not imported for the answer."""
     return type(links).__module__.startswith("scipy.sparse")
+
+
+def dense_rows(links: Any, findings: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The links of some findings, dense, shape (findings, causes)."""
+    rows: NDArray[np.float64] = links[findings].toarray() if is_sparse(links) else links[findings]
+    return rows
 
 
 def with_leak(y: Floats) -> Floats:
@@ -177,7 +183,7 @@ def _names(name: str, names: Any, count: int) -> Names:
     return own
 
 
-def _surprisal(links: Any, leak: NumpyArray | None, y: Floats) -> Floats:
+def link_surprisal(links: Any, leak: NumpyArray | None, y: Floats) -> Floats:
     """−log of ``(1 − leak_i) ∏_j (1 − links_ij y_j)``, shape (..., findings)."""
     if not is_sparse(links):
         if leak is not None:

@@ -65,6 +65,10 @@ class Spoil:
     def __init__(self, place=None, change=None):
         self.place, self.change, self.count = place, change, 0
 
+    def sparse(self, array):
+        """Pass an array that may be sparse as well: no place for SciPy's."""
+        return array if self.change in (ODD["sparse"], ODD["sparse matrix"]) else self(array)
+
     def __call__(self, array):
         self.count += 1
         return self.change(array) if self.count - 1 == self.place else array
@@ -185,9 +189,13 @@ CASES = {
         MLP.explain(a(MATRIX), background=a(MATRIX)),
         MLP.explain_inputs(a(MATRIX), a(MATRIX)),
     ),
-    "NoisyOr": lambda a: noisy_or.NoisyOr(a(HALVES), a(HALVES[:2]), a(MATRIX)),
+    "NoisyOr": lambda a: noisy_or.NoisyOr(a(HALVES), a(HALVES[:2]), a.sparse(MATRIX)),
     "NoisyOr.predict": lambda a: (NOISY.predict(a(XY)), NOISY.absence_surprisal(a(XY))),
-    "posterior": lambda a: noisy_or.posterior(NOISY, a(np.ones((1, 1)))),
+    "log_evidence": lambda a: (
+        noisy_or.log_evidence(a(HALVES[:1]), a(HALVES[:1]), a(HALVES[None, :1]), np.ones((1, 1))),
+        NOISY.posterior(a.sparse(np.ones((1, 1)))),
+        NOISY.log_evidence(a.sparse(np.ones((1, 1)))),
+    ),
     "fit_known_causes": lambda a: noisy_or.fit_known_causes(a(FINDINGS), a(FINDINGS), iterations=1),
     "OddsNetwork": lambda a: tabular.OddsNetwork(0.1, a(HALVES), a(HALVES)),
     "OddsNetwork.predict": lambda a: (
@@ -305,7 +313,7 @@ WITHOUT = {
     "initial_beta", "load_json", "constant", "cosine", "one_cycle", "EXCITATORY", "INHIBITORY",
     "surface", "State", "Record", "Gradients", "Events", "Layer", "norse_lif", "decay_factor",
     "fast_sigmoid", "superspike", "arctan", "sigmoid", "triangle", "boxcar", "gaussian",
-    "straight_through", "random_key",
+    "straight_through", "random_key", "Posterior",
 }  # fmt: skip
 MODULES = ("", ".graph", ".noisy_or", ".tabular", ".export", ".optim", ".plot", ".spiking")
 PLAIN = r"`.+` must be a plain dense array"
@@ -313,7 +321,7 @@ PLAIN = r"`.+` must be a plain dense array"
 
 def refused(case, kind):
     """How many arrays a case takes; every one of them is refused if it is of this kind."""
-    counting = Spoil()
+    counting = Spoil(change=ODD[kind])
     case(counting)
     for place in range(counting.count):
         with pytest.raises(TypeError, match=PLAIN) as caught:

@@ -16,10 +16,12 @@ from unittest import mock
 import numpy as np
 
 import synann_core.graph.native
+import synann_core.noisy_or.native
 import synann_core.spiking.codes.native
 import synann_core.spiking.neurons.native
 from synann_core.graph import SynapseGraph
 from synann_core.native import host
+from synann_core.noisy_or import NoisyOr
 from synann_core.spiking import State, Surrogate, bsa_encode, step_forward_encode
 from synann_core.spiking.neurons.surrogates import SHAPES
 from tests.synann_core.native import shapes
@@ -138,6 +140,19 @@ def codes():
                 bsa_encode(rng.random(shape).astype(kind), np.full(5, 0.2, kind), 0.1, rule=rule)
 
 
+def diagnoses():
+    """Noisy-OR networks, dense and sparse, with a cause that is linked to all findings."""
+    rng = np.random.default_rng(3)
+    for findings, causes, share in ((1, 3, 1.0), (4, 9, 0.5), (11, 60, 0.3), (14, 30, 0.15)):
+        shape = findings, causes
+        beta = np.where(rng.random(shape) < share, rng.random(shape), 0.0)
+        beta[:, 0] = rng.random(findings)
+        network = NoisyOr(rng.random(causes) / 9, rng.random(findings) / 9, beta)
+        for x in (np.ones(findings), rng.choice([0.0, 1.0, 0.7], findings)):
+            network.log_evidence(x[None], most_seconds=1e9)
+            network.posterior(x[None], most_seconds=1e9)
+
+
 def record(path):
     """Write the calls of everything above to a file; return their number."""
     # On one thread: parts of a call write to the same arrays.
@@ -149,6 +164,7 @@ def record(path):
         with contextlib.ExitStack() as stack:
             for engine in (
                 synann_core.graph,
+                synann_core.noisy_or,
                 synann_core.spiking.codes,
                 synann_core.spiking.neurons,
             ):
@@ -156,6 +172,7 @@ def record(path):
             graphs()
             neurons()
             codes()
+            diagnoses()
         return recorder.count, recorder.names
 
 

@@ -1,0 +1,211 @@
+"""Sum exactly over the sets of findings that a sample asks about, with positive terms only.
+
+Weights are scaled, and logarithms of the scales kept beside them, so that nothing underflows. Some
+causes are known in turn, present and absent, where that makes the sum cheaper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synann_core._lib.threads import run_parts, thread_count
+from synann_core.noisy_or import array_api, native
+from synann_core.noisy_or.plan import CAUSE, ENTER, MOST_CONDITIONED, Plan, Program, make_plan
+from synann_core.noisy_or.problems import Problem, needed
+
+Reals = NDArray[np.float64]
+# States are scaled by the probability of each present finding to one of these powers: with the
+# square root, evidence down to its square is a number (findings are positively associated).
+_POWERS, _SAFE = (0.5, 1.0, 0.0, 0.75, 0.25), (1e-280, 1e280)
+# Of a plan and one setting of it; to look for the next cause to condition on, or not.
+_LEAST_SECONDS, _SECONDS_A_CONDITION = 1e-3, 2e-2
+_SIDE_BY_SIDE = 64  # settings, before their posteriors are added up
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of a plan's programs."""
+
+    initial: Reals  # (findings, 2)
+    final: Reals
+    causes: Reals  # (causes, 2)
+    stay: Reals  # of links
+    move: Reals
+
+    def weights(self, program: Program) -> Reals:
+        """The two numbers of every operation."""
+        kind, weights = program.ops[:, 0], np.empty((len(program.ops), 2))
+        causes, enters = kind == CAUSE, (kind == ENTER) != program.transposed
+        weights[causes] = self.causes[program.items[causes]]
+        enters &= ~causes
+        weights[enters] = self.initial[program.items[enters]]
+        leaves = ~(causes | enters)
+        weights[leaves] = self.final[program.items[leaves]]
+        return weights
+
+
+def plan_of(problem: Problem, *, seconds: float = np.inf) -> Plan | float | None:
+    """The plan for a problem, or its cost where it is out of the question.
+
+    None where even to look for a plan takes longer than these seconds, or as long.
+    """
+    if max(1.0, 0.5 * 2.0 ** len(problem.terms)) * _LEAST_SECONDS > seconds:
+        return None
+    most = int(min(MOST_CONDITIONED, seconds / _SECONDS_A_CONDITION))
+    return make_plan(
+        problem.structure,
+        problem.fixed,
+        needed(problem),
+        split=native.serves(),
+        most_conditioned=most,
+    )
+
+
+def settings_of(problem: Problem, plan: Plan) -> int:
+    """How many times the plan is run."""
+    return 1 << len(problem.terms) + len(plan.conditioned)
+
+
+def planned_seconds(problem: Problem, plan: Plan, *, shares: bool) -> float:
+    """The time that `solve` takes, roughly."""
+    engine = _engine()
+    each = _LEAST_SECONDS + plan.units * engine.SECONDS_A_UNIT[shares]
+    threads = thread_count() if native.serves() else 1
+    seconds: float = each * settings_of(problem, plan) / threads
+    return seconds
+
+
+def planned_bytes(problem: Problem, plan: Plan, *, shares: bool) -> float:
+    """The memory that `solve` takes."""
+    threads = min(thread_count(), settings_of(problem, plan))
+    memory: float = threads * _engine().planned_bytes(plan, shares=shares)
+    return memory
+
+
+def _engine() -> Any:
+    return native if native.serves() else array_api
+
+
+def solve(problem: Problem, plan: Plan, *, shares: bool) -> tuple[float, Reals | None]:
+    """Return the log-evidence, −∞ if it is 0, and (with `shares`) every cause's posterior."""
+    highest, total, posterior = -np.inf, 0.0, np.zeros(problem.log_weights.shape[1])
+    terms, causes = len(problem.terms), len(plan.conditioned)
+    for first in range(0, settings_of(problem, plan), _SIDE_BY_SIDE):
+        numbers = range(first, min(first + _SIDE_BY_SIDE, settings_of(problem, plan)))
+        found: list[tuple[float, Reals | None]] = [(-np.inf, None)] * len(numbers)
+
+        def one(at: int, number: int, found: list[Any] = found) -> None:
+            bits = [number >> k & 1 for k in range(terms + causes)]
+            own = problem.with_terms(bits[:terms])
+            found[at] = _Setting(own, plan, bits[terms:]).solve(shares=shares)
+
+        run_parts(one, enumerate(numbers), thread_count())
+        for log, each in found:  # in a fixed order, relative to the largest so far
+            if np.isneginf(log):
+                continue
+            shrink, weight = np.exp(np.array([highest, log]) - max(highest, log))
+            highest, total = max(highest, log), shrink * total + weight
+            if each is not None:
+                posterior = shrink * posterior + weight * each
+    if np.isneginf(highest):
+        return -np.inf, None
+    log_evidence = float(highest + np.log(total))
+    return log_evidence, np.minimum(posterior / total, 1.0) if shares else None
+
+
+class _Setting:
+    """A problem in which some causes are known to be present or absent."""
+
+    def __init__(self, problem: Problem, plan: Plan, values: list[int]) -> None:
+        self.plan, self.structure = plan, problem.structure
+        self.known = dict.fromkeys(problem.fixed, 1) | dict(
+            zip(plan.conditioned, values, strict=True)
+        )
+        causes, chosen = list(self.known), list(self.known.values())
+        logs = problem.log_weights
+        with np.errstate(all="ignore"):
+            scale = np.logaddexp(logs[0], logs[1])
+            scale[causes] = logs[chosen, causes]
+            self.weights = np.exp(logs - scale)
+            self.weights[0, causes] = 1.0 - np.array(chosen)
+            self.weights[1, causes] = chosen
+            self.b, self.final = problem.strength, problem.final
+            links = np.log1p(-self.weights[1, self.structure.cause] * self.b)
+        self.links = links
+        # Known causes belong to their findings, and so do those with a single link.
+        known = np.isin(self.structure.cause, causes)
+        self.log_off = problem.log_off + self._by_finding(links, known)
+        single = np.zeros(links.size, bool)
+        single[plan.single] = True
+        self.log_merged = self.log_off + self._by_finding(links, single)
+        self.on = -np.expm1(self.log_merged + self._by_finding(links, ~(known | single)))
+        self.definite = self.final[:, 0] == 0.0
+        self.constant = problem.log_constant + float(scale.sum())
+        possible = np.isfinite(self.constant) and (self.on[self.definite] > 0.0).all()
+        self.possible = bool(possible)
+
+    def _by_finding(self, values: Reals, chosen: NDArray[np.bool_]) -> Reals:
+        findings = self.structure.finding[chosen]
+        sums = np.bincount(findings, values[chosen], self.structure.findings)
+        return sums.astype(np.float64)
+
+    def solve(self, *, shares: bool) -> tuple[float, Reals | None]:
+        if not self.possible:
+            return -np.inf, None
+        if not self.structure.findings:
+            return self.constant, self.weights[1] if shares else None
+        for power in _POWERS:
+            tilt = np.where(self.definite, self.on, 1.0) ** power
+            with np.errstate(all="ignore"):
+                numbers = Numbers(
+                    initial=np.stack(
+                        [np.exp(self.log_merged), -np.expm1(self.log_merged) / tilt], axis=1
+                    ),
+                    final=self.final,
+                    causes=np.ascontiguousarray(self.weights.T),
+                    stay=1.0 - self.b,
+                    move=self.b / tilt[self.structure.finding],
+                )
+                evidence, parts = _engine().run(self.plan, numbers, shares=shares)
+            if _SAFE[0] < evidence < _SAFE[1]:
+                break
+        else:
+            raise ValueError(
+                "`X` must have evidence that float64 can hold in one of five scales. "
+                f"Received: findings whose probabilities are as small as {self.on.min()}"
+            )
+        log_evidence = self.constant + float(np.log(evidence) + np.log(tilt).sum())
+        return log_evidence, self._posterior(evidence, parts) if shares else None
+
+    def _posterior(self, evidence: float, parts: tuple[Reals, Reals]) -> Reals:
+        posterior: Reals = self.weights[1].copy()
+        findings = np.zeros((self.structure.findings, 2))
+        for program, own in zip((self.plan.forward, self.plan.backward), parts, strict=True):
+            causes, entries = program.ops[:, 0] == CAUSE, program.ops[:, 4] != 0
+            posterior[program.items[causes]] = own[causes, 0] / evidence
+            findings[program.items[entries]] = own[entries] / evidence
+        # A cause with one link, from the probabilities that its finding was off or on at first.
+        single = self.plan.single
+        cause, finding = self.structure.cause[single], self.structure.finding[single]
+        b, links = self.b[single], self.links[single]
+        size = self.structure.findings
+        certain = np.isneginf(links).astype(np.float64)
+        own = np.where(certain > 0.0, 0.0, links)
+        others = np.bincount(finding, own, size)[finding] - own
+        others[np.bincount(finding, certain, size)[finding] - certain > 0] = -np.inf
+        log_off = np.minimum(self.log_off[finding] + others, 0.0)
+        off, merged = np.exp(log_off), self.log_merged[finding]
+        with np.errstate(all="ignore"):
+            ratios = np.stack(
+                [
+                    off * (1.0 - b) / np.exp(merged),
+                    (off * b - np.expm1(log_off)) / -np.expm1(merged),
+                ]
+            )
+        ratios[~np.isfinite(ratios)] = 0.0  # it cannot have been so
+        posterior[cause] *= (ratios.T * findings[finding]).sum(axis=1)
+        return posterior
