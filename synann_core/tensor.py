@@ -6,6 +6,7 @@ In probability space (x, y, α, β) and in surprisal space (u, v, θ, γ = −lo
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.autodiff import attach, stop_gradient
@@ -228,7 +229,8 @@ def _synapse_tensor(
     if y.ndim != 2:
         near, far = with_batch(near, y, xp), with_batch(far, y, xp)
     # Of two gradients, too, neither loses what the other factors make an ordinary number.
-    return (near * x if alpha is None else ordered_product(near, alpha, x, xp)) * far
+    given: Any = x  # an array where there is a gain
+    return (near * x if alpha is None else ordered_product(near, alpha, given, xp)) * far
 
 
 def _synapse_tensor_vjp(

@@ -1,21 +1,23 @@
 """Invert noisy-OR networks: choose how, by planned time and memory, and do it.
 
 Sums over sets of findings (`exact`, one sample after the other) or over sets of causes
-(`cause_sets`, samples together), whatever takes less time.
+(`cause_sets`, samples together), whatever takes less time. Beyond the limits, bounds or samples
+(`approximate`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synann_core._lib.arguments import Arguments
-from synann_core._lib.checks import check_number, check_option
+from synann_core._lib.checks import as_generator, check_number, check_option
 from synann_core._lib.typing import ArrayT
 from synann_core.noisy_or import array_api, cause_sets, exact
+from synann_core.noisy_or.approximate import approximate
 from synann_core.noisy_or.evidence import check_evidence
 from synann_core.noisy_or.parameters import Parameters, is_sparse
 from synann_core.noisy_or.plan import Plan
@@ -24,7 +26,7 @@ from synann_core.noisy_or.problems import Problem, problems
 __all__ = ["Posterior", "log_evidence"]
 
 Reals = NDArray[np.float64]
-Method = Literal["auto", "exact"]
+Method = Literal["auto", "exact", "bounds", "sampling"]
 MOST_SECONDS, MOST_BYTES = 60.0, 2e9
 _NAMED = 8  # findings in an error
 
@@ -41,14 +43,20 @@ class Posterior:
         Log-probability of the findings, in nats, ≤ 0.
     lower, upper : ndarray of float64, shape (samples, causes)
         Bounds of the probability; the probability itself where it is exact.
+    log_lower, log_upper : ndarray of float64, shape (samples,)
+        Likewise of the log-evidence.
     method : tuple of str
-        How each sample was computed: ``"exact"``.
+        How each sample was computed: ``"exact"``, to 1e-12 relative; ``"bounds"``, which hold the
+        exact values for sure, and the probability is in their middle; or ``"sampling"``, where they
+        are two standard errors either way.
     """
 
     probability: Reals
     log_evidence: Reals
     lower: Reals
     upper: Reals
+    log_lower: Reals
+    log_upper: Reals
     method: tuple[str, ...]
 
 
@@ -101,48 +109,128 @@ def log_evidence(prior: ArrayT, leak: ArrayT, beta: ArrayT, /, X: Any) -> ArrayT
 
 
 def infer(
-    network: Parameters, X: Any, *, method: Method, most_seconds: float, most_bytes: float
+    network: Parameters,
+    X: Any,
+    *,
+    method: Method,
+    width: float,
+    most_seconds: float,
+    most_bytes: float,
+    rng: object,
 ) -> Posterior:
     """Posteriors of all causes; `network.NoisyOr.posterior` has the documentation."""
-    check_option("method", method, ("auto", "exact"))
-    found, probability = _infer(network, X, most_seconds, most_bytes, shares=True)
-    names = ("exact",) * len(found)
-    return Posterior(probability, found, probability.copy(), probability.copy(), names)
+    check_option("method", method, ("auto", "exact", "bounds", "sampling"))
+    check_number("width", width, 0.0, 1.0, "(]")
+    generator, limits = as_generator(rng), _limits(most_seconds, most_bytes)
+    x, found = _nothing_known(network, X)
+    asked = np.flatnonzero(((x != 0.5) & ~np.isnan(x)).any(axis=1))
+    own = x[asked]
+    if method in ("auto", "exact"):
+        ways = _choose(network, own, shares=True)
+        within = _within(ways, limits)
+        if method == "exact":
+            _check_limits(ways, limits, own, asked)
+        _sum(network, own, asked, ways.only(within), found, shares=True)
+        seconds = limits[0] - float(ways.seconds[within].sum())
+        left, given = np.flatnonzero(~within), ways.problems
+    else:
+        seconds, left, given = limits[0], np.arange(len(own)), list(problems(network, own))
+    # (A sample's bits depend on no other sample: each has its own random numbers.)
+    seeds = generator.integers(2**63, size=len(x))
+    for at in left:
+        sample = asked[at]
+        one = approximate(
+            given[at],
+            method="auto" if method == "exact" else method,
+            width=width,
+            seconds=seconds / len(left),
+            rng=np.random.default_rng(seeds[sample]),
+        )
+        found.probability[sample], found.log_evidence[sample] = one.probability, one.log_evidence
+        found.lower[sample], found.upper[sample] = one.lower, one.upper
+        found.log_lower[sample], found.log_upper[sample] = one.log_lower, one.log_upper
+        found.method[sample] = one.method
+    _check_possible(network, x, found.log_upper)
+    return Posterior(**vars(found) | {"method": tuple(found.method)})
 
 
-def evidence(network: Parameters, X: Any, *, most_seconds: float, most_bytes: float) -> Reals:
-    """Log-evidence of all samples."""
-    return _infer(network, X, most_seconds, most_bytes, shares=False)[0]
+def evidence(
+    network: Parameters,
+    X: Any,
+    *,
+    most_seconds: float = MOST_SECONDS,
+    most_bytes: float = MOST_BYTES,
+    possible: bool = True,
+) -> Reals:
+    """Log-evidence of all samples, exactly; −∞ is an error unless they need not be possible."""
+    limits = _limits(most_seconds, most_bytes)
+    x, found = _nothing_known(network, X)
+    asked = np.flatnonzero(((x != 0.5) & ~np.isnan(x)).any(axis=1))
+    ways = _choose(network, x[asked], shares=False)
+    _check_limits(ways, limits, x[asked], asked)
+    _sum(network, x[asked], asked, ways, found, shares=False)
+    if possible:
+        _check_possible(network, x, found.log_evidence)
+    return found.log_evidence
 
 
-def _infer(
-    network: Parameters, X: Any, most_seconds: float, most_bytes: float, *, shares: bool
-) -> tuple[Reals, Reals]:
-    x = check_evidence("X", X, network.leak.size, network.findings)
-    limits = (
+@dataclass
+class _Found:
+    """A `Posterior` in the making: at first that of samples of which nothing is known."""
+
+    probability: Reals
+    log_evidence: Reals
+    lower: Reals
+    upper: Reals
+    log_lower: Reals
+    log_upper: Reals
+    method: list[str]
+
+
+def _limits(most_seconds: float, most_bytes: float) -> tuple[float, float]:
+    return (
         check_number("most_seconds", most_seconds, 0.0, ends="()"),
         check_number("most_bytes", most_bytes, 0.0, ends="()"),
     )
-    log_evidence = (x == 0.5).sum(axis=1) * np.log(0.5)
-    probability = np.repeat(network.prior[None], len(x), axis=0)
-    asked = np.flatnonzero(((x != 0.5) & ~np.isnan(x)).any(axis=1))
-    x = x[asked]
-    ways = _choose(network, x, shares=shares)
-    # Here, with method="auto", the samples that exceed the limits will go to bounds and sampling.
-    _check_limits(ways, limits, x, asked)
+
+
+def _nothing_known(network: Parameters, X: Any) -> tuple[Reals, _Found]:
+    """The findings, and what the posteriors are without them."""
+    x = check_evidence("X", X, network.leak.size, network.findings)
+    logs = (x == 0.5).sum(axis=1) * np.log(0.5)
+    p = np.repeat(network.prior[None], len(x), axis=0)
+    copies = p, logs, p.copy(), p.copy(), logs.copy(), logs.copy()
+    return x, _Found(*copies, ["exact"] * len(x))
+
+
+def _sum(
+    network: Parameters,
+    x: Reals,
+    asked: NDArray[np.intp],
+    ways: _Ways,
+    found: _Found,
+    *,
+    shares: bool,
+) -> None:
+    """Exact sums, of the samples that `ways` has one for; −∞ where the findings are impossible."""
     if ways.together.size:
         own, rows = x[ways.together], asked[ways.together]
         plan = cause_sets.make_plan(network, own)
-        log_evidence[rows], probability[rows] = cause_sets.solve(network, own, plan)
+        found.log_evidence[rows], found.probability[rows] = cause_sets.solve(network, own, plan)
     for sample in np.flatnonzero(ways.alone):
         log, posterior = exact.solve(ways.problems[sample], ways.plans[sample], shares=shares)
-        log_evidence[asked[sample]] = log
+        found.log_evidence[asked[sample]] = log
         if posterior is not None:
-            probability[asked[sample]] = posterior
-    impossible = np.flatnonzero(np.isneginf(log_evidence[asked]))
+            found.probability[asked[sample]] = posterior
+    np.minimum(found.log_evidence, 0.0, out=found.log_evidence)
+    found.lower[:], found.upper[:] = found.probability, found.probability
+    found.log_lower[:], found.log_upper[:] = found.log_evidence, found.log_evidence
+
+
+def _check_possible(network: Parameters, x: Reals, logs: Reals) -> None:
+    impossible = np.flatnonzero(np.isneginf(logs))
     if impossible.size:
-        _refuse(network, x[impossible[0]], int(asked[impossible[0]]))
-    return np.minimum(log_evidence, 0.0), probability
+        _refuse(network, x[impossible[0]], int(impossible[0]))
 
 
 @dataclass(frozen=True)
@@ -155,6 +243,11 @@ class _Ways:
     together: NDArray[np.int64]
     seconds: Reals  # of each sample
     bytes: Reals
+
+    def only(self, within: NDArray[np.bool_]) -> _Ways:
+        """The ways of some samples."""
+        together = self.together[within[self.together]]
+        return replace(self, alone=self.alone & within, together=together)
 
 
 def _choose(network: Parameters, x: Reals, *, shares: bool) -> _Ways:
@@ -181,6 +274,18 @@ def _choose(network: Parameters, x: Reals, *, shares: bool) -> _Ways:
         seconds[together] = by_sets[together] + base / together.size
         memory[together] = sets.bytes(together.size)
     return _Ways(own, plans, alone, together, seconds, memory)
+
+
+def _within(ways: _Ways, limits: tuple[float, float]) -> NDArray[np.bool_]:
+    """The samples that can be summed exactly, if all have a fair share of the time."""
+    within, left = np.zeros(ways.seconds.size, bool), limits[0]
+    order = np.argsort(ways.seconds, kind="stable")
+    for done, sample in enumerate(order):
+        seconds = float(ways.seconds[sample])
+        if seconds <= left / (order.size - done) and ways.bytes[sample] <= limits[1]:
+            within[sample] = True
+            left -= seconds
+    return within
 
 
 def _check_limits(

@@ -9,23 +9,17 @@ from numpy.typing import NDArray
 
 from synann_core._lib.checks import as_generator, check_int
 from synann_core._lib.files import FilePath
+from synann_core.graph import SynapseGraph
+from synann_core.noisy_or.convert import arguments_from_pgmpy, network_to_graph
 from synann_core.noisy_or.files import read_network, write_network
-from synann_core.noisy_or.inference import (
-    MOST_BYTES,
-    MOST_SECONDS,
-    Method,
-    Posterior,
-    evidence,
-    infer,
-)
-from synann_core.noisy_or.parameters import Parameters
+from synann_core.noisy_or.questions import Questions
 
 __all__ = ["NoisyOr"]
 
 _SAMPLED_AT_A_TIME = 1 << 22  # numbers
 
 
-class NoisyOr(Parameters):
+class NoisyOr(Questions):
     """Noisy-OR network of two layers: independent causes, and the findings they bring about.
 
     Parameters
@@ -99,81 +93,6 @@ class NoisyOr(Parameters):
             findings[block] = generator.random(findings[block].shape) < self.predict(causes[block])
         return causes, findings
 
-    def posterior(
-        self,
-        X: Any,
-        /,
-        *,
-        method: Method = "auto",
-        most_seconds: float = MOST_SECONDS,
-        most_bytes: float = MOST_BYTES,
-    ) -> Posterior:
-        """Return the probability of every cause, given all findings of a sample.
-
-        The sum is over sets of findings or over sets of causes, whatever takes less time. All terms
-        are positive: nothing cancels.
-
-        Parameters
-        ----------
-        X : array_like, data frame or SciPy sparse array, shape (samples, findings)
-            1 (present), 0 (absent), NaN (not examined), or a number r between 0 and 1 (uncertain):
-            the likelihood is then r·P(present) + (1 − r)·P(absent). That is Pearl's virtual
-            evidence with the likelihood ratio r/(1 − r), not a probability of the finding
-            (Jeffrey's rule). So ½ gives the posterior of NaN, with a log-evidence lower by log 2.
-            A frame's columns are taken by the findings' names.
-        method : {"auto", "exact"}
-            Today "auto" is "exact".
-        most_seconds, most_bytes : float
-            Limits, > 0, of the planned time for all samples and of the planned memory.
-
-        Returns
-        -------
-        Posterior
-            With the fields probability, log_evidence, lower, upper and method; its probabilities
-            and evidence are within 1e-12, relative. If nothing is known, they are the prior and 1.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not such a one, if findings contradict each other (their probability
-            is 0), or if the plan exceeds a limit.
-
-        Examples
-        --------
-        >>> from synann_core.noisy_or import NoisyOr
-        >>> model = NoisyOr(prior=[0.1, 0.1], leak=[0.01], beta=[[0.9, 0.9]])
-        >>> model.posterior([[1], [0], [float("nan")]]).probability.round(2)
-        array([[0.5 , 0.5 ],
-               [0.01, 0.01],
-               [0.1 , 0.1 ]])
-        """
-        return infer(self, X, method=method, most_seconds=most_seconds, most_bytes=most_bytes)
-
-    def log_evidence(
-        self, X: Any, /, *, most_seconds: float = MOST_SECONDS, most_bytes: float = MOST_BYTES
-    ) -> NDArray[np.float64]:
-        """Return the log-probability of each sample's findings, in less time than `posterior`.
-
-        Parameters
-        ----------
-        X, most_seconds, most_bytes
-            As for `posterior`, with the same errors.
-
-        Returns
-        -------
-        ndarray of float64, shape (samples,)
-            In nats, ≤ 0; 0 if nothing is known.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from synann_core.noisy_or import NoisyOr
-        >>> model = NoisyOr(prior=[0.5, 0.5], leak=[0.0], beta=[[1.0, 0.5]])
-        >>> np.exp(model.log_evidence([[1.0]]))
-        array([0.625])
-        """
-        return evidence(self, X, most_seconds=most_seconds, most_bytes=most_bytes)
-
     def save(self, path: FilePath, /) -> None:
         """Write the network as one safetensors file, whole or not at all."""
         write_network(path, self)
@@ -190,3 +109,45 @@ class NoisyOr(Parameters):
             If the file is damaged or does not hold a network.
         """
         return cls(**read_network(path))
+
+    def to_graph(self) -> SynapseGraph:
+        """Build the synapse graph of the network: what is absent, given the causes.
+
+        Returns
+        -------
+        SynapseGraph
+            Its inputs are the causes, its outputs the probabilities that the findings are absent,
+            under the names of the network, else ``"cause 0"``, …, ``"finding 0"``, …
+
+        Raises
+        ------
+        ValueError
+            If the network has protection, which a neuron cannot compute, or if a cause and a
+            finding share a name.
+        """
+        return network_to_graph(self)
+
+    @classmethod
+    def from_pgmpy(cls, model: Any, /) -> NoisyOr:
+        """Make the network that a Bayesian network of pgmpy's is.
+
+        Parameters
+        ----------
+        model : pgmpy.models.DiscreteBayesianNetwork
+            Of nodes with two states (true and false, 1 and 0, yes and no, or present and absent)
+            in two layers: causes without parents, and findings whose tables are noisy-ORs, as
+            those of ``NoisyORCPD``.
+
+        Returns
+        -------
+        NoisyOr
+            Dense, with the nodes' names.
+
+        Raises
+        ------
+        TypeError
+            If it is not such a model.
+        ValueError
+            If it has more layers, other states, or a table that is no noisy-OR to 1e-9.
+        """
+        return cls(**arguments_from_pgmpy(model))

@@ -25,7 +25,7 @@ _PAIRS_AT_A_TIME = 1 << 22  # (sample, link) pairs of a sparse network with unce
 
 
 class Parameters:
-    """Priors, leaks, links and names, checked; the base of `NoisyOr`, which documents them."""
+    """Priors, leaks, links and names, checked; a base of `NoisyOr`, which documents them."""
 
     prior: NDArray[np.float64]
     leak: NDArray[np.float64]
@@ -195,7 +195,7 @@ def link_surprisal(links: Any, leak: NumpyArray | None, y: Floats) -> Floats:
     found = _sums_of_definite(links, rows) if definite else _sums_of_uncertain(links, rows)
     if leak is not None:
         found -= np.log1p(-leak)
-    surprisal: Floats = found.reshape(*y.shape[:-1], -1).astype(y.dtype)
+    surprisal: Floats = found.reshape(*y.shape[:-1], links.shape[0]).astype(y.dtype)
     return surprisal
 
 

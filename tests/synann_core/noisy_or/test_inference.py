@@ -167,18 +167,47 @@ def test_what_takes_too_long_or_too_much_is_refused():
         r"`X` must have exact posteriors within `most_seconds` and `most_bytes`, 60 s and 2e\+09 "
         r"bytes\. Received: 1 samples that take about .* most of it sample 0 with 40 findings"
     )
-    for method in ("auto", "exact"):
-        with pytest.raises(ValueError, match=message):
-            model.posterior(x, method=method)
+    with pytest.raises(ValueError, match=message):
+        model.posterior(x, method="exact")
     with pytest.raises(ValueError, match=r"2 samples that take about .* sample 2 with 40 findings"):
-        model.posterior(np.stack([0.5 * x[0], 0.0 * x[0], x[0]]))
+        model.posterior(np.stack([0.5 * x[0], 0.0 * x[0], x[0]]), method="exact")
     with pytest.raises(ValueError, match="exact posteriors within"):
         model.log_evidence(x)
     few = np.r_[np.ones(10), np.zeros(30)][None]
     assert model.posterior(few).method == ("exact",)
     for limit in ({"most_seconds": 1e-6}, {"most_bytes": 100}):
         with pytest.raises(ValueError, match="exact posteriors within"):
-            model.posterior(few, **limit)
+            model.posterior(few, method="exact", **limit)
+
+
+def test_beyond_the_limits_are_bounds_and_samples():
+    """Only for the samples that are beyond them; with the same seed the same numbers."""
+    model = random_network(300, 40, 0.3)
+    few = np.r_[np.ones(10), np.zeros(30)]
+    exact = model.posterior(few[None])
+    X = np.stack([np.ones(40), np.full(40, np.nan), few])
+    got = model.posterior(X, width=1.0, most_seconds=2.0)
+    assert got.method == ("bounds", "exact", "exact")
+    np.testing.assert_array_equal(got.probability[2], exact.probability[0])
+    np.testing.assert_array_equal(got.probability[1], model.prior)
+    assert (got.lower <= got.probability).all()
+    assert (got.probability <= got.upper).all()
+    assert (got.log_lower <= got.log_evidence).all()
+    assert (got.log_evidence <= got.log_upper).all()
+    for method in ("bounds", "sampling"):
+        close = model.posterior(few[None], method=method, most_seconds=3.0)
+        assert close.method == (method,)
+        np.testing.assert_allclose(close.probability, exact.probability, atol=0.05)
+        np.testing.assert_allclose(close.log_evidence, exact.log_evidence, atol=0.1)
+
+
+@pytest.mark.parametrize("method", ["auto", "bounds", "sampling"])
+def test_impossible_findings_are_named_by_every_method(method):
+    model = NoisyOr([0.1], [0.0, 0.0], [[1.0], [1.0]])
+    with pytest.raises(
+        ValueError, match="of probability 0 with finding 0 present, finding 1 absent"
+    ):
+        model.posterior([[1.0, 0.0]], method=method)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,274 @@
+"""Explain a diagnosis: weights of evidence, sets of causes, and what to examine next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synann_core._lib.checks import check_int
+from synann_core.log_odds import expit
+from synann_core.noisy_or.inference import evidence
+from synann_core.noisy_or.parameters import Names, is_sparse
+from synann_core.noisy_or.search import best_sets, scores_of
+
+if TYPE_CHECKING:
+    from synann_core.noisy_or.questions import Questions
+
+Floats = NDArray[np.float64]
+Label = str | int
+
+
+@dataclass(frozen=True)
+class CauseSet:
+    """These causes are present and all others are absent.
+
+    Attributes
+    ----------
+    causes : tuple of str or int
+        Names, or numbers where the network has no names; without causes of prior 1, which are in
+        every set.
+    probability : float
+        Of exactly this set, given all findings.
+    alone, together : tuple of float
+        Of each cause the log-odds, in nats, that it is present: where no other cause is, and where
+        the rest of the set is. A cause that others explain away has less together.
+    """
+
+    causes: tuple[Label, ...]
+    probability: float
+    alone: tuple[float, ...]
+    together: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """What each known finding adds to the log-odds of a cause.
+
+    Attributes
+    ----------
+    cause : str or int
+    probability, log_odds : float
+        Of the cause, given all findings; the log-odds are in nats.
+    findings : tuple of str or int
+        The known ones, of the greatest weight first.
+    weight : tuple of float
+        Weight of evidence in nats: by how much the log-odds fall if the finding is taken away. The
+        other findings are known to both, so that weights of findings that share causes do not add
+        up to the whole.
+    alone : tuple of float
+        The same were it the only finding. What falls short of it is explained away.
+    without : tuple of float
+        Probability of the cause if the finding is taken away.
+    """
+
+    cause: Label
+    probability: float
+    log_odds: float
+    findings: tuple[Label, ...]
+    weight: tuple[float, ...]
+    alone: tuple[float, ...]
+    without: tuple[float, ...]
+
+    def __str__(self) -> str:
+        head = f"{self.cause}: probability {self.probability:.4g}, log-odds {self.log_odds:+.2f}"
+        width = max([7, *(len(str(f)) for f in self.findings)])
+        lines = [head, f"{'finding':{width}}  weight   alone  probability without it"]
+        rows = zip(self.findings, self.weight, self.alone, self.without, strict=True)
+        lines += [f"{f!s:{width}}  {w:+6.2f}  {a:+6.2f}  {p:.4g}" for f, w, a, p in rows]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class NextFinding:
+    """A finding not yet known, and what to expect of it.
+
+    Attributes
+    ----------
+    finding : str or int
+    information : float
+        Expected information about the causes, in nats: the sum over causes of how much the entropy
+        of each is expected to fall.
+    probability : float
+        That the finding is present, given those that are known.
+    """
+
+    finding: Label
+    information: float
+    probability: float
+
+
+def most_probable(
+    network: Questions, x: Floats, at_most: int, count: int, most_sets: int
+) -> list[CauseSet]:
+    """The most probable sets of causes; `NoisyOr.most_probable` documents it."""
+    log_evidence = float(network.log_evidence(x[None])[0])
+    scores = scores_of(network, x)
+    sets = best_sets(scores, at_most, count, most_sets)
+    # Log-odds against the empty set, whose probability is that of all that is in no score.
+    constant = _log_constant(network, x) - log_evidence
+    scored: dict[tuple[int, ...], float] = {}
+
+    def score(members: tuple[int, ...]) -> float:
+        if members not in scored:
+            columns = list(members)
+            silence, spared = scores.start
+            rows = scores.rows(
+                silence + scores.silence[:, columns].sum(axis=1),
+                spared + scores.spared[:, columns].sum(axis=1),
+            )
+            scored[members] = float(scores.own[columns].sum() + rows.sum())
+        return scored[members]
+
+    result = []
+    for total, members in sets:
+        rests = [tuple(m for m in members if m != j) for j in members]
+        with np.errstate(invalid="ignore"):
+            alone = tuple(float(np.subtract(score((j,)), score(()))) for j in members)
+            together = tuple(float(np.subtract(total, score(rest))) for rest in rests)
+        names = tuple(_label(network.causes, j) for j in members)
+        probability = min(float(np.exp(constant + total)), 1.0)
+        result.append(CauseSet(names, probability, alone, together))
+    return result
+
+
+def explain(network: Questions, x: Floats, cause: int) -> Reasons:
+    """Weights of evidence for a cause; `NoisyOr.explain` documents it."""
+    known = np.flatnonzero(~np.isnan(x))
+    rows = np.tile(x, (len(known) + 1, 1))
+    rows[np.arange(len(known)), known] = np.nan  # the last row keeps all
+    log_odds = _log_odds(network, rows, cause)
+    prior = np.where(np.arange(network.prior.size) == cause, [[1.0], [0.0]], network.prior)
+    present = network.predict(prior)[:, known]
+    r = x[known]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        likelihood = r * present + (1.0 - r) * (1.0 - present)
+        alone = np.log(likelihood[0]) - np.log(likelihood[1])
+        weight = log_odds[-1] - log_odds[:-1]
+    weight[np.isnan(weight)] = 0.0  # the cause is as certain without the finding
+    probability = expit(log_odds)
+    order = np.argsort(-np.abs(np.nan_to_num(weight, posinf=np.inf)), kind="stable")
+    return Reasons(
+        _label(network.causes, cause),
+        float(probability[-1]),
+        float(log_odds[-1]),
+        tuple(_label(network.findings, int(known[k])) for k in order),
+        tuple(weight[order].tolist()),
+        tuple(alone[order].tolist()),
+        tuple(probability[:-1][order].tolist()),
+    )
+
+
+def next_findings(
+    network: Questions, x: Floats, count: int, cause: int | None, screened: int
+) -> list[NextFinding]:
+    """The findings of most expected information; `NoisyOr.next_findings` documents it."""
+    now = network.posterior(x[None], method="exact")
+    q, log_evidence = now.probability[0], float(now.log_evidence[0])
+    unknown = np.flatnonzero(np.isnan(x))
+    expected, present = _independent_information(network, q, cause)
+    # What is certain already tells nothing.
+    unknown = unknown[(present[unknown] > 0.0) & (present[unknown] < 1.0)]
+    if not unknown.size:
+        return []
+    chosen = unknown[np.argsort(-expected[unknown], kind="stable")[:screened]]
+    rows = np.tile(x, (2 * len(chosen), 1))
+    rows[np.arange(len(chosen)), chosen] = 1.0
+    rows[len(chosen) + np.arange(len(chosen)), chosen] = 0.0
+    after = network.posterior(rows, method="exact")
+    weight = np.exp(after.log_evidence - log_evidence)
+    weight = weight.reshape(2, -1) / weight.reshape(2, -1).sum(axis=0)
+    entropies = _entropy(after.probability)
+    before = _entropy(q)
+    if cause is not None:
+        entropies, before = entropies[:, cause], before[cause]
+        left = (weight * entropies.reshape(2, -1)).sum(axis=0)
+        information = before - left
+    else:
+        left = (weight[..., None] * entropies.reshape(2, len(chosen), -1)).sum(axis=0)
+        information = (before - left).sum(axis=-1)
+    information = np.maximum(information, 0.0)
+    order = np.argsort(-information, kind="stable")[:count]
+    return [
+        NextFinding(
+            _label(network.findings, int(chosen[k])), float(information[k]), float(weight[0, k])
+        )
+        for k in order
+    ]
+
+
+def index_of(name: str, label: Any, names: Names, count: int) -> int:
+    """The number of a cause or finding, given by its name or its number."""
+    if isinstance(label, str):
+        if names is None or label not in names:
+            known = "without names" if names is None else f"such as {list(names[:3])}"
+            raise ValueError(f"`{name}` must be one of the network's, {known}. Received: {label!r}")
+        return names.index(label)
+    if check_int(name, label, 0) >= count:
+        raise ValueError(f"`{name}` must be below {count}. Received: {label}")
+    return int(label)
+
+
+def _label(names: Names, k: int) -> Label:
+    return int(k) if names is None else names[k]
+
+
+def _log_odds(network: Questions, rows: Floats, cause: int) -> Floats:
+    """Log-odds of a cause by rows of findings: of two evidences, so that no digit is lost."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        prior = np.log(network.prior[cause]) - np.log1p(-network.prior[cause])
+        there, gone = (
+            evidence(network.with_cause(cause, value), rows, possible=False) for value in (1.0, 0.0)
+        )
+        return prior + (there - gone)  # type: ignore[no-any-return]
+
+
+def _log_constant(network: Questions, x: Floats) -> float:
+    """Log-probability of what no score has: absent causes, and findings absent without them."""
+    always = network.prior == 1.0
+    constant = np.log1p(-network.prior[~always]).sum()
+    absent = x == 0.0
+    if network.protection is not None:
+        links = network.protection
+        protected = np.diff(links.indptr) > 0 if is_sparse(links) else links.any(axis=1)
+        absent = absent & ~protected
+    constant -= network.absence_surprisal(always.astype(np.float64))[absent].sum()
+    return float(constant)
+
+
+def _independent_information(
+    network: Questions, q: Floats, cause: int | None
+) -> tuple[Floats, Floats]:
+    """Expected information of each finding were the causes independent, and its probability.
+
+    Only a guess at which findings are worth an exact look: protection is left out.
+    """
+    links = network.beta
+    if is_sparse(links):
+        rows = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
+        columns, beta = links.indices, links.data
+    else:
+        rows, columns = np.nonzero(links)
+        beta = links[rows, columns]
+    present: Floats = network.predict(q).astype(np.float64)
+    found = np.zeros(len(present))
+    keep = slice(None) if cause is None else columns == cause
+    rows, columns, beta = rows[keep], columns[keep], beta[keep]
+    mean = q[columns]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        silent = (1.0 - present[rows]) / (1.0 - beta * mean)  # without this cause
+        silent = np.nan_to_num(silent, nan=0.0, posinf=0.0)
+    there, gone = 1.0 - silent * (1.0 - beta), 1.0 - silent
+    entropy = _entropy(mean * there + (1.0 - mean) * gone)
+    np.add.at(found, rows, entropy - mean * _entropy(there) - (1.0 - mean) * _entropy(gone))
+    return found, present
+
+
+def _entropy(p: Floats) -> Floats:
+    """Entropy of an event, in nats."""
+    p = np.clip(p, 0.0, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = p * np.log(p), (1.0 - p) * np.log1p(-p)
+    return 0.0 - sum(np.where(np.isnan(t), 0.0, t) for t in terms)  # type: ignore[return-value]

@@ -1,0 +1,286 @@
+"""What people ask a noisy-OR network: posteriors, reasons, sets of causes, what to examine next."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synann_core._lib.checks import check_int, check_number
+from synann_core.noisy_or.evidence import check_evidence
+from synann_core.noisy_or.explanation import (
+    CauseSet,
+    NextFinding,
+    Reasons,
+    explain,
+    index_of,
+    most_probable,
+    next_findings,
+)
+from synann_core.noisy_or.inference import (
+    MOST_BYTES,
+    MOST_SECONDS,
+    Method,
+    Posterior,
+    evidence,
+    infer,
+)
+from synann_core.noisy_or.parameters import Parameters
+
+
+class Questions(Parameters):
+    """A network's answers; the base of `NoisyOr`."""
+
+    def posterior(
+        self,
+        X: Any,
+        /,
+        *,
+        method: Method = "auto",
+        width: float = 0.05,
+        most_seconds: float = MOST_SECONDS,
+        most_bytes: float = MOST_BYTES,
+        rng: object = 0,
+    ) -> Posterior:
+        """Return the probability of every cause, given all findings of a sample.
+
+        Exact where that is within the limits: a sum over sets of findings or over sets of causes,
+        whatever takes less time, of positive terms only, so that nothing cancels. Else by bounds
+        from both sides, if they come close enough, or by samples with their standard errors. The
+        result says which.
+
+        Parameters
+        ----------
+        X : array_like, data frame or SciPy sparse array, shape (samples, findings)
+            1 (present), 0 (absent), NaN (not examined), or a number r between 0 and 1 (uncertain):
+            the likelihood is then r·P(present) + (1 − r)·P(absent). That is Pearl's virtual
+            evidence with the likelihood ratio r/(1 − r), not a probability of the finding
+            (Jeffrey's rule). So ½ gives the posterior of NaN, with a log-evidence lower by log 2.
+            A frame's columns are taken by the findings' names.
+        method : {"auto", "exact", "bounds", "sampling"}
+            "auto" takes the first of the others that is within the limits.
+        width : float
+            In (0, 1]: how wide bounds of a posterior may stay. They are refined until all are
+            closer. A sampled posterior gets a standard error of at most a fifth of it.
+        most_seconds, most_bytes : float
+            Limits, > 0, of the planned time for all samples, which each have a fair share of, and
+            of the planned memory.
+        rng : int or numpy.random.Generator
+            Random numbers for sampling, or the seed for them.
+
+        Returns
+        -------
+        Posterior
+            With the fields probability, log_evidence, lower, upper, log_lower, log_upper and
+            method. Exact probabilities and evidence are within 1e-12, relative. If nothing is
+            known, they are the prior and 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not such a one, if findings contradict each other (their probability
+            is 0), or if the plan of ``method="exact"`` exceeds a limit.
+
+        Examples
+        --------
+        >>> from synann_core.noisy_or import NoisyOr
+        >>> model = NoisyOr(prior=[0.1, 0.1], leak=[0.01], beta=[[0.9, 0.9]])
+        >>> model.posterior([[1], [0], [float("nan")]]).probability.round(2)
+        array([[0.5 , 0.5 ],
+               [0.01, 0.01],
+               [0.1 , 0.1 ]])
+        """
+        return infer(
+            self,
+            X,
+            method=method,
+            width=width,
+            most_seconds=most_seconds,
+            most_bytes=most_bytes,
+            rng=rng,
+        )
+
+    def log_evidence(
+        self, X: Any, /, *, most_seconds: float = MOST_SECONDS, most_bytes: float = MOST_BYTES
+    ) -> NDArray[np.float64]:
+        """Return the log-probability of each sample's findings, in less time than `posterior`.
+
+        Parameters
+        ----------
+        X, most_seconds, most_bytes
+            As for `posterior` with ``method="exact"``, with the same errors.
+
+        Returns
+        -------
+        ndarray of float64, shape (samples,)
+            In nats, ≤ 0; 0 if nothing is known.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from synann_core.noisy_or import NoisyOr
+        >>> model = NoisyOr(prior=[0.5, 0.5], leak=[0.0], beta=[[1.0, 0.5]])
+        >>> np.exp(model.log_evidence([[1.0]]))
+        array([0.625])
+        """
+        return evidence(self, X, most_seconds=most_seconds, most_bytes=most_bytes)
+
+    def with_cause(self, cause: str | int, /, value: float) -> Self:
+        """Return the network with another prior of one cause: 1 and 0 make it certain.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such cause, or if `value` is not a number in [0, 1].
+        """
+        prior = self.prior.copy()
+        prior[index_of("cause", cause, self.causes, prior.size)] = check_number(
+            "value", value, 0.0, 1.0
+        )
+        return type(self)(
+            prior,
+            self.leak,
+            self.beta,
+            protection=self.protection,
+            causes=self.causes,
+            findings=self.findings,
+        )
+
+    def what_if(self, x: Any, /, *, cause: str | int, value: float, **options: Any) -> Posterior:
+        """Return the posterior of one sample if a cause were known.
+
+        Parameters
+        ----------
+        x : array_like, shape (findings,)
+            As a row of X for `posterior`.
+        cause : str or int
+            A name, or a number.
+        value : float
+            In [0, 1]: 1 if the cause is present, 0 if not; else its prior is this.
+        **options
+            As for `posterior`.
+
+        Returns
+        -------
+        Posterior
+            Of one sample. Its log-evidence is that of the findings, given the cause.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `posterior`, and if there is no such cause.
+        """
+        own = check_evidence("x", x, self.leak.size, self.findings, one=True)
+        return self.with_cause(cause, value).posterior(own[None], **options)
+
+    def explain(self, x: Any, /, cause: str | int) -> Reasons:
+        """Explain the posterior of a cause by each finding's weight of evidence, exactly.
+
+        Parameters
+        ----------
+        x : array_like, shape (findings,)
+            As a row of X for `posterior`.
+        cause : str or int
+            A name, or a number.
+
+        Returns
+        -------
+        Reasons
+            Prints as a table. It takes two exact evidences for each known finding.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `posterior` with ``method="exact"``, and if there is no such cause.
+
+        Examples
+        --------
+        >>> from synann_core.noisy_or import NoisyOr
+        >>> model = NoisyOr(
+        ...     [0.01, 0.1], [0.01, 0.05], [[0.9, 0.8], [0.7, 0.5]],
+        ...     causes=["flu", "cold"], findings=["cough", "fever"],
+        ... )
+        >>> print(model.explain([1, 1], "flu"))
+        flu: probability 0.1361, log-odds -1.85
+        finding  weight   alone  probability without it
+        cough     +0.74   +2.32  0.07024
+        fever     +0.43   +2.01  0.09332
+        """
+        own = check_evidence("x", x, self.leak.size, self.findings, one=True)
+        return explain(self, own, index_of("cause", cause, self.causes, self.prior.size))
+
+    def most_probable(
+        self, x: Any, /, *, at_most: int = 3, count: int = 10, most_sets: int = 100_000
+    ) -> list[CauseSet]:
+        """Find the most probable sets of causes, exactly.
+
+        Parameters
+        ----------
+        x : array_like, shape (findings,)
+            As a row of X for `posterior`.
+        at_most : int
+            Largest number of causes in a set, ≥ 1; causes of prior 1 are in every set and do not
+            count.
+        count : int
+            Number of sets, ≥ 1.
+        most_sets : int
+            Sets to extend at most, ≥ 1; the search (branch and bound) ends far earlier where the
+            findings speak clearly.
+
+        Returns
+        -------
+        list of CauseSet
+            The best first; fewer than `count` where there are no more that are possible. Their
+            probabilities are exact, and relative to all sets, larger ones too.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `posterior` with ``method="exact"``; if an option is not such a number; and if
+            `most_sets` is not enough.
+        """
+        own = check_evidence("x", x, self.leak.size, self.findings, one=True)
+        check_int("at_most", at_most, 1)
+        check_int("count", count, 1)
+        check_int("most_sets", most_sets, 1)
+        return most_probable(self, own, at_most, count, most_sets)
+
+    def next_findings(
+        self,
+        x: Any,
+        /,
+        *,
+        count: int = 5,
+        cause: str | int | None = None,
+        screened: int = 50,
+    ) -> list[NextFinding]:
+        """Rank the findings not yet known by the information to expect of them.
+
+        Parameters
+        ----------
+        x : array_like, shape (findings,)
+            As a row of X for `posterior`.
+        count : int
+            Number of findings, ≥ 1.
+        cause : str or int, optional
+            The one cause to ask about; by default all of them.
+        screened : int
+            Findings that are looked at exactly, ≥ 1: those that would tell most if the causes
+            were independent given x. Where no more are unknown the ranking is exact.
+
+        Returns
+        -------
+        list of NextFinding
+            The most informative first; none of those whose outcome is certain.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `posterior` with ``method="exact"``, and if an option is not such a number.
+        """
+        own = check_evidence("x", x, self.leak.size, self.findings, one=True)
+        check_int("count", count, 1)
+        check_int("screened", screened, 1)
+        one = None if cause is None else index_of("cause", cause, self.causes, self.prior.size)
+        return next_findings(self, own, count, one, max(count, screened))

@@ -1,0 +1,62 @@
+"""Findings as people hand them over: arrays, frames, sparse arrays."""
+
+import numpy as np
+import pandas
+import pytest
+from scipy.sparse import csr_array
+
+from synann_core.noisy_or.evidence import check_evidence
+
+NAMES = ("cough", "fever", "rash")
+
+
+def test_findings_are_float64_and_unknown_ones_nan():
+    got = check_evidence("X", [[1, 0, float("nan")], [True, 0.25, 0.5]], 3)
+    assert got.dtype == np.float64
+    np.testing.assert_array_equal(got, [[1.0, 0.0, np.nan], [1.0, 0.25, 0.5]])
+
+
+def test_what_was_given_stays_as_it_is():
+    given = np.array([[1.0, np.nan]])
+    check_evidence("X", given, 2)[:] = 0.0
+    np.testing.assert_array_equal(given, [[1.0, np.nan]])
+
+
+def test_a_frame_is_taken_by_names_in_any_order():
+    frame = pandas.DataFrame({"rash": [0.5, None], "cough": [1, 0], "fever": [0.0, 1.0]})
+    want = [[1.0, 0.0, 0.5], [0.0, 1.0, np.nan]]
+    np.testing.assert_array_equal(check_evidence("X", frame, 3, NAMES), want)
+    np.testing.assert_array_equal(check_evidence("X", frame, 3), frame.to_numpy(float))
+
+
+def test_what_a_sparse_array_does_not_store_is_absent():
+    got = check_evidence("X", csr_array([[0.0, 1.0, 0.0]]), 3)
+    np.testing.assert_array_equal(got, [[0.0, 1.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("X", "names", "message"),
+    [
+        ([[0.0, 2.0, 0.0]], None, r"`X` must be in \[0, 1\]. Received: 2.0 at \(0, 1\)"),
+        ([[0.0, np.inf, 0.0]], None, r"`X` must be in \[0, 1\]"),
+        ([0.0, 1.0, 0.0], None, r"`X` must have shape \(samples, 3\)"),
+        ([[0.0, 1.0]], None, r"`X` must have shape \(samples, 3\)"),
+        (
+            pandas.DataFrame({"cough": [1.0], "fever": [0.0], "rush": [0.0]}),
+            NAMES,
+            r"must have a column for each finding of the network. "
+            r"Received: missing \['rash'\], not of the network \['rush'\]",
+        ),
+    ],
+)
+def test_other_findings_are_named(X, names, message):
+    with pytest.raises(ValueError, match=message):
+        check_evidence("X", X, 3, names)
+
+
+def test_one_sample_has_one_axis():
+    np.testing.assert_array_equal(check_evidence("x", [0, 1, 0], 3, one=True), [0.0, 1.0, 0.0])
+    with pytest.raises(ValueError, match=r"`x` must have shape \(3\,?\)"):
+        check_evidence("x", [[0, 1, 0]], 3, one=True)
+    with pytest.raises(TypeError, match="`x` must hold real numbers"):
+        check_evidence("x", ["a", "b", "c"], 3, one=True)

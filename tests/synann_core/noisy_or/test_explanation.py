@@ -1,0 +1,96 @@
+"""Reasons and next findings, against sums over all sets of causes."""
+
+import math
+
+import numpy as np
+import pytest
+
+from synann_core.noisy_or import NoisyOr
+from tests.synann_core.noisy_or.networks import (
+    KINDS,
+    evidence_of,
+    joint_of,
+    network_of,
+    posterior_of,
+)
+
+
+def odds(p):
+    return math.inf if p == 1 else p / (1 - p)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_are_what_the_log_odds_fall_by(kind, seed):
+    network = network_of(kind, seed)
+    x = evidence_of(network, seed)
+    for cause in range(2, 6):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reasons = network.explain(x, f"c{cause}")
+        whole = posterior_of(network, x)[cause]
+        np.testing.assert_allclose(reasons.probability, whole, rtol=1e-9)
+        assert len(reasons.findings) == np.count_nonzero(~np.isnan(x))
+        for i, weight, alone, without in zip(
+            reasons.findings, reasons.weight, reasons.alone, reasons.without, strict=True
+        ):
+            less, only = x.copy(), np.full(8, np.nan)
+            less[i], only[i] = np.nan, x[i]
+            rest = posterior_of(network, less)[cause]
+            np.testing.assert_allclose(without, rest, rtol=1e-9)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                want = np.log(odds(whole)) - np.log(odds(rest))
+                want = 0.0 if np.isnan(want) else want  # certain either way
+                single = np.log(odds(posterior_of(network, only)[cause]))
+                single -= np.log(odds(network.prior[cause]))
+            np.testing.assert_allclose(weight, want, rtol=1e-7, atol=1e-9)
+            np.testing.assert_allclose(alone, single, rtol=1e-7, atol=1e-9)
+
+
+def test_log_odds_keep_their_digits_near_certainty():
+    network = NoisyOr([0.5], np.full(30, 1e-6), np.full((30, 1), 0.9))
+    reasons = network.explain(np.ones(30), 0)
+    each = math.log((1 - 0.1 * (1 - 1e-6)) / 1e-6)
+    np.testing.assert_allclose(reasons.log_odds, 30 * each, rtol=1e-12)
+    np.testing.assert_allclose(reasons.weight, np.full(30, each), rtol=1e-9)
+    assert reasons.probability == 1.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cause", [None, "c3"])
+def test_expected_information_is_that_of_all_sets(kind, cause):
+    network = network_of(kind, 2)
+    x = np.full(8, np.nan)
+    x[0] = evidence_of(network, 1)[0]
+    chosen = slice(None) if cause is None else slice(3, 4)
+
+    def entropy(p):
+        p = np.clip(p, 1e-300, 1 - 1e-16)
+        return float((-p * np.log(p) - (1 - p) * np.log1p(-p))[chosen].sum())
+
+    wants = {}
+    whole = joint_of(network, x)[1].sum()
+    for i in range(1, 8):
+        left, probability = 0.0, 0.0
+        for value in (0.0, 1.0):
+            more = x.copy()
+            more[i] = value
+            weight = joint_of(network, more)[1].sum() / whole
+            if weight > 0:
+                left += weight * entropy(posterior_of(network, more))
+            probability += value * weight
+        wants[i] = entropy(posterior_of(network, x)) - left, probability
+    found = network.next_findings(x, count=8, cause=cause)
+    assert found == sorted(found, key=lambda f: -f.information)
+    for one in found:
+        np.testing.assert_allclose(one.information, wants[one.finding][0], rtol=1e-7, atol=1e-12)
+        np.testing.assert_allclose(one.probability, wants[one.finding][1], rtol=1e-9)
+    missing = set(wants) - {one.finding for one in found}
+    assert all(wants[i][0] < 1e-9 for i in missing)
+
+
+def test_nothing_is_left_to_ask():
+    network = network_of("plain")
+    assert network.next_findings(np.zeros(8)) == []
+    # A finding that is certain tells nothing.
+    certain = NoisyOr([1.0, 0.5], [0.0, 0.0], [[1.0, 0.5], [0.0, 0.0]])
+    assert certain.next_findings([np.nan, np.nan]) == []
