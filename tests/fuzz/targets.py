@@ -15,10 +15,12 @@ import numpy as np
 import safetensors.numpy
 import safetensors.torch
 import torch
+from scipy.sparse import csr_array
 
 from synann_core import SynaMLP
 from synann_core.export import load_json, save_json, save_onnx
 from synann_core.graph import SynapseGraph
+from synann_core.noisy_or import NoisyOr
 from tests.export_models import MODELS, json_text, random_graph
 from tests.fuzz.harness import MOST_SECONDS
 from tests.fuzz.mutations import changed_text, damaged
@@ -98,6 +100,22 @@ def _networks() -> list[bytes]:
         state = {k: torch.tensor(w).to(dtype) for k, w in model.weights.items()}
         state["norm1.num_batches_tracked"] = torch.tensor(3)
         files.append(safetensors.torch.save(state, metadata))
+    return files
+
+
+def _load_noisy_or(path: Path) -> None:
+    network = NoisyOr.load(path)
+    network.predict(np.full((1, network.prior.size), 0.5))
+
+
+def _noisy_or_files() -> list[bytes]:
+    rng, files = np.random.default_rng(0), []
+    beta = rng.random((4, 3)) * (rng.random((4, 3)) < 0.6)
+    for links, names in ((beta, None), (csr_array(beta), ["a", "b", "é"])):
+        with tempfile.TemporaryDirectory() as folder:
+            network = NoisyOr(rng.random(3), rng.random(4), links, protection=links, causes=names)
+            network.save(Path(folder, "x"))
+            files.append(Path(folder, "x").read_bytes())
     return files
 
 
@@ -259,6 +277,7 @@ def _random_graph(rng: np.random.Generator, most: int = 40) -> SynapseGraph:
 TARGETS = {
     "safetensors": Loader(_load_network, _networks, ValueError),
     "json": Loader(_load_model, _json_files, ValueError, header=False),
+    "noisy-or": Loader(_load_noisy_or, _noisy_or_files, ValueError),
     "checkpoints": Loader(load_checkpoint, _checkpoints, RunError, start="not a readable"),
     "idx": Idx(),
     "json-models": Json(),
