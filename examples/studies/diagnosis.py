@@ -29,10 +29,11 @@ from shared.options import make_folder, make_parser, number
 from shared.tables import plus_minus
 from studies import diagnosis_plots
 from studies.diagnosis_rivals import cross_entropies, fit_logistic, fit_network
-from studies.networks import Network, random_network
-from synann.noisy_or import fit_known_causes
+from studies.networks import draw_diseases, draw_symptoms, random_network
+from synann.noisy_or import NoisyOr, NoisyOrClassifier
 
-LAYER, SPARSER, LASSO, RIDGE, MLP = "layer", "layer, sparser", "logistic L1", "logistic L2", "MLP"
+LAYER, SPARSER, PROTECTIVE = "layer", "layer, sparser", "layer, protective"
+LASSO, RIDGE, MLP = "logistic L1", "logistic L2", "MLP"
 MIDDLE = 1000  # samples where one size must do
 SPARSER_LINKS = (0.5, 2.0)  # chosen, as the usual prior, on networks of other seeds
 FOUND = 0.1  # a link is said to be found from this strength on
@@ -42,13 +43,13 @@ Table = dict[tuple, list[tuple[float, ...]]]
 
 def draw(
     rng: np.random.Generator, options: argparse.Namespace, *, protecting: float = 0.0
-) -> Network:
+) -> NoisyOr:
     return random_network(
         rng, diseases=options.diseases, symptoms=options.symptoms, protecting=protecting
     )
 
 
-def excess(network: Network, y: np.ndarray, predict: Callable) -> float:
+def excess(network: NoisyOr, y: np.ndarray, predict: Callable) -> float:
     """Log-loss above the true model's, a symptom, in thousandths of a nat."""
     truth = network.predict(y)
     return 1e3 * float(np.mean(cross_entropies(truth, predict(y)) - cross_entropies(truth, truth)))
@@ -63,10 +64,10 @@ def implied_links(predict: Callable, diseases: int) -> np.ndarray:
     return np.clip(1.0 - (1.0 - predict(np.eye(diseases))) / healthy, 0.0, 1.0).T
 
 
-def link_scores(network: Network, links: np.ndarray) -> tuple[float, float, float]:
+def link_scores(network: NoisyOr, links: np.ndarray) -> tuple[float, float, float]:
     """Mean error of the true links' strengths, share of false ones among those found, of missed."""
-    real, found = network.causes.beta > 0, links > FOUND
-    error = np.abs(links - network.causes.beta)[real].mean()
+    real, found = network.beta > 0, links > FOUND
+    error = np.abs(links - network.beta)[real].mean()
     return error, (found & ~real).sum() / max(found.sum(), 1), (real & ~found).sum() / real.sum()
 
 
@@ -74,9 +75,9 @@ def compare(seed: int, options: argparse.Namespace, *, protecting: float = 0.0) 
     """Excess and link scores by (size, model), and the links themselves, for the picture."""
     rng = np.random.default_rng(seed)
     network = draw(rng, options, protecting=protecting)
-    held_out = network.draw_diseases(options.held_out, rng)
-    y = network.draw_diseases(max(options.sizes), rng)
-    s = network.draw_symptoms(y, rng)
+    held_out = draw_diseases(network, options.held_out, rng)
+    y = draw_diseases(network, max(options.sizes), rng)
+    s = draw_symptoms(network, y, rng)
     scores: Scores = {}
     for size in options.sizes:
         models = fitted_models(y[:size], s[:size], seed, everything=protecting == 0)
@@ -87,11 +88,17 @@ def compare(seed: int, options: argparse.Namespace, *, protecting: float = 0.0) 
     return scores
 
 
+def learned(y: np.ndarray, s: np.ndarray, **options) -> NoisyOr:
+    """The network learned from people whose diseases are known."""
+    return NoisyOrClassifier(**options).fit(s, y).network_
+
+
 def fitted_models(y: np.ndarray, s: np.ndarray, seed: int, *, everything: bool) -> dict:
     """Models by name; the slow ones with `everything`, a sparser prior where data are few."""
-    models: dict = {LAYER: fit_known_causes(y, s)}
+    models: dict = {LAYER: learned(y, s)}
     if everything and len(y) <= MIDDLE:
-        models[SPARSER] = fit_known_causes(y, s, link_prior=SPARSER_LINKS)
+        models[SPARSER] = learned(y, s, penalty=SPARSER_LINKS)
+    models[PROTECTIVE] = learned(y, s, penalty=SPARSER_LINKS, protective=True)
     models[LASSO] = fit_logistic(y, s, lasso=True)
     models[RIDGE] = fit_logistic(y, s, lasso=False)
     if everything:
@@ -103,15 +110,15 @@ def links_for_picture(options: argparse.Namespace) -> dict[str, np.ndarray]:
     """True and learned strengths of all links, in one network."""
     rng = np.random.default_rng(0)
     network = draw(rng, options)
-    y = network.draw_diseases(MIDDLE, rng)
-    s = network.draw_symptoms(y, rng)
+    y = draw_diseases(network, MIDDLE, rng)
+    s = draw_symptoms(network, y, rng)
     models = {
-        LAYER: fit_known_causes(y, s),
-        SPARSER: fit_known_causes(y, s, link_prior=SPARSER_LINKS),
+        LAYER: learned(y, s),
+        SPARSER: learned(y, s, penalty=SPARSER_LINKS),
         LASSO: fit_logistic(y, s, lasso=True),
     }
-    learned = {name: implied_links(model.predict, y.shape[1]) for name, model in models.items()}
-    return {"truth": network.causes.beta, **learned}
+    links = {name: implied_links(model.predict, y.shape[1]) for name, model in models.items()}
+    return {"truth": network.beta, **links}
 
 
 def uncertain(seed: int, options: argparse.Namespace) -> Scores:
@@ -123,7 +130,7 @@ def uncertain(seed: int, options: argparse.Namespace) -> Scores:
     rng = np.random.default_rng(1000 + seed)
     network = draw(rng, options)
     y, q = _tested(network, MIDDLE, rng)
-    s = network.draw_symptoms(y, rng)
+    s = draw_symptoms(network, y, rng)
     _, patients = _tested(network, options.held_out // 10, rng)
     scores: Scores = {}
 
@@ -134,13 +141,13 @@ def uncertain(seed: int, options: argparse.Namespace) -> Scores:
         row = excess(network, patients, predict), 1e6 * seconds / len(patients)
         scores[fitted_to, method] = row
 
-    add("known findings", "layer, closed form", fit_known_causes(y, s).predict)
+    add("known findings", "layer, closed form", learned(y, s).predict)
     logistic = fit_logistic(y, s, lasso=True)
     add("known findings", f"{LASSO}, probabilities as inputs", logistic.predict)
     for draws in options.draws:
         mean = functools.partial(averaged, logistic.predict, draws=draws, rng=rng)
         add("known findings", f"{LASSO}, mean of {draws} draws", mean)
-    add("uncertain findings", "layer, closed form", fit_known_causes(q, s).predict)
+    add("uncertain findings", "layer, closed form", learned(q, s).predict)
     for name, lasso in ((LASSO, True), (RIDGE, False)):
         model = fit_logistic(q, s, lasso=lasso)
         add("uncertain findings", f"{name}, probabilities as inputs", model.predict)
@@ -148,12 +155,12 @@ def uncertain(seed: int, options: argparse.Namespace) -> Scores:
 
 
 def _tested(
-    network: Network, samples: int, rng: np.random.Generator
+    network: NoisyOr, samples: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Diseases, and their probabilities after a test of each."""
-    y = network.draw_diseases(samples, rng)
+    y = draw_diseases(network, samples, rng)
     evidence = rng.normal(4.0 * y - 2.0, 2.0)
-    return y, syn.expit(syn.logit(network.causes.prior) + evidence)
+    return y, syn.expit(syn.logit(network.prior) + evidence)
 
 
 def averaged(predict: Callable, q: np.ndarray, *, draws: int, rng: np.random.Generator):
@@ -165,18 +172,18 @@ def diagnose(seed: int, options: argparse.Namespace) -> Scores:
     """Log-loss and Brier score a disease of P(disease | all symptoms), by (method,)."""
     rng = np.random.default_rng(2000 + seed)
     network = draw(rng, options)
-    y = network.draw_diseases(MIDDLE, rng)
-    s = network.draw_symptoms(y, rng)
-    patients = network.draw_diseases(options.patients, rng)
-    symptoms = network.draw_symptoms(patients, rng)
-    learned = fit_known_causes(y, s)
+    y = draw_diseases(network, MIDDLE, rng)
+    s = draw_symptoms(network, y, rng)
+    patients = draw_diseases(network, options.patients, rng)
+    symptoms = draw_symptoms(network, patients, rng)
+    layer = NoisyOrClassifier().fit(s, y)
     predictions = {
-        "true network and Bayes": network.causes.posterior(symptoms).probability,
-        "layer and Bayes": learned.posterior(symptoms).probability,
+        "true network and Bayes": network.posterior(symptoms).probability,
+        "layer and Bayes": layer.predict_proba(symptoms),
         f"direct {LASSO}": fit_logistic(s, y, lasso=True).predict(symptoms),
         f"direct {RIDGE}": fit_logistic(s, y, lasso=False).predict(symptoms),
         f"direct {MLP}": fit_network(s, y, seed=seed).predict(symptoms),
-        "prevalence alone": np.broadcast_to(learned.prior, patients.shape),
+        "prevalence alone": np.broadcast_to(layer.network_.prior, patients.shape),
     }
     return {
         (name,): (cross_entropies(patients, p).mean(), np.mean((p - patients) ** 2))
@@ -198,6 +205,14 @@ def show(
     """Print the mean ± standard deviation over seeds of the first columns."""
     rows = [(*key, *plus_minus(values, formats)) for key, values in scores.items()]
     print(tabulate(rows, (*keys, *columns), disable_numparse=True), flush=True)
+
+
+def show_ratios(scores: Table, sizes: list[int], model: str) -> None:
+    """Print a model's mean excess in parts of that of the better logistic regression."""
+    means = {key: np.mean(values, axis=0)[0] for key, values in scores.items()}
+    for size in sizes:
+        best = min(means[size, LASSO], means[size, RIDGE])
+        print(f"{model} / best logistic model at {size} samples: {means[size, model] / best:.2f}")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -224,10 +239,7 @@ def main(arguments: list[str] | None = None) -> None:
     scores = over_seeds(compare, options)
     columns = ("excess", "link error", "false links", "missed links")
     show(scores, ("samples", "model"), columns, (".2f", ".3f", ".3f", ".3f"))
-    means = {key: np.mean(values, axis=0)[0] for key, values in scores.items()}
-    for size in options.sizes:
-        best = min(means[size, LASSO], means[size, RIDGE])
-        print(f"layer / best logistic model at {size} samples: {means[size, LAYER] / best:.2f}")
+    show_ratios(scores, options.sizes, LAYER)
 
     print(f"\nDiagnosis, {MIDDLE} samples: log-loss and Brier score a disease")
     diagnoses = over_seeds(diagnose, options)
@@ -237,9 +249,10 @@ def main(arguments: list[str] | None = None) -> None:
     columns = ("excess", "µs")
     show(over_seeds(uncertain, options), ("fitted to", "method"), columns, (".2f", ".1f"))
 
-    print("\nThe limit: 3 of 10 links protect, which no noisy-OR can say")
+    print("\nThe limit: 3 of 10 links protect, which causes alone cannot say")
     limit = over_seeds(compare, options, protecting=0.3)
     show(limit, ("samples", "model"), ("excess",), (".2f",))
+    show_ratios(limit, options.sizes, PROTECTIVE)
 
     pictures = [options.output / f"diagnosis-{name}.png" for name in ("learning", "links")]
     panels = {"noisy-OR": scores, "3 of 10 links protect": limit}

@@ -7,51 +7,104 @@ problem of its own.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from synann_core._lib.checks import check_binary, check_int, check_number, check_pair, check_range
+from synann_core._lib.checks import as_numbers, check_int
+from synann_core._lib.namespaces import numpy_namespace
+from synann_core._lib.threads import blas_threads_for, side_by_side
+from synann_core.noisy_or.links import (
+    DefiniteLoss,
+    ProtectiveLoss,
+    UncertainLoss,
+    standard_errors,
+)
+from synann_core.noisy_or.minimum import minimise, minimise_definite
 from synann_core.noisy_or.network import NoisyOr
-from synann_core.noisy_or.parameters import Floats, with_leak
-from synann_core.surprisals import bose_einstein, complement
-from synann_core.transmission import log_transmission, log_transmission_vjp
+from synann_core.noisy_or.parameters import Floats, Names, is_sparse
+from synann_core.noisy_or.samples import (
+    Samples,
+    check_causes,
+    check_findings,
+    check_missing_causes,
+    check_prior,
+    check_weight,
+    group,
+    has_missing,
+    prior_of,
+)
 
 __all__ = ["fit_known_causes"]
 
-# Links that could not fail would make a single contrary sample impossible (log 0), and so would a
-# leak of 0; in units of surprisal.
-_STRONGEST, _SMALLEST_LEAK = 12.0, 1e-6
-# Of a prior with a < 1: its slope is infinite at β = 0, from where no link would come back.
-_LASSOS, _SMOOTHING = 4, 0.02
+_START = 0.1  # surprisal of every link
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to learn; `fit_known_causes` says what the fields mean."""
+
+    link_prior: tuple[float, float] = (1.0, 2.0)
+    leak_prior: tuple[float, float] = (4.0, 4.0)
+    protective: bool = False
+    iterations: int = 500
+
+    def checked(self, link_name: str = "link_prior") -> Options:
+        """The same with plain numbers; the name of the links' prior is the caller's."""
+        if not isinstance(self.protective, bool):
+            raise TypeError(f"`protective` must be a bool. Received: {self.protective!r}")
+        return Options(
+            check_prior(link_name, self.link_prior, (0.0, 1.0), "(]"),
+            check_prior("leak_prior", self.leak_prior, (1.0, np.inf), "[]"),
+            self.protective,
+            check_int("iterations", self.iterations, 1),
+        )
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A network, and the standard errors of its links, of the same shape and kind."""
+
+    network: NoisyOr
+    link_errors: Any
+    protection_errors: Any
 
 
 def fit_known_causes(
-    causes: ArrayLike,
-    findings: ArrayLike,
+    causes: Any,
+    findings: Any,
     /,
     *,
     link_prior: tuple[float, float] = (1.0, 2.0),
     leak_prior: tuple[float, float] = (4.0, 4.0),
+    protective: bool = False,
+    sample_weight: ArrayLike | None = None,
     iterations: int = 500,
 ) -> NoisyOr:
-    """Fit the most probable noisy-OR network, by full-batch L-BFGS.
+    """Fit the most probable noisy-OR network, by full-batch Newton or L-BFGS steps.
 
     Parameters
     ----------
-    causes : array_like, shape (samples, causes)
-        Causes, or the probabilities of independent uncertain causes, in [0, 1].
-    findings : array_like, shape (samples, findings)
-        0 or 1.
+    causes : array_like or SciPy sparse array, shape (samples, causes)
+        Causes, or the probabilities of independent uncertain causes, in [0, 1]. Of a sparse array
+        the network is sparse, too.
+    findings : array_like or SciPy sparse array, shape (samples, findings)
+        0 or 1; NaN where a finding was not examined: the sample does not count for this finding.
     link_prior : tuple of float
         (a, b) with 0 < a ≤ 1 ≤ b of the prior Beta(a, b) on every strength β: (1, 1) is flat, a
         smaller a or a larger b is sparser.
     leak_prior : tuple of float
         (a, b), both ≥ 1, of the prior Beta(a, b) on every leak: as if a − 1 samples without a cause
         and with the finding, and b − 1 without both, had been seen beside the data.
+    protective : bool
+        Whether causes may also block findings: `NoisyOr` says how. The prior on every δ is that on
+        β, and every cause must be 0 or 1.
+    sample_weight : array_like, shape (samples,), optional
+        How often each sample counts, ≥ 0; by default once.
     iterations : int
-        Most steps of L-BFGS, ≥ 1.
+        Most steps for a finding at a time, ≥ 1.
 
     Returns
     -------
@@ -74,6 +127,11 @@ def fit_known_causes(
     than docs/diagnosis.md reports: with less weight, false links of a few hundredths take the place
     of the leak.
 
+    Of definite causes only the samples with a finding need more than one matrix product for all
+    findings. Newton's steps are for the links that matter; at the end none of the others would
+    bring a hundredth of a nat. Uncertain causes and protective links take L-BFGS; their problem is
+    not convex.
+
     Examples
     --------
     >>> from synann_core.noisy_or import NoisyOr, fit_known_causes
@@ -84,82 +142,149 @@ def fit_known_causes(
     >>> fit_known_causes(causes, findings).beta.round(1)
     array([[0.8, 0. ]])
     """
-    y, s = _checked_samples(causes, findings)
-    link_prior = _checked_prior("link_prior", link_prior, (0.0, 1.0), "(]")
-    leak_prior = _checked_prior("leak_prior", leak_prior, (1.0, np.inf), "[]")
-    check_int("iterations", iterations, 1)
-    # Equal rows are counted once: of definite causes there are many.
-    rows, which = np.unique(y, axis=0, return_inverse=True)
-    present = np.zeros((len(rows), s.shape[1]))
-    np.add.at(present, which.ravel(), s)
-    absent = np.bincount(which.ravel(), minlength=len(rows))[:, None] - present
-    imagined = np.zeros((1, y.shape[1]))  # the samples of the leak's prior
-    inputs = with_leak(np.r_[rows, imagined])
-    present = np.r_[present, np.full((1, s.shape[1]), leak_prior[0] - 1.0)]
-    absent = np.r_[absent, np.full((1, s.shape[1]), leak_prior[1] - 1.0)]
-    fitted = np.array(
-        [
-            _fit_finding(inputs, present[:, [i]], absent[:, [i]], link_prior, iterations)
-            for i in range(s.shape[1])
-        ]
-    )
-    prior = (y.sum(axis=0) + 1.0) / (len(y) + 2.0)
-    return NoisyOr(prior, fitted[:, -1], fitted[:, :-1])
+    options = Options(link_prior, leak_prior, protective, iterations).checked()
+    _require_scipy()
+    y, s, weight = check_samples(causes, findings, sample_weight)
+    return learn(y, s, weight, options).network
 
 
-def _fit_finding(
-    inputs: Floats,
-    present: Floats,
-    absent: Floats,
-    link_prior: tuple[float, float],
-    iterations: int,
-) -> Floats:
-    """Strengths for one finding that was `present` and `absent` so often, shapes (rows, 1)."""
+def _require_scipy() -> None:
     try:
-        from scipy.optimize import minimize
+        import scipy.optimize  # noqa: F401
     except ImportError:
         raise ImportError('learning needs SciPy: pip install "synann[noisy-or]"') from None
-    samples = present.sum() + absent.sum()
-
-    def loss(c: Floats, slope: Floats) -> tuple[float, Floats]:
-        beta = -np.expm1(-c)[None]
-        w = 0.0 - log_transmission(inputs, beta)
-        value = (absent * w + present * complement(w)).sum() + c @ slope
-        upstream = present * bose_einstein(w) - absent  # the derivative by T = −w
-        _, gbeta = log_transmission_vjp(inputs, beta, upstream)
-        return value / samples, ((gbeta * (1.0 - beta))[0] + slope) / samples
-
-    size = inputs.shape[1]
-    bounds = np.c_[np.r_[np.zeros(size - 1), _SMALLEST_LEAK], np.full(size, _STRONGEST)]
-    options = {"maxiter": iterations, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-6}
-    c, slope = np.full(size, 0.1), np.r_[np.full(size - 1, link_prior[1] - 1.0), 0.0]
-    for lasso in range(1 if link_prior[0] == 1 else _LASSOS):
-        if lasso:
-            beta = -np.expm1(-c[:-1])
-            concave = (1.0 - link_prior[0]) * (1.0 - beta) / (beta + _SMOOTHING)
-            slope[:-1] = link_prior[1] - 1.0 + concave
-        found = minimize(
-            loss, c, (slope,), jac=True, method="L-BFGS-B", bounds=bounds, options=options
-        )
-        c = found.x
-    strengths: Floats = -np.expm1(-c)
-    return strengths
 
 
-def _checked_prior(
-    name: str, prior: Any, bounds: tuple[float, float], ends: str
-) -> tuple[float, float]:
-    """(a, b) of a Beta prior, a in the bounds and b at least 1."""
-    a, b = check_pair(name, prior, "(a, b)")
-    return check_number(f"{name}[0]", a, *bounds, ends), check_number(f"{name}[1]", b, 1.0)
-
-
-def _checked_samples(causes: ArrayLike, findings: ArrayLike) -> tuple[Floats, Floats]:
-    y: Floats = check_range("causes", causes, 0.0, 1.0).astype(np.float64)
-    s: Floats = check_binary("findings", findings)
-    if y.ndim != 2 or s.ndim != 2 or len(y) != len(s) or not y.size or not s.size:
+def check_samples(
+    causes: Any,
+    findings: Any,
+    weight: Any,
+    names: tuple[str, str] = ("causes", "findings"),
+    *,
+    missing: bool = False,
+) -> tuple[Any, Any, NDArray[np.float64]]:
+    """Causes, findings and weights as `learn` takes them; with `missing`, causes may be NaN."""
+    y = causes if is_sparse(causes) else as_numbers(names[0], causes)
+    s = check_findings(names[1], findings)
+    if y.ndim != 2 or y.shape[0] != s.shape[0] or 0 in (*y.shape, *s.shape):
         raise ValueError(
-            "`causes` and `findings` must have the shapes (samples, causes) and "
-            f"(samples, findings). Received: {y.shape} and {s.shape}"
+            f"`{names[0]}` and `{names[1]}` must have the shapes (samples, causes) and "
+            f"(samples, findings). Received: {tuple(y.shape)} and {tuple(s.shape)}"
         )
-    return y, s
+    if missing and has_missing(y):
+        y = check_missing_causes(names[0], y)
+    else:
+        y = check_causes(names[0], y)
+    return y, s, check_weight(weight, y.shape[0])
+
+
+def learn(
+    causes: Any,
+    findings: Any,
+    weight: NDArray[np.float64],
+    options: Options,
+    *,
+    errors: bool = False,
+    names: tuple[Names, Names] = (None, None),
+    allowed: NDArray[np.bool_] | None = None,
+) -> Learned:
+    """Fit a network to what `check_samples` returned, with standard errors if they are wanted.
+
+    `names` are those of the causes and of the findings. Definite causes that do not protect may be
+    kept to the links that are `allowed`, shape (findings, causes).
+    """
+    samples = group(causes, findings, weight, options.leak_prior)
+    if options.protective and not samples.definite:
+        raise ValueError("`causes` must be 0 or 1 where links may protect. Received: probabilities")
+    fit = _Findings(samples, options, errors, allowed)
+    with blas_threads_for(samples.rows.shape[0] * samples.rows.shape[1], numpy_namespace):
+        fitted = side_by_side(fit.one, [(i,) for i in range(findings.shape[1])])
+    c = np.array([unknowns for unknowns, _ in fitted])
+    spread = np.array([error for _, error in fitted])
+    count = causes.shape[1]
+    sparse = is_sparse(causes)
+    strengths = -np.expm1(-c)
+    beta, beta_errors = _links(strengths[:, :count], spread[:, :count], sparse)
+    delta = delta_errors = None
+    if options.protective:
+        delta, delta_errors = _links(strengths[:, count:-1], spread[:, count:-1], sparse)
+    network = NoisyOr(
+        prior_of(causes, weight),
+        strengths[:, -1],
+        beta,
+        protection=delta,
+        causes=names[0],
+        findings=names[1],
+    )
+    return Learned(network, beta_errors, delta_errors)
+
+
+def _links(strengths: Floats, errors: Floats, sparse: bool) -> tuple[Any, Any]:
+    """Strengths and their errors; sparse, with the same places stored."""
+    if not sparse:
+        return strengths, errors
+    from scipy.sparse import csr_array
+
+    beta = csr_array(strengths)
+    spread = beta.copy()
+    spread.data = errors[np.repeat(np.arange(len(errors)), np.diff(beta.indptr)), beta.indices]
+    return beta, spread
+
+
+class _Findings:
+    """The problems of all findings, and what they share."""
+
+    def __init__(
+        self,
+        samples: Samples,
+        options: Options,
+        errors: bool,
+        allowed: NDArray[np.bool_] | None,
+    ) -> None:
+        self.samples, self.options, self.errors = samples, options, errors
+        self.allowed = allowed
+        if samples.definite and not options.protective:
+            # What is linear, of all findings at once: how often a cause was seen without a finding.
+            with_cause = samples.rows.T
+            absent = (with_cause @ samples.total)[:, None] - _dense(with_cause @ samples.present)
+            self.absent = absent - _dense(with_cause @ samples.unknown)
+
+    def one(self, finding: int) -> tuple[Floats, Floats]:
+        """Unknowns of a finding, and the standard errors of their strengths (NaN: none)."""
+        samples, options = self.samples, self.options
+        at, present = samples.column(samples.present, finding)
+        out, unknown = samples.column(samples.unknown, finding)
+        causes = samples.rows.shape[1]
+        loss: Any
+        if samples.definite and not options.protective:
+            seen = samples.total.sum() - unknown.sum() - present.sum()
+            absent = np.r_[self.absent[:, finding], seen]
+            loss = DefiniteLoss(samples.rows[at], present, np.maximum(absent, 0.0))
+        else:
+            with_it, without = np.zeros(len(samples.total)), samples.total.copy()
+            with_it[at] = present
+            without[at] -= present
+            without[out] -= unknown
+            kind = ProtectiveLoss if options.protective else UncertainLoss
+            loss = kind(samples.rows, with_it, np.maximum(without, 0.0))
+        prior, steps = options.link_prior, options.iterations
+        if isinstance(loss, DefiniteLoss):
+            if self.allowed is None:
+                c = minimise_definite(loss, link_prior=prior, iterations=steps)
+            else:
+                some = np.flatnonzero(self.allowed[finding])
+                c = np.zeros(causes + 1)
+                c[np.r_[some, -1]] = minimise_definite(
+                    loss.part(some), link_prior=prior, iterations=steps
+                )
+        else:
+            start = np.full((2 if options.protective else 1) * causes + 1, _START)
+            scale = max(1.0, samples.total.sum() - unknown.sum())
+            c = minimise(loss, start, link_prior=prior, scale=scale, iterations=steps)
+        none = np.full(len(c), np.nan)
+        return c, standard_errors(loss, c) if self.errors else none
+
+
+def _dense(product: Any) -> Floats:
+    found: Floats = product.toarray() if is_sparse(product) else product
+    return found

@@ -196,7 +196,17 @@ CASES = {
         NOISY.posterior(a.sparse(np.ones((1, 1)))),
         NOISY.log_evidence(a.sparse(np.ones((1, 1)))),
     ),
-    "fit_known_causes": lambda a: noisy_or.fit_known_causes(a(FINDINGS), a(FINDINGS), iterations=1),
+    "fit_known_causes": lambda a: noisy_or.fit_known_causes(
+        a.sparse(FINDINGS), a.sparse(FINDINGS), iterations=1, sample_weight=a(np.ones(4))
+    ),
+    "NoisyOrClassifier.NoisyOrFactors": lambda a: (
+        noisy_or.NoisyOrClassifier(iterations=1)
+        .fit(a.sparse(FINDINGS), a.sparse(FINDINGS), a(np.ones(4)))
+        .predict(a.sparse(FINDINGS)),
+        noisy_or.NoisyOrFactors(1, restarts=1, em_iter=1, random_state=0)
+        .fit(a.sparse(FINDINGS))
+        .transform(a.sparse(FINDINGS)),
+    ),
     "OddsNetwork": lambda a: tabular.OddsNetwork(0.1, a(HALVES), a(HALVES)),
     "OddsNetwork.predict": lambda a: (
         tabular.OddsNetwork(0.1, HALVES, HALVES).log_odds(a(MATRIX)),
@@ -313,7 +323,7 @@ WITHOUT = {
     "initial_beta", "load_json", "constant", "cosine", "one_cycle", "EXCITATORY", "INHIBITORY",
     "surface", "State", "Record", "Gradients", "Events", "Layer", "norse_lif", "decay_factor",
     "fast_sigmoid", "superspike", "arctan", "sigmoid", "triangle", "boxcar", "gaussian",
-    "straight_through", "random_key", "Posterior",
+    "straight_through", "random_key", "Posterior", "CauseSet", "NextFinding", "Reasons",
 }  # fmt: skip
 MODULES = ("", ".graph", ".noisy_or", ".tabular", ".export", ".optim", ".plot", ".spiking")
 PLAIN = r"`.+` must be a plain dense array"

@@ -5,9 +5,10 @@ import sys
 import numpy as np
 import pytest
 import scipy.optimize
+from scipy.sparse import csc_array, csr_array
 
 import synann_core as syn
-from synann_core.noisy_or import NoisyOr, fit_known_causes
+from synann_core.noisy_or import NoisyOr, fit_known_causes, minimum
 
 SPARSER = (0.5, 2.0)
 
@@ -111,6 +112,9 @@ def test_a_finding_that_never_or_always_comes(small):
         ({"causes": np.ones((2, 2))}, "`causes` and `findings`"),
         ({"causes": np.full((3, 2), 1.5)}, "`causes` must be in"),
         ({"causes": np.full((3, 2), np.nan)}, "`causes` must be in"),
+        ({"findings": np.ones(3)}, "`findings` must have shape"),
+        ({"sample_weight": [1.0]}, r"`sample_weight` must have shape \(3,\)"),
+        ({"sample_weight": np.zeros(3)}, "`sample_weight` must not be 0 everywhere"),
         ({"findings": np.full((3, 1), 0.5)}, "`findings` must be 0 or 1. Received: 0.5"),
         ({"link_prior": (1.5, 2.0)}, r"`link_prior\[0\]` must be in \(0, 1\]. Received: 1.5"),
         ({"link_prior": (0.0, 2.0)}, r"`link_prior\[0\]`"),
@@ -135,3 +139,84 @@ def test_without_scipy_the_extra_is_named(monkeypatch):
 def test_a_prior_is_a_pair_of_numbers(name, prior):
     with pytest.raises(TypeError, match=rf"`{name}.* must be a .*Received: "):
         fit_known_causes(np.ones((3, 2)), np.ones((3, 1)), **{name: prior})
+
+
+def test_a_weight_counts_a_sample_as_often(small):
+    rng = np.random.default_rng(9)
+    y, s = draw(small, 150, rng)
+    weight = rng.integers(0, 3, 150)
+    weighted = fit_known_causes(y, s, sample_weight=weight)
+    repeated = fit_known_causes(np.repeat(y, weight, axis=0), np.repeat(s, weight, axis=0))
+    np.testing.assert_allclose(weighted.beta, repeated.beta, atol=1e-3)
+    np.testing.assert_allclose(weighted.leak, repeated.leak, atol=1e-3)
+    np.testing.assert_allclose(weighted.prior, repeated.prior, rtol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"protective": True}, {"uncertain": 0.9}])
+def test_a_sample_without_a_finding_does_not_count_for_it(small, options):
+    rng = np.random.default_rng(10)
+    y, s = draw(small, 200, rng)
+    options = dict(options)
+    y = y * options.pop("uncertain", 1.0)
+    gone = rng.random(200) < 0.4
+    partly = s.copy()
+    partly[gone, 2] = np.nan
+    found = fit_known_causes(y, partly, **options)
+    some = fit_known_causes(y[~gone], s[~gone], **options)
+    every = fit_known_causes(y, s, **options)
+    np.testing.assert_allclose(found.beta[2], some.beta[2], atol=2e-3)
+    np.testing.assert_allclose(found.leak[2], some.leak[2], atol=2e-3)
+    np.testing.assert_allclose(np.delete(found.beta, 2, 0), np.delete(every.beta, 2, 0), atol=1e-9)
+    assert np.abs(found.beta[2] - every.beta[2]).max() > 0.01
+
+
+@pytest.mark.parametrize("options", [{}, {"protective": True}, {"link_prior": SPARSER}])
+def test_sparse_samples_give_the_same_network_sparse(small, options):
+    y, s = draw(small, 300, np.random.default_rng(11))
+    dense = fit_known_causes(y, s, **options)
+    sparse = fit_known_causes(csr_array(y), csc_array(s), **options)
+    np.testing.assert_allclose(sparse.beta.toarray(), dense.beta, atol=1e-9)
+    assert sparse.beta.nnz == np.count_nonzero(dense.beta)
+    if "protective" in options:
+        np.testing.assert_allclose(sparse.protection.toarray(), dense.protection, atol=1e-9)
+
+
+def test_uncertain_causes_may_be_sparse(small):
+    y, s = draw(small, 100, np.random.default_rng(12))
+    y *= 0.7
+    dense, sparse = fit_known_causes(y, s), fit_known_causes(csr_array(y), s)
+    np.testing.assert_allclose(sparse.beta.toarray(), dense.beta, atol=1e-12)
+
+
+def test_of_many_causes_those_that_matter_are_chosen(monkeypatch):
+    truth = random_model(13, 100, 12)
+    y, s = draw(truth, 3000, np.random.default_rng(13))
+    chosen = fit_known_causes(y, s)
+    monkeypatch.setattr(minimum, "_FEW", 100)
+    every = fit_known_causes(y, s)
+    np.testing.assert_allclose(chosen.beta, every.beta, atol=5e-3)
+    np.testing.assert_allclose(chosen.leak, every.leak, atol=5e-3)
+
+
+def test_protective_links_are_found():
+    truth = NoisyOr([0.3] * 4, [0.1], [[0.7, 0.5, 0, 0]], protection=[[0, 0, 0.8, 0]])
+    y, s = truth.sample(5000, rng=14)
+    model = fit_known_causes(y, s, link_prior=SPARSER, protective=True)
+    np.testing.assert_allclose(model.beta, truth.beta, atol=0.06)
+    np.testing.assert_allclose(model.protection, truth.protection, atol=0.06)
+    np.testing.assert_allclose(model.predict(y[:50]), truth.predict(y[:50]), atol=0.05)
+    assert fit_known_causes(y, s).protection is None
+
+
+def test_protective_links_need_definite_causes():
+    with pytest.raises(ValueError, match="`causes` must be 0 or 1 where links may protect"):
+        fit_known_causes(np.full((3, 2), 0.5), np.ones((3, 1)), protective=True)
+    with pytest.raises(TypeError, match="`protective` must be a bool"):
+        fit_known_causes(np.ones((3, 2)), np.ones((3, 1)), protective="yes")
+
+
+def test_findings_side_by_side_are_as_one_after_the_other(small, monkeypatch):
+    y, s = draw(small, 300, np.random.default_rng(15))
+    together = fit_known_causes(y, s)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    np.testing.assert_array_equal(fit_known_causes(y, s).beta, together.beta)

@@ -1,0 +1,153 @@
+"""Find the most probable links of one finding.
+
+Definite causes make the problem convex: Newton's steps, projected on the bounds, on the links that
+matter. Uncertain causes and protective links take L-BFGS.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from synann_core.noisy_or.links import SMALLEST_LEAK, STRONGEST, DefiniteLoss, Loss
+from synann_core.noisy_or.parameters import Floats
+
+# Of a prior with a < 1: its slope is infinite at β = 0, from where no link would come back.
+_LASSOS, _SMOOTHING = 4, 0.02
+# Of Newton's steps: links this near to 0 are at 0; what of a promise must come true; the shortest.
+_NEAR, _ARMIJO, _SHORTEST, _RIDGE = 1e-6, 1e-4, 1e-9, 1e-10
+# The promise, in nats, below which to stop; how far a leak may fall at once; guesses of what is 0.
+_CLOSE, _LEAK_FALLS, _GUESSES = 1e-5, 4.0, 12
+# Nats that a link must bring to be looked at: at first, of many causes; for a second look; then.
+_FEW, _CLEAR_GAIN, _SMALL_GAIN, _NO_GAIN = 64, 2.0, 1e-2, 1e-4
+
+
+def minimise_definite(
+    loss: DefiniteLoss, *, link_prior: tuple[float, float], iterations: int
+) -> Floats:
+    """The most probable unknowns, by Newton's steps on those that matter.
+
+    Links of the other causes stay 0. They are looked at in the end, and join if the loss falls with
+    them; so the result is the minimum over all.
+    """
+    start = loss.start()
+    c = np.r_[np.zeros(len(start) - 1), start[-1]]
+    slope = _slopes(c, link_prior, 0)
+    gain = loss.gain(c, loss(c)[1] + slope)
+    active = gain > (0.0 if len(gain) <= _FEW else _CLEAR_GAIN)
+    c[:-1][active] = start[:-1][active]
+    c[-1] = loss.leak_beside(active)
+    for lasso in range(_lassos(link_prior)):
+        slope = _slopes(c, link_prior, lasso)
+        while True:
+            some = np.r_[np.flatnonzero(active), len(c) - 1]
+            c[some] = _newton(loss.part(some[:-1]), c[some], slope[some], iterations)
+            gain = np.where(active, 0.0, loss.gain(c, loss(c)[1] + slope))
+            if not (gain > _SMALL_GAIN).any():
+                break
+            wrong = gain > _NO_GAIN
+            active = active | wrong
+            c[:-1][wrong] = start[:-1][wrong]
+    found: Floats = c
+    return found
+
+
+def _newton(loss: DefiniteLoss, c: Floats, slope: Floats, iterations: int) -> Floats:
+    """The minimum of the loss and of a linear penalty: Newton's steps, projected on the bounds."""
+    every = np.arange(len(c))
+    data, gradient = loss(c)
+    value, gradient = float(data + slope @ c), gradient + slope
+    for _ in range(iterations):
+        low = np.r_[np.zeros(len(c) - 1), max(SMALLEST_LEAK, c[-1] / _LEAK_FALLS)]
+        information, lowest, highest = loss.information(c, every), low - c, STRONGEST - c
+        step = _bounded_step(information, gradient, lowest, highest)
+        if -(gradient @ step) < _CLOSE:
+            # It may stop at bounds too soon. This one goes down, as no curvature is negative.
+            safe = gradient / (information.sum(axis=0) + _RIDGE)
+            step = np.clip(-safe, lowest, highest)
+        promised = -(gradient @ step)
+        if promised < _CLOSE:
+            break
+        length = 1.0
+        while length > _SHORTEST:
+            new = np.clip(c + length * step, low, STRONGEST)
+            data, slope_there = loss(new)
+            there = float(data + slope @ new)
+            if there <= value - _ARMIJO * length * promised:
+                break
+            length /= 2.0
+        else:
+            break
+        c, value, gradient = new, there, slope_there + slope
+    return c
+
+
+def _bounded_step(information: Floats, gradient: Floats, lowest: Floats, highest: Floats) -> Floats:
+    """The step to the minimum of the quadratic model between the bounds.
+
+    What stands at its lowest is guessed, and guessed again from the solution, until that agrees.
+    """
+    information[np.diag_indices(len(gradient))] += _RIDGE * (1.0 + information.diagonal())
+    fixed = (lowest >= -_NEAR) & (gradient > 0.0)
+    for _ in range(_GUESSES):
+        free = np.flatnonzero(~fixed)
+        step = np.where(fixed, lowest, 0.0)
+        right = gradient[free] + information[free] @ step
+        step[free] = -np.linalg.solve(information[np.ix_(free, free)], right)
+        guess = np.where(fixed, gradient + information @ step > 0.0, step < lowest)
+        if (guess == fixed).all():
+            break
+        fixed = guess
+    return np.clip(step, lowest, highest)
+
+
+def minimise(
+    loss: Loss, start: Floats, *, link_prior: tuple[float, float], scale: float, iterations: int
+) -> Floats:
+    """The most probable unknowns, or a minimum of them, by L-BFGS.
+
+    Parameters
+    ----------
+    loss : Loss
+    start : ndarray
+        Where to begin.
+    link_prior : tuple of float
+        (a, b) of the prior Beta(a, b) on every strength.
+    scale : float
+        Samples: the tolerances are of the loss of one.
+    iterations : int
+        Most steps at a time.
+    """
+    from scipy.optimize import minimize
+
+    def penalised(c: Floats, slope: Floats) -> tuple[float, Floats]:
+        value, gradient = loss(c)
+        return float(value + slope @ c) / scale, (gradient + slope) / scale
+
+    c = start
+    low = np.r_[np.zeros(len(start) - 1), SMALLEST_LEAK]
+    for lasso in range(_lassos(link_prior)):
+        found = minimize(
+            penalised,
+            c,
+            (_slopes(c, link_prior, lasso),),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=np.c_[low, np.full(len(start), STRONGEST)],
+            options={"maxiter": iterations, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-6},
+        )
+        c = found.x
+    return c
+
+
+def _lassos(link_prior: tuple[float, float]) -> int:
+    return 1 if link_prior[0] == 1 else _LASSOS
+
+
+def _slopes(c: Floats, link_prior: tuple[float, float], lasso: int) -> Floats:
+    """Slope of −log of the prior by each unknown: of the first lasso, and of others at c."""
+    slope = np.r_[np.full(len(c) - 1, link_prior[1] - 1.0), 0.0]
+    if lasso:
+        beta = -np.expm1(-c[:-1])
+        slope[:-1] += (1.0 - link_prior[0]) * (1.0 - beta) / (beta + _SMOOTHING)
+    found: Floats = slope
+    return found
