@@ -42,7 +42,8 @@ test-all: $(VENV)/.test
 	@for tool in cc clang aarch64-linux-gnu-gcc qemu-aarch64 qemu-x86_64; do command -v $$tool > \
 	/dev/null || { echo "$$tool is missing: apt-get install gcc clang $(CROSS)"; exit 1; }; done
 	SYNANN_KERNELS=off $(PYTEST)
-	SYNANN_TEST_SEEDS=200 $(PYTEST) tests/synann_core/test_branches.py
+	SYNANN_TEST_SEEDS=200 $(PYTEST) tests/synann_core/test_branches.py \
+	tests/synann_core/noisy_or/test_bounds.py
 	SYNANN_TEST_BACKENDS=jax,jax-jit $(PYTEST) tests/synann_core -m jax_alternates
 	SYNANN_TEST_KERAS=whole $(PYTEST) tests/synann_keras/test_backends.py -k test_suite
 	$(MAKE) widths sanitize threads emulate clang

@@ -36,7 +36,7 @@ class Approximation:
 def approximate(
     problem: Problem,
     *,
-    method: Literal["auto", "bounds", "sampling"],
+    method: str,
     width: float,
     seconds: float,
     rng: np.random.Generator,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from synann_core.graph import SynapseGraph
 from synann_core.noisy_or.parameters import Parameters, is_sparse
 
-_PRESENT = ("true", "1", "yes", "present", "on", "t", "y")
-_ABSENT = ("false", "0", "no", "absent", "off", "f", "n")
+_PRESENT = ("true", "1", "yes", "present", "on")
+_ABSENT = ("false", "0", "no", "absent", "off")
 _TABLE_ERROR = 1e-9  # of an entry of a table, for it to be a noisy-OR's
 _MOST_PARENTS = 24  # a table has 2^parents entries
 
@@ -20,8 +20,7 @@ def network_to_graph(network: Parameters) -> SynapseGraph:
     """Build the graph whose outputs are the probabilities that the findings are absent."""
     if network.protection is not None:
         raise ValueError(
-            "`network` must have no protection, which a neuron cannot compute. "
-            f"Received: {network!r}"
+            f"`protection` must be None: a neuron cannot compute it. Received: {network!r}"
         )
     causes = network.causes or tuple(f"cause {j}" for j in range(network.prior.size))
     findings = network.findings or tuple(f"finding {i}" for i in range(network.leak.size))
@@ -98,8 +97,8 @@ def _absent_first(table: Any, node: Any) -> NDArray[np.float64]:
             values = np.flip(values, axis)
         elif not (states[0] in _ABSENT and states[1] in _PRESENT):
             raise ValueError(
-                "`model` must name states true and false, 1 and 0, yes and no, or present and "
-                f"absent. Received: {table.state_names[variable]!r} of {variable!r}"
+                "`model` must name states true and false, 1 and 0, yes and no, present and absent, "
+                f"or on and off. Received: {table.state_names[variable]!r} of {variable!r}"
             )
     return values
 

@@ -51,7 +51,7 @@ class Numbers:
 def plan_of(problem: Problem, *, seconds: float = np.inf) -> Plan | float | None:
     """The plan for a problem, or its cost where it is out of the question.
 
-    None where even to look for a plan takes longer than these seconds, or as long.
+    None where even to look for a plan takes longer than these seconds.
     """
     if max(1.0, 0.5 * 2.0 ** len(problem.terms)) * _LEAST_SECONDS > seconds:
         return None
@@ -72,10 +72,15 @@ def settings_of(problem: Problem, plan: Plan) -> int:
 
 def planned_seconds(problem: Problem, plan: Plan, *, shares: bool) -> float:
     """The time that `solve` takes, roughly."""
-    engine = _engine()
-    each = _LEAST_SECONDS + plan.units * engine.SECONDS_A_UNIT[shares]
+    each = _LEAST_SECONDS + seconds_of(plan.units, shares=shares)
     threads = thread_count() if native.serves() else 1
     seconds: float = each * settings_of(problem, plan) / threads
+    return seconds
+
+
+def seconds_of(units: float, *, shares: bool) -> float:
+    """The time that so many numbers take, on one thread."""
+    seconds: float = units * _engine().SECONDS_A_UNIT[shares]
     return seconds
 
 
@@ -175,8 +180,8 @@ class _Setting:
                 break
         else:
             raise ValueError(
-                "`X` must have evidence that float64 can hold in one of five scales. "
-                f"Received: findings whose probabilities are as small as {self.on.min()}"
+                "`X` must have findings whose joint probability a sum in float64 can hold; "
+                f"bounds may do. Received: findings with probabilities down to {self.on.min()}"
             )
         log_evidence = self.constant + float(np.log(evidence) + np.log(tilt).sum())
         return log_evidence, self._posterior(evidence, parts) if shares else None

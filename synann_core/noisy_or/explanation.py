@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synann_core._lib.checks import check_int
-from synann_core.log_odds import expit
-from synann_core.noisy_or.inference import evidence
+from synann_core.log_odds import expit, logit
+from synann_core.noisy_or.inference import evidence, infer
 from synann_core.noisy_or.parameters import Names, is_sparse
 from synann_core.noisy_or.search import best_sets, scores_of
 
@@ -89,8 +89,8 @@ class NextFinding:
     ----------
     finding : str or int
     information : float
-        Expected information about the causes, in nats: the sum over causes of how much the entropy
-        of each is expected to fall.
+        Expected information about the causes, in nats: how much the entropy of the cause asked
+        about is expected to fall, or the sum of that over all causes.
     probability : float
         That the finding is present, given those that are known.
     """
@@ -101,10 +101,10 @@ class NextFinding:
 
 
 def most_probable(
-    network: Questions, x: Floats, at_most: int, count: int, most_sets: int
+    network: Questions, x: Floats, at_most: int, count: int, most_sets: int, **limits: Any
 ) -> list[CauseSet]:
     """The most probable sets of causes; `NoisyOr.most_probable` documents it."""
-    log_evidence = float(network.log_evidence(x[None])[0])
+    log_evidence = float(evidence(network, x[None], **limits)[0])
     scores = scores_of(network, x)
     sets = best_sets(scores, at_most, count, most_sets)
     # Log-odds against the empty set, whose probability is that of all that is in no score.
@@ -134,12 +134,13 @@ def most_probable(
     return result
 
 
-def explain(network: Questions, x: Floats, cause: int) -> Reasons:
+def explain(network: Questions, x: Floats, cause: int, **limits: Any) -> Reasons:
     """Weights of evidence for a cause; `NoisyOr.explain` documents it."""
     known = np.flatnonzero(~np.isnan(x))
     rows = np.tile(x, (len(known) + 1, 1))
     rows[np.arange(len(known)), known] = np.nan  # the last row keeps all
-    log_odds = _log_odds(network, rows, cause)
+    evidence(network, x[None], **limits)  # an error where the findings are impossible
+    log_odds = _log_odds(network, rows, cause, limits)
     prior = np.where(np.arange(network.prior.size) == cause, [[1.0], [0.0]], network.prior)
     present = network.predict(prior)[:, known]
     r = x[known]
@@ -162,10 +163,16 @@ def explain(network: Questions, x: Floats, cause: int) -> Reasons:
 
 
 def next_findings(
-    network: Questions, x: Floats, count: int, cause: int | None, screened: int
+    network: Questions,
+    x: Floats,
+    count: int,
+    cause: int | None,
+    screened: int,
+    **limits: Any,
 ) -> list[NextFinding]:
     """The findings of most expected information; `NoisyOr.next_findings` documents it."""
-    now = network.posterior(x[None], method="exact")
+    options: Any = {"method": "exact", "width": 1.0, "rng": 0, **limits}
+    now = infer(network, x[None], **options)
     q, log_evidence = now.probability[0], float(now.log_evidence[0])
     unknown = np.flatnonzero(np.isnan(x))
     expected, present = _independent_information(network, q, cause)
@@ -177,18 +184,16 @@ def next_findings(
     rows = np.tile(x, (2 * len(chosen), 1))
     rows[np.arange(len(chosen)), chosen] = 1.0
     rows[len(chosen) + np.arange(len(chosen)), chosen] = 0.0
-    after = network.posterior(rows, method="exact")
-    weight = np.exp(after.log_evidence - log_evidence)
-    weight = weight.reshape(2, -1) / weight.reshape(2, -1).sum(axis=0)
-    entropies = _entropy(after.probability)
+    after = infer(network, rows, **options, possible=False)
+    weight = np.exp(after.log_evidence - log_evidence).reshape(2, -1)
+    open_ = (weight > 0.0).all(axis=0)  # the others are certain after all
+    chosen, weight = chosen[open_], weight[:, open_] / weight[:, open_].sum(axis=0)
+    entropies = _entropy(after.probability.reshape(2, open_.size, -1)[:, open_])
     before = _entropy(q)
     if cause is not None:
-        entropies, before = entropies[:, cause], before[cause]
-        left = (weight * entropies.reshape(2, -1)).sum(axis=0)
-        information = before - left
-    else:
-        left = (weight[..., None] * entropies.reshape(2, len(chosen), -1)).sum(axis=0)
-        information = (before - left).sum(axis=-1)
+        entropies, before = entropies[..., cause, None], before[cause]
+    left = (weight[..., None] * entropies).sum(axis=0)
+    information = (before - left).sum(axis=-1)
     information = np.maximum(information, 0.0)
     order = np.argsort(-information, kind="stable")[:count]
     return [
@@ -215,12 +220,13 @@ def _label(names: Names, k: int) -> Label:
     return int(k) if names is None else names[k]
 
 
-def _log_odds(network: Questions, rows: Floats, cause: int) -> Floats:
+def _log_odds(network: Questions, rows: Floats, cause: int, limits: dict[str, Any]) -> Floats:
     """Log-odds of a cause by rows of findings: of two evidences, so that no digit is lost."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        prior = np.log(network.prior[cause]) - np.log1p(-network.prior[cause])
+        prior = logit(network.prior[cause])
         there, gone = (
-            evidence(network.with_cause(cause, value), rows, possible=False) for value in (1.0, 0.0)
+            evidence(network.with_cause(cause, value), rows, possible=False, **limits)
+            for value in (1.0, 0.0)
         )
         return prior + (there - gone)  # type: ignore[no-any-return]
 
@@ -229,11 +235,7 @@ def _log_constant(network: Questions, x: Floats) -> float:
     """Log-probability of what no score has: absent causes, and findings absent without them."""
     always = network.prior == 1.0
     constant = np.log1p(-network.prior[~always]).sum()
-    absent = x == 0.0
-    if network.protection is not None:
-        links = network.protection
-        protected = np.diff(links.indptr) > 0 if is_sparse(links) else links.any(axis=1)
-        absent = absent & ~protected
+    absent = (x == 0.0) & ~network.protected()
     constant -= network.absence_surprisal(always.astype(np.float64))[absent].sum()
     return float(constant)
 

@@ -1,7 +1,7 @@
 """Invert noisy-OR networks: choose how, by planned time and memory, and do it.
 
 Sums over sets of findings (`exact`, one sample after the other) or over sets of causes
-(`cause_sets`, samples together), whatever takes less time. Beyond the limits, bounds or samples
+(`cause_sets`, samples together), whichever takes less time. Beyond the limits, bounds or samples
 (`approximate`).
 """
 
@@ -19,7 +19,7 @@ from synann_core._lib.typing import ArrayT
 from synann_core.noisy_or import array_api, cause_sets, exact
 from synann_core.noisy_or.approximate import approximate
 from synann_core.noisy_or.evidence import check_evidence
-from synann_core.noisy_or.parameters import Parameters, is_sparse
+from synann_core.noisy_or.parameters import Parameters, dense_rows
 from synann_core.noisy_or.plan import Plan
 from synann_core.noisy_or.problems import Problem, problems
 
@@ -117,8 +117,12 @@ def infer(
     most_seconds: float,
     most_bytes: float,
     rng: object,
+    possible: bool = True,
 ) -> Posterior:
-    """Posteriors of all causes; `network.NoisyOr.posterior` has the documentation."""
+    """Posteriors of all causes; `questions.Questions.posterior` has the documentation.
+
+    A sample of probability 0 is an error, unless samples need not be `possible`.
+    """
     check_option("method", method, ("auto", "exact", "bounds", "sampling"))
     check_number("width", width, 0.0, 1.0, "(]")
     generator, limits = as_generator(rng), _limits(most_seconds, most_bytes)
@@ -129,19 +133,20 @@ def infer(
         ways = _choose(network, own, shares=True)
         within = _within(ways, limits)
         if method == "exact":
-            _check_limits(ways, limits, own, asked)
+            _check_limits(ways, limits, own, asked, shares=True)
+            within[:] = True
         _sum(network, own, asked, ways.only(within), found, shares=True)
         seconds = limits[0] - float(ways.seconds[within].sum())
         left, given = np.flatnonzero(~within), ways.problems
     else:
         seconds, left, given = limits[0], np.arange(len(own)), list(problems(network, own))
-    # (A sample's bits depend on no other sample: each has its own random numbers.)
+    # (Each sample has random numbers of its own; how many are drawn, the clock decides.)
     seeds = generator.integers(2**63, size=len(x))
     for at in left:
         sample = asked[at]
         one = approximate(
             given[at],
-            method="auto" if method == "exact" else method,
+            method=method,
             width=width,
             seconds=seconds / len(left),
             rng=np.random.default_rng(seeds[sample]),
@@ -150,7 +155,8 @@ def infer(
         found.lower[sample], found.upper[sample] = one.lower, one.upper
         found.log_lower[sample], found.log_upper[sample] = one.log_lower, one.log_upper
         found.method[sample] = one.method
-    _check_possible(network, x, found.log_upper)
+    if possible:
+        _check_possible(network, x, found.log_upper)
     return Posterior(**vars(found) | {"method": tuple(found.method)})
 
 
@@ -167,7 +173,7 @@ def evidence(
     x, found = _nothing_known(network, X)
     asked = np.flatnonzero(((x != 0.5) & ~np.isnan(x)).any(axis=1))
     ways = _choose(network, x[asked], shares=False)
-    _check_limits(ways, limits, x[asked], asked)
+    _check_limits(ways, limits, x[asked], asked, shares=False)
     _sum(network, x[asked], asked, ways, found, shares=False)
     if possible:
         _check_possible(network, x, found.log_evidence)
@@ -227,12 +233,6 @@ def _sum(
     found.log_lower[:], found.log_upper[:] = found.log_evidence, found.log_evidence
 
 
-def _check_possible(network: Parameters, x: Reals, logs: Reals) -> None:
-    impossible = np.flatnonzero(np.isneginf(logs))
-    if impossible.size:
-        _refuse(network, x[impossible[0]], int(impossible[0]))
-
-
 @dataclass(frozen=True)
 class _Ways:
     """How samples are to be computed: alone, over sets of findings, or together, over causes'."""
@@ -289,7 +289,12 @@ def _within(ways: _Ways, limits: tuple[float, float]) -> NDArray[np.bool_]:
 
 
 def _check_limits(
-    ways: _Ways, limits: tuple[float, float], x: Reals, asked: NDArray[np.intp]
+    ways: _Ways,
+    limits: tuple[float, float],
+    x: Reals,
+    asked: NDArray[np.intp],
+    *,
+    shares: bool,
 ) -> None:
     """Refuse what the plans say is too much."""
     seconds, memory = float(ways.seconds.sum()), float(np.max(ways.bytes, initial=0.0))
@@ -297,18 +302,24 @@ def _check_limits(
         return
     worst = int(np.argmax(ways.seconds))
     count = int((x[worst] > 0.0).sum())
+    plan = ways.plans[worst]
+    if isinstance(plan, float):  # too wide, and still less than over all sets of causes
+        seconds = min(seconds, exact.seconds_of(plan, shares=shares))
     raise ValueError(
-        "`X` must have exact posteriors within `most_seconds` and `most_bytes`, "
-        f"{limits[0]:.3g} s and {limits[1]:.3g} bytes. Received: {len(x)} samples that take about "
-        f"{seconds:.2g} s and {memory:.2g} bytes, most of it sample {asked[worst]} with {count} "
-        "findings that are not absent"
+        "`most_seconds` and `most_bytes` must allow an exact sum, which takes about "
+        f"{seconds:.2g} s and {memory:.2g} bytes for {len(x)} samples, most of it for sample "
+        f"{asked[worst]} with {count} present or uncertain findings. "
+        f"Received: {limits[0]:.3g} s and {limits[1]:.3g} bytes"
     )
 
 
-def _refuse(network: Parameters, own: Reals, sample: int) -> None:
-    """Raise an error that names the findings of a sample which cannot be together."""
-    culprits = _contradiction(network, own)
-    names = [_stated(network, i, own[i]) for i in culprits[:_NAMED].tolist()]
+def _check_possible(network: Parameters, x: Reals, logs: Reals) -> None:
+    """Refuse a sample of probability 0, and name its findings that cannot be together."""
+    if not np.isneginf(logs).any():
+        return
+    sample = int(np.argmin(logs))
+    culprits = _contradiction(network, x[sample])
+    names = [_stated(network, i, x[sample, i]) for i in culprits[:_NAMED].tolist()]
     more = f" and {culprits.size - _NAMED} more" if culprits.size > _NAMED else ""
     raise ValueError(
         "`X` must have findings that the network can bring about. "
@@ -322,9 +333,11 @@ def _stated(network: Parameters, finding: int, x: float) -> str:
 
 
 def _contradiction(network: Parameters, x: Reals) -> NDArray[np.intp]:
-    """The findings of a contradiction: a present one and those that rule out its causes, say."""
-    beta = network.beta.toarray() if is_sparse(network.beta) else network.beta
+    """The findings of a contradiction: a present one and those that rule out its causes, or all."""
     absent, present = np.flatnonzero(x == 0.0), np.flatnonzero(x == 1.0)
+    beta = np.zeros((x.size, network.prior.size))
+    known = np.concatenate([absent, present])
+    beta[known] = dense_rows(network.beta, known)
     forced = (beta[absent] == 1.0) & (network.prior == 1.0)
     if network.protection is None:
         if forced.any():

@@ -134,9 +134,9 @@ class NoisyOr(Questions):
         Parameters
         ----------
         model : pgmpy.models.DiscreteBayesianNetwork
-            Of nodes with two states (true and false, 1 and 0, yes and no, or present and absent)
-            in two layers: causes without parents, and findings whose tables are noisy-ORs, as
-            those of ``NoisyORCPD``.
+            Of nodes with two states (true and false, 1 and 0, yes and no, present and absent, or on
+            and off) in two layers: causes without parents, and findings whose tables are
+            noisy-ORs, as those of ``NoisyORCPD``.
 
         Returns
         -------
@@ -148,6 +148,6 @@ class NoisyOr(Questions):
         TypeError
             If it is not such a model.
         ValueError
-            If it has more layers, other states, or a table that is no noisy-OR to 1e-9.
+            If it has more layers, other states, or a table that is not a noisy-OR to 1e-9.
         """
         return cls(**arguments_from_pgmpy(model))

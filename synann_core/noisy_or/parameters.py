@@ -128,6 +128,12 @@ class Parameters:
         silent = np.exp(-link_surprisal(_either(self.beta, self.protection), self.leak, y))
         return np.where(definite, apart, np.maximum(spared - silent, 0.0))
 
+    def protected(self) -> NDArray[np.bool_]:
+        """Tell which findings some cause protects from, shape (findings,)."""
+        if self.protection is None:
+            return np.zeros(self.leak.size, bool)
+        return np.asarray((self.protection > 0.0).sum(axis=1)).ravel() > 0
+
     def _known_causes(self, causes: ArrayLike) -> Floats:
         y: Floats = check_range("causes", causes, 0.0, 1.0)
         check_shape("causes", y, ..., self.prior.size)

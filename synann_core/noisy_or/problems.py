@@ -79,10 +79,7 @@ def problems(network: Parameters, X: Reals) -> Iterator[Problem]:
     present, absent = X == 1.0, X == 0.0
     half = X == 0.5  # as likely with the finding as without it
     uncertain = ~(present | absent | half | np.isnan(X))
-    blocks = network.protection is not None
-    protected = np.zeros(X.shape[1], bool)
-    if blocks:
-        protected |= np.asarray((network.protection > 0.0).sum(axis=1)).ravel() > 0
+    blocks, protected = network.protection is not None, network.protected()
     folded = absent & ~protected
     with np.errstate(divide="ignore"):
         log_weights = np.stack([np.log1p(-network.prior), np.log(network.prior)])

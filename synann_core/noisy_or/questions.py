@@ -46,7 +46,7 @@ class Questions(Parameters):
         """Return the probability of every cause, given all findings of a sample.
 
         Exact where that is within the limits: a sum over sets of findings or over sets of causes,
-        whatever takes less time, of positive terms only, so that nothing cancels. Else by bounds
+        whichever takes less time, of positive terms only, so that nothing cancels. Else by bounds
         from both sides, if they come close enough, or by samples with their standard errors. The
         result says which.
 
@@ -64,10 +64,11 @@ class Questions(Parameters):
             In (0, 1]: how wide bounds of a posterior may stay. They are refined until all are
             closer. A sampled posterior gets a standard error of at most a fifth of it.
         most_seconds, most_bytes : float
-            Limits, > 0, of the planned time for all samples, which each have a fair share of, and
-            of the planned memory.
+            Limits, > 0, of the time for all samples, of which each has a fair share, and of the
+            planned memory.
         rng : int or numpy.random.Generator
-            Random numbers for sampling, or the seed for them.
+            Random numbers for sampling, or the seed for them. How many are drawn before the time is
+            over depends on the machine.
 
         Returns
         -------
@@ -79,7 +80,7 @@ class Questions(Parameters):
         Raises
         ------
         TypeError, ValueError
-            If an argument is not such a one, if findings contradict each other (their probability
+            If an argument is none of these, if findings contradict each other (their probability
             is 0), or if the plan of ``method="exact"`` exceeds a limit.
 
         Examples
@@ -174,7 +175,15 @@ class Questions(Parameters):
         own = check_evidence("x", x, self.leak.size, self.findings, one=True)
         return self.with_cause(cause, value).posterior(own[None], **options)
 
-    def explain(self, x: Any, /, cause: str | int) -> Reasons:
+    def explain(
+        self,
+        x: Any,
+        /,
+        cause: str | int,
+        *,
+        most_seconds: float = MOST_SECONDS,
+        most_bytes: float = MOST_BYTES,
+    ) -> Reasons:
         """Explain the posterior of a cause by each finding's weight of evidence, exactly.
 
         Parameters
@@ -183,6 +192,8 @@ class Questions(Parameters):
             As a row of X for `posterior`.
         cause : str or int
             A name, or a number.
+        most_seconds, most_bytes : float
+            Limits of the exact sums, as for `posterior`.
 
         Returns
         -------
@@ -208,10 +219,19 @@ class Questions(Parameters):
         fever     +0.43   +2.01  0.09332
         """
         own = check_evidence("x", x, self.leak.size, self.findings, one=True)
-        return explain(self, own, index_of("cause", cause, self.causes, self.prior.size))
+        place = index_of("cause", cause, self.causes, self.prior.size)
+        return explain(self, own, place, most_seconds=most_seconds, most_bytes=most_bytes)
 
     def most_probable(
-        self, x: Any, /, *, at_most: int = 3, count: int = 10, most_sets: int = 100_000
+        self,
+        x: Any,
+        /,
+        *,
+        at_most: int = 3,
+        count: int = 10,
+        most_sets: int = 100_000,
+        most_seconds: float = MOST_SECONDS,
+        most_bytes: float = MOST_BYTES,
     ) -> list[CauseSet]:
         """Find the most probable sets of causes, exactly.
 
@@ -227,6 +247,8 @@ class Questions(Parameters):
         most_sets : int
             Sets to extend at most, ≥ 1; the search (branch and bound) ends far earlier where the
             findings speak clearly.
+        most_seconds, most_bytes : float
+            Limits of the exact sums, as for `posterior`.
 
         Returns
         -------
@@ -244,7 +266,8 @@ class Questions(Parameters):
         check_int("at_most", at_most, 1)
         check_int("count", count, 1)
         check_int("most_sets", most_sets, 1)
-        return most_probable(self, own, at_most, count, most_sets)
+        limits = {"most_seconds": most_seconds, "most_bytes": most_bytes}
+        return most_probable(self, own, at_most, count, most_sets, **limits)
 
     def next_findings(
         self,
@@ -254,6 +277,8 @@ class Questions(Parameters):
         count: int = 5,
         cause: str | int | None = None,
         screened: int = 50,
+        most_seconds: float = MOST_SECONDS,
+        most_bytes: float = MOST_BYTES,
     ) -> list[NextFinding]:
         """Rank the findings not yet known by the information to expect of them.
 
@@ -268,6 +293,8 @@ class Questions(Parameters):
         screened : int
             Findings that are looked at exactly, ≥ 1: those that would tell most if the causes
             were independent given x. Where no more are unknown the ranking is exact.
+        most_seconds, most_bytes : float
+            Limits of the exact sums, as for `posterior`.
 
         Returns
         -------
@@ -283,4 +310,5 @@ class Questions(Parameters):
         check_int("count", count, 1)
         check_int("screened", screened, 1)
         one = None if cause is None else index_of("cause", cause, self.causes, self.prior.size)
-        return next_findings(self, own, count, one, max(count, screened))
+        limits = {"most_seconds": most_seconds, "most_bytes": most_bytes}
+        return next_findings(self, own, count, one, max(count, screened), **limits)

@@ -8,14 +8,14 @@ causes are added, which bounds every larger set.
 from __future__ import annotations
 
 import heapq
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synann_core.noisy_or.parameters import Parameters, is_sparse
+from synann_core.log_odds import logit
+from synann_core.noisy_or.parameters import Parameters, dense_rows
 
 Floats = NDArray[np.float64]
 
@@ -57,8 +57,7 @@ def scores_of(network: Parameters, x: Floats) -> Scores:
     spared = np.zeros(silence.shape)
     if network.protection is not None:
         spared = _surprisals(network.protection, known)
-    with np.errstate(divide="ignore"):
-        own = np.log(network.prior) - np.log1p(-network.prior)
+    own = logit(network.prior)
     always = own == np.inf
     own[always] = -np.inf
     absent = (r == 0.0) & ~spared.any(axis=1)
@@ -92,9 +91,8 @@ def best_sets(
     queue: list[tuple[float, int, tuple[int, ...], Floats, Floats, float]] = []
     heapq.heappush(queue, (-np.inf, 0, (), silence, spared, 0.0))
     made = 1
-    for done in itertools.count():
-        if not queue:
-            break
+    done = 0
+    while queue:
         bound, _, places, silence, spared, own = heapq.heappop(queue)
         if -bound < found.worst():
             break
@@ -103,6 +101,7 @@ def best_sets(
                 "`most_sets` must be enough for an exact search; fewer or smaller sets are easier. "
                 f"Received: {most_sets}"
             )
+        done += 1
         after = places[-1] + 1 if places else 0
         rest = order[after:]
         more_silence = silence[:, None] + scores.silence[:, rest]
@@ -177,7 +176,5 @@ def _most_of_later(gains: Floats, left: int) -> Floats:
 
 def _surprisals(links: Any, rows: NDArray[np.intp]) -> Floats:
     """−log(1 − links) of some findings, dense."""
-    chosen = links[rows]
-    dense = chosen.toarray() if is_sparse(links) else chosen
     with np.errstate(divide="ignore"):
-        return 0.0 - np.log1p(-dense)  # type: ignore[no-any-return]
+        return 0.0 - np.log1p(-dense_rows(links, rows))

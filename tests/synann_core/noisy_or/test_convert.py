@@ -32,7 +32,7 @@ def test_a_graph_predicts_what_is_absent(sparse):
 
 
 def test_what_a_graph_cannot_say_is_refused():
-    with pytest.raises(ValueError, match="no protection"):
+    with pytest.raises(ValueError, match="`protection` must be None"):
         NoisyOr([0.1], [0.1], [[0.5]], protection=[[0.5]]).to_graph()
     with pytest.raises(ValueError, match="Received: 'a' in both"):
         NoisyOr([0.1], [0.1], [[0.5]], causes=["a"], findings=["a"]).to_graph()

@@ -25,8 +25,7 @@ def test_weights_are_what_the_log_odds_fall_by(kind, seed):
     network = network_of(kind, seed)
     x = evidence_of(network, seed)
     for cause in range(2, 6):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            reasons = network.explain(x, f"c{cause}")
+        reasons = network.explain(x, f"c{cause}")
         whole = posterior_of(network, x)[cause]
         np.testing.assert_allclose(reasons.probability, whole, rtol=1e-9)
         assert len(reasons.findings) == np.count_nonzero(~np.isnan(x))
@@ -86,6 +85,32 @@ def test_expected_information_is_that_of_all_sets(kind, cause):
         np.testing.assert_allclose(one.probability, wants[one.finding][1], rtol=1e-9)
     missing = set(wants) - {one.finding for one in found}
     assert all(wants[i][0] < 1e-9 for i in missing)
+
+
+def test_findings_that_are_certain_together_tell_nothing():
+    """That one of two causes is there is known, which no cause alone says."""
+    network = NoisyOr([0.1, 0.1], [0.0, 0.0], [[0.5, 0.5], [1.0, 1.0]])
+    assert network.next_findings([1.0, np.nan]) == []
+    assert [f.finding for f in network.next_findings([np.nan, 0.0])] == []
+
+
+@pytest.mark.parametrize("ask", ["explain", "most_probable", "next_findings"])
+def test_questions_about_impossible_findings(ask):
+    network = NoisyOr([0.1, 0.2], [0.0, 0.0, 0.1], [[1.0, 0.0], [1.0, 0.0], [0.0, 0.5]])
+    more = {"cause": 0} if ask == "explain" else {}
+    with pytest.raises(
+        ValueError, match="of probability 0 with finding 0 present, finding 1 absent"
+    ):
+        getattr(network, ask)([1.0, 0.0, np.nan], **more)
+
+
+@pytest.mark.parametrize("ask", ["explain", "most_probable", "next_findings"])
+def test_questions_have_the_limits_of_exact_sums(ask):
+    network = network_of("plain", 1, causes=40, findings=30)
+    more = {"cause": 0} if ask == "explain" else {}
+    x = np.r_[np.ones(29), np.nan]
+    with pytest.raises(ValueError, match="`most_seconds` and `most_bytes` must allow an exact sum"):
+        getattr(network, ask)(x, most_seconds=1e-7, **more)
 
 
 def test_nothing_is_left_to_ask():

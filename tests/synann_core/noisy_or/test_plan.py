@@ -93,8 +93,9 @@ def test_causes_of_nearly_all_findings_are_conditioned_on():
 
 def test_what_is_too_wide_is_only_counted():
     structure = Structure(45, np.repeat(np.arange(3), 45), np.tile(np.arange(45), 3))
-    plan = make_plan(structure, fixed=(0,), forced=(1,), split=False)
-    assert isinstance(plan, float | Plan)  # conditioned on the third cause if that is looked at
+    # A cause is left that keeps all 45 findings together, unless it is conditioned on.
+    assert make_plan(structure, fixed=(0,), forced=(1,), most_conditioned=0) > 2.0**44
+    assert make_plan(structure, fixed=(0,), forced=(1, 2)).conditioned == (1, 2)
     dense = random_structure(50, 400, 0.5)
     assert make_plan(dense) > 2.0**50
 

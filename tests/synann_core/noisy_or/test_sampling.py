@@ -46,7 +46,6 @@ def test_estimates_are_off_by_their_standard_errors(most_cases):
 
 
 def test_errors_shrink_with_the_number_of_sets():
-    got, _, _, _ = drawn(3, 6)
     problem_cases = drawn_cases(3)
     few, many = (
         estimate(problem_cases, seconds=1e9, error=0.0, most=most, rng=np.random.default_rng(0))
@@ -54,7 +53,6 @@ def test_errors_shrink_with_the_number_of_sets():
     )
     assert few.log_evidence_error > 2.5 * many.log_evidence_error > 0.0
     assert many.effective > 8 * few.effective
-    assert np.isfinite(got.log_evidence)
 
 
 def drawn_cases(seed):
