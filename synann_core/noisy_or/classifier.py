@@ -42,6 +42,8 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Most rounds of expectation and maximisation where causes are missing, ≥ 1.
     tol : float
         These end when a round brings less than so many nats a sample, ≥ 0.
+    n_jobs : int, optional
+        Processes to learn the findings in, as in `fit_known_causes`.
 
     Attributes
     ----------
@@ -94,6 +96,7 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         iterations: int = 500,
         em_iter: int = 100,
         tol: float = 1e-6,
+        n_jobs: int | None = None,
     ) -> None:
         self.penalty = penalty
         self.leak_prior = leak_prior
@@ -101,6 +104,7 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.iterations = iterations
         self.em_iter = em_iter
         self.tol = tol
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, Y: Any, sample_weight: ArrayLike | None = None) -> NoisyOrClassifier:
         """Learn the network.
@@ -125,7 +129,9 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If shapes do not fit or a number is out of its range.
         """
-        options = Options(self.penalty, self.leak_prior, self.protective, self.iterations)
+        options = Options(
+            self.penalty, self.leak_prior, self.protective, self.iterations, self.n_jobs
+        )
         options = options.checked("penalty")
         rounds = check_int("em_iter", self.em_iter, 1)
         tolerance = check_number("tol", self.tol, 0.0)

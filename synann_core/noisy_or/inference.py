@@ -293,7 +293,6 @@ def _check_limits(
     limits: tuple[float, float],
     x: Reals,
     asked: NDArray[np.intp],
-    *,
     shares: bool,
 ) -> None:
     """Refuse what the plans say is too much."""
@@ -306,9 +305,10 @@ def _check_limits(
     if isinstance(plan, float):  # too wide, and still less than over all sets of causes
         seconds = min(seconds, exact.seconds_of(plan, shares=shares))
     raise ValueError(
-        f"`most_seconds` and `most_bytes` must allow an exact sum, which takes about {seconds:.2g} s "
-        f"and {memory:.2g} bytes for {len(x)} samples, most of it for sample {asked[worst]} with "
-        f"{count} present or uncertain findings. Received: {limits[0]:.3g} s and {limits[1]:.3g} bytes"
+        "`most_seconds` and `most_bytes` must allow an exact sum, which takes "
+        f"{seconds:.2g} s and {memory:.2g} bytes for {len(x)} samples, most of it for sample "
+        f"{asked[worst]} with {count} present or uncertain findings. "
+        f"Received: {limits[0]:.3g} s and {limits[1]:.3g} bytes"
     )
 
 

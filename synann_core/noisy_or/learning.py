@@ -7,6 +7,7 @@ problem of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,7 @@ from synann_core.noisy_or.samples import (
 __all__ = ["fit_known_causes"]
 
 _START = 0.1  # surprisal of every link
+_PARTS = 16  # of the findings, that processes take in turn
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Options:
     leak_prior: tuple[float, float] = (4.0, 4.0)
     protective: bool = False
     iterations: int = 500
+    n_jobs: int | None = None
 
     def checked(self, link_name: str = "link_prior") -> Options:
         """The same with plain numbers; the name of the links' prior is the caller's."""
@@ -60,6 +63,7 @@ class Options:
             check_prior("leak_prior", self.leak_prior, (1.0, np.inf), "[]"),
             self.protective,
             check_int("iterations", self.iterations, 1),
+            _check_jobs(self.n_jobs),
         )
 
 
@@ -82,6 +86,7 @@ def fit_known_causes(
     protective: bool = False,
     sample_weight: ArrayLike | None = None,
     iterations: int = 500,
+    n_jobs: int | None = None,
 ) -> NoisyOr:
     """Fit the most probable noisy-OR network, by full-batch Newton or L-BFGS steps.
 
@@ -105,6 +110,9 @@ def fit_known_causes(
         How often each sample counts, ≥ 0; by default once.
     iterations : int
         Most steps for a finding at a time, ≥ 1.
+    n_jobs : int, optional
+        Processes to learn the findings in, by joblib; −1 for one a processor. By default threads,
+        which wait for each other where there are many small findings.
 
     Returns
     -------
@@ -115,7 +123,7 @@ def fit_known_causes(
     Raises
     ------
     ImportError
-        If SciPy is missing.
+        If SciPy is missing, or joblib where there is to be more than one process.
     TypeError, ValueError
         If a shape does not fit or a number is out of its range.
 
@@ -142,7 +150,7 @@ def fit_known_causes(
     >>> fit_known_causes(causes, findings).beta.round(1)
     array([[0.8, 0. ]])
     """
-    options = Options(link_prior, leak_prior, protective, iterations).checked()
+    options = Options(link_prior, leak_prior, protective, iterations, n_jobs).checked()
     _require_scipy()
     y, s, weight = check_samples(causes, findings, sample_weight)
     return learn(y, s, weight, options).network
@@ -197,8 +205,7 @@ def learn(
     if options.protective and not samples.definite:
         raise ValueError("`causes` must be 0 or 1 where links may protect. Received: probabilities")
     fit = _Findings(samples, options, errors, allowed)
-    with blas_threads_for(samples.rows.shape[0] * samples.rows.shape[1], numpy_namespace):
-        fitted = side_by_side(fit.one, [(i,) for i in range(findings.shape[1])])
+    fitted = _all_findings(fit, findings.shape[1], options.n_jobs)
     c = np.array([unknowns for unknowns, _ in fitted])
     spread = np.array([error for _, error in fitted])
     count = causes.shape[1]
@@ -217,6 +224,34 @@ def learn(
         findings=names[1],
     )
     return Learned(network, beta_errors, delta_errors)
+
+
+def _check_jobs(n_jobs: int | None) -> int | None:
+    if n_jobs is None:
+        return None
+    jobs = check_int("n_jobs", n_jobs, -1)
+    if jobs == 0:
+        raise ValueError("`n_jobs` must be -1 or positive. Received: 0")
+    return jobs
+
+
+def _all_findings(
+    fit: _Findings, count: int, n_jobs: int | None
+) -> Iterable[tuple[Floats, Floats]]:
+    """Unknowns and standard errors of every finding, in threads or in processes."""
+    if n_jobs is None:
+        size = fit.samples.rows.shape[0] * fit.samples.rows.shape[1]
+        with blas_threads_for(size, numpy_namespace):
+            return side_by_side(fit.one, [(i,) for i in range(count)])
+    try:
+        from joblib import Parallel, delayed
+    except ImportError:
+        raise ImportError(
+            '`n_jobs` needs joblib, which comes with scikit-learn: pip install "synann[noisy-or]"'
+        ) from None
+    parts = np.array_split(np.arange(count), min(count, _PARTS))
+    found = Parallel(n_jobs=n_jobs)(delayed(fit.some)(part) for part in parts)
+    return [one for part in found for one in part]
 
 
 def _links(strengths: Floats, errors: Floats, sparse: bool) -> tuple[Any, Any]:
@@ -248,6 +283,11 @@ class _Findings:
             with_cause = samples.rows.T
             absent = (with_cause @ samples.total)[:, None] - _dense(with_cause @ samples.present)
             self.absent = absent - _dense(with_cause @ samples.unknown)
+
+    def some(self, findings: NDArray[np.intp]) -> list[tuple[Floats, Floats]]:
+        """Several findings, one after the other."""
+        with np.errstate(all="ignore"):
+            return [self.one(int(i)) for i in findings]
 
     def one(self, finding: int) -> tuple[Floats, Floats]:
         """Unknowns of a finding, and the standard errors of their strengths (NaN: none)."""

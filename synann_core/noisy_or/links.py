@@ -48,11 +48,19 @@ class DefiniteLoss:
     def __init__(self, rows: Any, present: Floats, absent: Floats) -> None:
         self.rows, self.columns = rows, rows.T
         self.present, self.absent = present, absent
+        self._last: tuple[Floats, Floats, Floats] = (np.empty(0), present, present)
+
+    def _at(self, c: Floats) -> tuple[Floats, Floats]:
+        """Surprisals w of the rows, and their occupations: asked for again at the same c."""
+        if not np.array_equal(c, self._last[0]):
+            w = self.rows @ c[:-1] + c[-1]
+            self._last = c.copy(), w, bose_einstein(w)
+        return self._last[1:]
 
     def __call__(self, c: Floats) -> tuple[float, Floats]:
         """Value and gradient."""
-        w = self.rows @ c[:-1] + c[-1]
-        upstream = self.present * bose_einstein(w)
+        w, occupation = self._at(c)
+        upstream = self.present * occupation
         gradient = self.absent.copy()
         gradient[:-1] -= self.columns @ upstream
         gradient[-1] -= upstream.sum()
@@ -79,7 +87,7 @@ class DefiniteLoss:
 
     def gain(self, c: Floats, gradient: Floats) -> Floats:
         """By how much each link that grows alone lowers the loss, about; shape (causes,)."""
-        occupation = bose_einstein(self.rows @ c[:-1] + c[-1])
+        _, occupation = self._at(c)
         curvature = self.columns @ (self.present * occupation * (1.0 + occupation))
         down = np.maximum(-gradient[:-1], 0.0)
         gain: Floats = down**2 / np.maximum(2.0 * curvature, _NEVER)
@@ -87,7 +95,7 @@ class DefiniteLoss:
 
     def information(self, c: Floats, free: NDArray[np.intp]) -> Floats:
         """Second derivatives."""
-        occupation = bose_einstein(self.rows @ c[:-1] + c[-1])
+        _, occupation = self._at(c)
         weight = self.present * occupation * (1.0 + occupation)
         rows = self.rows[:, free[:-1]] if len(free) < len(c) else self.rows
         if is_sparse(rows):  # of ones

@@ -86,13 +86,14 @@ def _bounded_step(information: Floats, gradient: Floats, lowest: Floats, highest
 
     What stands at its lowest is guessed, and guessed again from the solution, until that agrees.
     """
-    information[np.diag_indices(len(gradient))] += _RIDGE * (1.0 + information.diagonal())
+    information.flat[:: len(gradient) + 1] += _RIDGE * (1.0 + information.diagonal())
     fixed = (lowest >= -_NEAR) & (gradient > 0.0)
     for _ in range(_GUESSES):
         free = np.flatnonzero(~fixed)
         step = np.where(fixed, lowest, 0.0)
-        right = gradient[free] + information[free] @ step
-        step[free] = -np.linalg.solve(information[np.ix_(free, free)], right)
+        right = (gradient + information @ step)[free]
+        # (Rows first: numbers that lie together are copied together.)
+        step[free] = -np.linalg.solve(information[free][:, free], right)
         guess = np.where(fixed, gradient + information @ step > 0.0, step < lowest)
         if (guess == fixed).all():
             break

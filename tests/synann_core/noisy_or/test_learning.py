@@ -220,3 +220,16 @@ def test_findings_side_by_side_are_as_one_after_the_other(small, monkeypatch):
     together = fit_known_causes(y, s)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     np.testing.assert_array_equal(fit_known_causes(y, s).beta, together.beta)
+
+
+def test_processes_learn_the_same(small):
+    y, s = draw(small, 500, np.random.default_rng(9))
+    one, two = (fit_known_causes(y, s, n_jobs=jobs) for jobs in (None, 2))
+    np.testing.assert_array_equal(two.beta, one.beta)
+    np.testing.assert_array_equal(two.leak, one.leak)
+
+
+@pytest.mark.parametrize(("jobs", "error"), [(0, ValueError), (-2, ValueError), (1.5, TypeError)])
+def test_processes_are_counted(small, jobs, error):
+    with pytest.raises(error, match="`n_jobs` must be"):
+        fit_known_causes(np.ones((3, 2)), np.ones((3, 1)), n_jobs=jobs)
