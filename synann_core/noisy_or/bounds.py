@@ -33,6 +33,7 @@ _ROUNDS, _MORE_ROUNDS = 20, 5  # of fitting the bounds: at first, and of a case
 _SECONDS_A_SUM = 0.004  # of the findings that are summed over, by default
 _ROUNDING = 1e-12
 _MOST_CASES = 10_000
+_MOST_SUMMED = 100  # findings, whose probabilities float64 holds together
 _LEAST_POINT = 1e-9  # where tangents touch
 _LEAST_GAIN, _LEAST_STEP = 1e-3, 0.05  # of a fit that goes on
 
@@ -177,7 +178,7 @@ class Cut:
         count = problem.structure.findings
         everything = cls(problem, np.zeros(count, bool))
         order = np.argsort(-everything.losses(problem), kind="stable")
-        low, high = 0, count
+        low, high = 0, min(count, _MOST_SUMMED)
         best = everything
         while low < high:
             middle = (low + high + 1) // 2

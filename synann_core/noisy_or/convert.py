@@ -91,6 +91,10 @@ def _absent_first(table: Any, node: Any) -> NDArray[np.float64]:
             f"`model` must have nodes of two states and at most {_MOST_PARENTS} parents. "
             f"Received: {node!r} with a table of shape {values.shape}"
         )
+    if not np.allclose(values.sum(axis=0), 1.0, rtol=0.0, atol=_TABLE_ERROR):
+        raise ValueError(
+            f"`model` must have tables whose columns add up to 1. Received: another one of {node!r}"
+        )
     for axis, variable in enumerate(table.variables):
         states = [str(s).lower() for s in table.state_names[variable]]
         if states[0] in _PRESENT and states[1] in _ABSENT:

@@ -17,12 +17,16 @@ def check_evidence(
 ) -> NDArray[np.float64]:
     """Findings as float64, shape (samples, count), or (count,) with `one`; NaN: not examined.
 
-    In [0, 1] or NaN. A frame's columns are taken by the network's names, in any order; what a
-    sparse array does not store is 0, absent.
+    In [0, 1] or NaN. A frame's columns, or the labels of one of its rows, are taken by the
+    network's names, in any order; what a sparse array does not store is 0, absent.
     """
-    columns = getattr(X, "columns", None)
-    if columns is not None:
-        X = _by_name(name, X, [str(c) for c in columns], names)
+    if hasattr(X, "columns"):
+        X = _by_name(name, _numbers(name, X), [str(c) for c in X.columns], names)
+    elif hasattr(X, "iloc"):  # a series
+        labels, numbers = list(X.index), _numbers(name, X)
+        if labels != list(range(len(labels))):  # which has no names
+            numbers = _by_name(name, numbers[None], [str(c) for c in labels], names)[0]
+        X = numbers
     elif is_sparse(X):
         X = X.toarray()
     values = as_numbers(name, X).astype(np.float64)
@@ -34,9 +38,17 @@ def check_evidence(
     return known
 
 
-def _by_name(name: str, frame: Any, columns: list[str], names: Names) -> Any:
-    """The frame's numbers in the order of the names; without names, as they stand."""
-    values = np.asarray(frame, dtype=np.float64)
+def _numbers(name: str, frame: Any) -> Any:
+    """The numbers of a frame or series; what it calls missing is NaN."""
+    kinds = [*getattr(frame, "dtypes", [])] if hasattr(frame, "columns") else [frame.dtype]
+    odd = next((str(k) for k in kinds if getattr(k, "kind", "O") not in "fiub"), None)
+    if odd is not None:
+        raise TypeError(f"`{name}` must hold real numbers. Received: a column of {odd}")
+    return frame.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _by_name(name: str, values: Any, columns: list[str], names: Names) -> Any:
+    """The numbers in the order of the names; without names, as they stand."""
     if names is None:
         return values
     missing = [n for n in names if n not in set(columns)]

@@ -20,10 +20,15 @@ from synann_core.noisy_or.problems import Problem, needed
 Reals = NDArray[np.float64]
 # States are scaled by the probability of each present finding to one of these powers: with the
 # square root, evidence down to its square is a number (findings are positively associated).
+_MANY_TERMS = 60  # whose settings nobody counts
 _POWERS, _SAFE = (0.5, 1.0, 0.0, 0.75, 0.25), (1e-280, 1e280)
 # Of a plan and one setting of it; to look for the next cause to condition on, or not.
 _LEAST_SECONDS, _SECONDS_A_CONDITION = 1e-3, 2e-2
 _SIDE_BY_SIDE = 64  # settings, before their posteriors are added up
+
+
+class OutOfScaleError(ValueError):
+    """States of the sum are too far apart for float64."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ def plan_of(problem: Problem, *, seconds: float = np.inf) -> Plan | float | None
 
     None where even to look for a plan takes longer than these seconds.
     """
-    if max(1.0, 0.5 * 2.0 ** len(problem.terms)) * _LEAST_SECONDS > seconds:
+    settings = 2.0 ** min(len(problem.terms), _MANY_TERMS)
+    if len(problem.terms) > _MANY_TERMS or max(1.0, 0.5 * settings) * _LEAST_SECONDS > seconds:
         return None
     most = int(min(MOST_CONDITIONED, seconds / _SECONDS_A_CONDITION))
     return make_plan(
@@ -179,7 +185,7 @@ class _Setting:
             if _SAFE[0] < evidence < _SAFE[1]:
                 break
         else:
-            raise ValueError(
+            raise OutOfScaleError(
                 "`X` must have findings whose joint probability a sum in float64 can hold; "
                 f"bounds may do. Received: findings with probabilities down to {self.on.min()}"
             )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from synann_core._lib.checks import check_int
 from synann_core.log_odds import expit, logit
+from synann_core.noisy_or.bounds import likelihood
 from synann_core.noisy_or.inference import evidence, infer
 from synann_core.noisy_or.parameters import Names, is_sparse
 from synann_core.noisy_or.search import best_sets, scores_of
@@ -142,11 +143,10 @@ def explain(network: Questions, x: Floats, cause: int, **limits: Any) -> Reasons
     evidence(network, x[None], **limits)  # an error where the findings are impossible
     log_odds = _log_odds(network, rows, cause, limits)
     prior = np.where(np.arange(network.prior.size) == cause, [[1.0], [0.0]], network.prior)
-    present = network.predict(prior)[:, known]
-    r = x[known]
+    silence = network.absence_surprisal(prior)[:, known].astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        likelihood = r * present + (1.0 - r) * (1.0 - present)
-        alone = np.log(likelihood[0]) - np.log(likelihood[1])
+        single = np.log(likelihood(1.0 - x[known], x[known], silence))
+        alone = single[0] - single[1]
         weight = log_odds[-1] - log_odds[:-1]
     weight[np.isnan(weight)] = 0.0  # the cause is as certain without the finding
     probability = expit(log_odds)

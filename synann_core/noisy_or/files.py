@@ -13,6 +13,7 @@ from synann_core.noisy_or.parameters import Names, Parameters, is_sparse
 
 _FORMAT = "synann noisy-or network 1"
 _LINKS = ("beta", "protection")
+_PARTS = ("values", "columns", "starts")  # of sparse links
 _NAMES = ("causes", "findings")
 
 
@@ -42,8 +43,11 @@ def read_network(path: FilePath) -> dict[str, Any]:
     try:
         if metadata.get("format") != _FORMAT:
             raise ValueError(f"the format is {metadata.get('format', 'not named')[:80]!r}")
-        known = {"prior", "leak", *_LINKS, *_NAMES}
-        odd = next((name for name in tensors if name.split(".")[0] not in known), None)
+        known = {"prior", "leak", *_NAMES}
+        for name in _LINKS:
+            parts = {f"{name}.{part}" for part in _PARTS}
+            known |= parts if f"{name}.values" in tensors else {name}
+        odd = next((name for name in tensors if name not in known), None)
         if odd is not None:
             raise ValueError(f"{odd[:80]!r} is not a part of it")
         shape = tensors["leak"].size, tensors["prior"].size
@@ -67,9 +71,7 @@ def _links(tensors: Tensors, name: str, shape: tuple[int, int]) -> Any:
         return tensors[name] if name == "beta" else tensors.get(name)
     from scipy.sparse import csr_array
 
-    values, columns, starts = (
-        tensors[f"{name}.{part}"] for part in ("values", "columns", "starts")
-    )
+    values, columns, starts = (tensors[f"{name}.{part}"] for part in _PARTS)
     for part, numbers in (("columns", columns), ("starts", starts)):
         if numbers.ndim != 1 or numbers.dtype.kind != "i":
             raise ValueError(f"`{name}.{part}` is not a row of integers")

@@ -18,8 +18,9 @@ from synann_core._lib.checks import as_generator, check_number, check_option
 from synann_core._lib.typing import ArrayT
 from synann_core.noisy_or import array_api, cause_sets, exact
 from synann_core.noisy_or.approximate import approximate
+from synann_core.noisy_or.contradictions import check_possible
 from synann_core.noisy_or.evidence import check_evidence
-from synann_core.noisy_or.parameters import Parameters, dense_rows
+from synann_core.noisy_or.parameters import Parameters
 from synann_core.noisy_or.plan import Plan
 from synann_core.noisy_or.problems import Problem, problems
 
@@ -28,7 +29,6 @@ __all__ = ["Posterior", "log_evidence"]
 Reals = NDArray[np.float64]
 Method = Literal["auto", "exact", "bounds", "sampling"]
 MOST_SECONDS, MOST_BYTES = 60.0, 2e9
-_NAMED = 8  # findings in an error
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,9 @@ def infer(
         if method == "exact":
             _check_limits(ways, limits, own, asked, shares=True)
             within[:] = True
-        _sum(network, own, asked, ways.only(within), found, shares=True)
+        failed: list[int] | None = [] if method == "auto" else None
+        _sum(network, own, asked, ways.only(within), found, shares=True, failed=failed)
+        within[failed or []] = False
         seconds = limits[0] - float(ways.seconds[within].sum())
         left, given = np.flatnonzero(~within), ways.problems
     else:
@@ -156,7 +158,7 @@ def infer(
         found.log_lower[sample], found.log_upper[sample] = one.log_lower, one.log_upper
         found.method[sample] = one.method
     if possible:
-        _check_possible(network, x, found.log_upper)
+        check_possible(network, x, found.log_upper)
     return Posterior(**vars(found) | {"method": tuple(found.method)})
 
 
@@ -176,7 +178,7 @@ def evidence(
     _check_limits(ways, limits, x[asked], asked, shares=False)
     _sum(network, x[asked], asked, ways, found, shares=False)
     if possible:
-        _check_possible(network, x, found.log_evidence)
+        check_possible(network, x, found.log_evidence)
     return found.log_evidence
 
 
@@ -217,14 +219,24 @@ def _sum(
     found: _Found,
     *,
     shares: bool,
+    failed: list[int] | None = None,
 ) -> None:
-    """Exact sums, of the samples that `ways` has one for; −∞ where the findings are impossible."""
+    """Exact sums, of the samples that `ways` has one for; −∞ where the findings are impossible.
+
+    Samples whose sums float64 cannot hold are an error, or join those that `failed`.
+    """
     if ways.together.size:
         own, rows = x[ways.together], asked[ways.together]
         plan = cause_sets.make_plan(network, own)
         found.log_evidence[rows], found.probability[rows] = cause_sets.solve(network, own, plan)
     for sample in np.flatnonzero(ways.alone):
-        log, posterior = exact.solve(ways.problems[sample], ways.plans[sample], shares=shares)
+        try:
+            log, posterior = exact.solve(ways.problems[sample], ways.plans[sample], shares=shares)
+        except exact.OutOfScaleError:
+            if failed is None:
+                raise
+            failed.append(int(sample))
+            continue
         found.log_evidence[asked[sample]] = log
         if posterior is not None:
             found.probability[asked[sample]] = posterior
@@ -310,41 +322,3 @@ def _check_limits(
         f"{asked[worst]} with {count} present or uncertain findings. "
         f"Received: {limits[0]:.3g} s and {limits[1]:.3g} bytes"
     )
-
-
-def _check_possible(network: Parameters, x: Reals, logs: Reals) -> None:
-    """Refuse a sample of probability 0, and name its findings that cannot be together."""
-    if not np.isneginf(logs).any():
-        return
-    sample = int(np.argmin(logs))
-    culprits = _contradiction(network, x[sample])
-    names = [_stated(network, i, x[sample, i]) for i in culprits[:_NAMED].tolist()]
-    more = f" and {culprits.size - _NAMED} more" if culprits.size > _NAMED else ""
-    raise ValueError(
-        "`X` must have findings that the network can bring about. "
-        f"Received: sample {sample}, of probability 0 with {', '.join(names)}{more}"
-    )
-
-
-def _stated(network: Parameters, finding: int, x: float) -> str:
-    name = f"finding {finding}" if network.findings is None else repr(network.findings[finding])
-    return f"{name} {'present' if x == 1.0 else 'absent'}"
-
-
-def _contradiction(network: Parameters, x: Reals) -> NDArray[np.intp]:
-    """The findings of a contradiction: a present one and those that rule out its causes, or all."""
-    absent, present = np.flatnonzero(x == 0.0), np.flatnonzero(x == 1.0)
-    beta = np.zeros((x.size, network.prior.size))
-    known = np.concatenate([absent, present])
-    beta[known] = dense_rows(network.beta, known)
-    forced = (beta[absent] == 1.0) & (network.prior == 1.0)
-    if network.protection is None:
-        if forced.any():
-            return np.asarray(absent[forced.any(axis=1)])
-        possible = (network.prior > 0.0) & ~(beta[absent] == 1.0).any(axis=0)
-        for i in present:
-            causes = (beta[i] > 0.0) & (network.prior > 0.0)
-            if network.leak[i] == 0.0 and not (causes & possible).any():
-                ruling = absent[(beta[absent][:, causes] == 1.0).any(axis=1)]
-                return np.concatenate([[i], ruling])
-    return np.flatnonzero((x == 0.0) | (x == 1.0))

@@ -179,9 +179,9 @@ def _names(name: str, names: Any, count: int) -> Names:
     if names is None:
         return None
     own = as_tuple(name, names, "strings")
-    odd = next((n for n in own if not isinstance(n, str)), None)
-    if odd is not None:
-        raise TypeError(f"`{name}` must hold strings. Received: {odd!r}")
+    odd = [n for n in own if not isinstance(n, str)]
+    if odd or isinstance(names, set | frozenset):  # which has no order
+        raise TypeError(f"`{name}` must be a sequence of strings. Received: {[*odd, names][0]!r}")
     if len(own) != count or len(set(own)) != count:
         twice = next((n for i, n in enumerate(own) if n in own[:i]), None)
         what = f"{twice!r} twice" if len(own) == count else f"{len(own)} names"

@@ -151,14 +151,15 @@ def _along(near: NDArray[np.bool_]) -> Integers:
     """Always next: the finding that brings the fewest new neighbours with it."""
     k = len(near)
     reached, left, order = np.zeros(k, bool), np.ones(k, bool), []
+    unreached = near.sum(axis=1)  # neighbours of each
     for _ in range(k):
-        new = (near & ~reached).sum(axis=1) - 0.5 * reached
-        new[~left] = np.inf
-        one = int(np.argmin(new))
+        one = int(np.argmin(np.where(left, unreached - 0.5 * reached, np.inf)))
         order.append(one)
         left[one] = False
-        reached |= near[one]
-        reached[one] = True
+        new = near[one] & ~reached
+        new[one] = not reached[one]
+        unreached = unreached - near[:, new].sum(axis=1)
+        reached |= new
     return np.array(order, np.int64)
 
 

@@ -29,6 +29,33 @@ def test_a_frame_is_taken_by_names_in_any_order():
     np.testing.assert_array_equal(check_evidence("X", frame, 3), frame.to_numpy(float))
 
 
+def test_a_row_of_a_frame_is_taken_by_names_too():
+    row = pandas.DataFrame({"rash": [0.5], "cough": [1.0], "fever": [0.0]}).iloc[0]
+    np.testing.assert_array_equal(check_evidence("x", row, 3, NAMES, one=True), [1.0, 0.0, 0.5])
+    plain = pandas.Series([1.0, 0.0, 0.5])
+    np.testing.assert_array_equal(check_evidence("x", plain, 3, NAMES, one=True), plain)
+    with pytest.raises(ValueError, match="`x` must have a column for each finding"):
+        check_evidence("x", row.rename({"rash": "rush"}), 3, NAMES, one=True)
+
+
+def test_missing_values_of_frames_are_unknown():
+    frame = pandas.DataFrame(
+        {
+            "cough": pandas.array([1, None], dtype="Int64"),
+            "fever": pandas.array([None, True], dtype="boolean"),
+            "rash": [0.5, np.nan],
+        }
+    )
+    got = check_evidence("X", frame, 3, NAMES)
+    np.testing.assert_array_equal(got, [[1.0, np.nan, 0.5], [np.nan, 1.0, np.nan]])
+
+
+@pytest.mark.parametrize("column", [["yes", "no"], [1j, 2j], pandas.to_datetime(["2020", "2021"])])
+def test_other_columns_are_refused(column):
+    with pytest.raises(TypeError, match=r"`X` must hold real numbers\. Received: a column of"):
+        check_evidence("X", pandas.DataFrame({"cough": column}), 1)
+
+
 def test_what_a_sparse_array_does_not_store_is_absent():
     got = check_evidence("X", csr_array([[0.0, 1.0, 0.0]]), 3)
     np.testing.assert_array_equal(got, [[0.0, 1.0, 0.0]])

@@ -113,6 +113,13 @@ def test_questions_have_the_limits_of_exact_sums(ask):
         getattr(network, ask)(x, most_seconds=1e-7, **more)
 
 
+def test_alone_keeps_its_digits_near_certain_findings():
+    network = NoisyOr([1.0, 0.5], [0.9], [[1.0 - 1e-14, 0.999]])
+    reasons = network.explain([0.0], 1)
+    np.testing.assert_allclose(reasons.alone, [np.log(1e-3)], rtol=1e-12)
+    np.testing.assert_allclose(reasons.weight, reasons.alone, rtol=1e-9)
+
+
 def test_nothing_is_left_to_ask():
     network = network_of("plain")
     assert network.next_findings(np.zeros(8)) == []

@@ -1,6 +1,7 @@
 """Posteriors as people ask for them: evidence of every kind, the ways to it, limits, errors."""
 
 import numpy as np
+import pandas
 import pytest
 from scipy.sparse import csr_array
 
@@ -72,18 +73,8 @@ def test_sparse_networks_and_samples_and_frames():
         for given in (x, csr_array(x)):
             got = network.posterior(given)
             np.testing.assert_allclose(got.probability, want.probability, rtol=1e-13)
-    frame = Frame(list("gfedcba"), x[:, ::-1])
+    frame = pandas.DataFrame(x[:, ::-1], columns=list("gfedcba"))
     np.testing.assert_array_equal(dense.posterior(frame).probability, want.probability)
-
-
-class Frame:
-    """As much of a data frame as is looked at."""
-
-    def __init__(self, columns, values):
-        self.columns, self.values = columns, values
-
-    def __array__(self, dtype=None, copy=None):
-        return np.array(self.values, dtype)
 
 
 def protected(model):
@@ -201,13 +192,15 @@ def test_beyond_the_limits_are_bounds_and_samples():
         np.testing.assert_allclose(close.log_evidence, exact.log_evidence, atol=0.1)
 
 
-@pytest.mark.parametrize("method", ["auto", "bounds", "sampling"])
-def test_impossible_findings_are_named_by_every_method(method):
-    model = NoisyOr([0.1], [0.0, 0.0], [[1.0], [1.0]])
-    with pytest.raises(
-        ValueError, match="of probability 0 with finding 0 present, finding 1 absent"
-    ):
-        model.posterior([[1.0, 0.0]], method=method)
+def test_too_many_protected_findings_are_an_error():
+    shape = 1100, 30
+    model = NoisyOr(
+        np.full(30, 0.1), np.full(1100, 0.1), np.full(shape, 0.3), protection=np.full(shape, 0.1)
+    )
+    with pytest.raises(ValueError, match="must allow an exact sum"):
+        model.log_evidence(np.zeros((1, 1100)))
+    with pytest.raises(ValueError, match="`X` must have at most 8 findings a sample that causes"):
+        model.posterior(np.zeros((1, 1100)), most_seconds=1.0)
 
 
 @pytest.mark.parametrize(

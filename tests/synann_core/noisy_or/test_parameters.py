@@ -140,6 +140,12 @@ def test_the_representation_counts():
     assert repr(NoisyOr([0.1], [0.1], [[0.0]])) == "NoisyOr(1 causes, 1 findings, 0 links)"
 
 
+@pytest.mark.parametrize("names", [[None, "a"], ["a", 3], {"a", "b"}, "ab"])
+def test_names_are_a_sequence_of_strings(names):
+    with pytest.raises(TypeError, match="`causes` must be"):
+        NoisyOr([0.1, 0.1], [0.1], [[0.5, 0.5]], causes=names)
+
+
 def test_dense_and_sparse_links_do_not_mix():
     with pytest.raises(TypeError, match="`beta` and `protection` must both be dense"):
         NoisyOr([0.1], [0.1], [[0.5]], protection=csr_array([[0.5]]))
