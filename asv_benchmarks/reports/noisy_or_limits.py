@@ -138,8 +138,10 @@ def by_pgmpy(network: NoisyOr) -> Callable[[], np.ndarray]:
 
 def by_problog(network: NoisyOr) -> Callable[[], np.ndarray]:
     """Make ProbLog's way."""
-    from problog import get_evaluatable
-    from problog.program import PrologString
+    with warnings.catch_warnings():  # its source has invalid escapes
+        warnings.simplefilter("ignore")
+        from problog import get_evaluatable
+        from problog.program import PrologString
 
     names = list(network.causes or ())
     lines = [f"{p!r}::{n}." for n, p in zip(names, network.prior.tolist(), strict=True)]

@@ -57,7 +57,7 @@ def test_second_derivatives_are_the_references():
     tensors = [ops.convert_to_tensor(a, dtype="float32") for a in (x, beta, grad)]
 
     def value(y):
-        s = _ops.evaluate(tensor._synapse_tensor, (tensors[0], y), (1.0, tensors[1]))
+        s = _ops.evaluate(tensor._synapse_tensor, (tensors[0], y), (None, tensors[1]))
         return ops.sum(tensors[2] * s)
 
     def gradient(y):
