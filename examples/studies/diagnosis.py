@@ -76,8 +76,7 @@ def compare(seed: int, options: argparse.Namespace, *, protecting: float = 0.0) 
     rng = np.random.default_rng(seed)
     network = draw(rng, options, protecting=protecting)
     held_out = draw_diseases(network, options.held_out, rng)
-    y = draw_diseases(network, max(options.sizes), rng)
-    s = draw_symptoms(network, y, rng)
+    y, s = network.sample(max(options.sizes), rng=rng)
     scores: Scores = {}
     for size in options.sizes:
         models = fitted_models(y[:size], s[:size], seed, everything=protecting == 0)
@@ -110,8 +109,7 @@ def links_for_picture(options: argparse.Namespace) -> dict[str, np.ndarray]:
     """True and learned strengths of all links, in one network."""
     rng = np.random.default_rng(0)
     network = draw(rng, options)
-    y = draw_diseases(network, MIDDLE, rng)
-    s = draw_symptoms(network, y, rng)
+    y, s = network.sample(MIDDLE, rng=rng)
     models = {
         LAYER: learned(y, s),
         SPARSER: learned(y, s, penalty=SPARSER_LINKS),
@@ -172,10 +170,8 @@ def diagnose(seed: int, options: argparse.Namespace) -> Scores:
     """Log-loss and Brier score a disease of P(disease | all symptoms), by (method,)."""
     rng = np.random.default_rng(2000 + seed)
     network = draw(rng, options)
-    y = draw_diseases(network, MIDDLE, rng)
-    s = draw_symptoms(network, y, rng)
-    patients = draw_diseases(network, options.patients, rng)
-    symptoms = draw_symptoms(network, patients, rng)
+    y, s = network.sample(MIDDLE, rng=rng)
+    patients, symptoms = network.sample(options.patients, rng=rng)
     layer = NoisyOrClassifier().fit(s, y)
     predictions = {
         "true network and Bayes": network.posterior(symptoms).probability,

@@ -183,9 +183,8 @@ def transmission(y: Array, beta: Array, xp: Namespace) -> Array:
     if not known_inside(xp, own, strength):
         inside = (own >= 0.0) & (own <= 1.0) & (strength >= 0.0) & (strength <= 1.0)
         if cheap_to_look_at(xp, own, strength):  # few numbers are outside, as a rule
-            chosen: Any = xp.asarray(
-                value
-            )  # of NumPy or torch, and nobody else's: written in place
+            # Of NumPy or torch, and nobody else's: written in place.
+            chosen: Any = xp.asarray(value)
             own, strength = (xp.broadcast_to(a, chosen.shape)[~inside] for a in (own, strength))
             chosen[~inside] = _outer_transmission(own, strength, xp)
             value = chosen

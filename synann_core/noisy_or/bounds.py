@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from synann_core.log_odds import expit
 from synann_core.noisy_or import exact
+from synann_core.noisy_or.evidence import likelihood
 from synann_core.noisy_or.plan import Plan, Structure
 from synann_core.noisy_or.problems import Problem
 
@@ -55,6 +56,16 @@ class Case:
     cut: Cut
     log_weights: Reals
     sides: tuple[Side, Side]  # lower and upper
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Causes that are known to be there."""
+        return known_present(self.log_weights)
+
+    @property
+    def absent(self) -> NDArray[np.bool_]:
+        """Causes that are known not to be there."""
+        return np.asarray(np.isneginf(self.log_weights[1]))
 
     def gap(self, log_upper: float) -> float:
         """How much of an evidence the bounds leave open."""
@@ -109,10 +120,9 @@ def bound(
         return found
 
 
-def likelihood(off: Reals, on: Reals, w: Reals) -> Reals:
-    """Likelihood of findings by the surprisal w that all is silent; of two positive terms."""
-    found: Reals = off * np.exp(-w) - on * np.expm1(-w)
-    return found
+def known_present(log_weights: Reals) -> NDArray[np.bool_]:
+    """Causes whose absence has next to no weight; none at all would ask for a plan of its own."""
+    return np.asarray(log_weights[0] <= _KNOWN + log_weights[1])
 
 
 def _total(cases: list[Case]) -> Bounds:
@@ -123,17 +133,9 @@ def _total(cases: list[Case]) -> Bounds:
         nothing = np.zeros_like(cases[0].sides[0].posterior)
         return Bounds(-np.inf, -np.inf, nothing, nothing, tuple(cases))
     weights = np.exp(logs - high)
-    present = [
-        sum(w * case.sides[k].posterior for w, case in zip(weights[:, k], cases, strict=True))
-        for k in (0, 1)
-    ]
-    absent = [
-        sum(
-            w * (1.0 - case.sides[k].posterior)
-            for w, case in zip(weights[:, k], cases, strict=True)
-        )
-        for k in (0, 1)
-    ]
+    posterior = np.array([[side.posterior for side in case.sides] for case in cases])
+    present = (weights[..., None] * posterior).sum(axis=0)
+    absent = (weights[..., None] * (1.0 - posterior)).sum(axis=0)
     lower = np.nan_to_num(present[0] / (present[0] + absent[1]), nan=0.0)
     upper = np.nan_to_num(present[1] / (present[1] + absent[0]), nan=1.0)
     log_lower, log_upper = high + np.log(weights.sum(axis=0))
@@ -162,7 +164,6 @@ class Cut:
             log_off=problem.log_off[inner],
             final=problem.final[inner],
         )
-        self.bounded = np.flatnonzero(~inner)
         place = np.cumsum(~inner) - 1
         self.cause, self.finding = structure.cause[~mine], place[structure.finding[~mine]]
         self.surprisal = np.minimum(0.0 - np.log1p(-problem.strength[~mine]), _CAP)
@@ -177,7 +178,7 @@ class Cut:
         """The cut that sums over as many findings as time allows, the worst bounded ones first."""
         count = problem.structure.findings
         everything = cls(problem, np.zeros(count, bool))
-        order = np.argsort(-everything.losses(problem), kind="stable")
+        order = np.argsort(-everything.losses(), kind="stable")
         low, high = 0, min(count, _MOST_SUMMED)
         best = everything
         while low < high:
@@ -195,12 +196,12 @@ class Cut:
         """What one sum takes."""
         return exact.planned_seconds(self.inner, self.plan, shares=True)
 
-    def losses(self, problem: Problem) -> Reals:
+    def losses(self) -> Reals:
         """What the upper bound loses for each finding, the others being bounded too."""
-        case = self.side(problem.log_weights, upper=True, like=None, rounds=_ROUNDS)
+        case = self.side(self.problem.log_weights, upper=True, like=None, rounds=_ROUNDS)
         slope, constant = self.tangents(case.point)
         gained = slope[self.finding] * self.surprisal
-        odds = self._log_odds(problem.log_weights)
+        odds = self._log_odds(self.problem.log_weights)
         odds = odds + np.bincount(self.cause, gained, minlength=odds.size)
         own = odds[self.cause] - gained
         p = expit(own)  # of each link's cause, without this finding
@@ -226,9 +227,7 @@ class Cut:
         low, high = case.sides
         p = 0.5 * (low.posterior + high.posterior)
         open_ = p * (1.0 - p)
-        open_[
-            np.isneginf(case.log_weights[1]) | (case.log_weights[0] <= _KNOWN + case.log_weights[1])
-        ] = 0
+        open_[case.absent | case.present] = 0.0
         weight = np.bincount(self.cause, -np.expm1(-self.surprisal), minlength=p.size)
         score = open_ * weight
         best = int(np.argmax(score))
@@ -236,7 +235,7 @@ class Cut:
 
     def side(self, log_weights: Reals, *, upper: bool, like: Side | None, rounds: int) -> Side:
         """The closest bound found from one side."""
-        known = log_weights[0] <= _KNOWN + log_weights[1]
+        known = known_present(log_weights)
         mine = known[self.cause]
         start = self.start + np.bincount(self.finding[mine], self.surprisal[mine], self.start.size)
         surprisal = np.where(mine, 0.0, self.surprisal)
@@ -268,7 +267,7 @@ class Cut:
                 step = min(1.0, 2.0 * step)
             else:
                 step *= 0.4
-            nothing_left = not (np.isfinite(log_sum) and self.bounded.size)
+            nothing_left = not (np.isfinite(log_sum) and self.start.size)
             if nothing_left or 0.0 < gain < _LEAST_GAIN or step < _LEAST_STEP:
                 break
             # Where the measure has w on average the tangent would touch best, were it not to change

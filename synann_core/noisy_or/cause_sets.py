@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from synann_core._lib.arguments import silence
 from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.threads import blas_threads_for, side_by_side, thread_count
-from synann_core.noisy_or.parameters import Parameters, dense_rows
+from synann_core.log_odds import logit
+from synann_core.noisy_or.parameters import Parameters, dense_rows, sums_of_chosen
 
 Reals = NDArray[np.float64]
 _PARTS = 4  # fixed, and added up in order: the bits do not depend on the number of threads
@@ -87,7 +88,7 @@ class _Sums:
 
     def __init__(self, network: Parameters, plan: Plan, x: Reals) -> None:
         prior = network.prior
-        self.log_odds = np.log(prior[plan.free]) - np.log1p(-prior[plan.free])
+        self.log_odds = logit(prior[plan.free])
         certain = np.flatnonzero(prior == 1.0)
         beta = dense_rows(network.beta, plan.findings)
         self.silent = _Logs(beta, plan.free, certain, np.log1p(-network.leak[plan.findings]))
@@ -127,8 +128,8 @@ class _Sums:
             log_spared = self.spared(y)
             log_present = log_present + log_spared
             log_absent = np.logaddexp(_log_complement(log_spared), log_spared + log_silent)
-        joint: Reals = y @ self.log_odds + _sums(self.present, log_present)
-        joint += _sums(self.absent, log_absent)
+        joint: Reals = y @ self.log_odds + sums_of_chosen(self.present, log_present)
+        joint += sums_of_chosen(self.absent, log_absent)
         for (sample, finding), r in zip(self.uncertain, self.r, strict=True):
             joint[sample] += np.logaddexp(
                 np.log(r) + log_present[:, finding], np.log1p(-r) + log_absent[:, finding]
@@ -158,14 +159,3 @@ def _log_complement(logs: Reals) -> Reals:
     """Logarithm of the complement, log(1 − e^logs)."""
     complement: Reals = np.log(-np.expm1(logs))
     return complement
-
-
-def _sums(chosen: Reals, logs: Reals) -> Reals:
-    """Σ over the chosen findings, shape (samples, sets); logarithms may be −∞."""
-    impossible = np.isneginf(logs)
-    if not impossible.any():
-        sums: Reals = chosen @ logs.T
-        return sums
-    sums = chosen @ np.where(impossible, 0.0, logs).T
-    sums[chosen @ impossible.astype(np.float64).T > 0.0] = -np.inf
-    return sums

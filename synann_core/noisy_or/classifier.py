@@ -178,10 +178,7 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If X does not fit or a number is out of its range.
         """
-        check_is_fitted(self)
-        X = check_values(self, X, reset=False)
-        probability: NDArray[np.float64] = self.network_.posterior(X).probability
-        return probability
+        return posterior_of(self, X)
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Return 1 for every cause whose probability is at least ½, else 0.
@@ -215,6 +212,14 @@ def check_values(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Findings with the columns that the estimator has seen; with `reset` it sees them now."""
     _check_plain("X", X)
     return validate_data(estimator, X, reset=reset, **_VALUES)
+
+
+def posterior_of(estimator: Any, X: Any) -> NDArray[np.float64]:
+    """Posteriors in the network that the estimator has learned."""
+    check_is_fitted(estimator)
+    X = check_values(estimator, X, reset=False)
+    probability: NDArray[np.float64] = estimator.network_.posterior(X).probability
+    return probability
 
 
 def _check_plain(name: str, value: Any) -> None:

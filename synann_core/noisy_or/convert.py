@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synann_core.graph import SynapseGraph
-from synann_core.noisy_or.parameters import Parameters, is_sparse
+from synann_core.noisy_or.parameters import Parameters, dense_rows
 
 _PRESENT = ("true", "1", "yes", "present", "on")
 _ABSENT = ("false", "0", "no", "absent", "off")
@@ -32,8 +32,8 @@ def network_to_graph(network: Parameters) -> SynapseGraph:
     graph = SynapseGraph()
     graph.input(*causes)
     for i, finding in enumerate(findings):
-        columns, strengths = _row(network.beta, i)
-        links = {causes[j]: float(b) for j, b in zip(columns, strengths, strict=True)}
+        (strengths,) = dense_rows(network.beta, np.array([i]))
+        links = {causes[j]: float(strengths[j]) for j in np.flatnonzero(strengths)}
         graph.synapse(finding, inhibitory=links, alpha=1.0 - float(network.leak[i]))
         graph.output(finding)
     return graph
@@ -72,15 +72,6 @@ def arguments_from_pgmpy(model: Any) -> dict[str, Any]:
         "causes": [str(c) for c in causes],
         "findings": [str(f) for f in findings],
     }
-
-
-def _row(links: Any, i: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Columns and strengths of a row's links."""
-    if is_sparse(links):
-        part = slice(links.indptr[i], links.indptr[i + 1])
-        return links.indices[part], links.data[part]
-    columns = np.flatnonzero(links[i])
-    return columns, links[i, columns]
 
 
 def _absent_first(table: Any, node: Any) -> NDArray[np.float64]:

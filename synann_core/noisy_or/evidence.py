@@ -11,6 +11,8 @@ from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import as_numbers, check_range
 from synann_core.noisy_or.parameters import Names, is_sparse
 
+Reals = NDArray[np.float64]
+
 
 def check_evidence(
     name: str, X: Any, count: int, names: Names = None, *, one: bool = False
@@ -36,6 +38,12 @@ def check_evidence(
     check_shape(name, known, *(() if one else ("samples",)), count)
     known[unknown] = np.nan
     return known
+
+
+def likelihood(off: Reals, on: Reals, w: Reals) -> Reals:
+    """Likelihood of findings by the surprisal w that all is silent; of two positive terms."""
+    found: Reals = off * np.exp(-w) - on * np.expm1(-w)
+    return found
 
 
 def _numbers(name: str, frame: Any) -> Any:

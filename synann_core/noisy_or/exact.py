@@ -18,9 +18,9 @@ from synann_core.noisy_or.plan import CAUSE, ENTER, MOST_CONDITIONED, Plan, Prog
 from synann_core.noisy_or.problems import Problem, needed
 
 Reals = NDArray[np.float64]
+_MANY_TERMS = 60  # whose settings nobody counts
 # States are scaled by the probability of each present finding to one of these powers: with the
 # square root, evidence down to its square is a number (findings are positively associated).
-_MANY_TERMS = 60  # whose settings nobody counts
 _POWERS, _SAFE = (0.5, 1.0, 0.0, 0.75, 0.25), (1e-280, 1e280)
 # Of a plan and one setting of it; to look for the next cause to condition on, or not.
 _LEAST_SECONDS, _SECONDS_A_CONDITION = 1e-3, 2e-2

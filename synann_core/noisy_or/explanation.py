@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from synann_core._lib.checks import check_int
 from synann_core.log_odds import expit, logit
-from synann_core.noisy_or.bounds import likelihood
+from synann_core.noisy_or.evidence import likelihood
 from synann_core.noisy_or.inference import evidence, infer
 from synann_core.noisy_or.parameters import Names, is_sparse
 from synann_core.noisy_or.search import best_sets, scores_of
@@ -140,8 +140,9 @@ def explain(network: Questions, x: Floats, cause: int, **limits: Any) -> Reasons
     known = np.flatnonzero(~np.isnan(x))
     rows = np.tile(x, (len(known) + 1, 1))
     rows[np.arange(len(known)), known] = np.nan  # the last row keeps all
-    evidence(network, x[None], **limits)  # an error where the findings are impossible
     log_odds = _log_odds(network, rows, cause, limits)
+    if np.isnan(log_odds[-1]):  # impossible with the cause and without it
+        evidence(network, x[None], **limits)  # which is an error
     prior = np.where(np.arange(network.prior.size) == cause, [[1.0], [0.0]], network.prior)
     silence = network.absence_surprisal(prior)[:, known].astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -247,13 +248,8 @@ def _independent_information(
 
     Only a guess at which findings are worth an exact look: protection is left out.
     """
-    links = network.beta
-    if is_sparse(links):
-        rows = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
-        columns, beta = links.indices, links.data
-    else:
-        rows, columns = np.nonzero(links)
-        beta = links[rows, columns]
+    rows, columns = network.beta.nonzero()
+    beta = network.beta.data if is_sparse(network.beta) else network.beta[rows, columns]
     present: Floats = network.predict(q).astype(np.float64)
     found = np.zeros(len(present))
     keep = slice(None) if cause is None else columns == cause

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, check_random_state
+from sklearn.utils.validation import check_random_state
 
 from synann_core._lib.checks import check_int
 from synann_core.log_odds import expit, logit
 from synann_core.noisy_or.annealing import search
-from synann_core.noisy_or.classifier import check_values
+from synann_core.noisy_or.classifier import check_values, posterior_of
 from synann_core.noisy_or.learning import Options, learn
 from synann_core.noisy_or.network import NoisyOr
 from synann_core.noisy_or.samples import check_findings, prior_of
@@ -179,10 +179,7 @@ class NoisyOrFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         -------
         ndarray of float64, shape (samples, n_causes)
         """
-        check_is_fitted(self)
-        X = check_values(self, X, reset=False)
-        probability: NDArray[np.float64] = self.network_.posterior(X).probability
-        return probability
+        return posterior_of(self, X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -29,6 +29,7 @@ __all__ = ["Posterior", "log_evidence"]
 Reals = NDArray[np.float64]
 Method = Literal["auto", "exact", "bounds", "sampling"]
 MOST_SECONDS, MOST_BYTES = 60.0, 2e9
+_NUMBERS = ("probability", "log_evidence", "lower", "upper", "log_lower", "log_upper")
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,7 @@ def infer(
     check_option("method", method, ("auto", "exact", "bounds", "sampling"))
     check_number("width", width, 0.0, 1.0, "(]")
     generator, limits = as_generator(rng), _limits(most_seconds, most_bytes)
-    x, found = _nothing_known(network, X)
-    asked = np.flatnonzero(((x != 0.5) & ~np.isnan(x)).any(axis=1))
+    x, asked, found = _nothing_known(network, X)
     own = x[asked]
     if method in ("auto", "exact"):
         ways = _choose(network, own, shares=True)
@@ -143,7 +143,7 @@ def infer(
     else:
         seconds, left, given = limits[0], np.arange(len(own)), list(problems(network, own))
     # (Each sample has random numbers of its own; how many are drawn, the clock decides.)
-    seeds = generator.integers(2**63, size=len(x))
+    seeds, methods = generator.integers(2**63, size=len(x)), list(found.method)
     for at in left:
         sample = asked[at]
         one = approximate(
@@ -153,13 +153,12 @@ def infer(
             seconds=seconds / len(left),
             rng=np.random.default_rng(seeds[sample]),
         )
-        found.probability[sample], found.log_evidence[sample] = one.probability, one.log_evidence
-        found.lower[sample], found.upper[sample] = one.lower, one.upper
-        found.log_lower[sample], found.log_upper[sample] = one.log_lower, one.log_upper
-        found.method[sample] = one.method
+        for name in _NUMBERS:
+            getattr(found, name)[sample] = getattr(one, name)
+        methods[sample] = one.method
     if possible:
         check_possible(network, x, found.log_upper)
-    return Posterior(**vars(found) | {"method": tuple(found.method)})
+    return replace(found, method=tuple(methods))
 
 
 def evidence(
@@ -172,27 +171,13 @@ def evidence(
 ) -> Reals:
     """Log-evidence of all samples, exactly; −∞ is an error unless they need not be possible."""
     limits = _limits(most_seconds, most_bytes)
-    x, found = _nothing_known(network, X)
-    asked = np.flatnonzero(((x != 0.5) & ~np.isnan(x)).any(axis=1))
+    x, asked, found = _nothing_known(network, X)
     ways = _choose(network, x[asked], shares=False)
     _check_limits(ways, limits, x[asked], asked, shares=False)
     _sum(network, x[asked], asked, ways, found, shares=False)
     if possible:
         check_possible(network, x, found.log_evidence)
     return found.log_evidence
-
-
-@dataclass
-class _Found:
-    """A `Posterior` in the making: at first that of samples of which nothing is known."""
-
-    probability: Reals
-    log_evidence: Reals
-    lower: Reals
-    upper: Reals
-    log_lower: Reals
-    log_upper: Reals
-    method: list[str]
 
 
 def _limits(most_seconds: float, most_bytes: float) -> tuple[float, float]:
@@ -202,13 +187,14 @@ def _limits(most_seconds: float, most_bytes: float) -> tuple[float, float]:
     )
 
 
-def _nothing_known(network: Parameters, X: Any) -> tuple[Reals, _Found]:
-    """The findings, and what the posteriors are without them."""
+def _nothing_known(network: Parameters, X: Any) -> tuple[Reals, NDArray[np.intp], Posterior]:
+    """The findings, the samples that say something, and what the posteriors are without that."""
     x = check_evidence("X", X, network.leak.size, network.findings)
     logs = (x == 0.5).sum(axis=1) * np.log(0.5)
     p = np.repeat(network.prior[None], len(x), axis=0)
     copies = p, logs, p.copy(), p.copy(), logs.copy(), logs.copy()
-    return x, _Found(*copies, ["exact"] * len(x))
+    asked = np.flatnonzero(((x != 0.5) & ~np.isnan(x)).any(axis=1))
+    return x, asked, Posterior(*copies, ("exact",) * len(x))
 
 
 def _sum(
@@ -216,7 +202,7 @@ def _sum(
     x: Reals,
     asked: NDArray[np.intp],
     ways: _Ways,
-    found: _Found,
+    found: Posterior,
     *,
     shares: bool,
     failed: list[int] | None = None,

@@ -25,10 +25,9 @@ from synann_core.noisy_or.links import (
 )
 from synann_core.noisy_or.minimum import minimise, minimise_definite
 from synann_core.noisy_or.network import NoisyOr
-from synann_core.noisy_or.parameters import Floats, Names, is_sparse
+from synann_core.noisy_or.parameters import Floats, Names, is_sparse, unit_matrix
 from synann_core.noisy_or.samples import (
     Samples,
-    check_causes,
     check_findings,
     check_missing_causes,
     check_prior,
@@ -182,7 +181,7 @@ def check_samples(
     if missing and has_missing(y):
         y = check_missing_causes(names[0], y)
     else:
-        y = check_causes(names[0], y)
+        y = unit_matrix(names[0], y)
     return y, s, check_weight(weight, y.shape[0])
 
 

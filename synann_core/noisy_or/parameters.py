@@ -46,8 +46,8 @@ class Parameters:
     ) -> None:
         self.prior = check_range("prior", prior, 0.0, 1.0).astype(np.float64)
         self.leak = check_range("leak", leak, 0.0, 1.0, "[)").astype(np.float64)
-        self.beta = _links("beta", beta)
-        self.protection = None if protection is None else _links("protection", protection)
+        self.beta = unit_matrix("beta", beta)
+        self.protection = None if protection is None else unit_matrix("protection", protection)
         shape = self.leak.size, self.prior.size
         shapes = self.prior.shape, self.leak.shape, self.beta.shape
         if shapes != (shape[1:], shape[:1], shape):
@@ -157,20 +157,34 @@ def dense_rows(links: Any, findings: NDArray[np.int64]) -> NDArray[np.float64]:
     return rows
 
 
+def sums_of_chosen(chosen: NDArray[np.float64], logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of logarithms, of which some may be −∞: 0 · −∞ counts as 0.
+
+    `chosen` has 0 and 1, shape (rows, terms); the logarithms have the shape (sums, terms).
+    """
+    impossible = np.isneginf(logs)
+    if not impossible.any():
+        sums: NDArray[np.float64] = chosen @ logs.T
+        return sums
+    sums = chosen @ np.where(impossible, 0.0, logs).T
+    sums[chosen @ impossible.astype(np.float64).T > 0.0] = -np.inf
+    return sums
+
+
 def with_leak(y: Floats) -> Floats:
     """Append a cause that is always present: the leak is the strength of its link."""
     return np.concatenate([y, np.ones((*y.shape[:-1], 1), y.dtype)], axis=-1)
 
 
-def _links(name: str, links: Any) -> Any:
-    """Links as float64: a dense array, or a CSR array without zeros and with sorted columns."""
-    if not is_sparse(links):
-        return check_range(name, links, 0.0, 1.0).astype(np.float64)
+def unit_matrix(name: str, values: Any) -> Any:
+    """Numbers in [0, 1] as float64: a dense array, or CSR without zeros and with sorted columns."""
+    if not is_sparse(values):
+        return check_range(name, values, 0.0, 1.0).astype(np.float64, copy=False)
     from scipy.sparse import csr_array
 
-    own = csr_array(links, copy=True)
+    own = csr_array(values, copy=True)
     own.sum_duplicates()
-    own.data = check_range(name, own.data, 0.0, 1.0).astype(np.float64)
+    own.data = check_range(name, own.data, 0.0, 1.0).astype(np.float64, copy=False)
     own.eliminate_zeros()
     return own
 

@@ -172,7 +172,7 @@ class Questions(Parameters):
         TypeError, ValueError
             As for `posterior`, and if there is no such cause.
         """
-        own = check_evidence("x", x, self.leak.size, self.findings, one=True)
+        own = self._one(x)
         return self.with_cause(cause, value).posterior(own[None], **options)
 
     def explain(
@@ -218,7 +218,7 @@ class Questions(Parameters):
         cough     +0.74   +2.32  0.07024
         fever     +0.43   +2.01  0.09332
         """
-        own = check_evidence("x", x, self.leak.size, self.findings, one=True)
+        own = self._one(x)
         place = index_of("cause", cause, self.causes, self.prior.size)
         return explain(self, own, place, most_seconds=most_seconds, most_bytes=most_bytes)
 
@@ -262,7 +262,7 @@ class Questions(Parameters):
             As for `posterior` with ``method="exact"``; if an option is not such a number; and if
             `most_sets` is not enough.
         """
-        own = check_evidence("x", x, self.leak.size, self.findings, one=True)
+        own = self._one(x)
         check_int("at_most", at_most, 1)
         check_int("count", count, 1)
         check_int("most_sets", most_sets, 1)
@@ -306,9 +306,13 @@ class Questions(Parameters):
         TypeError, ValueError
             As for `posterior` with ``method="exact"``, and if an option is not such a number.
         """
-        own = check_evidence("x", x, self.leak.size, self.findings, one=True)
+        own = self._one(x)
         check_int("count", count, 1)
         check_int("screened", screened, 1)
         one = None if cause is None else index_of("cause", cause, self.causes, self.prior.size)
         limits = {"most_seconds": most_seconds, "most_bytes": most_bytes}
         return next_findings(self, own, count, one, max(count, screened), **limits)
+
+    def _one(self, x: Any) -> NDArray[np.float64]:
+        """One sample's findings, checked."""
+        return check_evidence("x", x, self.leak.size, self.findings, one=True)

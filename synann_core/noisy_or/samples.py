@@ -40,19 +40,6 @@ class Samples:
         return counts.indices[part], counts.data[part]
 
 
-def check_causes(name: str, causes: Any) -> Any:
-    """Causes in [0, 1] as float64, dense or, if they are sparse, CSR without zeros."""
-    if not is_sparse(causes):
-        return check_range(name, causes, 0.0, 1.0).astype(np.float64, copy=False)
-    from scipy.sparse import csr_array
-
-    own = csr_array(causes, copy=True)
-    own.sum_duplicates()
-    own.data = check_range(name, own.data, 0.0, 1.0).astype(np.float64, copy=False)
-    own.eliminate_zeros()
-    return own
-
-
 def check_findings(name: str, findings: Any) -> Any:
     """Findings as CSC: stored are the present ones, 1, and those that were not examined, NaN."""
     from scipy.sparse import csc_array

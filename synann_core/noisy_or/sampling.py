@@ -14,7 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synann_core.noisy_or.bounds import Case, likelihood
+from synann_core.log_odds import expit
+from synann_core.noisy_or.bounds import Case
+from synann_core.noisy_or.evidence import likelihood
+from synann_core.noisy_or.parameters import sums_of_chosen
 from synann_core.noisy_or.problems import Problem
 
 Reals = NDArray[np.float64]
@@ -167,11 +170,9 @@ def _log_chance(sets: NDArray[np.bool_], p: Reals) -> Reals:
 def _drawn_with(case: Case) -> Reals:
     """The probability that each cause is drawn: mostly the bound's, a little of the prior's."""
     p = case.sides[1].posterior
-    with np.errstate(over="ignore", invalid="ignore"):
-        prior = 1.0 / (1.0 + np.exp(case.log_weights[0] - case.log_weights[1]))
+    prior = expit(case.log_weights[1] - case.log_weights[0])
     mixed = (1.0 - _LEAST) * p + _LEAST * prior
-    known = case.log_weights[0] <= -600.0 + case.log_weights[1]
-    return np.where(known, 1.0, np.where(np.isneginf(case.log_weights[1]), 0.0, mixed))
+    return np.where(case.present, 1.0, np.where(case.absent, 0.0, mixed))
 
 
 def _log_joint(problem: Problem, sets: NDArray[np.bool_]) -> Reals:
@@ -181,15 +182,9 @@ def _log_joint(problem: Problem, sets: NDArray[np.bool_]) -> Reals:
     y = sets.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.where(sets, log_present, log_absent).sum(axis=1)
-        silence = 0.0 - np.log1p(-problem.strength)
-        certain = np.isinf(silence)
         links = np.zeros((structure.findings, y.shape[1]))
-        links[structure.finding, structure.cause] = np.where(certain, 0.0, silence)
-        w = y @ links.T - problem.log_off
-        if certain.any():
-            links[:] = 0.0
-            links[structure.finding, structure.cause] = certain
-            w[(y @ links.T) > 0.0] = np.inf
+        links[structure.finding, structure.cause] = np.log1p(-problem.strength)
+        w = 0.0 - (sums_of_chosen(y, links) + problem.log_off)
         off, on = problem.final.T
         terms = np.log(likelihood(off, on, w))
         joint: Reals = problem.log_constant + own + terms.sum(axis=1)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synann_core.log_odds import logit
+from synann_core.noisy_or.evidence import likelihood
 from synann_core.noisy_or.parameters import Parameters, dense_rows
 
 Floats = NDArray[np.float64]
@@ -39,9 +40,10 @@ class Scores:
     def rows(self, silence: Floats, spared: Floats) -> Floats:
         """Log-likelihood of each row's finding, by its sums over a set; (rows, …)."""
         r = self.known.reshape(-1, *(1,) * (silence.ndim - 1))
-        present = -np.expm1(-silence) * np.exp(-spared)
         with np.errstate(divide="ignore"):
-            logs: Floats = np.log(r * present + (1.0 - r) * (1.0 - present))
+            logs: Floats = np.log(
+                np.exp(-spared) * likelihood(1.0 - r, r, silence) - (1.0 - r) * np.expm1(-spared)
+            )
         return logs
 
     def diminishing(self) -> NDArray[np.bool_]:

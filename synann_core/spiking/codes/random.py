@@ -206,7 +206,5 @@ def _key_words(
 def _words(name: str, value: Any, xp: Namespace, device: Any) -> Array:
     """Upper and lower 32 bits of a number, as an int32 array."""
     value = check_int(name, value, 0)
-    if value >= 2**64:
-        raise ValueError(f"`{name}` must be below 2**64. Received: {value}")
     signed = [w - 2**32 if w >= 2**31 else w for w in (value >> 32, value % 2**32)]
     return xp.asarray(signed, dtype=xp.int32, device=device)

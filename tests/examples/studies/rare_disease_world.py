@@ -2,7 +2,11 @@
 
 import json
 
+import numpy as np
+
 from studies.rare_disease_data import read_annotations, read_ontology, read_patients
+from studies.rare_disease_model import build
+from studies.rare_disease_protocols import ALL, make_columns
 
 ONTOLOGY = """format-version: 1.2
 
@@ -132,3 +136,10 @@ def read_world(folder, patients=PATIENTS):
     ontology = read_ontology(ONTOLOGY.splitlines())
     annotations = read_annotations(annotation_lines(), ontology)
     return ontology, annotations, read_patients(path, ontology, annotations)
+
+
+def knowledge_of(world, settings):
+    """What all annotations say."""
+    ontology, annotations, patients = world
+    columns = make_columns(annotations, patients, ALL)
+    return build(columns, ontology, np.arange(len(ontology.names)), settings)

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from studies.rare_disease_model import Settings, build, spread
-from studies.rare_disease_protocols import ALL, make_columns
-from tests.examples.studies.rare_disease_world import read_world
+from studies.rare_disease_model import Settings, spread
+from tests.examples.studies.rare_disease_world import knowledge_of, read_world
 
 SETTINGS = Settings()
 
@@ -18,9 +17,7 @@ def world(tmp_path):
 
 @pytest.fixture
 def knowledge(world):
-    ontology, annotations, patients = world
-    columns = make_columns(annotations, patients, ALL)
-    return build(columns, ontology, np.arange(len(ontology.names)), SETTINGS)
+    return knowledge_of(world, SETTINGS)
 
 
 def value(knowledge, array, name, column):

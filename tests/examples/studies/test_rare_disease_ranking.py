@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from studies.rare_disease_model import Settings, build
-from studies.rare_disease_protocols import ALL, make_columns
+from studies.rare_disease_model import Settings
 from studies.rare_disease_ranking import (
     FEATURES,
     Ranking,
@@ -13,7 +12,7 @@ from studies.rare_disease_ranking import (
     weighted,
     with_floor,
 )
-from tests.examples.studies.rare_disease_world import read_world
+from tests.examples.studies.rare_disease_world import knowledge_of, read_world
 
 SETTINGS = Settings()
 
@@ -25,9 +24,7 @@ def world(tmp_path):
 
 @pytest.fixture
 def ranking(world):
-    ontology, annotations, patients = world
-    columns = make_columns(annotations, patients, ALL)
-    return Ranking(build(columns, ontology, np.arange(len(ontology.names)), SETTINGS))
+    return Ranking(knowledge_of(world, SETTINGS))
 
 
 def test_blurred_evidence_comes_from_a_sibling_too(ranking):
