@@ -3,6 +3,7 @@
     python examples/studies/diagnosis.py                   5 seeds, 300, 1,000 and 10,000 samples
     python examples/studies/diagnosis.py --quick           a small network, for a look at the output
     python examples/studies/diagnosis.py --seeds 2 --sizes 1000
+    python examples/studies/diagnosis.py --ebm             EBM beside them (interpret-core)
 
 Data are drawn from known networks (20 diseases, 60 symptoms with 2 to 5 parents), so that the true
 model can be compared with: *excess* is the held-out log-loss of a symptom minus the true model's,
@@ -28,12 +29,12 @@ import synann as syn
 from shared.options import make_folder, make_parser, number
 from shared.tables import plus_minus
 from studies import diagnosis_plots
-from studies.diagnosis_rivals import cross_entropies, fit_logistic, fit_network
+from studies.diagnosis_rivals import cross_entropies, fit_ebm, fit_logistic, fit_network
 from studies.networks import draw_diseases, draw_symptoms, random_network
 from synann.noisy_or import NoisyOr, NoisyOrClassifier
 
 LAYER, SPARSER, PROTECTIVE = "layer", "layer, sparser", "layer, protective"
-LASSO, RIDGE, MLP = "logistic L1", "logistic L2", "MLP"
+LASSO, RIDGE, MLP, EBM = "logistic L1", "logistic L2", "MLP", "EBM"
 MIDDLE = 1000  # samples where one size must do
 SPARSER_LINKS = (0.5, 2.0)  # chosen, as the usual prior, on networks of other seeds
 FOUND = 0.1  # a link is said to be found from this strength on
@@ -80,6 +81,8 @@ def compare(seed: int, options: argparse.Namespace, *, protecting: float = 0.0) 
     scores: Scores = {}
     for size in options.sizes:
         models = fitted_models(y[:size], s[:size], seed, everything=protecting == 0)
+        if options.ebm:
+            models[EBM] = fit_ebm(y[:size], s[:size], seed=seed)
         for name, model in models.items():
             links = implied_links(model.predict, y.shape[1])
             row = excess(network, held_out, model.predict), *link_scores(network, links)
@@ -173,12 +176,17 @@ def diagnose(seed: int, options: argparse.Namespace) -> Scores:
     y, s = network.sample(MIDDLE, rng=rng)
     patients, symptoms = network.sample(options.patients, rng=rng)
     layer = NoisyOrClassifier().fit(s, y)
+    rivals = {
+        LASSO: fit_logistic(s, y, lasso=True),
+        RIDGE: fit_logistic(s, y, lasso=False),
+        MLP: fit_network(s, y, seed=seed),
+    }
+    if options.ebm:
+        rivals[EBM] = fit_ebm(s, y, seed=seed)
     predictions = {
         "true network and Bayes": network.posterior(symptoms).probability,
         "layer and Bayes": layer.predict_proba(symptoms),
-        f"direct {LASSO}": fit_logistic(s, y, lasso=True).predict(symptoms),
-        f"direct {RIDGE}": fit_logistic(s, y, lasso=False).predict(symptoms),
-        f"direct {MLP}": fit_network(s, y, seed=seed).predict(symptoms),
+        **{f"direct {name}": model.predict(symptoms) for name, model in rivals.items()},
         "prevalence alone": np.broadcast_to(layer.network_.prior, patients.shape),
     }
     return {
@@ -218,6 +226,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--held-out", type=number(int, 100), default=10000)
     parser.add_argument("--patients", type=number(int, 10), default=200, help="to be diagnosed")
     parser.add_argument("--draws", type=number(int, 1), nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--ebm", action="store_true", help="EBM beside the others, an hour")
     parser.add_argument("--quick", action="store_true", help="1 seed, 5 diseases, 6 symptoms")
     options = parser.parse_args(arguments)
     options.diseases, options.symptoms = 20, 60
