@@ -211,10 +211,6 @@ def of_keras():
     return {"memory": memory(), "losses": keras_losses(), "combinations": keras_combinations()}
 
 
-def of_torch():
-    return {"losses": torch_losses(), "combinations": torch_combinations()}
-
-
 if __name__ == "__main__":
-    tasks = (of_torch, of_keras, distributed_losses)
+    tasks = (of_keras, distributed_losses)
     print(json.dumps({task.__name__: task for task in tasks}[sys.argv[1]]()))

@@ -1,6 +1,5 @@
 """The Keras adapter on every backend, each in a process of its own, and what they must agree on."""
 
-import functools
 import json
 import os
 import pathlib
@@ -9,6 +8,8 @@ import sys
 
 import numpy as np
 import pytest
+
+from tests.synann_keras import keras_processes
 
 BACKENDS = ("jax", "tensorflow", "torch")  # slowest first
 FLOAT32 = 2.0**-23
@@ -34,7 +35,6 @@ def run(arguments, backend, **environment):
     )
 
 
-@functools.cache
 def task(name, backend, **environment):
     result = run([str(HERE / "keras_processes.py"), name], backend, **environment)
     assert result.returncode == 0, result.stderr
@@ -61,33 +61,39 @@ def test_suite(backend):
     assert " passed" in result.stdout
 
 
-def of_keras(backend):
-    """Of tensorflow, the loop in the graph: test_tensorflow_kernels.py has the kernels' bits."""
-    environment = {"SYNANN_KERNELS": "off"} if backend == "tensorflow" else {}
-    return task("of_keras", backend, **environment, **half_of(backend))
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_training_is_that_of_synann_torch(backend):
+def test_what_synann_torch_gives(backend):
+    """Losses and gradients are those of synann_torch; all in one process, which takes a minute."""
+    # Of tensorflow, the loop in the graph: test_tensorflow_kernels.py has the kernels' bits.
+    environment = {"SYNANN_KERNELS": "off"} if backend == "tensorflow" else {}
+    found = task("of_keras", backend, **environment, **half_of(backend))
+    same_losses(found["losses"])
+    same_combinations(found["combinations"], HALVES.get(backend))
+    small_growth(**found["memory"])
+
+
+def same_losses(got):
     """From the same weights and batches 20 steps give the same losses."""
-    want, got = task("of_torch", "torch")["losses"], of_keras(backend)["losses"]
+    want = keras_processes.torch_losses()
     assert len(want) == 20
     assert want[-1] < 0.8 * want[0]
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_every_combination_of_options_is_that_of_synann_torch(backend):
-    """Outputs, and gradients of the inputs and of each weight."""
-    wanted, given = task("of_torch", "torch")["combinations"], of_keras(backend)["combinations"]
+def same_combinations(given, half):
+    """Outputs, and gradients of the inputs and of each weight, of every combination of options."""
+    wanted = keras_processes.torch_combinations()
     assert len(wanted) == 48
-    if backend in HALVES:
-        wanted = wanted[int(HALVES[backend]) :: 2]
-    for want, got in zip(wanted, given, strict=True):
+    for want, got in zip(wanted if half is None else wanted[int(half) :: 2], given, strict=True):
         assert set(want) == set(got)
         for name, value in want.items():
             scale = np.max(np.abs(value))
             np.testing.assert_allclose(got[name], value, rtol=0, atol=100 * FLOAT32 * scale)
+
+
+def small_growth(*, growth, whole, array):
+    assert whole > 0.9 * array
+    assert max(growth) < 0.25 * array, (growth, array)
 
 
 def test_data_parallel_training_is_that_of_one_device():
@@ -96,13 +102,6 @@ def test_data_parallel_training_is_that_of_one_device():
     assert result["devices"] == 8
     assert len(result["alone"]) == 20
     np.testing.assert_allclose(result["together"], result["alone"], rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_memory_of_a_training_step(backend):
-    result = task("of_keras", backend)["memory"]
-    assert result["whole"] > 0.9 * result["array"]
-    assert max(result["growth"]) < 0.25 * result["array"], result
 
 
 def test_without_keras():

@@ -116,7 +116,14 @@ def surprisal_tensor(v, gamma):
     return syn.surprisal_synapse_tensor(0.5, v, 0.0, gamma)
 
 
-FORMULAS = [product, syn.log_transmission, tensor, surprisal_tensor]
+# Each formula, and the loop without the kernels for a logarithm and for what is made of one.
+CASES = [
+    (product, ""),
+    (syn.log_transmission, ""),
+    (syn.log_transmission, "off"),
+    (tensor, ""),
+    (surprisal_tensor, "off"),
+]
 
 
 def problem():
@@ -124,8 +131,7 @@ def problem():
     return [jnp.asarray(rng.uniform(0.1, 0.9, size)) for size in ((5, 6), (3, 6))]
 
 
-@pytest.mark.parametrize("kernels", ["", "off"])
-@pytest.mark.parametrize("function", FORMULAS)
+@pytest.mark.parametrize(("function", "kernels"), CASES)
 def test_exports_for_any_number_of_rows(function, kernels, monkeypatch):
     monkeypatch.setenv("SYNANN_KERNELS", kernels)
     y, beta = problem()
@@ -163,8 +169,7 @@ def test_neurons_exported_for_any_number_of_samples(neuron):
         assert_close(exported.call(currents), f(currents), 50 * EPS["float64"])
 
 
-@pytest.mark.parametrize("kernels", ["", "off"])
-@pytest.mark.parametrize("function", FORMULAS)
+@pytest.mark.parametrize(("function", "kernels"), CASES)
 def test_checkify_sees_no_nan_where_no_result_has_one(function, kernels, monkeypatch):
     """Also where factors are closed, and in gradients."""
     monkeypatch.setenv("SYNANN_KERNELS", kernels)
