@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synann_core.noisy_or.bounds import Bounds, bound
+from synann_core.noisy_or.parameters import Reals
 from synann_core.noisy_or.problems import Problem
 from synann_core.noisy_or.sampling import estimate
 
-Reals = NDArray[np.float64]
 _ERROR = 0.2  # of a sampled posterior, at most, as a share of the width that is asked for
 _MOST_SETS = 100_000_000
 _MOST_TERMS = 8  # each doubles the cases

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from synann_core.log_odds import expit
 from synann_core.noisy_or import exact
 from synann_core.noisy_or.evidence import likelihood
+from synann_core.noisy_or.parameters import Reals
 from synann_core.noisy_or.plan import Plan, Structure
 from synann_core.noisy_or.problems import Problem
 
-Reals = NDArray[np.float64]
 _CAP = 100.0  # of a link's surprisal: e^−100 is nothing beside any likelihood
 _KNOWN = -700.0  # log-weight of the absence of a cause that is known to be present
 _ROUNDS, _MORE_ROUNDS = 20, 5  # of fitting the bounds: at first, and of a case

@@ -17,9 +17,8 @@ from synann_core._lib.arguments import silence
 from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.threads import blas_threads_for, side_by_side, thread_count
 from synann_core.log_odds import logit
-from synann_core.noisy_or.parameters import Parameters, dense_rows, sums_of_chosen
+from synann_core.noisy_or.parameters import Parameters, Reals, dense_rows, sums_of_chosen
 
-Reals = NDArray[np.float64]
 _PARTS = 4  # fixed, and added up in order: the bits do not depend on the number of threads
 _BLOCK_NUMBERS = 1 << 21  # of all arrays of a block together
 # Seconds of one thread: a logarithm and an exponential, a multiplication in a product of matrices.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from synann_core.noisy_or.parameters import Parameters, dense_rows
+from synann_core.noisy_or.parameters import Parameters, Reals, dense_rows
 
-Reals = NDArray[np.float64]
 _NAMED = 8  # findings in an error
 
 

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import as_numbers, check_range
-from synann_core.noisy_or.parameters import Names, is_sparse
-
-Reals = NDArray[np.float64]
+from synann_core.noisy_or.parameters import Names, Reals, is_sparse
 
 
 def check_evidence(

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from synann_core._lib.threads import run_parts, thread_count
 from synann_core.noisy_or import array_api, native
+from synann_core.noisy_or.parameters import Reals
 from synann_core.noisy_or.plan import CAUSE, ENTER, MOST_CONDITIONED, Plan, Program, make_plan
 from synann_core.noisy_or.problems import Problem, needed
 
-Reals = NDArray[np.float64]
 _MANY_TERMS = 60  # whose settings nobody counts
 # States are scaled by the probability of each present finding to one of these powers: with the
 # square root, evidence down to its square is a number (findings are positively associated).

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synann_core._lib.checks import check_int
 from synann_core.log_odds import expit, logit
 from synann_core.noisy_or.evidence import likelihood
 from synann_core.noisy_or.inference import evidence, infer
-from synann_core.noisy_or.parameters import Names, is_sparse
+from synann_core.noisy_or.parameters import Names, Reals, is_sparse
 from synann_core.noisy_or.search import best_sets, scores_of
 
 if TYPE_CHECKING:
     from synann_core.noisy_or.questions import Questions
 
-Floats = NDArray[np.float64]
 Label = str | int
 
 
@@ -102,7 +100,7 @@ class NextFinding:
 
 
 def most_probable(
-    network: Questions, x: Floats, at_most: int, count: int, most_sets: int, **limits: Any
+    network: Questions, x: Reals, at_most: int, count: int, most_sets: int, **limits: Any
 ) -> list[CauseSet]:
     """The most probable sets of causes; `NoisyOr.most_probable` documents it."""
     log_evidence = float(evidence(network, x[None], **limits)[0])
@@ -135,7 +133,7 @@ def most_probable(
     return result
 
 
-def explain(network: Questions, x: Floats, cause: int, **limits: Any) -> Reasons:
+def explain(network: Questions, x: Reals, cause: int, **limits: Any) -> Reasons:
     """Weights of evidence for a cause; `NoisyOr.explain` documents it."""
     known = np.flatnonzero(~np.isnan(x))
     rows = np.tile(x, (len(known) + 1, 1))
@@ -165,7 +163,7 @@ def explain(network: Questions, x: Floats, cause: int, **limits: Any) -> Reasons
 
 def next_findings(
     network: Questions,
-    x: Floats,
+    x: Reals,
     count: int,
     cause: int | None,
     screened: int,
@@ -221,7 +219,7 @@ def _label(names: Names, k: int) -> Label:
     return int(k) if names is None else names[k]
 
 
-def _log_odds(network: Questions, rows: Floats, cause: int, limits: dict[str, Any]) -> Floats:
+def _log_odds(network: Questions, rows: Reals, cause: int, limits: dict[str, Any]) -> Reals:
     """Log-odds of a cause by rows of findings: of two evidences, so that no digit is lost."""
     with np.errstate(divide="ignore", invalid="ignore"):
         prior = logit(network.prior[cause])
@@ -232,7 +230,7 @@ def _log_odds(network: Questions, rows: Floats, cause: int, limits: dict[str, An
         return prior + (there - gone)  # type: ignore[no-any-return]
 
 
-def _log_constant(network: Questions, x: Floats) -> float:
+def _log_constant(network: Questions, x: Reals) -> float:
     """Log-probability of what no score has: absent causes, and findings absent without them."""
     always = network.prior == 1.0
     constant = np.log1p(-network.prior[~always]).sum()
@@ -242,15 +240,15 @@ def _log_constant(network: Questions, x: Floats) -> float:
 
 
 def _independent_information(
-    network: Questions, q: Floats, cause: int | None
-) -> tuple[Floats, Floats]:
+    network: Questions, q: Reals, cause: int | None
+) -> tuple[Reals, Reals]:
     """Expected information of each finding were the causes independent, and its probability.
 
     Only a guess at which findings are worth an exact look: protection is left out.
     """
     rows, columns = network.beta.nonzero()
     beta = network.beta.data if is_sparse(network.beta) else network.beta[rows, columns]
-    present: Floats = network.predict(q).astype(np.float64)
+    present: Reals = network.predict(q).astype(np.float64)
     found = np.zeros(len(present))
     keep = slice(None) if cause is None else columns == cause
     rows, columns, beta = rows[keep], columns[keep], beta[keep]
@@ -264,7 +262,7 @@ def _independent_information(
     return found, present
 
 
-def _entropy(p: Floats) -> Floats:
+def _entropy(p: Reals) -> Reals:
     """Entropy of an event, in nats."""
     p = np.clip(p, 0.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):

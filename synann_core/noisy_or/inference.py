@@ -20,13 +20,12 @@ from synann_core.noisy_or import array_api, cause_sets, exact
 from synann_core.noisy_or.approximate import approximate
 from synann_core.noisy_or.contradictions import check_possible
 from synann_core.noisy_or.evidence import check_evidence
-from synann_core.noisy_or.parameters import Parameters
+from synann_core.noisy_or.parameters import Parameters, Reals
 from synann_core.noisy_or.plan import Plan
 from synann_core.noisy_or.problems import Problem, problems
 
 __all__ = ["Posterior", "log_evidence"]
 
-Reals = NDArray[np.float64]
 Method = Literal["auto", "exact", "bounds", "sampling"]
 MOST_SECONDS, MOST_BYTES = 60.0, 2e9
 _NUMBERS = ("probability", "log_evidence", "lower", "upper", "log_lower", "log_upper")

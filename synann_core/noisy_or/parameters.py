@@ -18,7 +18,8 @@ from synann_core._lib.checks import as_tuple, check_range
 from synann_core._lib.typing import NumpyArray
 from synann_core.transmission import log_transmission
 
-Floats = NDArray[np.floating]
+Reals = NDArray[np.float64]
+Floats = NDArray[np.floating]  # float32 or float64
 Names = tuple[str, ...] | None
 
 _PAIRS_AT_A_TIME = 1 << 22  # (sample, link) pairs of a sparse network with uncertain causes

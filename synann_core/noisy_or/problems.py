@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synann_core.noisy_or.parameters import Parameters, dense_rows, link_surprisal
+from synann_core.noisy_or.parameters import Parameters, Reals, dense_rows, link_surprisal
 from synann_core.noisy_or.plan import Structure
 
-Reals = NDArray[np.float64]
 # Weights below this count as 0, unless nothing else explains a finding (see `needed`).
 _LEAST_LOG, _LEAST_ON = -600.0, 1e-200
 

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from synann_core.log_odds import expit
 from synann_core.noisy_or.bounds import Case
 from synann_core.noisy_or.evidence import likelihood
-from synann_core.noisy_or.parameters import sums_of_chosen
+from synann_core.noisy_or.parameters import Reals, sums_of_chosen
 from synann_core.noisy_or.problems import Problem
 
-Reals = NDArray[np.float64]
 _PILOTS, _PILOT = 4, 4096  # before the estimate: rounds, and sets in each
 _BROAD = 0.2  # share of sets that are drawn with broader probabilities
 _KEPT = 0.2  # of a first probability, at least
