@@ -11,9 +11,10 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import check_int, check_number
+from synann_core.noisy_or.frames import column_names
 from synann_core.noisy_or.learning import Options, check_samples, learn
 from synann_core.noisy_or.missing import fit_missing_causes
-from synann_core.noisy_or.parameters import Names, is_sparse
+from synann_core.noisy_or.parameters import is_sparse
 from synann_core.noisy_or.samples import has_missing
 
 __all__ = ["NoisyOrClassifier"]
@@ -140,7 +141,7 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "`Y` must hold the causes: this estimator requires y to be passed, "
                 "but the target y is None. Received: None"
             )
-        names = _column_names(Y)
+        names = column_names(Y)
         X = check_values(self, X, reset=True)
         _check_plain("Y", Y)
         Y = check_array(Y, input_name="Y", **_VALUES)
@@ -201,11 +202,6 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.classifier_tags.multi_class = False
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _column_names(Y: Any) -> Names:
-    columns = getattr(Y, "columns", None)
-    return None if columns is None else tuple(map(str, columns))
 
 
 def check_values(estimator: Any, X: Any, *, reset: bool) -> Any:

@@ -10,17 +10,19 @@ import numpy as np
 from synann_core._lib.checks import check_int
 from synann_core.log_odds import expit, logit
 from synann_core.noisy_or.evidence import likelihood
+from synann_core.noisy_or.frames import Names
 from synann_core.noisy_or.inference import evidence, infer
-from synann_core.noisy_or.parameters import Names, Reals, is_sparse
+from synann_core.noisy_or.parameters import Reals, is_sparse
 from synann_core.noisy_or.search import best_sets, scores_of
 
 if TYPE_CHECKING:
     from synann_core.noisy_or.questions import Questions
 
 Label = str | int
+_WITHOUT = "probability without it"  # the last column of a table of reasons
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CauseSet:
     """These causes are present and all others are absent.
 
@@ -41,8 +43,15 @@ class CauseSet:
     alone: tuple[float, ...]
     together: tuple[float, ...]
 
+    def __repr__(self) -> str:
+        alone, together = (", ".join(map(_signed, odds)) for odds in (self.alone, self.together))
+        return (
+            f"CauseSet({self.causes}, probability={self.probability:.4g}, "
+            f"alone=({alone}), together=({together}))"
+        )
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Reasons:
     """What each known finding adds to the log-odds of a cause.
 
@@ -72,15 +81,18 @@ class Reasons:
     without: tuple[float, ...]
 
     def __str__(self) -> str:
-        head = f"{self.cause}: probability {self.probability:.4g}, log-odds {self.log_odds:+.2f}"
+        own = f"probability {self.probability:.4g}, log-odds {_signed(self.log_odds)}"
         width = max([7, *(len(str(f)) for f in self.findings)])
-        lines = [head, f"{'finding':{width}}  weight   alone  probability without it"]
+        lines = [f"{self.cause}: {own}", f"{'finding':{width}}  weight   alone  {_WITHOUT}"]
         rows = zip(self.findings, self.weight, self.alone, self.without, strict=True)
-        lines += [f"{f!s:{width}}  {w:+6.2f}  {a:+6.2f}  {p:.4g}" for f, w, a, p in rows]
+        for finding, w, a, p in rows:
+            lines.append(f"{finding!s:{width}}  {_signed(w):>6}  {_signed(a):>6}  {p:.4g}")
         return "\n".join(lines)
 
+    __repr__ = __str__
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class NextFinding:
     """A finding not yet known, and what to expect of it.
 
@@ -97,6 +109,12 @@ class NextFinding:
     finding: Label
     information: float
     probability: float
+
+    def __repr__(self) -> str:
+        return (
+            f"NextFinding({self.finding!r}, information={self.information:.4g}, "
+            f"probability={self.probability:.4g})"
+        )
 
 
 def most_probable(
@@ -213,6 +231,11 @@ def index_of(name: str, label: Any, names: Names, count: int) -> int:
     if check_int(name, label, 0) >= count:
         raise ValueError(f"`{name}` must be below {count}. Received: {label}")
     return int(label)
+
+
+def _signed(x: float) -> str:
+    """A number with its sign, to two digits; 0 has a plus."""
+    return f"{round(x, 2) + 0.0:+.2f}"
 
 
 def _label(names: Names, k: int) -> Label:

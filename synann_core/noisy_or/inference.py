@@ -22,42 +22,14 @@ from synann_core.noisy_or.contradictions import check_possible
 from synann_core.noisy_or.evidence import check_evidence
 from synann_core.noisy_or.parameters import Parameters, Reals
 from synann_core.noisy_or.plan import Plan
+from synann_core.noisy_or.posteriors import METHODS, Posterior
 from synann_core.noisy_or.problems import Problem, problems
 
-__all__ = ["Posterior", "log_evidence"]
+__all__ = ["log_evidence"]
 
 Method = Literal["auto", "exact", "bounds", "sampling"]
 MOST_SECONDS, MOST_BYTES = 60.0, 2e9
 _NUMBERS = ("probability", "log_evidence", "lower", "upper", "log_lower", "log_upper")
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """What the findings of some samples say about the causes.
-
-    Attributes
-    ----------
-    probability : ndarray of float64, shape (samples, causes)
-        P(cause | findings), in [0, 1].
-    log_evidence : ndarray of float64, shape (samples,)
-        Log-probability of the findings, in nats, ≤ 0.
-    lower, upper : ndarray of float64, shape (samples, causes)
-        Bounds of the probability; the probability itself where it is exact.
-    log_lower, log_upper : ndarray of float64, shape (samples,)
-        Likewise of the log-evidence.
-    method : tuple of str
-        How each sample was computed: ``"exact"``, to 1e-12 relative; ``"bounds"``, which hold the
-        exact values for sure, and the probability is in their middle; or ``"sampling"``, where they
-        are two standard errors either way.
-    """
-
-    probability: Reals
-    log_evidence: Reals
-    lower: Reals
-    upper: Reals
-    log_lower: Reals
-    log_upper: Reals
-    method: tuple[str, ...]
 
 
 def log_evidence(prior: ArrayT, leak: ArrayT, beta: ArrayT, /, X: Any) -> ArrayT:
@@ -123,7 +95,7 @@ def infer(
 
     A sample of probability 0 is an error, unless samples need not be `possible`.
     """
-    check_option("method", method, ("auto", "exact", "bounds", "sampling"))
+    check_option("method", method, ("auto", *METHODS))
     check_number("width", width, 0.0, 1.0, "(]")
     generator, limits = as_generator(rng), _limits(most_seconds, most_bytes)
     x, asked, found = _nothing_known(network, X)
@@ -193,7 +165,7 @@ def _nothing_known(network: Parameters, X: Any) -> tuple[Reals, NDArray[np.intp]
     p = np.repeat(network.prior[None], len(x), axis=0)
     copies = p, logs, p.copy(), p.copy(), logs.copy(), logs.copy()
     asked = np.flatnonzero(((x != 0.5) & ~np.isnan(x)).any(axis=1))
-    return x, asked, Posterior(*copies, ("exact",) * len(x))
+    return x, asked, Posterior(*copies, ("exact",) * len(x), network.causes)
 
 
 def _sum(

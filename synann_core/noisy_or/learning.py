@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from synann_core._lib.checks import as_numbers, check_int
 from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.threads import blas_threads_for, side_by_side
+from synann_core.noisy_or.frames import Names, column_names
 from synann_core.noisy_or.links import (
     DefiniteLoss,
     ProtectiveLoss,
@@ -25,7 +26,7 @@ from synann_core.noisy_or.links import (
 )
 from synann_core.noisy_or.minimum import minimise, minimise_definite
 from synann_core.noisy_or.network import NoisyOr
-from synann_core.noisy_or.parameters import Floats, Names, is_sparse, unit_matrix
+from synann_core.noisy_or.parameters import Floats, is_sparse, unit_matrix
 from synann_core.noisy_or.samples import (
     Samples,
     check_findings,
@@ -91,10 +92,10 @@ def fit_known_causes(
 
     Parameters
     ----------
-    causes : array_like or SciPy sparse array, shape (samples, causes)
+    causes : array_like, frame or SciPy sparse array, shape (samples, causes)
         Causes, or the probabilities of independent uncertain causes, in [0, 1]. Of a sparse array
-        the network is sparse, too.
-    findings : array_like or SciPy sparse array, shape (samples, findings)
+        the network is sparse, too. The columns of a frame give the causes' names.
+    findings : array_like, frame or SciPy sparse array, shape (samples, findings)
         0 or 1; NaN where a finding was not examined: the sample does not count for this finding.
     link_prior : tuple of float
         (a, b) with 0 < a ≤ 1 ≤ b of the prior Beta(a, b) on every strength β: (1, 1) is flat, a
@@ -151,8 +152,9 @@ def fit_known_causes(
     """
     options = Options(link_prior, leak_prior, protective, iterations, n_jobs).checked()
     _require_scipy()
+    names = column_names(causes), column_names(findings)
     y, s, weight = check_samples(causes, findings, sample_weight)
-    return learn(y, s, weight, options).network
+    return learn(y, s, weight, options, names=names).network
 
 
 def _require_scipy() -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synann_core.noisy_or.frames import Names
 from synann_core.noisy_or.learning import Learned, Options, learn
 from synann_core.noisy_or.network import NoisyOr
-from synann_core.noisy_or.parameters import Names
 
 _ENTRIES = 1 << 22  # of sets and findings, looked at together
 _NEVER = 1e-300  # the logarithm of a probability that underflows is finite

@@ -22,11 +22,11 @@ from synann_core.noisy_or.inference import (
     MOST_BYTES,
     MOST_SECONDS,
     Method,
-    Posterior,
     evidence,
     infer,
 )
 from synann_core.noisy_or.parameters import Parameters
+from synann_core.noisy_or.posteriors import Posterior
 
 
 class Questions(Parameters):
@@ -52,12 +52,14 @@ class Questions(Parameters):
 
         Parameters
         ----------
-        X : array_like, data frame or SciPy sparse array, shape (samples, findings)
+        X : array_like, data frame, SciPy sparse array or mapping, shape (samples, findings)
             1 (present), 0 (absent), NaN (not examined), or a number r between 0 and 1 (uncertain):
             the likelihood is then r·P(present) + (1 − r)·P(absent). That is Pearl's virtual
             evidence with the likelihood ratio r/(1 − r), not a probability of the finding
             (Jeffrey's rule). So ½ gives the posterior of NaN, with a log-evidence lower by log 2.
-            A frame's columns are taken by the findings' names.
+            A frame's columns are taken by the findings' names. A sample, or each of a list of
+            them, may be a mapping from the known findings to their values, such as
+            ``{"fever": 1, "rash": 0}`` (by numbers in a network without names).
         method : {"auto", "exact", "bounds", "sampling"}
             "auto" takes the first of the others that is within the limits.
         width : float
@@ -153,7 +155,7 @@ class Questions(Parameters):
 
         Parameters
         ----------
-        x : array_like, shape (findings,)
+        x : array_like or mapping, shape (findings,)
             As a row of X for `posterior`.
         cause : str or int
             A name, or a number.
@@ -188,7 +190,7 @@ class Questions(Parameters):
 
         Parameters
         ----------
-        x : array_like, shape (findings,)
+        x : array_like or mapping, shape (findings,)
             As a row of X for `posterior`.
         cause : str or int
             A name, or a number.
@@ -237,7 +239,7 @@ class Questions(Parameters):
 
         Parameters
         ----------
-        x : array_like, shape (findings,)
+        x : array_like or mapping, shape (findings,)
             As a row of X for `posterior`.
         at_most : int
             Largest number of causes in a set, ≥ 1; causes of prior 1 are in every set and do not
@@ -284,7 +286,7 @@ class Questions(Parameters):
 
         Parameters
         ----------
-        x : array_like, shape (findings,)
+        x : array_like or mapping, shape (findings,)
             As a row of X for `posterior`.
         count : int
             Number of findings, ≥ 1.

@@ -173,7 +173,7 @@ def test_the_habits_of_estimators(data):
         ({"iterations": 0}, ValueError, "`iterations` must be at least 1. Received: 0"),
         ({"em_iter": 0}, ValueError, "`em_iter` must be at least 1"),
         ({"tol": -1.0}, ValueError, "`tol` must be in"),
-        ({"X": [[0.5], [1.0]]}, ValueError, "`X` must be 0 or 1. Received: 0.5"),
+        ({"X": [[0.5], [1.0]]}, ValueError, "`X` must be 0, 1 or NaN .* Received: 0.5"),
         ({"Y": None}, ValueError, "requires y to be passed, but the target y is None"),
         ({"Y": [[2.0], [1.0]]}, ValueError, r"`Y` must be in \[0, 1\]"),
         ({"Y": [[0.0], [1.0], [1.0]]}, ValueError, "`Y` and `X` must have the shapes"),

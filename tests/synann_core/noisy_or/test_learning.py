@@ -115,7 +115,7 @@ def test_a_finding_that_never_or_always_comes(small):
         ({"findings": np.ones(3)}, "`findings` must have shape"),
         ({"sample_weight": [1.0]}, r"`sample_weight` must have shape \(3,\)"),
         ({"sample_weight": np.zeros(3)}, "`sample_weight` must not be 0 everywhere"),
-        ({"findings": np.full((3, 1), 0.5)}, "`findings` must be 0 or 1. Received: 0.5"),
+        ({"findings": np.full((3, 1), 0.5)}, "`findings` must be 0, 1 or NaN .* Received: 0.5"),
         ({"link_prior": (1.5, 2.0)}, r"`link_prior\[0\]` must be in \(0, 1\]. Received: 1.5"),
         ({"link_prior": (0.0, 2.0)}, r"`link_prior\[0\]`"),
         ({"leak_prior": (0.5, 2.0)}, r"`leak_prior\[0\]`"),
