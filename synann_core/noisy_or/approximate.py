@@ -44,7 +44,8 @@ def approximate(
     if len(problem.terms) > _MOST_TERMS:
         raise ValueError(
             f"`X` must have at most {_MOST_TERMS} findings a sample that causes protect from and "
-            f"that are not present, where no exact sum is in reach. Received: {len(problem.terms)}"
+            "that are not present, unless `most_seconds` and `most_bytes` allow an exact sum. "
+            f"Received: {len(problem.terms)}"
         )
     share = {"auto": 0.25, "bounds": 1.0, "sampling": 0.1}[method]
     found = bound(problem, width=width, seconds=share * seconds)

@@ -53,7 +53,9 @@ class Numbers:
         return weights
 
 
-def plan_of(problem: Problem, *, seconds: float = np.inf) -> Plan | float | None:
+def plan_of(
+    problem: Problem, *, seconds: float = np.inf, most_conditioned: int = MOST_CONDITIONED
+) -> Plan | float | None:
     """The plan for a problem, or its cost where it is out of the question.
 
     None where even to look for a plan takes longer than these seconds.
@@ -61,13 +63,14 @@ def plan_of(problem: Problem, *, seconds: float = np.inf) -> Plan | float | None
     settings = 2.0 ** min(len(problem.terms), _MANY_TERMS)
     if len(problem.terms) > _MANY_TERMS or max(1.0, 0.5 * settings) * _LEAST_SECONDS > seconds:
         return None
-    most = int(min(MOST_CONDITIONED, seconds / _SECONDS_A_CONDITION))
+    most = int(min(most_conditioned, seconds / _SECONDS_A_CONDITION))
     return make_plan(
         problem.structure,
         problem.fixed,
         needed(problem),
         split=native.serves(),
         most_conditioned=most,
+        most_units=seconds * _threads() / settings / seconds_of(1.0, shares=False),
     )
 
 
@@ -79,9 +82,12 @@ def settings_of(problem: Problem, plan: Plan) -> int:
 def planned_seconds(problem: Problem, plan: Plan, *, shares: bool) -> float:
     """The time that `solve` takes, roughly."""
     each = _LEAST_SECONDS + seconds_of(plan.units, shares=shares)
-    threads = thread_count() if native.serves() else 1
-    seconds: float = each * settings_of(problem, plan) / threads
+    seconds: float = each * settings_of(problem, plan) / _threads()
     return seconds
+
+
+def _threads() -> int:
+    return thread_count() if native.serves() else 1
 
 
 def seconds_of(units: float, *, shares: bool) -> float:

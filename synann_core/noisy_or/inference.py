@@ -20,7 +20,7 @@ from synann_core.noisy_or import array_api, cause_sets, exact
 from synann_core.noisy_or.approximate import approximate
 from synann_core.noisy_or.contradictions import check_possible
 from synann_core.noisy_or.evidence import check_evidence
-from synann_core.noisy_or.parameters import Parameters, Reals
+from synann_core.noisy_or.parameters import Parameters, Reals, counted
 from synann_core.noisy_or.plan import Plan
 from synann_core.noisy_or.posteriors import METHODS, Posterior
 from synann_core.noisy_or.problems import Problem, problems
@@ -101,7 +101,7 @@ def infer(
     x, asked, found = _nothing_known(network, X)
     own = x[asked]
     if method in ("auto", "exact"):
-        ways = _choose(network, own, shares=True)
+        ways = _choose(network, own, limits[0], shares=True)
         within = _within(ways, limits)
         if method == "exact":
             _check_limits(ways, limits, own, asked, shares=True)
@@ -143,7 +143,7 @@ def evidence(
     """Log-evidence of all samples, exactly; −∞ is an error unless they need not be possible."""
     limits = _limits(most_seconds, most_bytes)
     x, asked, found = _nothing_known(network, X)
-    ways = _choose(network, x[asked], shares=False)
+    ways = _choose(network, x[asked], limits[0], shares=False)
     _check_limits(ways, limits, x[asked], asked, shares=False)
     _sum(network, x[asked], asked, ways, found, shares=False)
     if possible:
@@ -219,8 +219,8 @@ class _Ways:
         return replace(self, alone=self.alone & within, together=together)
 
 
-def _choose(network: Parameters, x: Reals, *, shares: bool) -> _Ways:
-    """The cheaper way for every sample, by planned time."""
+def _choose(network: Parameters, x: Reals, most_seconds: float, *, shares: bool) -> _Ways:
+    """The cheaper way for every sample, by planned time; no longer looked for than makes sense."""
     samples = len(x)
     sets = cause_sets.make_plan(network, x)
     open_count = ((x > 0.0) & (x < 1.0)).sum(axis=1)
@@ -230,7 +230,7 @@ def _choose(network: Parameters, x: Reals, *, shares: bool) -> _Ways:
     own, plans = list(problems(network, x)), []
     seconds, memory = np.full(samples, np.inf), np.zeros(samples)
     for sample, problem in enumerate(own):
-        plan = exact.plan_of(problem, seconds=float(each[sample]))
+        plan = exact.plan_of(problem, seconds=min(float(each[sample]), most_seconds))
         plans.append(plan)
         if isinstance(plan, Plan):
             seconds[sample] = exact.planned_seconds(problem, plan, shares=shares)
@@ -275,7 +275,7 @@ def _check_limits(
         seconds = min(seconds, exact.seconds_of(plan, shares=shares))
     raise ValueError(
         "`most_seconds` and `most_bytes` must allow an exact sum, which takes "
-        f"{seconds:.2g} s and {memory:.2g} bytes for {len(x)} samples, most of it for sample "
+        f"{seconds:.2g} s and {memory:.2g} bytes for {counted(len(x), 'sample')}, most for sample "
         f"{asked[worst]} with {count} present or uncertain findings. "
         f"Received: {limits[0]:.3g} s and {limits[1]:.3g} bytes"
     )
