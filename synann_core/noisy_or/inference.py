@@ -36,7 +36,8 @@ def log_evidence(prior: ArrayT, leak: ArrayT, beta: ArrayT, /, X: Any) -> ArrayT
     """Log-probability of findings in a noisy-OR network, differentiable in all its parameters.
 
     For torch and JAX; ``NoisyOr.log_evidence`` is much faster and takes larger networks. The
-    derivative by a cause's prior log-odds is its posterior minus its prior.
+    derivative by a cause's prior log-odds is its posterior minus its prior, and the only way to
+    posteriors that are differentiable themselves.
 
     Parameters
     ----------
@@ -63,6 +64,9 @@ def log_evidence(prior: ArrayT, leak: ArrayT, beta: ArrayT, /, X: Any) -> ArrayT
 
     Notes
     -----
+    As in all array functions the values of parameters are not checked. Outside their ranges the
+    sums have terms of either sign: the result means nothing, and may be NaN.
+
     Time O(2^k·k·causes) for k present or uncertain findings; under autodiff so is the memory.
 
     Examples
