@@ -11,8 +11,9 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import check_int, check_number
+from synann_core.noisy_or.fits import Options
 from synann_core.noisy_or.frames import column_names
-from synann_core.noisy_or.learning import Options, check_samples, learn
+from synann_core.noisy_or.learning import check_samples, learn
 from synann_core.noisy_or.missing import fit_missing_causes
 from synann_core.noisy_or.parameters import is_sparse
 from synann_core.noisy_or.samples import has_missing
@@ -38,9 +39,10 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     protective : bool
         Whether causes may also block findings.
     iterations : int
-        Most steps for a finding, ≥ 1.
+        Most steps for a finding, ≥ 1; where they do not suffice there is a ConvergenceWarning.
     em_iter : int
-        Most rounds of expectation and maximisation where causes are missing, ≥ 1.
+        Most rounds of expectation and maximisation where causes are missing, ≥ 1, with the same
+        warning.
     tol : float
         These end when a round brings less than so many nats a sample, ≥ 0.
     n_jobs : int, optional
@@ -155,6 +157,7 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         else:
             learned = learn(y, s, weight, options, errors=True, names=named)
+        learned.warn()
         self.network_ = learned.network
         self.link_errors_ = learned.link_errors
         self.protection_errors_ = learned.protection_errors

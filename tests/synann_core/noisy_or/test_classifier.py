@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -224,3 +224,14 @@ def test_without_scikit_learn_the_extra_is_named():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert 'pip install "synann[noisy-or]"' in result.stdout
+
+
+def test_limits_that_were_met_are_warnings(data):
+    X, Y = data
+    Y = np.where(np.random.default_rng(0).random(Y.shape) < 0.2, np.nan, Y)
+    message = "Missing causes did not converge in `em_iter`=1 rounds"
+    with pytest.warns(ConvergenceWarning, match=message) as found:
+        NoisyOrClassifier(em_iter=1).fit(X, Y)
+    assert len(found) == 1
+    with pytest.warns(ConvergenceWarning, match="5 findings did not converge in `iterations`=1"):
+        NoisyOrClassifier(iterations=1).fit(*data)
