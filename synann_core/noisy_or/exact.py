@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from synann_core._lib.threads import run_parts, thread_count
 from synann_core.noisy_or import array_api, native
+from synann_core.noisy_or.logarithms import moving_maximum
 from synann_core.noisy_or.parameters import Reals
 from synann_core.noisy_or.plan import CAUSE, ENTER, MOST_CONDITIONED, Plan, Program, make_plan
 from synann_core.noisy_or.problems import Problem, needed
@@ -109,7 +110,8 @@ def _engine() -> Any:
 
 def solve(problem: Problem, plan: Plan, *, shares: bool) -> tuple[float, Reals | None]:
     """Return the log-evidence, −∞ if it is 0, and (with `shares`) every cause's posterior."""
-    highest, total, posterior = -np.inf, 0.0, np.zeros(problem.log_weights.shape[1])
+    highest: Any = -np.inf
+    total, posterior = 0.0, np.zeros(problem.log_weights.shape[1])
     terms, causes = len(problem.terms), len(plan.conditioned)
     for first in range(0, settings_of(problem, plan), _SIDE_BY_SIDE):
         numbers = range(first, min(first + _SIDE_BY_SIDE, settings_of(problem, plan)))
@@ -122,10 +124,9 @@ def solve(problem: Problem, plan: Plan, *, shares: bool) -> tuple[float, Reals |
 
         run_parts(one, enumerate(numbers), thread_count())
         for log, each in found:  # in a fixed order, relative to the largest so far
-            if np.isneginf(log):
-                continue
-            shrink, weight = np.exp(np.array([highest, log]) - max(highest, log))
-            highest, total = max(highest, log), shrink * total + weight
+            highest, ground, shrink = moving_maximum(highest, log)
+            weight = np.exp(log - ground)
+            total = shrink * total + weight
             if each is not None:
                 posterior = shrink * posterior + weight * each
     if np.isneginf(highest):

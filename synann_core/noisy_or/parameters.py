@@ -169,20 +169,6 @@ def dense_rows(links: Any, findings: NDArray[np.int64]) -> NDArray[np.float64]:
     return rows
 
 
-def sums_of_chosen(chosen: NDArray[np.float64], logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of logarithms, of which some may be −∞: 0 · −∞ counts as 0.
-
-    `chosen` has 0 and 1, shape (rows, terms); the logarithms have the shape (sums, terms).
-    """
-    impossible = np.isneginf(logs)
-    if not impossible.any():
-        sums: NDArray[np.float64] = chosen @ logs.T
-        return sums
-    sums = chosen @ np.where(impossible, 0.0, logs).T
-    sums[chosen @ impossible.astype(np.float64).T > 0.0] = -np.inf
-    return sums
-
-
 def with_leak(y: Floats) -> Floats:
     """Append a cause that is always present: the leak is the strength of its link."""
     return np.concatenate([y, np.ones((*y.shape[:-1], 1), y.dtype)], axis=-1)
