@@ -23,6 +23,7 @@ _MANY_TERMS = 60  # whose settings nobody counts
 # States are scaled by the probability of each present finding to one of these powers: with the
 # square root, evidence down to its square is a number (findings are positively associated).
 _POWERS, _SAFE = (0.5, 1.0, 0.0, 0.75, 0.25), (1e-280, 1e280)
+_NEAR = 1e-20, 1e20  # posteriors are looked for with an evidence like this
 # Of a plan and one setting of it; to look for the next cause to condition on, or not.
 _LEAST_SECONDS, _SECONDS_A_CONDITION = 1e-3, 2e-2
 _SIDE_BY_SIDE = 64  # settings, before their posteriors are added up
@@ -177,18 +178,7 @@ class _Setting:
         if not self.structure.findings:
             return self.constant, self.weights[1] if shares else None
         for power in _POWERS:
-            tilt = np.where(self.definite, self.on, 1.0) ** power
-            with np.errstate(all="ignore"):
-                numbers = Numbers(
-                    initial=np.stack(
-                        [np.exp(self.log_merged), -np.expm1(self.log_merged) / tilt], axis=1
-                    ),
-                    final=self.final,
-                    causes=np.ascontiguousarray(self.weights.T),
-                    stay=1.0 - self.b,
-                    move=self.b / tilt[self.structure.finding],
-                )
-                evidence, parts = _engine().run(self.plan, numbers, shares=shares)
+            evidence, parts = self._run(power, shares=shares)
             if _SAFE[0] < evidence < _SAFE[1]:
                 break
         else:
@@ -196,8 +186,34 @@ class _Setting:
                 "`X` must have findings whose joint probability a sum in float64 can hold; "
                 f"bounds may do. Received: findings with probabilities down to {self.on.min()}"
             )
-        log_evidence = self.constant + float(np.log(evidence) + np.log(tilt).sum())
+        whole = self._log_tilt(1.0)
+        if shares and whole and not _NEAR[0] < evidence < _NEAR[1]:  # it has small shares, too
+            closer = power + float(np.log(evidence)) / whole
+            again = self._run(closer, shares=shares)
+            if _NEAR[0] < again[0] < _NEAR[1]:
+                power, (evidence, parts) = closer, again
+        log_evidence = self.constant + float(np.log(evidence)) + self._log_tilt(power)
         return log_evidence, self._posterior(evidence, parts) if shares else None
+
+    def _log_tilt(self, power: float) -> float:
+        """Logarithm of what `_run` divides the evidence by."""
+        return float(power * np.log(self.on[self.definite]).sum())
+
+    def _run(self, power: float, *, shares: bool) -> tuple[float, Any]:
+        """The evidence, divided by this power of the present findings' probabilities."""
+        with np.errstate(all="ignore"):
+            tilt = np.where(self.definite, self.on, 1.0) ** power
+            numbers = Numbers(
+                initial=np.stack(
+                    [np.exp(self.log_merged), -np.expm1(self.log_merged) / tilt], axis=1
+                ),
+                final=self.final,
+                causes=np.ascontiguousarray(self.weights.T),
+                stay=1.0 - self.b,
+                move=self.b / tilt[self.structure.finding],
+            )
+            found: tuple[float, Any] = _engine().run(self.plan, numbers, shares=shares)
+        return found
 
     def _posterior(self, evidence: float, parts: tuple[Reals, Reals]) -> Reals:
         posterior: Reals = self.weights[1].copy()
