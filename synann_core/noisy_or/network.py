@@ -83,6 +83,15 @@ class NoisyOr(Questions):
         ------
         TypeError, ValueError
             If an argument is not such a number.
+
+        Examples
+        --------
+        >>> from synann_core.noisy_or import NoisyOr
+        >>> model = NoisyOr([1.0, 0.0], [0.0], [[1.0, 0.5]])
+        >>> model.sample(2, rng=0)
+        (array([[1., 0.],
+               [1., 0.]]), array([[1.],
+               [1.]]))
         """
         check_int("n", n, 1)
         generator = as_generator(rng)
