@@ -185,10 +185,10 @@ class Questions(Parameters):
         >>> from synann_core.noisy_or import NoisyOr
         >>> model = NoisyOr([0.01, 0.1], [0.01], [[0.9, 0.8]], causes=["flu", "cold"])
         >>> print(model.what_if({0: 1}, cause="flu", value=1))
-        sample 0: exact, log-evidence -0.0930
+        sample 0: exact, log-evidence -0.0955
         cause  probability
         flu         1.0000
-        cold        0.1076
+        cold        0.1078
         """
         own = self._one(x)
         return self.with_cause(cause, value).posterior(own[None], **options)
