@@ -10,7 +10,10 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 
 from synann_core.noisy_or import NoisyOr, NoisyOrClassifier, fit_known_causes
@@ -235,3 +238,19 @@ def test_limits_that_were_met_are_warnings(data):
     assert len(found) == 1
     with pytest.warns(ConvergenceWarning, match="5 findings did not converge in `iterations`=1"):
         NoisyOrClassifier(iterations=1).fit(*data)
+
+
+def test_it_is_scored_in_a_pipeline_by_the_likelihood_of_the_causes(data):
+    """The recipe of docs/noisy_or.md, with findings that were not examined."""
+    X, Y = data
+    X = np.where(np.random.default_rng(1).random(X.shape) < 0.2, np.nan, X)
+
+    def log_likelihood(y, p):
+        return np.log(np.where(y == 1, p, 1 - p)).sum(axis=1).mean()
+
+    scoring = make_scorer(log_likelihood, response_method="predict_proba")
+    model = make_pipeline(FunctionTransformer(), NoisyOrClassifier())
+    by_likelihood = cross_val_score(model, X, Y, scoring=scoring, cv=3)
+    prior = log_likelihood(Y, np.full(Y.shape, Y.mean(axis=0)))
+    assert (by_likelihood > prior).all()
+    assert (cross_val_score(model, X, Y, scoring="roc_auc", cv=3) > 0.7).all()
