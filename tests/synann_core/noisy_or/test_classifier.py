@@ -240,7 +240,7 @@ def test_limits_that_were_met_are_warnings(data):
         NoisyOrClassifier(iterations=1).fit(*data)
 
 
-def test_it_is_scored_in_a_pipeline_by_the_likelihood_of_the_causes(data):
+def test_scores_in_a_pipeline_are_those_of_the_causes(data):
     """The recipe of docs/noisy_or.md, with findings that were not examined."""
     X, Y = data
     X = np.where(np.random.default_rng(1).random(X.shape) < 0.2, np.nan, X)
