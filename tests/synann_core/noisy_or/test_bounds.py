@@ -73,7 +73,7 @@ def large():
 def test_more_cases_and_longer_sums_are_closer(large):
     few = bound(large, seconds_a_sum=0.0, most_cases=1, **NO_LIMIT)
     more = bound(large, seconds_a_sum=0.0, most_cases=12, **NO_LIMIT)
-    longer = bound(large, seconds_a_sum=1e-3, most_cases=1, **NO_LIMIT)
+    longer = bound(large, seconds_a_sum=4e-3, most_cases=1, **NO_LIMIT)
     gaps = [b.log_upper - b.log_lower for b in (few, more, longer)]
     assert gaps[0] > max(gaps[1:])
     for closer in (more, longer):  # all of them hold the same number
