@@ -9,9 +9,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 from synann_core.noisy_or.explanation import CauseSet, NextFinding, Reasons
-from synann_core.noisy_or.inference import Posterior, log_evidence
+from synann_core.noisy_or.inference import log_evidence
 from synann_core.noisy_or.learning import fit_known_causes
 from synann_core.noisy_or.network import NoisyOr
+from synann_core.noisy_or.posteriors import Posterior
 
 if TYPE_CHECKING:
     from synann_core.noisy_or.classifier import NoisyOrClassifier

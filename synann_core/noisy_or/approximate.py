@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synann_core.noisy_or.bounds import Bounds, bound
+from synann_core.noisy_or.parameters import Reals
 from synann_core.noisy_or.problems import Problem
 from synann_core.noisy_or.sampling import estimate
 
-Reals = NDArray[np.float64]
 _ERROR = 0.2  # of a sampled posterior, at most, as a share of the width that is asked for
 _MOST_SETS = 100_000_000
 _MOST_TERMS = 8  # each doubles the cases
@@ -45,7 +44,8 @@ def approximate(
     if len(problem.terms) > _MOST_TERMS:
         raise ValueError(
             f"`X` must have at most {_MOST_TERMS} findings a sample that causes protect from and "
-            f"that are not present, where no exact sum is in reach. Received: {len(problem.terms)}"
+            "that are not present, unless `most_seconds` and `most_bytes` allow an exact sum. "
+            f"Received: {len(problem.terms)}"
         )
     share = {"auto": 0.25, "bounds": 1.0, "sampling": 0.1}[method]
     found = bound(problem, width=width, seconds=share * seconds)

@@ -51,7 +51,8 @@ def log_evidence(prior: Array, leak: Array, beta: Array, X: NumpyArray, xp: Name
     """Log-probability of each sample's findings, shape (samples,); X is NumPy's."""
 
     def constant(value: Any) -> Array:
-        return xp.asarray(np.asarray(value).tolist(), dtype=beta.dtype, device=device(beta))
+        numbers = xp.asarray(np.ravel(value).tolist(), dtype=beta.dtype, device=device(beta))
+        return xp.reshape(numbers, np.shape(value))  # of no samples, too
 
     absent = constant(X == 0.0)
     q = xp.exp(log_transmission(absent, xp.permute_dims(beta, (1, 0))))

@@ -24,14 +24,15 @@ from numpy.typing import NDArray
 from synann_core.log_odds import expit
 from synann_core.noisy_or import exact
 from synann_core.noisy_or.evidence import likelihood
+from synann_core.noisy_or.parameters import Reals
 from synann_core.noisy_or.plan import Plan, Structure
 from synann_core.noisy_or.problems import Problem
 
-Reals = NDArray[np.float64]
 _CAP = 100.0  # of a link's surprisal: e^−100 is nothing beside any likelihood
 _KNOWN = -700.0  # log-weight of the absence of a cause that is known to be present
 _ROUNDS, _MORE_ROUNDS = 20, 5  # of fitting the bounds: at first, and of a case
 _SECONDS_A_SUM = 0.004  # of the findings that are summed over, by default
+_LEAST_SUM = 0.002  # the same where there are many cases from the beginning
 _ROUNDING = 1e-12
 _MOST_CASES = 10_000
 _MOST_SUMMED = 100  # findings, whose probabilities float64 holds together
@@ -96,9 +97,7 @@ def bound(
     # Zero probabilities have logarithms, too, and 0 · ∞ is looked after where it may come.
     with np.errstate(all="ignore"):
         until = time.perf_counter() + seconds
-        terms = itertools.product((0, 1), repeat=len(problem.terms))
-        cuts = [Cut.of(problem.with_terms(list(own)), seconds_a_sum) for own in terms]
-        cases = [cut.case(cut.problem.log_weights, None, _ROUNDS) for cut in cuts]
+        cases = _first_cases(problem, until, seconds_a_sum)
         found = _total(cases)
         while len(cases) < most_cases and time.perf_counter() < until:
             if (found.upper - found.lower <= width).all():
@@ -118,6 +117,20 @@ def bound(
                 cases.append(parent.cut.case(weights, parent, _MORE_ROUNDS))
             found = _total(cases)
         return found
+
+
+def _first_cases(problem: Problem, until: float, seconds_a_sum: float) -> list[Case]:
+    """A case for each choice of terms; all sum over the same findings, as the first one does."""
+    choices = itertools.product((1, 0), repeat=len(problem.terms))
+    own = problem.with_terms(list(next(choices)))
+    each = max(seconds_a_sum / 2.0 ** len(problem.terms), min(seconds_a_sum, _LEAST_SUM))
+    first = Cut.of(own, each)
+    cases = [first.case(own.log_weights, None, _ROUNDS)]
+    for chosen in choices:
+        own = problem.with_terms(list(chosen))
+        rounds = _MORE_ROUNDS if time.perf_counter() < until else 1
+        cases.append(Cut(own, first.summed, first.plan).case(own.log_weights, cases[0], rounds))
+    return cases
 
 
 def known_present(log_weights: Reals) -> NDArray[np.bool_]:
@@ -151,8 +164,8 @@ def _total(cases: list[Case]) -> Bounds:
 class Cut:
     """A problem whose findings are summed over (`inner`) or bounded."""
 
-    def __init__(self, problem: Problem, inner: NDArray[np.bool_]) -> None:
-        self.problem, structure = problem, problem.structure
+    def __init__(self, problem: Problem, inner: NDArray[np.bool_], plan: Any = None) -> None:
+        self.problem, self.summed, structure = problem, inner, problem.structure
         mine = inner[structure.finding]
         number = np.cumsum(inner) - 1
         self.inner = replace(
@@ -171,7 +184,8 @@ class Cut:
         off, on = problem.final[~inner].T
         self.off, self.on = off, on
         self.concave = on >= off
-        self.plan: Any = exact.plan_of(self.inner)
+        # (Nothing that has to be conditioned on is cheap enough.)
+        self.plan: Any = plan or exact.plan_of(self.inner, most_conditioned=0)
 
     @classmethod
     def of(cls, problem: Problem, seconds: float) -> Cut:

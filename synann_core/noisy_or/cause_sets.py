@@ -17,9 +17,9 @@ from synann_core._lib.arguments import silence
 from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.threads import blas_threads_for, side_by_side, thread_count
 from synann_core.log_odds import logit
-from synann_core.noisy_or.parameters import Parameters, dense_rows, sums_of_chosen
+from synann_core.noisy_or.logarithms import moving_maximum, sums_of_chosen
+from synann_core.noisy_or.parameters import Parameters, Reals, dense_rows
 
-Reals = NDArray[np.float64]
 _PARTS = 4  # fixed, and added up in order: the bits do not depend on the number of threads
 _BLOCK_NUMBERS = 1 << 21  # of all arrays of a block together
 # Seconds of one thread: a logarithm and an exponential, a multiplication in a product of matrices.
@@ -70,14 +70,14 @@ def _solve(network: Parameters, x: Reals, plan: Plan) -> tuple[Reals, Reals]:
     bounds = np.linspace(0, 2**free.size, _PARTS + 1).astype(np.int64)
     parts = [(*ends, step) for ends in itertools.pairwise(bounds.tolist())]
     found = list(side_by_side(sums.over, parts))
-    best = np.max([highest for highest, _, _ in found], axis=0)
-    ground = np.where(np.isneginf(best), 0.0, best)
+    best: Reals = np.full(len(x), -np.inf)
     total, present = np.zeros(len(x)), np.zeros((len(x), free.size))
     for highest, part, part_present in found:
+        best, ground, shrink = moving_maximum(best, highest)
         weight = np.exp(highest - ground)
-        total += weight * part
-        present += weight[:, None] * part_present
-    evidence = ground + np.log(total) + np.log1p(-prior).sum()
+        total = total * shrink + weight * part
+        present = present * shrink[:, None] + weight[:, None] * part_present
+    evidence = np.log(total) + ground + np.log1p(-prior).sum()
     posterior = np.repeat(network.prior[None], len(x), axis=0)
     posterior[:, free] = np.minimum(present / total[:, None], 1.0)
     return evidence, posterior
@@ -109,14 +109,11 @@ class _Sums:
             sets = np.arange(start, min(start + step, end))
             y = (sets[:, None] >> np.arange(count) & 1).astype(np.float64)
             joint = self._joint(y)
-            highest = np.maximum(best, joint.max(axis=1))
-            ground = np.where(np.isneginf(highest), 0.0, highest)
+            best, ground, shrink = moving_maximum(best, joint.max(axis=1))
             joint -= ground[:, None]
             weight = np.exp(joint, out=joint)
-            shrink = np.exp(best - ground)
             total = total * shrink + weight.sum(axis=1)
             with_cause = with_cause * shrink[:, None] + weight @ y
-            best = highest
         return best, total, with_cause
 
     def _joint(self, y: Reals) -> Reals:

@@ -11,9 +11,11 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import check_int, check_number
-from synann_core.noisy_or.learning import Options, check_samples, learn
+from synann_core.noisy_or.fits import Options
+from synann_core.noisy_or.frames import column_names
+from synann_core.noisy_or.learning import check_samples, learn
 from synann_core.noisy_or.missing import fit_missing_causes
-from synann_core.noisy_or.parameters import Names, is_sparse
+from synann_core.noisy_or.parameters import is_sparse
 from synann_core.noisy_or.samples import has_missing
 
 __all__ = ["NoisyOrClassifier"]
@@ -37,9 +39,10 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     protective : bool
         Whether causes may also block findings.
     iterations : int
-        Most steps for a finding, ≥ 1.
+        Most steps for a finding, ≥ 1; where they do not suffice there is a ConvergenceWarning.
     em_iter : int
-        Most rounds of expectation and maximisation where causes are missing, ≥ 1.
+        Most rounds of expectation and maximisation where causes are missing, ≥ 1, with the same
+        warning.
     tol : float
         These end when a round brings less than so many nats a sample, ≥ 0.
     n_jobs : int, optional
@@ -140,7 +143,7 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "`Y` must hold the causes: this estimator requires y to be passed, "
                 "but the target y is None. Received: None"
             )
-        names = _column_names(Y)
+        names = column_names(Y)
         X = check_values(self, X, reset=True)
         _check_plain("Y", Y)
         Y = check_array(Y, input_name="Y", **_VALUES)
@@ -154,6 +157,7 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         else:
             learned = learn(y, s, weight, options, errors=True, names=named)
+        learned.warn()
         self.network_ = learned.network
         self.link_errors_ = learned.link_errors
         self.protection_errors_ = learned.protection_errors
@@ -201,11 +205,6 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.classifier_tags.multi_class = False
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _column_names(Y: Any) -> Names:
-    columns = getattr(Y, "columns", None)
-    return None if columns is None else tuple(map(str, columns))
 
 
 def check_values(estimator: Any, X: Any, *, reset: bool) -> Any:

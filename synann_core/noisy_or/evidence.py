@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,8 @@ from numpy.typing import NDArray
 
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import as_numbers, check_range
-from synann_core.noisy_or.parameters import Names, is_sparse
-
-Reals = NDArray[np.float64]
+from synann_core.noisy_or.frames import Names, by_name, column_names, numbers_of, row_names
+from synann_core.noisy_or.parameters import Reals, is_sparse
 
 
 def check_evidence(
@@ -20,15 +20,17 @@ def check_evidence(
     """Findings as float64, shape (samples, count), or (count,) with `one`; NaN: not examined.
 
     In [0, 1] or NaN. A frame's columns, or the labels of one of its rows, are taken by the
-    network's names, in any order; what a sparse array does not store is 0, absent.
+    network's names, in any order; what a sparse array does not store is 0, absent. A sample may
+    also be a mapping from findings to values: what is not in it, or None, was not examined.
     """
-    if hasattr(X, "columns"):
-        X = _by_name(name, _numbers(name, X), [str(c) for c in X.columns], names)
-    elif hasattr(X, "iloc"):  # a series
-        labels, numbers = list(X.index), _numbers(name, X)
-        if labels != list(range(len(labels))):  # which has no names
-            numbers = _by_name(name, numbers[None], [str(c) for c in labels], names)[0]
-        X = numbers
+    if isinstance(X, Mapping):
+        row = _of_mapping(name, X, count, names)
+        X = row if one else row[None]
+    elif isinstance(X, list | tuple) and X and all(isinstance(row, Mapping) for row in X):
+        X = np.stack([_of_mapping(name, row, count, names) for row in X])
+    elif hasattr(X, "iloc"):
+        labels = column_names(X) if hasattr(X, "columns") else row_names(X)
+        X = by_name(name, numbers_of(name, X), labels, names, axis=-1)
     elif is_sparse(X):
         X = X.toarray()
     values = as_numbers(name, X).astype(np.float64)
@@ -46,25 +48,16 @@ def likelihood(off: Reals, on: Reals, w: Reals) -> Reals:
     return found
 
 
-def _numbers(name: str, frame: Any) -> Any:
-    """The numbers of a frame or series; what it calls missing is NaN."""
-    kinds = [*getattr(frame, "dtypes", [])] if hasattr(frame, "columns") else [frame.dtype]
-    odd = next((str(k) for k in kinds if getattr(k, "kind", "O") not in "fiub"), None)
-    if odd is not None:
-        raise TypeError(f"`{name}` must hold real numbers. Received: a column of {odd}")
-    return frame.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _by_name(name: str, values: Any, columns: list[str], names: Names) -> Any:
-    """The numbers in the order of the names; without names, as they stand."""
-    if names is None:
-        return values
-    missing = [n for n in names if n not in set(columns)]
-    unknown = [c for c in columns if c not in set(names)]
-    if missing or unknown or len(columns) != len(names):
+def _of_mapping(name: str, known: Mapping[Any, Any], count: int, names: Names) -> Reals:
+    """A sample of which only some findings are given, by names, or by numbers without names."""
+    place = dict(enumerate(range(count))) if names is None else {n: i for i, n in enumerate(names)}
+    odd = [key for key in known if key not in place]
+    if odd:
+        what = f"numbers below {count}" if names is None else f"such as {list(names[:3])}"
         raise ValueError(
-            f"`{name}` must have a column for each finding of the network. "
-            f"Received: missing {missing[:8]}, not of the network {unknown[:8]}"
+            f"`{name}` must have findings of the network as keys, {what}. Received: {odd[:8]}"
         )
-    place = {column: i for i, column in enumerate(columns)}
-    return values[:, [place[n] for n in names]]
+    given = {place[key]: value for key, value in known.items() if value is not None}
+    row = np.full(count, np.nan)
+    row[list(given)] = as_numbers(name, list(given.values())) if given else 0.0
+    return row

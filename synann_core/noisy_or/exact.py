@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from synann_core._lib.threads import run_parts, thread_count
 from synann_core.noisy_or import array_api, native
+from synann_core.noisy_or.logarithms import moving_maximum
+from synann_core.noisy_or.parameters import Reals
 from synann_core.noisy_or.plan import CAUSE, ENTER, MOST_CONDITIONED, Plan, Program, make_plan
 from synann_core.noisy_or.problems import Problem, needed
 
-Reals = NDArray[np.float64]
 _MANY_TERMS = 60  # whose settings nobody counts
 # States are scaled by the probability of each present finding to one of these powers: with the
 # square root, evidence down to its square is a number (findings are positively associated).
 _POWERS, _SAFE = (0.5, 1.0, 0.0, 0.75, 0.25), (1e-280, 1e280)
+_NEAR = 1e-20, 1e20  # posteriors are looked for with an evidence like this
 # Of a plan and one setting of it; to look for the next cause to condition on, or not.
 _LEAST_SECONDS, _SECONDS_A_CONDITION = 1e-3, 2e-2
 _SIDE_BY_SIDE = 64  # settings, before their posteriors are added up
@@ -53,7 +55,9 @@ class Numbers:
         return weights
 
 
-def plan_of(problem: Problem, *, seconds: float = np.inf) -> Plan | float | None:
+def plan_of(
+    problem: Problem, *, seconds: float = np.inf, most_conditioned: int = MOST_CONDITIONED
+) -> Plan | float | None:
     """The plan for a problem, or its cost where it is out of the question.
 
     None where even to look for a plan takes longer than these seconds.
@@ -61,13 +65,14 @@ def plan_of(problem: Problem, *, seconds: float = np.inf) -> Plan | float | None
     settings = 2.0 ** min(len(problem.terms), _MANY_TERMS)
     if len(problem.terms) > _MANY_TERMS or max(1.0, 0.5 * settings) * _LEAST_SECONDS > seconds:
         return None
-    most = int(min(MOST_CONDITIONED, seconds / _SECONDS_A_CONDITION))
+    most = int(min(most_conditioned, seconds / _SECONDS_A_CONDITION))
     return make_plan(
         problem.structure,
         problem.fixed,
         needed(problem),
         split=native.serves(),
         most_conditioned=most,
+        most_units=seconds * _threads() / settings / seconds_of(1.0, shares=False),
     )
 
 
@@ -79,9 +84,12 @@ def settings_of(problem: Problem, plan: Plan) -> int:
 def planned_seconds(problem: Problem, plan: Plan, *, shares: bool) -> float:
     """The time that `solve` takes, roughly."""
     each = _LEAST_SECONDS + seconds_of(plan.units, shares=shares)
-    threads = thread_count() if native.serves() else 1
-    seconds: float = each * settings_of(problem, plan) / threads
+    seconds: float = each * settings_of(problem, plan) / _threads()
     return seconds
+
+
+def _threads() -> int:
+    return thread_count() if native.serves() else 1
 
 
 def seconds_of(units: float, *, shares: bool) -> float:
@@ -103,7 +111,8 @@ def _engine() -> Any:
 
 def solve(problem: Problem, plan: Plan, *, shares: bool) -> tuple[float, Reals | None]:
     """Return the log-evidence, −∞ if it is 0, and (with `shares`) every cause's posterior."""
-    highest, total, posterior = -np.inf, 0.0, np.zeros(problem.log_weights.shape[1])
+    highest: Any = -np.inf
+    total, posterior = 0.0, np.zeros(problem.log_weights.shape[1])
     terms, causes = len(problem.terms), len(plan.conditioned)
     for first in range(0, settings_of(problem, plan), _SIDE_BY_SIDE):
         numbers = range(first, min(first + _SIDE_BY_SIDE, settings_of(problem, plan)))
@@ -116,10 +125,9 @@ def solve(problem: Problem, plan: Plan, *, shares: bool) -> tuple[float, Reals |
 
         run_parts(one, enumerate(numbers), thread_count())
         for log, each in found:  # in a fixed order, relative to the largest so far
-            if np.isneginf(log):
-                continue
-            shrink, weight = np.exp(np.array([highest, log]) - max(highest, log))
-            highest, total = max(highest, log), shrink * total + weight
+            highest, ground, shrink = moving_maximum(highest, log)
+            weight = np.exp(log - ground)
+            total = shrink * total + weight
             if each is not None:
                 posterior = shrink * posterior + weight * each
     if np.isneginf(highest):
@@ -170,18 +178,7 @@ class _Setting:
         if not self.structure.findings:
             return self.constant, self.weights[1] if shares else None
         for power in _POWERS:
-            tilt = np.where(self.definite, self.on, 1.0) ** power
-            with np.errstate(all="ignore"):
-                numbers = Numbers(
-                    initial=np.stack(
-                        [np.exp(self.log_merged), -np.expm1(self.log_merged) / tilt], axis=1
-                    ),
-                    final=self.final,
-                    causes=np.ascontiguousarray(self.weights.T),
-                    stay=1.0 - self.b,
-                    move=self.b / tilt[self.structure.finding],
-                )
-                evidence, parts = _engine().run(self.plan, numbers, shares=shares)
+            evidence, parts = self._run(power, shares=shares)
             if _SAFE[0] < evidence < _SAFE[1]:
                 break
         else:
@@ -189,8 +186,34 @@ class _Setting:
                 "`X` must have findings whose joint probability a sum in float64 can hold; "
                 f"bounds may do. Received: findings with probabilities down to {self.on.min()}"
             )
-        log_evidence = self.constant + float(np.log(evidence) + np.log(tilt).sum())
+        whole = self._log_tilt(1.0)
+        if shares and whole and not _NEAR[0] < evidence < _NEAR[1]:  # it has small shares, too
+            closer = power + float(np.log(evidence)) / whole
+            again = self._run(closer, shares=shares)
+            if _NEAR[0] < again[0] < _NEAR[1]:
+                power, (evidence, parts) = closer, again
+        log_evidence = self.constant + float(np.log(evidence)) + self._log_tilt(power)
         return log_evidence, self._posterior(evidence, parts) if shares else None
+
+    def _log_tilt(self, power: float) -> float:
+        """Logarithm of what `_run` divides the evidence by."""
+        return float(power * np.log(self.on[self.definite]).sum())
+
+    def _run(self, power: float, *, shares: bool) -> tuple[float, Any]:
+        """The evidence, divided by this power of the present findings' probabilities."""
+        with np.errstate(all="ignore"):
+            tilt = np.where(self.definite, self.on, 1.0) ** power
+            numbers = Numbers(
+                initial=np.stack(
+                    [np.exp(self.log_merged), -np.expm1(self.log_merged) / tilt], axis=1
+                ),
+                final=self.final,
+                causes=np.ascontiguousarray(self.weights.T),
+                stay=1.0 - self.b,
+                move=self.b / tilt[self.structure.finding],
+            )
+            found: tuple[float, Any] = _engine().run(self.plan, numbers, shares=shares)
+        return found
 
     def _posterior(self, evidence: float, parts: tuple[Reals, Reals]) -> Reals:
         posterior: Reals = self.weights[1].copy()

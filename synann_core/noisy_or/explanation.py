@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synann_core._lib.checks import check_int
 from synann_core.log_odds import expit, logit
 from synann_core.noisy_or.evidence import likelihood
+from synann_core.noisy_or.frames import Names
 from synann_core.noisy_or.inference import evidence, infer
-from synann_core.noisy_or.parameters import Names, is_sparse
+from synann_core.noisy_or.parameters import Reals, is_sparse
 from synann_core.noisy_or.search import best_sets, scores_of
 
 if TYPE_CHECKING:
     from synann_core.noisy_or.questions import Questions
 
-Floats = NDArray[np.float64]
 Label = str | int
+_WITHOUT = "probability without it"  # the last column of a table of reasons
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CauseSet:
     """These causes are present and all others are absent.
 
@@ -43,8 +43,15 @@ class CauseSet:
     alone: tuple[float, ...]
     together: tuple[float, ...]
 
+    def __repr__(self) -> str:
+        alone, together = (", ".join(map(_signed, odds)) for odds in (self.alone, self.together))
+        return (
+            f"CauseSet({self.causes}, probability={self.probability:.4g}, "
+            f"alone=({alone}), together=({together}))"
+        )
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Reasons:
     """What each known finding adds to the log-odds of a cause.
 
@@ -74,15 +81,18 @@ class Reasons:
     without: tuple[float, ...]
 
     def __str__(self) -> str:
-        head = f"{self.cause}: probability {self.probability:.4g}, log-odds {self.log_odds:+.2f}"
+        own = f"probability {self.probability:.4g}, log-odds {_signed(self.log_odds)}"
         width = max([7, *(len(str(f)) for f in self.findings)])
-        lines = [head, f"{'finding':{width}}  weight   alone  probability without it"]
+        lines = [f"{self.cause}: {own}", f"{'finding':{width}}  weight   alone  {_WITHOUT}"]
         rows = zip(self.findings, self.weight, self.alone, self.without, strict=True)
-        lines += [f"{f!s:{width}}  {w:+6.2f}  {a:+6.2f}  {p:.4g}" for f, w, a, p in rows]
+        for finding, w, a, p in rows:
+            lines.append(f"{finding!s:{width}}  {_signed(w):>6}  {_signed(a):>6}  {p:.4g}")
         return "\n".join(lines)
 
+    __repr__ = __str__
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class NextFinding:
     """A finding not yet known, and what to expect of it.
 
@@ -100,9 +110,15 @@ class NextFinding:
     information: float
     probability: float
 
+    def __repr__(self) -> str:
+        return (
+            f"NextFinding({self.finding!r}, information={self.information:.4g}, "
+            f"probability={self.probability:.4g})"
+        )
+
 
 def most_probable(
-    network: Questions, x: Floats, at_most: int, count: int, most_sets: int, **limits: Any
+    network: Questions, x: Reals, at_most: int, count: int, most_sets: int, **limits: Any
 ) -> list[CauseSet]:
     """The most probable sets of causes; `NoisyOr.most_probable` documents it."""
     log_evidence = float(evidence(network, x[None], **limits)[0])
@@ -135,7 +151,7 @@ def most_probable(
     return result
 
 
-def explain(network: Questions, x: Floats, cause: int, **limits: Any) -> Reasons:
+def explain(network: Questions, x: Reals, cause: int, **limits: Any) -> Reasons:
     """Weights of evidence for a cause; `NoisyOr.explain` documents it."""
     known = np.flatnonzero(~np.isnan(x))
     rows = np.tile(x, (len(known) + 1, 1))
@@ -165,7 +181,7 @@ def explain(network: Questions, x: Floats, cause: int, **limits: Any) -> Reasons
 
 def next_findings(
     network: Questions,
-    x: Floats,
+    x: Reals,
     count: int,
     cause: int | None,
     screened: int,
@@ -217,11 +233,16 @@ def index_of(name: str, label: Any, names: Names, count: int) -> int:
     return int(label)
 
 
+def _signed(x: float) -> str:
+    """A number with its sign, to two digits; 0 has a plus."""
+    return f"{round(x, 2) + 0.0:+.2f}"
+
+
 def _label(names: Names, k: int) -> Label:
     return int(k) if names is None else names[k]
 
 
-def _log_odds(network: Questions, rows: Floats, cause: int, limits: dict[str, Any]) -> Floats:
+def _log_odds(network: Questions, rows: Reals, cause: int, limits: dict[str, Any]) -> Reals:
     """Log-odds of a cause by rows of findings: of two evidences, so that no digit is lost."""
     with np.errstate(divide="ignore", invalid="ignore"):
         prior = logit(network.prior[cause])
@@ -232,7 +253,7 @@ def _log_odds(network: Questions, rows: Floats, cause: int, limits: dict[str, An
         return prior + (there - gone)  # type: ignore[no-any-return]
 
 
-def _log_constant(network: Questions, x: Floats) -> float:
+def _log_constant(network: Questions, x: Reals) -> float:
     """Log-probability of what no score has: absent causes, and findings absent without them."""
     always = network.prior == 1.0
     constant = np.log1p(-network.prior[~always]).sum()
@@ -242,15 +263,15 @@ def _log_constant(network: Questions, x: Floats) -> float:
 
 
 def _independent_information(
-    network: Questions, q: Floats, cause: int | None
-) -> tuple[Floats, Floats]:
+    network: Questions, q: Reals, cause: int | None
+) -> tuple[Reals, Reals]:
     """Expected information of each finding were the causes independent, and its probability.
 
     Only a guess at which findings are worth an exact look: protection is left out.
     """
     rows, columns = network.beta.nonzero()
     beta = network.beta.data if is_sparse(network.beta) else network.beta[rows, columns]
-    present: Floats = network.predict(q).astype(np.float64)
+    present: Reals = network.predict(q).astype(np.float64)
     found = np.zeros(len(present))
     keep = slice(None) if cause is None else columns == cause
     rows, columns, beta = rows[keep], columns[keep], beta[keep]
@@ -264,7 +285,7 @@ def _independent_information(
     return found, present
 
 
-def _entropy(p: Floats) -> Floats:
+def _entropy(p: Reals) -> Reals:
     """Entropy of an event, in nats."""
     p = np.clip(p, 0.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -13,7 +13,8 @@ from synann_core._lib.checks import check_int
 from synann_core.log_odds import expit, logit
 from synann_core.noisy_or.annealing import search
 from synann_core.noisy_or.classifier import check_values, posterior_of
-from synann_core.noisy_or.learning import Options, learn
+from synann_core.noisy_or.fits import Options
+from synann_core.noisy_or.learning import learn
 from synann_core.noisy_or.network import NoisyOr
 from synann_core.noisy_or.samples import check_findings, prior_of
 from synann_core.surprisals import complement
@@ -159,9 +160,10 @@ class NoisyOrFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 y_now = draw_causes(network, values, y_now, rng)
                 draws.append(y_now)
             everyone = np.concatenate([*draws, np.eye(causes), np.eye(causes)])
-            fitted = learn(everyone, beside, heavier, options, allowed=linked).network
-            prior = prior_of(everyone[: len(weight)], weight)
+            learned = learn(everyone, beside, heavier, options, allowed=linked)
+            prior, fitted = prior_of(everyone[: len(weight)], weight), learned.network
             network = NoisyOr(prior, fitted.leak, fitted.beta, findings=named)
+        learned.warn()
         self.network_ = network
         self.components_ = network.beta.T
         self._n_features_out = causes

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from synann_core._lib.files import FilePath, Tensors, read_tensors, write_tensors
-from synann_core.noisy_or.parameters import Names, Parameters, is_sparse
+from synann_core.noisy_or.frames import Names
+from synann_core.noisy_or.parameters import Parameters, is_sparse
 
 _FORMAT = "synann noisy-or network 1"
 _LINKS = ("beta", "protection")

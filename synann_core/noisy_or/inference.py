@@ -20,52 +20,24 @@ from synann_core.noisy_or import array_api, cause_sets, exact
 from synann_core.noisy_or.approximate import approximate
 from synann_core.noisy_or.contradictions import check_possible
 from synann_core.noisy_or.evidence import check_evidence
-from synann_core.noisy_or.parameters import Parameters
+from synann_core.noisy_or.parameters import Parameters, Reals, counted
 from synann_core.noisy_or.plan import Plan
+from synann_core.noisy_or.posteriors import METHODS, Posterior
 from synann_core.noisy_or.problems import Problem, problems
 
-__all__ = ["Posterior", "log_evidence"]
+__all__ = ["log_evidence"]
 
-Reals = NDArray[np.float64]
 Method = Literal["auto", "exact", "bounds", "sampling"]
 MOST_SECONDS, MOST_BYTES = 60.0, 2e9
 _NUMBERS = ("probability", "log_evidence", "lower", "upper", "log_lower", "log_upper")
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """What the findings of some samples say about the causes.
-
-    Attributes
-    ----------
-    probability : ndarray of float64, shape (samples, causes)
-        P(cause | findings), in [0, 1].
-    log_evidence : ndarray of float64, shape (samples,)
-        Log-probability of the findings, in nats, ≤ 0.
-    lower, upper : ndarray of float64, shape (samples, causes)
-        Bounds of the probability; the probability itself where it is exact.
-    log_lower, log_upper : ndarray of float64, shape (samples,)
-        Likewise of the log-evidence.
-    method : tuple of str
-        How each sample was computed: ``"exact"``, to 1e-12 relative; ``"bounds"``, which hold the
-        exact values for sure, and the probability is in their middle; or ``"sampling"``, where they
-        are two standard errors either way.
-    """
-
-    probability: Reals
-    log_evidence: Reals
-    lower: Reals
-    upper: Reals
-    log_lower: Reals
-    log_upper: Reals
-    method: tuple[str, ...]
 
 
 def log_evidence(prior: ArrayT, leak: ArrayT, beta: ArrayT, /, X: Any) -> ArrayT:
     """Log-probability of findings in a noisy-OR network, differentiable in all its parameters.
 
     For torch and JAX; ``NoisyOr.log_evidence`` is much faster and takes larger networks. The
-    derivative by a cause's prior log-odds is its posterior minus its prior.
+    derivative by a cause's prior log-odds is its posterior minus its prior, and the only way to
+    posteriors that are differentiable themselves.
 
     Parameters
     ----------
@@ -92,6 +64,9 @@ def log_evidence(prior: ArrayT, leak: ArrayT, beta: ArrayT, /, X: Any) -> ArrayT
 
     Notes
     -----
+    As in all array functions the values of parameters are not checked. Outside their ranges the
+    sums have terms of either sign: the result means nothing, and may be NaN.
+
     Time O(2^k·k·causes) for k present or uncertain findings; under autodiff so is the memory.
 
     Examples
@@ -124,13 +99,13 @@ def infer(
 
     A sample of probability 0 is an error, unless samples need not be `possible`.
     """
-    check_option("method", method, ("auto", "exact", "bounds", "sampling"))
+    check_option("method", method, ("auto", *METHODS))
     check_number("width", width, 0.0, 1.0, "(]")
     generator, limits = as_generator(rng), _limits(most_seconds, most_bytes)
     x, asked, found = _nothing_known(network, X)
     own = x[asked]
     if method in ("auto", "exact"):
-        ways = _choose(network, own, shares=True)
+        ways = _choose(network, own, limits[0], shares=True)
         within = _within(ways, limits)
         if method == "exact":
             _check_limits(ways, limits, own, asked, shares=True)
@@ -172,7 +147,7 @@ def evidence(
     """Log-evidence of all samples, exactly; −∞ is an error unless they need not be possible."""
     limits = _limits(most_seconds, most_bytes)
     x, asked, found = _nothing_known(network, X)
-    ways = _choose(network, x[asked], shares=False)
+    ways = _choose(network, x[asked], limits[0], shares=False)
     _check_limits(ways, limits, x[asked], asked, shares=False)
     _sum(network, x[asked], asked, ways, found, shares=False)
     if possible:
@@ -194,7 +169,7 @@ def _nothing_known(network: Parameters, X: Any) -> tuple[Reals, NDArray[np.intp]
     p = np.repeat(network.prior[None], len(x), axis=0)
     copies = p, logs, p.copy(), p.copy(), logs.copy(), logs.copy()
     asked = np.flatnonzero(((x != 0.5) & ~np.isnan(x)).any(axis=1))
-    return x, asked, Posterior(*copies, ("exact",) * len(x))
+    return x, asked, Posterior(*copies, ("exact",) * len(x), network.causes)
 
 
 def _sum(
@@ -248,8 +223,8 @@ class _Ways:
         return replace(self, alone=self.alone & within, together=together)
 
 
-def _choose(network: Parameters, x: Reals, *, shares: bool) -> _Ways:
-    """The cheaper way for every sample, by planned time."""
+def _choose(network: Parameters, x: Reals, most_seconds: float, *, shares: bool) -> _Ways:
+    """The cheaper way for every sample, by planned time; no longer looked for than makes sense."""
     samples = len(x)
     sets = cause_sets.make_plan(network, x)
     open_count = ((x > 0.0) & (x < 1.0)).sum(axis=1)
@@ -259,7 +234,7 @@ def _choose(network: Parameters, x: Reals, *, shares: bool) -> _Ways:
     own, plans = list(problems(network, x)), []
     seconds, memory = np.full(samples, np.inf), np.zeros(samples)
     for sample, problem in enumerate(own):
-        plan = exact.plan_of(problem, seconds=float(each[sample]))
+        plan = exact.plan_of(problem, seconds=min(float(each[sample]), most_seconds))
         plans.append(plan)
         if isinstance(plan, Plan):
             seconds[sample] = exact.planned_seconds(problem, plan, shares=shares)
@@ -304,7 +279,7 @@ def _check_limits(
         seconds = min(seconds, exact.seconds_of(plan, shares=shares))
     raise ValueError(
         "`most_seconds` and `most_bytes` must allow an exact sum, which takes "
-        f"{seconds:.2g} s and {memory:.2g} bytes for {len(x)} samples, most of it for sample "
+        f"{seconds:.2g} s and {memory:.2g} bytes for {counted(len(x), 'sample')}, most for sample "
         f"{asked[worst]} with {count} present or uncertain findings. "
         f"Received: {limits[0]:.3g} s and {limits[1]:.3g} bytes"
     )

@@ -7,30 +7,23 @@ problem of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import importlib
+import importlib.util
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from synann_core._lib.checks import as_numbers, check_int
-from synann_core._lib.namespaces import numpy_namespace
-from synann_core._lib.threads import blas_threads_for, side_by_side
-from synann_core.noisy_or.links import (
-    DefiniteLoss,
-    ProtectiveLoss,
-    UncertainLoss,
-    standard_errors,
-)
-from synann_core.noisy_or.minimum import minimise, minimise_definite
+from synann_core._lib.checks import as_numbers
+from synann_core.noisy_or.fits import Options, fit_findings
+from synann_core.noisy_or.frames import Names, column_names
 from synann_core.noisy_or.network import NoisyOr
-from synann_core.noisy_or.parameters import Floats, Names, is_sparse, unit_matrix
+from synann_core.noisy_or.parameters import Floats, counted, is_sparse, unit_matrix
 from synann_core.noisy_or.samples import (
-    Samples,
     check_findings,
     check_missing_causes,
-    check_prior,
     check_weight,
     group,
     has_missing,
@@ -38,32 +31,6 @@ from synann_core.noisy_or.samples import (
 )
 
 __all__ = ["fit_known_causes"]
-
-_START = 0.1  # surprisal of every link
-_PARTS = 16  # of the findings, that processes take in turn
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to learn; `fit_known_causes` says what the fields mean."""
-
-    link_prior: tuple[float, float] = (1.0, 2.0)
-    leak_prior: tuple[float, float] = (4.0, 4.0)
-    protective: bool = False
-    iterations: int = 500
-    n_jobs: int | None = None
-
-    def checked(self, link_name: str = "link_prior") -> Options:
-        """The same with plain numbers; the name of the links' prior is the caller's."""
-        if not isinstance(self.protective, bool):
-            raise TypeError(f"`protective` must be a bool. Received: {self.protective!r}")
-        return Options(
-            check_prior(link_name, self.link_prior, (0.0, 1.0), "(]"),
-            check_prior("leak_prior", self.leak_prior, (1.0, np.inf), "[]"),
-            self.protective,
-            check_int("iterations", self.iterations, 1),
-            _check_jobs(self.n_jobs),
-        )
 
 
 @dataclass(frozen=True)
@@ -73,6 +40,15 @@ class Learned:
     network: NoisyOr
     link_errors: Any
     protection_errors: Any
+    limits: tuple[str, ...] = ()  # that were met, in words
+
+    def warn(self) -> None:
+        """Warn of the limits that were met, as scikit-learn does."""
+        category: type[Warning] = UserWarning
+        if self.limits and importlib.util.find_spec("sklearn"):  # not needed to learn
+            category = importlib.import_module("sklearn.exceptions").ConvergenceWarning
+        for limit in self.limits:
+            warnings.warn(f"{limit}. A higher limit may help.", category, stacklevel=3)
 
 
 def fit_known_causes(
@@ -91,10 +67,10 @@ def fit_known_causes(
 
     Parameters
     ----------
-    causes : array_like or SciPy sparse array, shape (samples, causes)
+    causes : array_like, frame or SciPy sparse array, shape (samples, causes)
         Causes, or the probabilities of independent uncertain causes, in [0, 1]. Of a sparse array
-        the network is sparse, too.
-    findings : array_like or SciPy sparse array, shape (samples, findings)
+        the network is sparse, too. The columns of a frame give the causes' names.
+    findings : array_like, frame or SciPy sparse array, shape (samples, findings)
         0 or 1; NaN where a finding was not examined: the sample does not count for this finding.
     link_prior : tuple of float
         (a, b) with 0 < a ≤ 1 ≤ b of the prior Beta(a, b) on every strength β: (1, 1) is flat, a
@@ -108,7 +84,8 @@ def fit_known_causes(
     sample_weight : array_like, shape (samples,), optional
         How often each sample counts, ≥ 0; by default once.
     iterations : int
-        Most steps for a finding at a time, ≥ 1.
+        Most steps for a finding at a time, ≥ 1. Where they do not suffice there is a
+        ConvergenceWarning of scikit-learn's (without scikit-learn, a UserWarning).
     n_jobs : int, optional
         Processes to learn the findings in, by joblib; −1 for one a processor. By default threads,
         which wait for each other where there are many small findings.
@@ -151,8 +128,11 @@ def fit_known_causes(
     """
     options = Options(link_prior, leak_prior, protective, iterations, n_jobs).checked()
     _require_scipy()
+    names = column_names(causes), column_names(findings)
     y, s, weight = check_samples(causes, findings, sample_weight)
-    return learn(y, s, weight, options).network
+    learned = learn(y, s, weight, options, names=names)
+    learned.warn()
+    return learned.network
 
 
 def _require_scipy() -> None:
@@ -203,10 +183,10 @@ def learn(
     samples = group(causes, findings, weight, options.leak_prior)
     if options.protective and not samples.definite:
         raise ValueError("`causes` must be 0 or 1 where links may protect. Received: probabilities")
-    fit = _Findings(samples, options, errors, allowed)
-    fitted = _all_findings(fit, findings.shape[1], options.n_jobs)
-    c = np.array([unknowns for unknowns, _ in fitted])
-    spread = np.array([error for _, error in fitted])
+    fitted = fit_findings(samples, options, errors=errors, allowed=allowed)
+    c = np.array([finding.unknowns for finding in fitted])
+    spread = np.array([finding.errors for finding in fitted])
+    unconverged = sum(not finding.converged for finding in fitted)
     count = causes.shape[1]
     sparse = is_sparse(causes)
     strengths = -np.expm1(-c)
@@ -222,35 +202,11 @@ def learn(
         causes=names[0],
         findings=names[1],
     )
-    return Learned(network, beta_errors, delta_errors)
-
-
-def _check_jobs(n_jobs: int | None) -> int | None:
-    if n_jobs is None:
-        return None
-    jobs = check_int("n_jobs", n_jobs, -1)
-    if jobs == 0:
-        raise ValueError("`n_jobs` must be -1 or positive. Received: 0")
-    return jobs
-
-
-def _all_findings(
-    fit: _Findings, count: int, n_jobs: int | None
-) -> Iterable[tuple[Floats, Floats]]:
-    """Unknowns and standard errors of every finding, in threads or in processes."""
-    if n_jobs is None:
-        size = fit.samples.rows.shape[0] * fit.samples.rows.shape[1]
-        with blas_threads_for(size, numpy_namespace):
-            return side_by_side(fit.one, [(i,) for i in range(count)])
-    try:
-        from joblib import Parallel, delayed
-    except ImportError:
-        raise ImportError(
-            '`n_jobs` needs joblib, which comes with scikit-learn: pip install "synann[noisy-or]"'
-        ) from None
-    parts = np.array_split(np.arange(count), min(count, _PARTS))
-    found = Parallel(n_jobs=n_jobs)(delayed(fit.some)(part) for part in parts)
-    return [one for part in found for one in part]
+    limits: tuple[str, ...] = ()
+    if unconverged:
+        what = f"{unconverged} of {counted(len(c), 'finding')}"
+        limits = (f"{what} did not converge in `iterations`={options.iterations} steps",)
+    return Learned(network, beta_errors, delta_errors, limits)
 
 
 def _links(strengths: Floats, errors: Floats, sparse: bool) -> tuple[Any, Any]:
@@ -263,67 +219,3 @@ def _links(strengths: Floats, errors: Floats, sparse: bool) -> tuple[Any, Any]:
     spread = beta.copy()
     spread.data = errors[np.repeat(np.arange(len(errors)), np.diff(beta.indptr)), beta.indices]
     return beta, spread
-
-
-class _Findings:
-    """The problems of all findings, and what they share."""
-
-    def __init__(
-        self,
-        samples: Samples,
-        options: Options,
-        errors: bool,
-        allowed: NDArray[np.bool_] | None,
-    ) -> None:
-        self.samples, self.options, self.errors = samples, options, errors
-        self.allowed = allowed
-        if samples.definite and not options.protective:
-            # What is linear, of all findings at once: how often a cause was seen without a finding.
-            with_cause = samples.rows.T
-            absent = (with_cause @ samples.total)[:, None] - _dense(with_cause @ samples.present)
-            self.absent = absent - _dense(with_cause @ samples.unknown)
-
-    def some(self, findings: NDArray[np.intp]) -> list[tuple[Floats, Floats]]:
-        """Several findings, one after the other."""
-        with np.errstate(all="ignore"):
-            return [self.one(int(i)) for i in findings]
-
-    def one(self, finding: int) -> tuple[Floats, Floats]:
-        """Unknowns of a finding, and the standard errors of their strengths (NaN: none)."""
-        samples, options = self.samples, self.options
-        at, present = samples.column(samples.present, finding)
-        out, unknown = samples.column(samples.unknown, finding)
-        causes = samples.rows.shape[1]
-        loss: Any
-        if samples.definite and not options.protective:
-            seen = samples.total.sum() - unknown.sum() - present.sum()
-            absent = np.r_[self.absent[:, finding], seen]
-            loss = DefiniteLoss(samples.rows[at], present, np.maximum(absent, 0.0))
-        else:
-            with_it, without = np.zeros(len(samples.total)), samples.total.copy()
-            with_it[at] = present
-            without[at] -= present
-            without[out] -= unknown
-            kind = ProtectiveLoss if options.protective else UncertainLoss
-            loss = kind(samples.rows, with_it, np.maximum(without, 0.0))
-        prior, steps = options.link_prior, options.iterations
-        if isinstance(loss, DefiniteLoss):
-            if self.allowed is None:
-                c = minimise_definite(loss, link_prior=prior, iterations=steps)
-            else:
-                some = np.flatnonzero(self.allowed[finding])
-                c = np.zeros(causes + 1)
-                c[np.r_[some, -1]] = minimise_definite(
-                    loss.part(some), link_prior=prior, iterations=steps
-                )
-        else:
-            start = np.full((2 if options.protective else 1) * causes + 1, _START)
-            scale = max(1.0, samples.total.sum() - unknown.sum())
-            c = minimise(loss, start, link_prior=prior, scale=scale, iterations=steps)
-        none = np.full(len(c), np.nan)
-        return c, standard_errors(loss, c) if self.errors else none
-
-
-def _dense(product: Any) -> Floats:
-    found: Floats = product.toarray() if is_sparse(product) else product
-    return found

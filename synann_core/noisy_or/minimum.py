@@ -11,6 +11,7 @@ import numpy as np
 from synann_core.noisy_or.links import SMALLEST_LEAK, STRONGEST, DefiniteLoss, Loss
 from synann_core.noisy_or.parameters import Floats
 
+_LIMIT = 1  # of steps, is met: a status of L-BFGS
 # Of a prior with a < 1: its slope is infinite at β = 0, from where no link would come back.
 _LASSOS, _SMOOTHING = 4, 0.02
 # Of Newton's steps: links this near to 0 are at 0; what of a promise must come true; the shortest.
@@ -23,8 +24,8 @@ _FEW, _CLEAR_GAIN, _SMALL_GAIN, _NO_GAIN = 64, 2.0, 1e-2, 1e-4
 
 def minimise_definite(
     loss: DefiniteLoss, *, link_prior: tuple[float, float], iterations: int
-) -> Floats:
-    """The most probable unknowns, by Newton's steps on those that matter.
+) -> tuple[Floats, bool]:
+    """The most probable unknowns, by Newton's steps on those that matter; and whether they met it.
 
     Links of the other causes stay 0. They are looked at in the end, and join if the loss falls with
     them; so the result is the minimum over all.
@@ -36,23 +37,27 @@ def minimise_definite(
     active = gain > (0.0 if len(gain) <= _FEW else _CLEAR_GAIN)
     c[:-1][active] = start[:-1][active]
     c[-1] = loss.leak_beside(active)
+    converged = True
     for lasso in range(_lassos(link_prior)):
         slope = _slopes(c, link_prior, lasso)
         while True:
             some = np.r_[np.flatnonzero(active), len(c) - 1]
-            c[some] = _newton(loss.part(some[:-1]), c[some], slope[some], iterations)
+            c[some], met = _newton(loss.part(some[:-1]), c[some], slope[some], iterations)
+            converged &= met
             gain = np.where(active, 0.0, loss.gain(c, loss(c)[1] + slope))
             if not (gain > _SMALL_GAIN).any():
                 break
             wrong = gain > _NO_GAIN
             active = active | wrong
             c[:-1][wrong] = start[:-1][wrong]
-    found: Floats = c
-    return found
+    return c, converged
 
 
-def _newton(loss: DefiniteLoss, c: Floats, slope: Floats, iterations: int) -> Floats:
-    """The minimum of the loss and of a linear penalty: Newton's steps, projected on the bounds."""
+def _newton(loss: DefiniteLoss, c: Floats, slope: Floats, iterations: int) -> tuple[Floats, bool]:
+    """The minimum of the loss and of a linear penalty: Newton's steps, projected on the bounds.
+
+    And whether it was met.
+    """
     every = np.arange(len(c))
     data, gradient = loss(c)
     value, gradient = float(data + slope @ c), gradient + slope
@@ -66,7 +71,7 @@ def _newton(loss: DefiniteLoss, c: Floats, slope: Floats, iterations: int) -> Fl
             step = np.clip(-safe, lowest, highest)
         promised = -(gradient @ step)
         if promised < _CLOSE:
-            break
+            return c, True
         length = 1.0
         while length > _SHORTEST:
             new = np.clip(c + length * step, low, STRONGEST)
@@ -75,10 +80,10 @@ def _newton(loss: DefiniteLoss, c: Floats, slope: Floats, iterations: int) -> Fl
             if there <= value - _ARMIJO * length * promised:
                 break
             length /= 2.0
-        else:
-            break
+        else:  # rounding is all that is left
+            return c, True
         c, value, gradient = new, there, slope_there + slope
-    return c
+    return c, False
 
 
 def _bounded_step(information: Floats, gradient: Floats, lowest: Floats, highest: Floats) -> Floats:
@@ -103,8 +108,8 @@ def _bounded_step(information: Floats, gradient: Floats, lowest: Floats, highest
 
 def minimise(
     loss: Loss, start: Floats, *, link_prior: tuple[float, float], scale: float, iterations: int
-) -> Floats:
-    """The most probable unknowns, or a minimum of them, by L-BFGS.
+) -> tuple[Floats, bool]:
+    """The most probable unknowns, or a minimum of them, by L-BFGS; and whether it was met.
 
     Parameters
     ----------
@@ -124,7 +129,7 @@ def minimise(
         value, gradient = loss(c)
         return float(value + slope @ c) / scale, (gradient + slope) / scale
 
-    c = start
+    c, converged = start, True
     low = np.r_[np.zeros(len(start) - 1), SMALLEST_LEAK]
     for lasso in range(_lassos(link_prior)):
         found = minimize(
@@ -137,7 +142,8 @@ def minimise(
             options={"maxiter": iterations, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-6},
         )
         c = found.x
-    return c
+        converged &= found.status != _LIMIT
+    return c, converged
 
 
 def _lassos(link_prior: tuple[float, float]) -> int:

@@ -7,15 +7,16 @@ fitted to these sets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synann_core.noisy_or.learning import Learned, Options, learn
+from synann_core.noisy_or.fits import Options
+from synann_core.noisy_or.frames import Names
+from synann_core.noisy_or.learning import Learned, learn
 from synann_core.noisy_or.network import NoisyOr
-from synann_core.noisy_or.parameters import Names
 
 _ENTRIES = 1 << 22  # of sets and findings, looked at together
 _NEVER = 1e-300  # the logarithm of a probability that underflows is finite
@@ -76,6 +77,7 @@ def fit_missing_causes(
     prior = ((weight @ np.where(known, causes, 0.0)) + 1.0) / (weight @ known + 2.0)
     share = _shares(sets, _log_prior(sets.causes, prior))[0]
     history: list[float] = []
+    limits: tuple[str, ...] = ()
     for _ in range(rounds):
         learned = learn(sets.causes, by_set, weight[sets.owner] * share, options, names=names)
         joint = log_joint(learned.network, sets.causes, by_set)
@@ -83,9 +85,12 @@ def fit_missing_causes(
         history.append(float(weight @ evidence / weight.sum()))
         if len(history) > 1 and abs(history[-1] - history[-2]) < tolerance:
             break
-    return learn(
+    else:
+        limits = (f"Missing causes did not converge in `em_iter`={rounds} rounds",)
+    learned = learn(
         sets.causes, by_set, weight[sets.owner] * share, options, errors=True, names=names
-    ), history
+    )
+    return replace(learned, limits=learned.limits + limits), history
 
 
 def log_joint(network: NoisyOr, causes: NDArray[np.float64], findings: Any) -> NDArray[np.float64]:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from synann_core._lib.threads import run_parts, thread_count
 from synann_core.native import host
 from synann_core.native.host import kernels
+from synann_core.noisy_or.parameters import Reals
 
 if TYPE_CHECKING:
     from synann_core.noisy_or.exact import Numbers
     from synann_core.noisy_or.plan import Plan, Program
 
-Reals = NDArray[np.float64]
 _WORTH_A_THREAD = 3e5  # numbers: to wake one takes 0.1 ms
 SECONDS_A_UNIT = 3e-10, 1.5e-9  # one thread, evidence and posteriors
 

@@ -24,19 +24,20 @@ class NoisyOr(Questions):
 
     Parameters
     ----------
-    prior : array_like, shape (causes,)
+    prior : array_like or series, shape (causes,)
         Probability, in [0, 1], that a cause is present.
-    leak : array_like, shape (findings,)
+    leak : array_like or series, shape (findings,)
         Probability, in [0, 1), that a finding appears without any cause.
-    beta : array_like or SciPy sparse array, shape (findings, causes)
+    beta : array_like, frame or SciPy sparse array, shape (findings, causes)
         Probability, in [0, 1], that a cause alone brings about the finding. A sparse network takes
         memory for its links only.
-    protection : array_like or SciPy sparse array, shape (findings, causes), optional
+    protection : array_like, frame or SciPy sparse array, shape (findings, causes), optional
         Probability δ, in [0, 1], that a present cause blocks the finding, whatever brought it
         about: ``P(present_i | y) = (1 − (1 − leak_i) ∏_j (1 − β_ij y_j)) ∏_j (1 − δ_ij y_j)``.
         Dense if `beta` is, sparse if it is.
     causes, findings : sequence of str, optional
-        Their names, all different.
+        Their names, all different. By default the labels of `beta`, if it is a frame, or of the
+        series; rows and columns of frames are taken by these names, in any order.
 
     Attributes
     ----------
@@ -47,14 +48,15 @@ class NoisyOr(Questions):
     Raises
     ------
     TypeError, ValueError
-        If the shapes do not fit, a number is out of its range, or a name occurs twice.
+        If the shapes or the labels of frames do not fit, a number is out of its range, or a name
+        occurs twice.
 
     Examples
     --------
     >>> from synann_core.noisy_or import NoisyOr
     >>> model = NoisyOr(prior=[0.1, 0.2], leak=[0.0], beta=[[0.9, 0.5]])
     >>> model
-    NoisyOr(2 causes, 1 findings, 2 links)
+    NoisyOr(2 causes, 1 finding, 2 links)
     >>> model.predict([[1.0, 0.0], [1.0, 1.0]])
     array([[0.9 ],
            [0.95]])
@@ -81,6 +83,15 @@ class NoisyOr(Questions):
         ------
         TypeError, ValueError
             If an argument is not such a number.
+
+        Examples
+        --------
+        >>> from synann_core.noisy_or import NoisyOr
+        >>> model = NoisyOr([1.0, 0.0], [0.0], [[1.0, 0.5]])
+        >>> model.sample(2, rng=0)
+        (array([[1., 0.],
+               [1., 0.]]), array([[1.],
+               [1.]]))
         """
         check_int("n", n, 1)
         generator = as_generator(rng)

@@ -16,10 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import as_tuple, check_range
 from synann_core._lib.typing import NumpyArray
+from synann_core.noisy_or.frames import Names, by_name, column_names, numbers_of, row_names
 from synann_core.transmission import log_transmission
 
-Floats = NDArray[np.floating]
-Names = tuple[str, ...] | None
+Reals = NDArray[np.float64]
+Floats = NDArray[np.floating]  # float32 or float64
 
 _PAIRS_AT_A_TIME = 1 << 22  # (sample, link) pairs of a sparse network with uncertain causes
 
@@ -44,6 +45,13 @@ class Parameters:
         causes: Any = None,
         findings: Any = None,
     ) -> None:
+        # Frames' names, where there are no others; then all frames are taken by the names.
+        causes = _first(causes, column_names(beta), row_names(prior))
+        findings = _first(findings, row_names(beta), row_names(leak))
+        own = _as_names("causes", causes), _as_names("findings", findings)
+        prior, leak = _ordered("prior", prior, own[0]), _ordered("leak", leak, own[1])
+        beta = _ordered_links("beta", beta, *own)
+        protection = _ordered_links("protection", protection, *own)
         self.prior = check_range("prior", prior, 0.0, 1.0).astype(np.float64)
         self.leak = check_range("leak", leak, 0.0, 1.0, "[)").astype(np.float64)
         self.beta = unit_matrix("beta", beta)
@@ -67,16 +75,15 @@ class Parameters:
                     "`beta` and `protection` must both be dense or both be sparse. Received: "
                     f"{type(self.beta).__name__} and {type(self.protection).__name__}"
                 )
-        self.causes = _names("causes", causes, shape[1])
-        self.findings = _names("findings", findings, shape[0])
+        self.causes = _check_count("causes", own[0], shape[1])
+        self.findings = _check_count("findings", own[1], shape[0])
 
     def __repr__(self) -> str:
         links = self.beta.nnz if is_sparse(self.beta) else np.count_nonzero(self.beta)
         protecting = "" if self.protection is None else ", protection"
-        return (
-            f"{type(self).__name__}({self.prior.size} causes, {self.leak.size} findings, "
-            f"{links} links{protecting})"
-        )
+        counts = (self.prior.size, "cause"), (self.leak.size, "finding"), (int(links), "link")
+        text = ", ".join(counted(*pair) for pair in counts)
+        return f"{type(self).__name__}({text}{protecting})"
 
     def absence_surprisal(self, causes: ArrayLike, /) -> Floats:
         """Return the surprisal of each finding's absence, −log P(absent | causes).
@@ -146,6 +153,11 @@ class Parameters:
             return 0.0 - np.log1p(-self.predict(y))
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of them, for instance "1 cause"."""
+    return f"{count} {noun}{'s' if count != 1 else ''}"
+
+
 def is_sparse(links: Any) -> bool:
     """Whether these links are a sparse array of SciPy's, which is not imported for the answer."""
     return type(links).__module__.startswith("scipy.sparse")
@@ -155,20 +167,6 @@ def dense_rows(links: Any, findings: NDArray[np.int64]) -> NDArray[np.float64]:
     """The links of some findings, dense, shape (findings, causes)."""
     rows: NDArray[np.float64] = links[findings].toarray() if is_sparse(links) else links[findings]
     return rows
-
-
-def sums_of_chosen(chosen: NDArray[np.float64], logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of logarithms, of which some may be −∞: 0 · −∞ counts as 0.
-
-    `chosen` has 0 and 1, shape (rows, terms); the logarithms have the shape (sums, terms).
-    """
-    impossible = np.isneginf(logs)
-    if not impossible.any():
-        sums: NDArray[np.float64] = chosen @ logs.T
-        return sums
-    sums = chosen @ np.where(impossible, 0.0, logs).T
-    sums[chosen @ impossible.astype(np.float64).T > 0.0] = -np.inf
-    return sums
 
 
 def with_leak(y: Floats) -> Floats:
@@ -189,18 +187,37 @@ def unit_matrix(name: str, values: Any) -> Any:
     return own
 
 
-def _names(name: str, names: Any, count: int) -> Names:
+def _first(*choices: Any) -> Any:
+    return next((names for names in choices if names is not None), None)
+
+
+def _as_names(name: str, names: Any) -> Names:
     if names is None:
         return None
     own = as_tuple(name, names, "strings")
     odd = [n for n in own if not isinstance(n, str)]
     if odd or isinstance(names, set | frozenset):  # which has no order
         raise TypeError(f"`{name}` must be a sequence of strings. Received: {[*odd, names][0]!r}")
-    if len(own) != count or len(set(own)) != count:
-        twice = next((n for i, n in enumerate(own) if n in own[:i]), None)
-        what = f"{twice!r} twice" if len(own) == count else f"{len(own)} names"
-        raise ValueError(f"`{name}` must hold {count} different names. Received: {what}")
     return own
+
+
+def _check_count(name: str, names: Names, count: int) -> Names:
+    if names is not None and (len(names) != count or len(set(names)) != count):
+        twice = next((n for i, n in enumerate(names) if n in names[:i]), None)
+        what = f"{twice!r} twice" if len(names) == count else f"{len(names)} names"
+        raise ValueError(f"`{name}` must hold {count} different names. Received: {what}")
+    return names
+
+
+def _ordered(name: str, values: Any, names: Names) -> Any:
+    """A series in the order of the names; anything else as it stands."""
+    return by_name(name, numbers_of(name, values), row_names(values), names)
+
+
+def _ordered_links(name: str, links: Any, causes: Names, findings: Names) -> Any:
+    """A frame with its rows in the order of the findings and its columns in that of the causes."""
+    rows = by_name(name, numbers_of(name, links), row_names(links), findings)
+    return by_name(name, rows, column_names(links), causes, axis=1)
 
 
 def link_surprisal(links: Any, leak: NumpyArray | None, y: Floats) -> Floats:

@@ -22,6 +22,7 @@ _ROUNDS, _MOST_SEARCHED, _NUMBERS_A_LINK = 3, 64, 32.0  # a round takes findings
 # Causes are taken present and absent in turn only where a run takes longer than looking for them.
 _WORTH_CONDITIONING, _LEAST_GAIN = 2e8, 0.8
 _PATIENCE, _CANDIDATES, MOST_CONDITIONED = 3, 6, 16
+_PAIRS_AT_A_TIME = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,13 @@ def make_plan(
     split: bool = True,
     merge: bool = True,
     most_conditioned: int = MOST_CONDITIONED,
+    most_units: float = np.inf,
 ) -> Plan | float:
     """Plan a sum; or, where it is out of the question, return the numbers it would take.
 
     `fixed` causes are known, `forced` ones must be conditioned on. Without `split` there is one
-    program only, without `merge` a cause with one link is taken as the others are.
+    program only, without `merge` a cause with one link is taken as the others are. No plan is
+    looked for that surely takes more than `most_units`.
     """
     degree = np.bincount(structure.cause, minlength=1)
     single = degree[structure.cause] == 1 if merge else np.zeros(structure.cause.size, bool)
@@ -84,6 +87,9 @@ def make_plan(
     within = ~(single | apart)
     conditioned = forced
     if merge:
+        least = _least_units(structure, within, most_conditioned)
+        if least > most_units:
+            return least * 2.0 ** len(forced)
         place, units, more = _with_conditioning(structure, within, most_conditioned)
         conditioned += more
         within &= ~np.isin(structure.cause, more)
@@ -97,13 +103,23 @@ def make_plan(
     return events.plan(conditioned, merged, shares, split=split)
 
 
+def _least_units(structure: Structure, within: NDArray[np.bool_], most: int) -> float:
+    """Numbers that every plan takes: all findings of a cause are under way when it is taken."""
+    degree = np.sort(np.bincount(structure.cause[within], minlength=1))[::-1].astype(np.float64)
+    kept = degree[: most + 1]  # the widest one left, with more and more causes conditioned on
+    return float(np.exp2(np.minimum(kept + np.arange(kept.size), 900.0)).min())
+
+
 def _with_conditioning(
     structure: Structure, within: NDArray[np.bool_], most: int
 ) -> tuple[Integers, float, tuple[int, ...]]:
     """The best order found, its cost, and the causes to condition on for it."""
-    place, units = _best_order(structure, within)
-    conditioned: tuple[int, ...] = ()
-    best, left = (place, units, conditioned), within.copy()
+    degree = np.bincount(structure.cause[within], minlength=1)
+    # A cause with more links than a state has bits is never taken otherwise.
+    conditioned = tuple(np.flatnonzero(degree > MOST_BITS).tolist()[:most])
+    left = within & ~np.isin(structure.cause, conditioned)
+    place, units = _best_order(structure, left)
+    best = (place, units, conditioned)
     failures = 0
     while units > _WORTH_CONDITIONING and len(conditioned) < most:
         degree = np.bincount(structure.cause[left])
@@ -137,14 +153,25 @@ def _best_order(
     by_links = np.argsort(np.bincount(finding, minlength=k), kind="stable")
     ends = np.concatenate([by_links[::2], by_links[1::2][::-1]])
     orders = [ends]
-    shared = np.zeros((k, np.max(structure.cause, initial=0) + 1), bool)
-    shared[finding, structure.cause[within]] = True
-    near = (shared.astype(np.float32) @ shared.T.astype(np.float32)) > 0
+    near = _neighbours(k, structure.cause[within], finding)
     if near.sum() < 0.8 * near.size:
         orders.append(_along(near))
     search = _Search(structure, within)
     found = [search.improved(place) for place in (*known, *map(np.argsort, orders))]
     return min(found, key=lambda one: one[1])
+
+
+def _neighbours(k: int, cause: Integers, finding: Integers) -> NDArray[np.bool_]:
+    """Which findings share a cause, (findings, findings)."""
+    near = np.zeros((k, k), bool)
+    count = np.bincount(cause, minlength=1)
+    first, partners = (np.cumsum(count) - count)[cause], count[cause]
+    step = max(1, _PAIRS_AT_A_TIME // max(1, int(count.max())))
+    for block in (slice(i, i + step) for i in range(0, cause.size, step)):
+        many = partners[block]
+        others = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many - first[block], many)
+        near[np.repeat(finding[block], many), finding[others]] = True
+    return near
 
 
 def _along(near: NDArray[np.bool_]) -> Integers:

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synann_core.noisy_or.parameters import Parameters, dense_rows, link_surprisal
+from synann_core.noisy_or.parameters import Floats, Parameters, Reals, dense_rows, link_surprisal
 from synann_core.noisy_or.plan import Structure
 
-Reals = NDArray[np.float64]
 # Weights below this count as 0, unless nothing else explains a finding (see `needed`).
 _LEAST_LOG, _LEAST_ON = -600.0, 1e-200
 
@@ -83,10 +82,9 @@ def problems(network: Parameters, X: Reals) -> Iterator[Problem]:
     folded = absent & ~protected
     with np.errstate(divide="ignore"):
         log_weights = np.stack([np.log1p(-network.prior), np.log(network.prior)])
-    present_logs = log_weights[1] - link_surprisal(network.beta.T, None, folded.astype(np.float64))
+    present_logs: Floats = log_weights[1] - _surprisal_of(network.beta, folded)
     if blocks:
-        kept = (present & protected).astype(np.float64)
-        present_logs -= link_surprisal(network.protection.T, None, kept)
+        present_logs -= _surprisal_of(network.protection, present & protected)
     constants = folded @ np.log1p(-network.leak) + half.sum(axis=1) * np.log(0.5)
     open_findings = present | uncertain | (absent & protected)
     for sample in range(len(X)):
@@ -95,6 +93,14 @@ def problems(network: Parameters, X: Reals) -> Iterator[Problem]:
         yield _problem(
             network, X[sample, findings], findings, protected[findings], logs, constants[sample]
         )
+
+
+def _surprisal_of(links: Any, chosen: NDArray[np.bool_]) -> Floats:
+    """Σ −log(1 − links_ij) over the chosen findings, (samples, causes)."""
+    some = np.flatnonzero(chosen.any(axis=0))  # a small part of a large network
+    if not some.size:
+        return np.zeros((len(chosen), links.shape[1]))
+    return link_surprisal(links[some].T, None, chosen[:, some].astype(np.float64))
 
 
 def _problem(

@@ -22,11 +22,11 @@ from synann_core.noisy_or.inference import (
     MOST_BYTES,
     MOST_SECONDS,
     Method,
-    Posterior,
     evidence,
     infer,
 )
 from synann_core.noisy_or.parameters import Parameters
+from synann_core.noisy_or.posteriors import Posterior
 
 
 class Questions(Parameters):
@@ -52,12 +52,13 @@ class Questions(Parameters):
 
         Parameters
         ----------
-        X : array_like, data frame or SciPy sparse array, shape (samples, findings)
+        X : array_like, data frame, SciPy sparse array or mapping, shape (samples, findings)
             1 (present), 0 (absent), NaN (not examined), or a number r between 0 and 1 (uncertain):
             the likelihood is then r·P(present) + (1 − r)·P(absent). That is Pearl's virtual
             evidence with the likelihood ratio r/(1 − r), not a probability of the finding
             (Jeffrey's rule). So ½ gives the posterior of NaN, with a log-evidence lower by log 2.
-            A frame's columns are taken by the findings' names.
+            A frame's columns are taken by the findings' names. A sample, or each of a list, may be
+            a mapping of known findings, ``{"fever": 1, "rash": 0}`` (numbers without names).
         method : {"auto", "exact", "bounds", "sampling"}
             "auto" takes the first of the others that is within the limits.
         width : float
@@ -134,6 +135,13 @@ class Questions(Parameters):
         ------
         TypeError, ValueError
             If there is no such cause, or if `value` is not a number in [0, 1].
+
+        Examples
+        --------
+        >>> from synann_core.noisy_or import NoisyOr
+        >>> model = NoisyOr([0.1, 0.2], [0.01], [[0.9, 0.5]], causes=["flu", "cold"])
+        >>> model.with_cause("flu", 1.0).prior
+        array([1. , 0.2])
         """
         prior = self.prior.copy()
         prior[index_of("cause", cause, self.causes, prior.size)] = check_number(
@@ -153,7 +161,7 @@ class Questions(Parameters):
 
         Parameters
         ----------
-        x : array_like, shape (findings,)
+        x : array_like or mapping, shape (findings,)
             As a row of X for `posterior`.
         cause : str or int
             A name, or a number.
@@ -171,6 +179,16 @@ class Questions(Parameters):
         ------
         TypeError, ValueError
             As for `posterior`, and if there is no such cause.
+
+        Examples
+        --------
+        >>> from synann_core.noisy_or import NoisyOr
+        >>> model = NoisyOr([0.01, 0.1], [0.01], [[0.9, 0.8]], causes=["flu", "cold"])
+        >>> print(model.what_if({0: 1}, cause="flu", value=1))
+        sample 0: exact, log-evidence -0.0955
+        cause  probability
+        flu         1.0000
+        cold        0.1078
         """
         own = self._one(x)
         return self.with_cause(cause, value).posterior(own[None], **options)
@@ -188,7 +206,7 @@ class Questions(Parameters):
 
         Parameters
         ----------
-        x : array_like, shape (findings,)
+        x : array_like or mapping, shape (findings,)
             As a row of X for `posterior`.
         cause : str or int
             A name, or a number.
@@ -237,7 +255,7 @@ class Questions(Parameters):
 
         Parameters
         ----------
-        x : array_like, shape (findings,)
+        x : array_like or mapping, shape (findings,)
             As a row of X for `posterior`.
         at_most : int
             Largest number of causes in a set, ≥ 1; causes of prior 1 are in every set and do not
@@ -261,6 +279,13 @@ class Questions(Parameters):
         TypeError, ValueError
             As for `posterior` with ``method="exact"``; if an option is not such a number; and if
             `most_sets` is not enough.
+
+        Examples
+        --------
+        >>> from synann_core.noisy_or import NoisyOr
+        >>> model = NoisyOr([0.01, 0.1], [0.01, 0.05], [[0.9, 0.8], [0.7, 0.5]])
+        >>> model.most_probable([1, 1], count=1)
+        [CauseSet((1,), probability=0.8547, alone=(+4.54), together=(+4.54))]
         """
         own = self._one(x)
         check_int("at_most", at_most, 1)
@@ -284,7 +309,7 @@ class Questions(Parameters):
 
         Parameters
         ----------
-        x : array_like, shape (findings,)
+        x : array_like or mapping, shape (findings,)
             As a row of X for `posterior`.
         count : int
             Number of findings, ≥ 1.
@@ -305,6 +330,13 @@ class Questions(Parameters):
         ------
         TypeError, ValueError
             As for `posterior` with ``method="exact"``, and if an option is not such a number.
+
+        Examples
+        --------
+        >>> from synann_core.noisy_or import NoisyOr
+        >>> model = NoisyOr([0.01, 0.1], [0.01, 0.05], [[0.9, 0.8], [0.7, 0.5]])
+        >>> model.next_findings({0: 1})
+        [NextFinding(1, information=0.01891, probability=0.5007)]
         """
         own = self._one(x)
         check_int("count", count, 1)

@@ -52,7 +52,7 @@ def check_findings(name: str, findings: Any) -> Any:
     own.eliminate_zeros()
     other = own.data[~((own.data == 1.0) | np.isnan(own.data))]
     if other.size:
-        raise ValueError(f"`{name}` must be 0 or 1. Received: {other[0]}")
+        raise ValueError(f"`{name}` must be 0, 1 or NaN to be learned from. Received: {other[0]}")
     return own
 
 

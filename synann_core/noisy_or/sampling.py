@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from synann_core.log_odds import expit
 from synann_core.noisy_or.bounds import Case
 from synann_core.noisy_or.evidence import likelihood
-from synann_core.noisy_or.parameters import sums_of_chosen
+from synann_core.noisy_or.logarithms import moving_maximum, sums_of_chosen
+from synann_core.noisy_or.parameters import Reals
 from synann_core.noisy_or.problems import Problem
 
-Reals = NDArray[np.float64]
 _PILOTS, _PILOT = 4, 4096  # before the estimate: rounds, and sets in each
 _BROAD = 0.2  # share of sets that are drawn with broader probabilities
 _KEPT = 0.2  # of a first probability, at least
@@ -123,16 +123,12 @@ class _Sums:
 
     def add(self, logs: Reals, sets: NDArray[np.bool_]) -> None:
         self.count += len(logs)
-        highest = max(self.highest, float(logs.max()))
-        if np.isneginf(highest):
-            return
-        shrink = np.exp(self.highest - highest)
-        w = np.exp(logs - highest)
+        self.highest, ground, shrink = moving_maximum(self.highest, logs.max())
+        w = np.exp(logs - ground)
         self.w = self.w * shrink + w.sum()
         self.ww = self.ww * shrink**2 + (w * w).sum()
         self.wy = self.wy * shrink + w @ sets
         self.wwy = self.wwy * shrink**2 + (w * w) @ sets
-        self.highest = highest
 
     def estimate(self) -> Estimate:
         if self.w == 0.0:

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from synann_core.log_odds import logit
 from synann_core.noisy_or.evidence import likelihood
-from synann_core.noisy_or.parameters import Parameters, dense_rows
-
-Floats = NDArray[np.float64]
+from synann_core.noisy_or.parameters import Parameters, Reals, dense_rows
 
 
 @dataclass(frozen=True)
@@ -31,17 +29,17 @@ class Scores:
     both over what is always there, leaks and causes of prior 1.
     """
 
-    own: Floats  # (causes,)
-    silence: Floats  # (rows, causes)
-    spared: Floats  # (rows, causes)
-    start: tuple[Floats, Floats]  # (rows,) each
-    known: Floats  # (rows,), how surely each finding is present
+    own: Reals  # (causes,)
+    silence: Reals  # (rows, causes)
+    spared: Reals  # (rows, causes)
+    start: tuple[Reals, Reals]  # (rows,) each
+    known: Reals  # (rows,), how surely each finding is present
 
-    def rows(self, silence: Floats, spared: Floats) -> Floats:
+    def rows(self, silence: Reals, spared: Reals) -> Reals:
         """Log-likelihood of each row's finding, by its sums over a set; (rows, …)."""
         r = self.known.reshape(-1, *(1,) * (silence.ndim - 1))
         with np.errstate(divide="ignore"):
-            logs: Floats = np.log(
+            logs: Reals = np.log(
                 np.exp(-spared) * likelihood(1.0 - r, r, silence) - (1.0 - r) * np.expm1(-spared)
             )
         return logs
@@ -51,7 +49,7 @@ class Scores:
         return (self.known >= 0.5) & ~self.spared.any(axis=1)
 
 
-def scores_of(network: Parameters, x: Floats) -> Scores:
+def scores_of(network: Parameters, x: Reals) -> Scores:
     """The scores of all sets for one sample's findings x; causes of prior 0 and 1 join none."""
     known = np.flatnonzero(~np.isnan(x))
     r = x[known]
@@ -90,7 +88,7 @@ def best_sets(
         promise = _gains(scores, scores.own, rows, first)
     order = np.argsort(-promise, kind="stable")
     # Sets by the best that they or a larger set can reach, the greatest first.
-    queue: list[tuple[float, int, tuple[int, ...], Floats, Floats, float]] = []
+    queue: list[tuple[float, int, tuple[int, ...], Reals, Reals, float]] = []
     heapq.heappush(queue, (-np.inf, 0, (), silence, spared, 0.0))
     made = 1
     done = 0
@@ -157,7 +155,7 @@ class _Best:
         return [(score, members) for score, _, members in sorted(self._heap, reverse=True)]
 
 
-def _gains(scores: Scores, own: Floats, rows: Floats, now: Floats) -> Floats:
+def _gains(scores: Scores, own: Reals, rows: Reals, now: Reals) -> Reals:
     """Most that each cause adds to any larger set, but for the rows that do not diminish.
 
     From an impossible row, everything that helps gains without a limit.
@@ -168,7 +166,7 @@ def _gains(scores: Scores, own: Floats, rows: Floats, now: Floats) -> Floats:
     return np.where(np.isnan(gain), -np.inf, gain)  # it explains all and cannot be
 
 
-def _most_of_later(gains: Floats, left: int) -> Floats:
+def _most_of_later(gains: Reals, left: int) -> Reals:
     """Most that up to `left` causes after each one add together."""
     gains = np.maximum(gains, 0.0)
     later = np.append(np.maximum.accumulate(gains[::-1])[::-1][1:], 0.0)
@@ -176,7 +174,7 @@ def _most_of_later(gains: Floats, left: int) -> Floats:
     return np.minimum(left * later, most)  # type: ignore[no-any-return]
 
 
-def _surprisals(links: Any, rows: NDArray[np.intp]) -> Floats:
+def _surprisals(links: Any, rows: NDArray[np.intp]) -> Reals:
     """−log(1 − links) of some findings, dense."""
     with np.errstate(divide="ignore"):
         return 0.0 - np.log1p(-dense_rows(links, rows))

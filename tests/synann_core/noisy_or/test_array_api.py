@@ -76,6 +76,53 @@ def test_the_derivative_by_log_odds_is_posterior_minus_prior(ad):
     np.testing.assert_allclose(got, posterior - prior, rtol=1e-12)
 
 
+def test_posteriors_are_differentiable_on_torch():
+    """The recipe of docs/noisy_or.md, and the derivative of a posterior by the leaks."""
+    import torch
+
+    p, leak, beta, x = small_case()
+    prior, own_leak, own_beta = (torch.tensor(a) for a in (p, leak, beta))
+    own_leak.requires_grad_()
+    z = torch.logit(prior).requires_grad_()
+    log = noisy_or.log_evidence(torch.sigmoid(z), own_leak, own_beta, x[:1])
+    posterior = prior + torch.autograd.grad(log.sum(), z, create_graph=True)[0]
+
+    def exact(leak):
+        return NoisyOr(p, leak, beta).posterior(x[:1]).probability[0]
+
+    np.testing.assert_allclose(posterior.detach().numpy(), exact(leak), rtol=1e-13)
+    (by_leak,) = torch.autograd.grad(posterior[0], own_leak)
+    steps = 1e-6 * np.eye(3)
+    want = [(exact(leak + step) - exact(leak - step))[0] / 2e-6 for step in steps]
+    np.testing.assert_allclose(by_leak.numpy(), want, rtol=1e-6, atol=1e-9)
+
+
+def test_of_no_samples_there_is_no_evidence(xp, dtype):
+    *parameters, _ = small_case()
+    got = noisy_or.log_evidence(*(xp.asarray(a, dtype) for a in parameters), np.ones((0, 3)))
+    assert got.dtype == xp.dtype(dtype)
+    assert xp.to_numpy(got).shape == (0,)
+
+
+@pytest.mark.parametrize("which", ["prior", "leak", "beta"])
+def test_values_of_parameters_are_not_checked(which):
+    """NaN where one is NaN; outside their ranges any number or NaN, but no error."""
+    *parameters, x = small_case()
+    given = dict(zip(("prior", "leak", "beta"), parameters, strict=True))
+    for value in (-0.5, 1.5):
+        noisy_or.log_evidence(*(given | {which: np.full_like(given[which], value)}).values(), x)
+    given[which] = np.full_like(given[which], np.nan)
+    assert np.isnan(noisy_or.log_evidence(*given.values(), x)).all()
+
+
+def test_a_prior_above_one_is_the_sum_with_signs():
+    """1.5 · P(finding | cause) − 0.5 · P(finding | no cause); below 0 there is no logarithm."""
+    leak, beta = np.array([0.1]), np.array([[0.5]])
+    got = noisy_or.log_evidence(np.array([1.5]), leak, beta, [[1.0]])
+    np.testing.assert_allclose(np.exp(got), [1.5 * 0.55 - 0.5 * 0.1], rtol=1e-14)
+    assert np.isnan(noisy_or.log_evidence(np.array([-1.0]), leak, beta, [[1.0]]))
+
+
 def test_links_that_cannot_fail_and_priors_at_their_ends():
     prior, leak = np.array([0.5, 1.0, 0.0, 0.25]), np.array([0.0, 0.0, 0.1])
     beta = np.array([[1.0, 0.0, 1.0, 0.5], [1.0, 0.5, 0.0, 0.0], [0.0, 0.25, 1.0, 0.0]])

@@ -9,7 +9,7 @@ import os
 import numpy as np
 import pytest
 
-from synann_core.noisy_or import NoisyOr
+from synann_core.noisy_or import NoisyOr, exact
 from synann_core.noisy_or.bounds import bound
 from synann_core.noisy_or.problems import problems
 from tests.synann_core.noisy_or.brute_force import brute_force, random_case
@@ -73,7 +73,7 @@ def large():
 def test_more_cases_and_longer_sums_are_closer(large):
     few = bound(large, seconds_a_sum=0.0, most_cases=1, **NO_LIMIT)
     more = bound(large, seconds_a_sum=0.0, most_cases=12, **NO_LIMIT)
-    longer = bound(large, seconds_a_sum=1e-3, most_cases=1, **NO_LIMIT)
+    longer = bound(large, seconds_a_sum=4e-3, most_cases=1, **NO_LIMIT)
     gaps = [b.log_upper - b.log_lower for b in (few, more, longer)]
     assert gaps[0] > max(gaps[1:])
     for closer in (more, longer):  # all of them hold the same number
@@ -84,3 +84,26 @@ def test_width_and_time_end_the_search(large):
     wide = bound(large, width=1.0, seconds=1e9, seconds_a_sum=0.0)
     assert len(wide.cases) == 1
     assert len(bound(large, width=0.0, seconds=0.0, seconds_a_sum=0.0).cases) == 1
+
+
+def test_findings_of_two_terms_are_planned_for_once(monkeypatch):
+    """Eight absent findings that causes protect from: 256 cases, of one plan."""
+    rng = np.random.default_rng(3)
+    shape = 14, 6
+    beta, delta = (rng.uniform(0.2, 0.9, shape) * (rng.random(shape) < 0.5) for _ in range(2))
+    delta[8:] = 0.0
+    network = NoisyOr(np.full(6, 0.1), np.full(14, 0.05), beta, protection=delta)
+    x = np.r_[np.zeros(8), np.ones(6)]
+    evidence, posterior = brute_force(network, x)
+    problem = next(problems(network, x[None]))
+    plans = []
+    plan_of = exact.plan_of
+    monkeypatch.setattr(
+        exact, "plan_of", lambda *a, **options: plans.append(0) or plan_of(*a, **options)
+    )
+    got = bound(problem, width=1.0, seconds=0.0)
+    assert len(got.cases) == 2 ** len(problem.terms) == 256
+    assert len(plans) < 10
+    assert got.log_lower <= np.log(float(evidence)) <= got.log_upper
+    assert (got.lower <= posterior + 1e-15).all()
+    assert (posterior <= got.upper + 1e-15).all()

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 
 from synann_core.noisy_or import NoisyOr, NoisyOrClassifier, fit_known_causes
@@ -173,7 +176,7 @@ def test_the_habits_of_estimators(data):
         ({"iterations": 0}, ValueError, "`iterations` must be at least 1. Received: 0"),
         ({"em_iter": 0}, ValueError, "`em_iter` must be at least 1"),
         ({"tol": -1.0}, ValueError, "`tol` must be in"),
-        ({"X": [[0.5], [1.0]]}, ValueError, "`X` must be 0 or 1. Received: 0.5"),
+        ({"X": [[0.5], [1.0]]}, ValueError, "`X` must be 0, 1 or NaN .* Received: 0.5"),
         ({"Y": None}, ValueError, "requires y to be passed, but the target y is None"),
         ({"Y": [[2.0], [1.0]]}, ValueError, r"`Y` must be in \[0, 1\]"),
         ({"Y": [[0.0], [1.0], [1.0]]}, ValueError, "`Y` and `X` must have the shapes"),
@@ -224,3 +227,30 @@ def test_without_scikit_learn_the_extra_is_named():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert 'pip install "synann[noisy-or]"' in result.stdout
+
+
+def test_limits_that_were_met_are_warnings(data):
+    X, Y = data
+    Y = np.where(np.random.default_rng(0).random(Y.shape) < 0.2, np.nan, Y)
+    message = "Missing causes did not converge in `em_iter`=1 rounds"
+    with pytest.warns(ConvergenceWarning, match=message) as found:
+        NoisyOrClassifier(em_iter=1).fit(X, Y)
+    assert len(found) == 1
+    with pytest.warns(ConvergenceWarning, match="5 findings did not converge in `iterations`=1"):
+        NoisyOrClassifier(iterations=1).fit(*data)
+
+
+def test_scores_in_a_pipeline_are_those_of_the_causes(data):
+    """The recipe of docs/noisy_or.md, with findings that were not examined."""
+    X, Y = data
+    X = np.where(np.random.default_rng(1).random(X.shape) < 0.2, np.nan, X)
+
+    def log_likelihood(y, p):
+        return np.log(np.where(y == 1, p, 1 - p)).sum(axis=1).mean()
+
+    scoring = make_scorer(log_likelihood, response_method="predict_proba")
+    model = make_pipeline(FunctionTransformer(), NoisyOrClassifier())
+    by_likelihood = cross_val_score(model, X, Y, scoring=scoring, cv=3)
+    prior = log_likelihood(Y, np.full(Y.shape, Y.mean(axis=0)))
+    assert (by_likelihood > prior).all()
+    assert (cross_val_score(model, X, Y, scoring="roc_auc", cv=3) > 0.7).all()

@@ -34,7 +34,7 @@ def test_a_row_of_a_frame_is_taken_by_names_too():
     np.testing.assert_array_equal(check_evidence("x", row, 3, NAMES, one=True), [1.0, 0.0, 0.5])
     plain = pandas.Series([1.0, 0.0, 0.5])
     np.testing.assert_array_equal(check_evidence("x", plain, 3, NAMES, one=True), plain)
-    with pytest.raises(ValueError, match="`x` must have a column for each finding"):
+    with pytest.raises(ValueError, match="`x` must have a label for each"):
         check_evidence("x", row.rename({"rash": "rush"}), 3, NAMES, one=True)
 
 
@@ -71,7 +71,7 @@ def test_what_a_sparse_array_does_not_store_is_absent():
         (
             pandas.DataFrame({"cough": [1.0], "fever": [0.0], "rush": [0.0]}),
             NAMES,
-            r"must have a column for each finding of the network. "
+            r"`X` must have a label for each of the network's names. "
             r"Received: missing \['rash'\], not of the network \['rush'\]",
         ),
     ],
@@ -87,3 +87,34 @@ def test_one_sample_has_one_axis():
         check_evidence("x", [[0, 1, 0]], 3, one=True)
     with pytest.raises(TypeError, match="`x` must hold real numbers"):
         check_evidence("x", ["a", "b", "c"], 3, one=True)
+
+
+def test_a_mapping_has_the_findings_that_are_known():
+    known = {"rash": 1, "cough": None, "fever": 0.5}
+    want = [np.nan, 0.5, 1.0]
+    np.testing.assert_array_equal(check_evidence("x", known, 3, NAMES, one=True), want)
+    np.testing.assert_array_equal(check_evidence("X", known, 3, NAMES), [want])
+    got = check_evidence("X", [known, {}, {"cough": True}], 3, NAMES)
+    np.testing.assert_array_equal(got, [want, [np.nan] * 3, [1.0, np.nan, np.nan]])
+    numbered = check_evidence("x", {2: 1.0, 1: 0.5}, 3, one=True)
+    np.testing.assert_array_equal(numbered, want)
+
+
+@pytest.mark.parametrize(
+    ("known", "names", "error", "message"),
+    [
+        (
+            {"rush": 1},
+            NAMES,
+            ValueError,
+            r"`x` .* as keys, such as \['cough'.*Received: \['rush'\]",
+        ),
+        ({0: 1}, NAMES, ValueError, r"as keys, such as .* Received: \[0\]"),
+        ({3: 1}, None, ValueError, r"as keys, numbers below 3. Received: \[3\]"),
+        ({"rash": "yes"}, NAMES, TypeError, "`x` must hold real numbers"),
+        ({"rash": 2}, NAMES, ValueError, r"`x` must be in \[0, 1\]"),
+    ],
+)
+def test_other_mappings_are_refused(known, names, error, message):
+    with pytest.raises(error, match=message):
+        check_evidence("x", known, 3, names, one=True)

@@ -89,6 +89,19 @@ def test_evidence_below_the_smallest_float(solve):
     np.testing.assert_allclose(posterior, [np.exp(want[1] - np.logaddexp(*want)), 0.25], rtol=1e-11)
 
 
+@pytest.mark.parametrize("n", [60, 150])
+def test_posteriors_far_below_those_of_other_causes(n):
+    """In proportion to a tiny prior, also where many findings make the evidence as small."""
+    beta, places = np.zeros((n, n + 1)), np.arange(n)
+    beta[places, places] = beta[places[1:], places[:-1]] = beta[:2, n] = 0.5
+    ratios = []
+    for prior in (1e-100, 1e-150, 1e-200, 1e-250):
+        network = NoisyOr(np.r_[np.full(n, 1e-4), prior], np.full(n, 1e-3), beta)
+        ratios.append(over_findings(network, np.ones(n))[1][n] / prior)
+    np.testing.assert_allclose(ratios, ratios[0], rtol=1e-12)
+    assert ratios[0] > 1000
+
+
 @pytest.mark.kernel_branches
 @pytest.mark.parametrize("solve", [over_findings, over_causes])
 def test_a_cause_that_absent_findings_all_but_rule_out(solve):

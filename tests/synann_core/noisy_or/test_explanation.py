@@ -126,3 +126,14 @@ def test_nothing_is_left_to_ask():
     # A finding that is certain tells nothing.
     certain = NoisyOr([1.0, 0.5], [0.0, 0.0], [[1.0, 0.5], [0.0, 0.0]])
     assert certain.next_findings([np.nan, np.nan]) == []
+
+
+def test_answers_print_with_few_digits():
+    network = NoisyOr([0.2, 0.1], [0.05, 0.1], [[0.9, 0.8], [0.0, 0.3]], causes=["flu", "cold"])
+    reasons = network.explain([1.0, np.nan], "flu")
+    assert repr(reasons) == str(reasons)
+    assert "-0.00" not in str(network.explain([0.5, 0.5], "flu"))
+    (best, *_) = network.most_probable([1.0, np.nan])
+    assert repr(best).startswith("CauseSet(('flu',), probability=0.")
+    (following,) = network.next_findings([1.0, np.nan])
+    assert repr(following).startswith("NextFinding(1, information=0.")

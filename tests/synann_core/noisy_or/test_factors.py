@@ -96,7 +96,7 @@ def test_scikit_learns_own_checks():
         ({"iterations": 0}, "`iterations` must be at least 1"),
         ({"link_prior": (2.0, 2.0)}, r"`link_prior\[0\]` must be in"),
         ({"leak_prior": (0.5, 2.0)}, r"`leak_prior\[0\]` must be"),
-        ({"X": [[0.5]]}, "`X` must be 0 or 1. Received: 0.5"),
+        ({"X": [[0.5]]}, "`X` must be 0, 1 or NaN .* Received: 0.5"),
     ],
 )
 def test_bad_input_is_named(change, message):

@@ -1,11 +1,13 @@
 """Learning with known causes: the minimum of a convex problem, its priors, and what is refused."""
 
+import importlib.util
 import sys
 
 import numpy as np
 import pytest
 import scipy.optimize
 from scipy.sparse import csc_array, csr_array
+from sklearn.exceptions import ConvergenceWarning
 
 import synann_core as syn
 from synann_core.noisy_or import NoisyOr, fit_known_causes, minimum
@@ -115,7 +117,7 @@ def test_a_finding_that_never_or_always_comes(small):
         ({"findings": np.ones(3)}, "`findings` must have shape"),
         ({"sample_weight": [1.0]}, r"`sample_weight` must have shape \(3,\)"),
         ({"sample_weight": np.zeros(3)}, "`sample_weight` must not be 0 everywhere"),
-        ({"findings": np.full((3, 1), 0.5)}, "`findings` must be 0 or 1. Received: 0.5"),
+        ({"findings": np.full((3, 1), 0.5)}, "`findings` must be 0, 1 or NaN .* Received: 0.5"),
         ({"link_prior": (1.5, 2.0)}, r"`link_prior\[0\]` must be in \(0, 1\]. Received: 1.5"),
         ({"link_prior": (0.0, 2.0)}, r"`link_prior\[0\]`"),
         ({"leak_prior": (0.5, 2.0)}, r"`leak_prior\[0\]`"),
@@ -233,3 +235,16 @@ def test_processes_learn_the_same(small):
 def test_processes_are_counted(small, jobs, error):
     with pytest.raises(error, match="`n_jobs` must be"):
         fit_known_causes(np.ones((3, 2)), np.ones((3, 1)), n_jobs=jobs)
+
+
+def test_too_few_steps_are_a_warning(small, monkeypatch):
+    y, s = draw(small, 500, np.random.default_rng(9))
+    message = r"\d of \d+ findings did not converge in `iterations`=1 steps"
+    with pytest.warns(ConvergenceWarning, match=message) as found:
+        fit_known_causes(y, s, iterations=1)
+    assert len(found) == 1
+    assert found[0].filename == __file__
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # without scikit-learn
+    with pytest.warns(UserWarning, match=message) as found:
+        fit_known_causes(y, s, iterations=1)
+    assert found[0].category is UserWarning

@@ -93,7 +93,7 @@ def test_standard_errors_are_the_spread_of_estimates():
         present = rng.binomial(500, p).astype(float)
         absent = 500 - present
         loss = DefiniteLoss(y, present, np.r_[absent @ y, absent.sum()])
-        c = minimise_definite(loss, link_prior=(1.0, 1.0), iterations=500)
+        c, _ = minimise_definite(loss, link_prior=(1.0, 1.0), iterations=500)
         found.append(-np.expm1(-c))
         errors.append(standard_errors(loss, c))
     np.testing.assert_allclose(np.mean(errors, axis=0), np.std(found, axis=0), rtol=0.12)

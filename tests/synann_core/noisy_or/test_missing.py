@@ -99,7 +99,8 @@ def test_rounds_end():
     y, s, weight = hidden(60, 0.3)
     options = Options()
     for rounds, tolerance, made in ((2, 0.0, 2), (50, 10.0, 2), (1, 0.0, 1)):
-        _, history = fit_missing_causes(
+        learned, history = fit_missing_causes(
             y, check_findings("s", s), weight, options, rounds=rounds, tolerance=tolerance
         )
         assert len(history) == made
+        assert bool(learned.limits) == (tolerance == 0.0)

@@ -137,7 +137,7 @@ def test_uncertain_causes_with_protection_give_the_mean():
 def test_the_representation_counts():
     dense, sparse = sparse_pair(protection=True)
     assert repr(sparse) == repr(dense)
-    assert repr(NoisyOr([0.1], [0.1], [[0.0]])) == "NoisyOr(1 causes, 1 findings, 0 links)"
+    assert repr(NoisyOr([0.1], [0.1], [[0.0]])) == "NoisyOr(1 cause, 1 finding, 0 links)"
 
 
 @pytest.mark.parametrize("names", [[None, "a"], ["a", 3], {"a", "b"}, "ab"])

@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 
-from synann_core.noisy_or import native
+from synann_core.noisy_or import native, plan
 from synann_core.noisy_or.plan import (
     CAUSE,
     ENTER,
     LEAVE,
+    MOST_CONDITIONED,
     Plan,
     Structure,
     _Events,
+    _least_units,
+    _neighbours,
     _Search,
     make_plan,
 )
@@ -30,19 +33,19 @@ def widths(program):
 @pytest.mark.parametrize("split", [True, False])
 def test_every_finding_and_every_cause_has_its_turn(seed, split):
     structure = random_structure(9, 20, (0.1, 0.2, 0.3, 0.6)[seed % 4], seed)
-    plan = make_plan(structure, split=split)
-    assert isinstance(plan, Plan)
-    both = [np.r_[p.ops, np.zeros((0, 5), int)] for p in (plan.forward, plan.backward)]
-    items = [np.concatenate([p.items[p.ops[:, 0] == k] for p in (plan.forward, plan.backward)])
+    made = make_plan(structure, split=split)
+    assert isinstance(made, Plan)
+    both = [np.r_[p.ops, np.zeros((0, 5), int)] for p in (made.forward, made.backward)]
+    items = [np.concatenate([p.items[p.ops[:, 0] == k] for p in (made.forward, made.backward)])
              for k in (ENTER, LEAVE, CAUSE)]  # fmt: skip
     # (What enters the backward program leaves the forward one.)
     assert sorted(np.concatenate(items[:2])) == sorted([*range(9)] * 2)
     degree = np.bincount(structure.cause, minlength=20)
     assert sorted(items[2]) == np.flatnonzero(degree > 1).tolist()
-    links = np.concatenate([plan.forward.links, plan.backward.links, plan.single])
+    links = np.concatenate([made.forward.links, made.backward.links, made.single])
     assert sorted(links) == list(range(structure.cause.size))
-    assert widths(plan.forward)[-1] == widths(plan.backward)[-1] == plan.order.size
-    assert sorted(plan.order) == list(range(plan.order.size))
+    assert widths(made.forward)[-1] == widths(made.backward)[-1] == made.order.size
+    assert sorted(made.order) == list(range(made.order.size))
     if not split:
         assert not len(both[1])
 
@@ -74,9 +77,9 @@ def chain(k):
 
 def test_a_long_chain_is_narrow():
     """More findings than a state could have bits."""
-    plan = make_plan(chain(100), split=native.serves())
-    assert isinstance(plan, Plan)
-    assert max(widths(plan.forward).max(), widths(plan.backward).max()) <= 3
+    made = make_plan(chain(100), split=native.serves())
+    assert isinstance(made, Plan)
+    assert max(widths(made.forward).max(), widths(made.backward).max()) <= 3
 
 
 @pytest.mark.needs_kernels
@@ -84,10 +87,10 @@ def test_causes_of_nearly_all_findings_are_conditioned_on():
     own = chain(40)
     everywhere = np.repeat([39, 40], 40), np.tile(np.arange(40), 2)
     both = (np.concatenate(pair) for pair in zip((own.cause, own.finding), everywhere, strict=True))
-    plan = make_plan(Structure(40, *both))
-    assert isinstance(plan, Plan)
-    assert set(plan.conditioned) == {39, 40}
-    assert plan.total_units < 1e4
+    made = make_plan(Structure(40, *both))
+    assert isinstance(made, Plan)
+    assert set(made.conditioned) == {39, 40}
+    assert made.total_units < 1e4
     assert make_plan(own).conditioned == ()
 
 
@@ -100,10 +103,39 @@ def test_what_is_too_wide_is_only_counted():
     assert make_plan(dense) > 2.0**50
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_no_plan_takes_less_than_the_least(seed):
+    structure = random_structure(4 + seed, 2 * seed + 3, 0.1 + 0.02 * seed, seed)
+    within = np.bincount(structure.cause)[structure.cause] > 1  # the others are merged
+    for most in (0, 2, MOST_CONDITIONED):
+        least = _least_units(structure, within, most)
+        found = make_plan(structure, most_conditioned=most)
+        assert least <= found.total_units
+        assert make_plan(structure, most_conditioned=most, most_units=0.99 * least) == least
+
+
+def test_causes_of_more_findings_than_bits_are_conditioned_on():
+    """However cheap it seems to be not to look for them."""
+    structure = Structure(50, np.repeat([0, 1], 50), np.tile(np.arange(50), 2))
+    got = make_plan(structure, merge=True)
+    assert got.conditioned == (0, 1)
+    assert make_plan(structure, most_conditioned=1) > 2.0**49
+
+
+def test_neighbours_share_a_cause(monkeypatch):
+    structure = random_structure(30, 25, 0.1, 4)
+    shared = np.zeros((30, 25), int)
+    shared[structure.finding, structure.cause] = 1
+    want = shared @ shared.T > 0
+    for pairs in (1 << 20, 7):  # at a time
+        monkeypatch.setattr(plan, "_PAIRS_AT_A_TIME", pairs)
+        np.testing.assert_array_equal(_neighbours(30, structure.cause, structure.finding), want)
+
+
 def test_known_causes_are_not_in_the_programs():
     structure = random_structure(6, 10, 0.5, 1)
-    plan = make_plan(structure, fixed=(2,), forced=(5,))
-    assert plan.conditioned == (5,)
-    taken = {*plan.forward.items[plan.forward.ops[:, 0] == CAUSE].tolist()}
-    taken |= {*plan.backward.items[plan.backward.ops[:, 0] == CAUSE].tolist()}
+    made = make_plan(structure, fixed=(2,), forced=(5,))
+    assert made.conditioned == (5,)
+    taken = {*made.forward.items[made.forward.ops[:, 0] == CAUSE].tolist()}
+    taken |= {*made.backward.items[made.backward.ops[:, 0] == CAUSE].tolist()}
     assert not taken & {2, 5}
