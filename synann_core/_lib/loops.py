@@ -170,10 +170,13 @@ def _pad_rows(a: Array, missing: int, value: float, xp: Namespace) -> Array:
     return xpx.pad(a, widths, constant_values=value, xp=xp) if missing else a
 
 
-def row_blocks(a: Array, size: int, pad: float, xp: Namespace) -> Array:
-    """(rows, n) as (blocks, rows, size); padded where size does not divide n."""
-    a = _pad(a, size, pad, xp)
-    return xp.permute_dims(xp.reshape(a, (a.shape[0], a.shape[1] // size, size)), (1, 0, 2))
+def row_blocks(a: Array, n: int, size: int, pad: float, xp: Namespace) -> Array:
+    """(rows, n) as (blocks, rows, size); padded where size does not divide n.
+
+    `n` is given, since an array whose values are not known yet may not tell it.
+    """
+    a, blocks = _pad(a, n, size, pad, xp), -(-n // size)
+    return xp.permute_dims(xp.reshape(a, (a.shape[0], blocks, size)), (1, 0, 2))
 
 
 def columns(a: Array, size: int, pad: float, xp: Namespace) -> Array:
@@ -181,14 +184,14 @@ def columns(a: Array, size: int, pad: float, xp: Namespace) -> Array:
 
     XLA chooses itself what is contiguous, and m may be divided over devices.
     """
-    a = xp.matrix_transpose(_pad(a, size, pad, xp))
+    a = xp.matrix_transpose(_pad(a, a.shape[1], size, pad, xp))
     n, m = a.shape
     flat = a if is_jax_namespace(xp) else xp.reshape(a, (n * m,))
     return xp.reshape(flat, (n // size, size, m))
 
 
-def _pad(a: Array, size: int, pad: float, xp: Namespace) -> Array:
-    missing = -a.shape[1] % size
+def _pad(a: Array, n: int, size: int, pad: float, xp: Namespace) -> Array:
+    missing = -n % size
     return xpx.pad(a, ((0, 0), (0, missing)), constant_values=pad, xp=xp) if missing else a
 
 

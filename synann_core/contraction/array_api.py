@@ -90,9 +90,9 @@ def _sides(
     return (y, y_bar, xp.where(near, own, 0.0), *apart), (beta, beta_bar, *halves(strength, xp))
 
 
-def _row_blocks(rows: Arrays, size: int, xp: Namespace) -> Arrays:
+def _row_blocks(rows: Arrays, n: int, size: int, xp: Namespace) -> Arrays:
     pads = zip(rows, _ROW_PADS, strict=False)
-    return tuple(row_blocks(a, size, pad, xp) for a, pad in pads)
+    return tuple(row_blocks(a, n, size, pad, xp) for a, pad in pads)
 
 
 def _weight_blocks(weights: Arrays, size: int, xp: Namespace) -> Arrays:
@@ -130,7 +130,7 @@ def _log_product(
 
     def chunk(*rows: Array) -> tuple[Arrays, Arrays]:
         zero = zeros(rows[0], m, xp)
-        parts = (*_row_blocks(rows, size, xp), *weights)
+        parts = (*_row_blocks(rows, n, size, xp), *weights)
         (total, error, least), _ = scan(step, (zero, zero, zero + 1.0), parts, xp)
         return (total + error, least), ()
 
@@ -203,7 +203,7 @@ def _log_product_vjp(
         (gy,), (gbeta,) = over_rows(chunk, ((grad, 0.0), *_padded_rows(own)), size * m, xp)
         return carry, (gy, gbeta)
 
-    parts = (*_row_blocks(rows, size, xp), *_weight_blocks(weights, size, xp))
+    parts = (*_row_blocks(rows, n, size, xp), *_weight_blocks(weights, size, xp))
     _, (gy, gbeta) = scan(step, None, parts, xp)
     gy = unblock(xp.permute_dims(gy, (1, 0, 2)), n, xp)
     return gy, unblock(xp.permute_dims(gbeta, (2, 0, 1)), n, xp)
@@ -239,7 +239,7 @@ def _log_product_jvp(
 
     def chunk(dy: Array, *rows: Array) -> tuple[Arrays, Arrays]:
         zero = zeros(rows[0], m, xp)
-        parts = (row_blocks(dy, size, 0.0, xp), *_row_blocks(rows, size, xp), *weights)
+        parts = (row_blocks(dy, n, size, 0.0, xp), *_row_blocks(rows, n, size, xp), *weights)
         (total, error), _ = scan(step, (zero, zero), parts, xp)
         return (total + error,), ()
 

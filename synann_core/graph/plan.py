@@ -131,8 +131,8 @@ def _block(rows: Rows, members: Ints, width: int, row: Ints, pad: int) -> tuple[
     places = rows.indptr[members][:, None] + np.arange(width)
     inside = places < rows.indptr[members + 1][:, None]
     places = np.where(inside, places, -1).ravel()
-    if not places.size:
-        return places, places
+    if not rows.indices.size:  # nothing but padding
+        return np.full(places.size, pad), places
     return np.where(places < 0, pad, row[rows.indices[places]]), places
 
 

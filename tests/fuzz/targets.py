@@ -215,7 +215,7 @@ class Json:
 
 
 class Onnx:
-    """Random graphs through ONNX: onnxruntime computes what the graph does.
+    """Random graphs and small networks through ONNX: onnxruntime computes what they do.
 
     Writing traces the graph, and spox evaluates every constant in a session of its own: a second
     for some neurons.
@@ -226,8 +226,11 @@ class Onnx:
     def prepare(self, rng: np.random.Generator, folder: Path) -> Prepared:
         import onnxruntime
 
-        graph = _random_graph(rng, most=7)
+        _import_onnx()
         dtype, space = str(rng.choice(["float32", "float64"])), "probability"
+        if rng.random() < 0.2:
+            return self._network(rng, dtype, folder / "network.onnx"), 0
+        graph = _random_graph(rng, most=7)
         x = rng.random((2, len(graph.inputs))).astype(dtype)
         if rng.random() < 0.5:
             space, x = "surprisal", -np.log(x)
@@ -243,8 +246,30 @@ class Onnx:
 
         return there, 0
 
+    def _network(self, rng: np.random.Generator, dtype: str, path: Path) -> Callable[[], None]:
+        import onnxruntime
+
+        layer = str(rng.choice(["synapse", "dense", "none"]))
+        inputs, hidden, classes = rng.integers(1, 5, 3).tolist()
+        model = SynaMLP(inputs, hidden, classes + 1, layer=layer)
+        x = rng.random((3, inputs)).astype(dtype)
+
+        def there() -> None:
+            save_onnx(model, path, dtype=dtype)
+            (got,) = onnxruntime.InferenceSession(path).run(None, {"x": x})
+            np.testing.assert_allclose(got, model.decision_function(x), rtol=1e-5, atol=1e-5)
+
+        return there
+
     def is_own(self, error: Exception) -> bool:
         return False
+
+
+@functools.cache
+def _import_onnx() -> None:
+    """Write a model: what the first one imports is not an input's memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_onnx(SynaMLP(1, 1, 2), Path(folder, "x"))
 
 
 def _random_graph(rng: np.random.Generator, most: int = 40) -> SynapseGraph:

@@ -41,7 +41,7 @@ def test_many_equal_numbers_add_up_without_drift(xp, dtype):
 def test_blocks_and_columns_hold_every_entry_and_padding(xp):
     a = np.arange(10.0).reshape(2, 5)
     space = namespace(xp)
-    blocks = xp.to_numpy(loops.row_blocks(xp.asarray(a), 4, -1.0, space))
+    blocks = xp.to_numpy(loops.row_blocks(xp.asarray(a), a.shape[1], 4, -1.0, space))
     assert blocks.shape == (2, 2, 4)
     assert np.array_equal(blocks[1], [[4, -1, -1, -1], [9, -1, -1, -1]])
     columns = xp.to_numpy(loops.columns(xp.asarray(a), 4, -1.0, space))

@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from synann_core import SynaMLP
 from synann_core.export import save_onnx
 from synann_core.graph import GraphParameters, SynapseGraph
 from tests.export_models import broken, fitted, random_graph, strong
@@ -44,6 +45,15 @@ def test_float64(tmp_path):
     got = run(tmp_path / "net.onnx", x=X)
     assert got.dtype == np.float64
     assert_close(got, model.decision_function(X), 1e-13)
+
+
+@pytest.mark.parametrize("layer", ["synapse", "dense", "none"])
+def test_networks_of_a_single_unit(layer, tmp_path):
+    """The size of an axis of 1 is lost while ONNX's shapes are inferred."""
+    model = SynaMLP(1, 1, 2, layer=layer)
+    save_onnx(model, tmp_path / "net.onnx")
+    x = np.array([[0.25], [0.75]], np.float32)
+    assert_close(run(tmp_path / "net.onnx", x=x), model.decision_function(x), 1e-6)
 
 
 @pytest.mark.parametrize("space", ["probability", "surprisal"])

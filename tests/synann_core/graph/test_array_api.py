@@ -39,6 +39,25 @@ def test_values_above_one_lose_no_digits(xp, dtype, gain, sign):
     assert_relative(xp.to_numpy(moved)[0, 1], a, limit)
 
 
+def test_parameters_that_nothing_reads(xp, dtype):
+    """Shared strengths of a graph without inhibition, as `from_arrays` takes them."""
+    none = (np.zeros(0, int), np.zeros(0, int))
+    graph = SynapseGraph.from_arrays(
+        1,
+        1,
+        excitatory=(np.array([1]), np.array([0])),
+        inhibitory=none,
+        alpha=np.array([0.5]),
+        beta=np.array([0.1, 0.9]),
+        beta_index=none[0],
+    ).compile()
+    x, grad = xp.asarray([[0.25]], dtype), xp.asarray([[1.0]], dtype)
+    np.testing.assert_array_equal(xp.to_numpy(xp.call(graph, x)), [[0.125]])
+    gx, params = graph.vjp(x, grad=grad)
+    np.testing.assert_array_equal(xp.to_numpy(gx), [[0.5]])
+    np.testing.assert_array_equal(xp.to_numpy(params.beta), [0.0, 0.0])
+
+
 def test_a_gradient_wrong_by_a_little_is_caught(monkeypatch):
     monkeypatch.setenv("SYNANN_KERNELS", "off")
     others = formulas._others
