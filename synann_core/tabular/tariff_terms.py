@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synann_core._lib.checks import check_option
-from synann_core.tabular.columns import word
+from synann_core.tabular.tables import word
 
 Floats = NDArray[np.floating[Any]]
 Constraint = Literal["highest", "nonnegative", "decreasing", "increasing", "free"]

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import check_int, check_option, check_range
-from synann_core.tabular.columns import feature_names, order_of_words, read_columns
+from synann_core.tabular.tables import feature_names, order_of_words, read_columns
 from synann_core.tabular.tariff_loss import Family, deviance, rate_surprisals
 from synann_core.tabular.tariff_report import tariff_table
 from synann_core.tabular.tariff_search import Tariff, search

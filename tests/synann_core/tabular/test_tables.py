@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 
-from synann_core.tabular.columns import feature_names, order_of_words, read_columns, word
+from synann_core.tabular.tables import feature_names, order_of_words, read_columns, word
 
 NUMBERS, TOWNS = [1.5, 2.0, -3.0], ["Ulm", "Bonn", "Ulm"]
 MIXED = {
