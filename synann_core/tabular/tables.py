@@ -1,11 +1,10 @@
-"""Read tables of any kind as columns: arrays, lists, and frames of pandas or polars.
+"""Read tables for estimators: columns of numbers or words, checked as scikit-learn checks them.
 
-A column holds numbers (float64), or words: categories as strings, a missing one as "missing".
+Words are categories as strings; a missing one is the word "missing".
 """
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,21 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
-from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import as_tuple
+from synann_core.tabular.columns import Kind, as_table, is_frame, read_columns, text_of
 
-Column = NDArray[Any]
 MISSING = "missing"
 
 
-def read_columns(
-    estimator: Any,
-    X: Any,
-    *,
-    reset: bool,
-    words: Any = None,
-    allow_missing: bool = False,
-) -> list[Column]:
+def read_table(
+    estimator: Any, X: Any, *, reset: bool, words: Any = None, allow_missing: bool = False
+) -> list[NDArray[Any]]:
     """Return the columns of a table that an estimator is fitted to, or was.
 
     Parameters
@@ -51,42 +44,46 @@ def read_columns(
     Raises
     ------
     TypeError, ValueError
-        As scikit-learn's `validate_data`; also if `words` names a column that is not there.
+        As scikit-learn's `validate_data`, or `read_columns`; also if `words` names a column that is
+        not there.
     """
-    if not hasattr(X, "columns") and not hasattr(X, "todense"):
-        check_plain("X", X)
-    options = {"dtype": np.float64, "ensure_all_finite": "allow-nan" if allow_missing else True}
-    given = _given_columns(X, words is None if reset else not any(estimator._words))
-    if given is None:
+    table = _with_words(X)
+    if table is None:
+        options = {"dtype": np.float64, "ensure_all_finite": "allow-nan" if allow_missing else True}
         values = validate_data(estimator, X, reset=reset, **options)
-        if reset:
+        if reset and words is None:
             estimator._words = (False,) * values.shape[1]
-        return list(np.ascontiguousarray(values.T))
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
-    names = feature_names(estimator)
-    if reset:
-        estimator._words = _chosen(words, names, given)
-    columns = []
-    for name, values, as_words in zip(names, given, estimator._words, strict=True):
-        if as_words:
-            columns.append(np.array([word(value) for value in values], dtype=object))
-            continue
-        try:
-            column = np.asarray(values, dtype=np.float64)
-        except ValueError as error:
+        if words is None if reset else not any(estimator._words):
+            return list(np.ascontiguousarray(values.T))
+        table = values
+    else:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if not len(table):
             raise ValueError(
-                f"`X` must hold numbers in column {name!r}. Received: {error}"
-            ) from None
-        finite = np.isfinite(column) | (np.isnan(column) & allow_missing)
-        if not finite.all():
-            raise ValueError(
-                f"`X` must be finite in column {name!r}. Received: NaN or infinity, "
-                f"{column[~finite][0]} in row {int(np.flatnonzero(~finite)[0])}"
+                f"`X` must hold samples. Received: 0 samples (shape={table.shape}), "
+                "while a minimum of 1 is required"
             )
-        columns.append(column)
-    if not columns or not len(columns[0]):
-        raise ValueError(f"`X` must hold samples. Received: 0 of {len(columns)} features")
-    return columns
+    names = feature_names(estimator)
+    kinds: list[Kind | None] = [None] * len(names)
+    if not reset:
+        kinds = ["category" if as_words else "number" for as_words in estimator._words]
+    elif words is not None:
+        kinds = ["category" if named else None for named in _named(words, names)]
+    columns = read_columns(table, names, kinds)
+    if reset:
+        estimator._words = tuple(column.kind == "category" for column in columns)
+    found = []
+    for name, kind, values in columns:
+        if kind == "category":
+            found.append(np.array([MISSING if v is None else v for v in values], dtype=object))
+            continue
+        if not allow_missing and np.isnan(values).any():
+            row = int(np.flatnonzero(np.isnan(values))[0])
+            raise ValueError(
+                f"`X` must not be missing in column {name!r}. Received: NaN in row {row}"
+            )
+        found.append(values)
+    return found
 
 
 def feature_names(estimator: Any) -> list[str]:
@@ -97,82 +94,39 @@ def feature_names(estimator: Any) -> list[str]:
     return [str(name) for name in known]
 
 
-def word(value: Any) -> str:
-    """A category as a string; whole numbers are the same word whatever their type."""
-    if isinstance(value, str):
-        return value
-    if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
-        return MISSING
-    if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
-        number = float(value)
-        return str(int(number)) if number.is_integer() else repr(number)
-    return str(value)
-
-
 def order_of_words(X: Any, position: int) -> list[str] | None:
     """Order of the categories of a frame's column, where its dtype has one."""
-    if not hasattr(X, "columns"):
+    if not is_frame(X):
         return None
-    column = X[list(X.columns)[position]]
-    categories = getattr(column.dtype, "categories", None)
-    return None if categories is None else [word(value) for value in categories]
-
-
-def _given_columns(X: Any, by_dtype: bool) -> list[Any] | None:
-    """The columns one by one; None where all are numbers, or X is not a table at all."""
-    if hasattr(X, "columns") and hasattr(X, "__getitem__"):
-        columns = [_frame_column(X[name]) for name in X.columns]
-    else:
-        if hasattr(X, "todense") or getattr(X, "ndim", 2) != 2:
-            return None
-        try:
-            values = X if isinstance(X, np.ndarray) else _as_objects(X)
-        except (TypeError, ValueError):
-            return None
-        if values is None or values.ndim != 2 or (by_dtype and values.dtype.kind not in "OUST"):
-            return None
-        columns = list(values.T)
-    if by_dtype and not any(_holds_words(column) for column in columns):
+    dtype = X[list(X.columns)[position]].dtype
+    categories = getattr(dtype, "categories", None)
+    # polars' Categorical has an attribute of that name, too, which is not a list of them.
+    if categories is None or not hasattr(categories, "__iter__"):
         return None
-    return columns
+    return [text_of(value) for value in categories]
 
 
-def _as_objects(X: Any) -> NDArray[Any] | None:
-    """Lists as an array, in which numbers beside strings stay numbers."""
-    values = np.asarray(X)
-    return np.array(X, dtype=object) if values.dtype.kind in "US" else values
-
-
-def _frame_column(column: Any) -> NDArray[Any]:
-    """A frame's column: floats, or objects where it does not hold numbers."""
-    dtype = column.dtype
-    if getattr(dtype, "kind", "") in tuple("iufb") and not isinstance(dtype, np.dtype):
-        # pandas' numbers that may be missing
-        values: NDArray[Any] = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return values
-    return np.asarray(column)
-
-
-def _holds_words(column: Any) -> bool:
-    """Whether a column holds anything but numbers; a TypeError where that has no meaning."""
-    if column.dtype.kind in "iufbc":
-        return False
+def _with_words(X: Any) -> Any:
+    """A frame, or an array of two axes with strings in it; None for anything else."""
+    if is_frame(X):
+        return X
+    if hasattr(X, "todense"):  # sparse: scikit-learn says so
+        return None
     try:
-        np.asarray(column, dtype=np.float64)
-    except ValueError:
-        return True
-    except TypeError:
-        # Of an object in place of a number (a dict, say) scikit-learn's check has the words.
-        return any(isinstance(value, str) for value in column)
-    return column.dtype.kind != "O" or any(isinstance(value, str) for value in column)
+        table = np.asarray(as_table(X))
+    except ValueError:  # rows of several lengths
+        return None
+    if table.ndim != 2 or table.dtype.kind not in "OUT":
+        return None
+    strings = any(isinstance(value, str) for value in table.ravel())
+    return table.astype(object) if strings else None
 
 
-def _chosen(words: Any, names: Sequence[str], columns: list[Any]) -> tuple[bool, ...]:
-    """Which columns are words."""
-    by_dtype = [_holds_words(column) for column in columns]
-    chosen = () if words is None else as_tuple("categorical_features", words, "names or positions")
+def _named(words: Any, names: Sequence[str]) -> list[bool]:
+    """Which columns are named."""
+    chosen = as_tuple("categorical_features", words, "names or positions")
     if len(chosen) == len(names) and all(isinstance(one, bool | np.bool_) for one in chosen):
-        return tuple(bool(one) or own for one, own in zip(chosen, by_dtype, strict=True))
+        return [bool(one) for one in chosen]
     positions = [names.index(one) if one in names else one for one in chosen]
     known = [isinstance(p, int | np.integer) and -len(names) <= p < len(names) for p in positions]
     if not all(known):
@@ -181,4 +135,4 @@ def _chosen(words: Any, names: Sequence[str], columns: list[Any]) -> tuple[bool,
             f"Received: {chosen[known.index(False)]!r}"
         )
     at = {int(p) % len(names) for p in positions}
-    return tuple(own or j in at for j, own in enumerate(by_dtype))
+    return [j in at for j in range(len(names))]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synann_core._lib.checks import check_option
-from synann_core.tabular.tables import word
+from synann_core.tabular.columns import text_of
 
 Floats = NDArray[np.floating[Any]]
 Constraint = Literal["highest", "nonnegative", "decreasing", "increasing", "free"]
@@ -138,14 +138,16 @@ def first_terms(
         found: tuple[Any, ...]
         if is_words:
             asked = given.get(name, order)
-            found = _levels(name, column, None if asked is None else [word(one) for one in asked])
+            found = _levels(
+                name, column, None if asked is None else [text_of(one) for one in asked]
+            )
         else:
             found = float(column.min()), float(column.max())
         term = Term(name, found, not is_words, kind)
         if kind == "highest":
             term = term.with_base(_highest(term, column, counts, exposure))
         elif name in bases and kind in ("nonnegative", "free"):
-            level = word(bases[name]) if is_words else bases[name]
+            level = text_of(bases[name]) if is_words else bases[name]
             if level not in found:
                 raise ValueError(
                     f"`base` of {name!r} must be one of {list(found)}. Received: {level!r}"

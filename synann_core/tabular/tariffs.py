@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import check_int, check_option, check_range
-from synann_core.tabular.tables import feature_names, order_of_words, read_columns
+from synann_core.tabular.tables import feature_names, order_of_words, read_table
 from synann_core.tabular.tariff_loss import Family, deviance, rate_surprisals
 from synann_core.tabular.tariff_report import tariff_table
 from synann_core.tabular.tariff_search import Tariff, search
@@ -147,7 +147,7 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_option("family", self.family, ("poisson", "binomial"))
         iterations = check_int("max_iter", self.max_iter, 1)
-        columns = read_columns(self, X, reset=True, words=self.categorical_features)
+        columns = read_table(self, X, reset=True, words=self.categorical_features)
         counts, size, weight = self._checked_samples(len(columns[0]), y, sample_weight, exposure)
         some = weight > 0.0
         columns = [column[some] for column in columns]
@@ -266,7 +266,7 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _columns(self, X: Any) -> list[NDArray[Any]]:
         check_is_fitted(self)
-        return read_columns(self, X, reset=False)
+        return read_table(self, X, reset=False)
 
     def explain(self, X: Any) -> Floats:
         """Return the factor of each feature, exactly: rate = alpha_ · their product.

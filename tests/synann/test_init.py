@@ -99,7 +99,8 @@ def test_dir_lists_names_submodules_and_version():
 
 def test_estimators_are_at_the_top_when_they_are_used():
     code = (
-        "import sys, synann; from synann import *; dir(synann); assert 'sklearn' not in sys.modules;"
+        "import sys, synann; from synann import *; dir(synann);"
+        "assert 'sklearn' not in sys.modules;"
         "print(*(getattr(synann, name).__module__ for name in synann._ESTIMATORS))"
     )
     result = run(code)
