@@ -11,9 +11,10 @@ from synann_core.tabular.odds_network import OddsNetwork, calibrate, fit_odds_ne
 from synann_core.tabular.thresholds import SoftThresholds
 
 if TYPE_CHECKING:
+    from synann_core.tabular.classifier import SynapseClassifier
     from synann_core.tabular.tariffs import LogLinkRegressor
 else:
-    _LATER = {"LogLinkRegressor": "tariffs"}
+    _LATER = {"LogLinkRegressor": "tariffs", "SynapseClassifier": "classifier"}
 
     def __getattr__(name: str) -> object:
         if name not in _LATER:
@@ -36,6 +37,7 @@ __all__ = [
     "LogLinkRegressor",
     "OddsNetwork",
     "SoftThresholds",
+    "SynapseClassifier",
     "calibrate",
     "fit_odds_network",
 ]
