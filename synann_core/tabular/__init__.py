@@ -7,14 +7,19 @@ used: ``pip install "synann[tabular]"``. `import synann_core` does not import th
 import importlib
 from typing import TYPE_CHECKING
 
-from synann_core.tabular.odds_network import OddsNetwork, calibrate, fit_odds_network
+from synann_core.tabular.bayes_rule import BayesRule
 from synann_core.tabular.thresholds import SoftThresholds
 
 if TYPE_CHECKING:
     from synann_core.tabular.classifier import SynapseClassifier
+    from synann_core.tabular.odds_network import OddsNetwork
     from synann_core.tabular.tariffs import LogLinkRegressor
 else:
-    _LATER = {"LogLinkRegressor": "tariffs", "SynapseClassifier": "classifier"}
+    _LATER = {
+        "LogLinkRegressor": "tariffs",
+        "OddsNetwork": "odds_network",
+        "SynapseClassifier": "classifier",
+    }
 
     def __getattr__(name: str) -> object:
         if name not in _LATER:
@@ -34,10 +39,9 @@ else:
 
 
 __all__ = [
+    "BayesRule",
     "LogLinkRegressor",
     "OddsNetwork",
     "SoftThresholds",
     "SynapseClassifier",
-    "calibrate",
-    "fit_odds_network",
 ]

@@ -207,10 +207,10 @@ CASES = {
         .fit(a.sparse(FINDINGS))
         .transform(a.sparse(FINDINGS)),
     ),
-    "OddsNetwork": lambda a: tabular.OddsNetwork(0.1, a(HALVES), a(HALVES)),
+    "BayesRule": lambda a: tabular.BayesRule(0.1, a(HALVES), a(HALVES)),
     "OddsNetwork.predict": lambda a: (
-        tabular.OddsNetwork(0.1, HALVES, HALVES).log_odds(a(MATRIX)),
-        tabular.OddsNetwork(0.1, HALVES, HALVES).predict(a(MATRIX)),
+        tabular.BayesRule(0.1, HALVES, HALVES).log_odds(a(MATRIX)),
+        tabular.BayesRule(0.1, HALVES, HALVES).predict(a(MATRIX)),
     ),
     "fit_odds_network": lambda a: tabular.fit_odds_network(a(FINDINGS), a(EVENT)),
     "calibrate": calibrated,
