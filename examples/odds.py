@@ -5,7 +5,8 @@
 
 Every measurement of a cell nucleus becomes a finding, "larger than usual", with a probability: the
 place of the value between the classes' means of the training part. Two networks of synapses judge
-by them: Bayes' rule in log-odds (`synann.OddsNetwork`) and a noisy-OR of causes of malignancy. Logistic regression has the same findings, and another one the measurements themselves.
+by them: Bayes' rule in log-odds (`synann.OddsNetwork`) and a noisy-OR of causes of malignancy.
+Logistic regression has the same findings, and another one the measurements themselves.
 """
 
 from __future__ import annotations

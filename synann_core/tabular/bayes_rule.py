@@ -212,11 +212,11 @@ class BayesRule:
         --------
         >>> from synann_core.tabular import BayesRule
         >>> rng = np.random.default_rng(0)
-        >>> event = np.arange(600) % 2
-        >>> told = np.where(rng.random(600) < 0.8, event, 1 - event)
+        >>> event = np.arange(6000) % 2
+        >>> told = np.where(rng.random(6000) < 0.8, event, 1 - event)
         >>> findings = np.stack([told, told, told], axis=1)  # the same news three times
-        >>> model = BayesRule.from_counts(findings[:300], event[:300])
-        >>> round(model.calibrated(model.log_odds(findings[300:]), event[300:]).slope, 1)
+        >>> model = BayesRule.from_counts(findings[:3000], event[:3000])
+        >>> round(model.calibrated(model.log_odds(findings[3000:]), event[3000:]).slope, 1)
         0.3
         """
         z: Floats = check_range("log_odds", log_odds).astype(np.float64)

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import to_numpy
 from synann_core._lib.files import FilePath
 from synann_core.models import Explanation, SynaMLP
@@ -218,6 +219,7 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         labels, weight = labels_and_weights(len(columns[0]), y, sample_weight, self.class_weight)
         if first:
+            check_plain("classes", classes)
             known = np.unique(labels if classes is None else np.asarray(classes))
             self._begin(columns, known, weight)
         if not np.isin(labels, self.classes_).all():

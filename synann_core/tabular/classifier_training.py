@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from synann_core import optim
+from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
 from synann_core.models import SynaMLP
 from synann_core.models.samples import as_weights
@@ -43,6 +44,7 @@ def labels_and_weights(
             "`y` must hold the classes: this estimator requires y to be passed, "
             "but the target y is None. Received: None"
         )
+    check_plain("y", y)
     labels = column_or_1d(y, warn=True)
     check_classification_targets(labels)
     if len(labels) != samples:

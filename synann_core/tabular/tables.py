@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
+from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import as_tuple
 from synann_core.tabular.columns import Kind, as_table, is_frame, read_columns, text_of
 
@@ -110,8 +111,7 @@ def _with_words(X: Any) -> Any:
     """A frame, or an array of two axes with strings in it; None for anything else."""
     if is_frame(X):
         return X
-    if hasattr(X, "todense"):  # sparse: scikit-learn says so
-        return None
+    check_plain("X", X)
     try:
         table = np.asarray(as_table(X))
     except ValueError:  # rows of several lengths

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
-from synann_core._lib.arguments import check_shape
+from synann_core._lib.arguments import check_plain, check_shape
 from synann_core._lib.checks import check_int, check_option, check_range
 from synann_core.tabular.tables import feature_names, order_of_words, read_table
 from synann_core.tabular.tariff_loss import Family, deviance, rate_surprisals
@@ -177,6 +177,7 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 "`y` must hold the counts: this estimator requires y to be passed, "
                 "but the target y is None. Received: None"
             )
+        check_plain("y", y)
         values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         counts = check_range("y", column_or_1d(values, warn=True), 0.0)
         if len(counts) != samples:
