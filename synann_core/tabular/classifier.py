@@ -49,7 +49,7 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         input for each of their words. A missing one is a word; words that `fit` has not seen are
         none.
     max_iter : int
-        Most epochs, ≥ 1.
+        Most epochs, ≥ 1. On small tables many of them overfit.
     batch_size : int
         Samples a step, ≥ 2.
     learning_rate : float
@@ -105,7 +105,7 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> size, kind = 10 * rng.random(300), rng.choice(["a", "b"], 300)
     >>> X = np.array([[s, k] for s, k in zip(size, kind)], dtype=object)
     >>> y = np.where((size > 5) == (kind == "a"), "yes", "no")
-    >>> model = SynapseClassifier(random_state=0).fit(X, y)
+    >>> model = SynapseClassifier(max_iter=100, random_state=0).fit(X, y)
     >>> model.score(X, y) > 0.95
     True
     >>> model.predict([[9.0, "a"], [9.0, "b"]])
@@ -121,7 +121,7 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         dropout: float = 0.0,
         scale: Scale | None = "minmax",
         categorical_features: Sequence[Any] | None = None,
-        max_iter: int = 100,
+        max_iter: int = 30,
         batch_size: int = 100,
         learning_rate: float = 0.01,
         schedule: Literal["auto", "one_cycle", "cosine", "constant"] = "auto",

@@ -111,10 +111,7 @@ class Literals:
         names = tuple(name for feature in self.features for name in feature.names)
         feature_of = np.repeat(np.arange(len(self.features)), sizes[:, 1])
         for key, value in {
-            "names": names,
-            "feature_of": feature_of,
-            "starts": ends[:, 0],
-            "truth": truth,
+            "names": names, "feature_of": feature_of, "starts": ends[:, 0], "truth": truth,
         }.items():
             object.__setattr__(self, key, value)
 
@@ -136,7 +133,9 @@ class Literals:
         return np.hstack(parts)
 
 
-def _known_truth(name: str, kind: Kind, values: Sequence[float | str]) -> tuple[Floats, list[str]]:
+def _known_truth(
+    name: str, kind: Kind, values: Sequence[float | str]
+) -> tuple[Floats, list[str]]:
     """Truth in the states of a known value, and names, of the literals about it."""
     if kind == "boolean":
         return np.array([[0.0, 1.0], [1.0, 0.0]]), [name, f"not {name}"]

@@ -43,7 +43,7 @@ def test_the_checks_of_scikit_learn():
 
 def test_it_learns_from_a_frame_as_it_is(data):
     X, y = data
-    model = SynapseClassifier(random_state=0).fit(X, y)
+    model = SynapseClassifier(max_iter=100, random_state=0).fit(X, y)
     new, told = table(seed=1)
     assert model.score(new, told) > 0.93
     assert model.feature_names_in_.tolist() == ["size", "town", "age"]
@@ -114,7 +114,7 @@ def test_partial_fit_goes_on(data):
 
 def test_parts_add_up_to_the_logits(data):
     X, y = data
-    model = SynapseClassifier(random_state=0).fit(X, y)
+    model = SynapseClassifier(max_iter=100, random_state=0).fit(X, y)
     why = model.explain(X[:20], steps=32)
     assert why.names == ("size", "town", "age")
     assert why.parts.shape == (20, 2, 3)
