@@ -4,8 +4,8 @@
     python examples/credit.py --data credit.arff --event bad      a table in OpenML's format
 
 The table's last column is the outcome; nominal columns give a finding a value, numeric ones a
-finding "high". An odds network of synapses (Bayes' rule) and a noisy-OR of risks learn on 7 of 10
-rows and are tested on the rest, beside logistic regression.
+finding "high". An odds network of synapses (`synann.OddsNetwork`, Bayes' rule) and a noisy-OR of
+risks learn on 7 of 10 rows and are tested on the rest, beside logistic regression.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 
 Every measurement of a cell nucleus becomes a finding, "larger than usual", with a probability: the
 place of the value between the classes' means of the training part. Two networks of synapses judge
-by them: Bayes' rule in log-odds (`synann.tabular.OddsNetwork`) and a noisy-OR of causes of
-malignancy. Logistic regression has the same findings, and another one the measurements themselves.
+by them: Bayes' rule in log-odds (`synann.OddsNetwork`) and a noisy-OR of causes of malignancy.
+Logistic regression has the same findings, and another one the measurements themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tabulate import tabulate
 from shared.options import make_folder, make_parser, number
 from studies.odds_comparison import compare, draw_reliability
 from synann.graph import SynapseGraph
-from synann.tabular import SoftThresholds, fit_odds_network
+from synann.tabular import OddsNetwork
 
 
 def table_of(finding: np.ndarray, event: np.ndarray) -> np.ndarray:
@@ -57,18 +57,17 @@ def show_ratios(found: np.ndarray, event: np.ndarray, names: list[str], *, most:
     print(tabulate(rows[:most], header, floatfmt=("", ".3f", ".3f", ".2f", ".2f", ".2f", ".2f")))
 
 
-def show_update(y: np.ndarray, event: np.ndarray, names: list[str], sample: int) -> None:
+def show_update(x: np.ndarray, event: np.ndarray, names: list[str], sample: int) -> None:
     """Print how the log-odds of one sample come about; the parts add up to the network's answer."""
-    others = np.arange(len(y)) != sample
-    network = fit_odds_network(y[others], event[others], names=names)
-    nothing = np.full(len(names), 0.5)  # evidence that says nothing
-    prior = float(network.log_odds(nothing))
-    one = np.where(np.eye(len(names), dtype=bool), y[sample], 0.5)
-    parts = network.log_odds(one) - prior
-    total = float(network.log_odds(y[sample]))
+    others = np.arange(len(x)) != sample
+    network = OddsNetwork(cv=None).fit(x[others], event[others])
+    one = x[sample : sample + 1]
+    why, found = network.explain(one), network.findings(one)[0]
+    prior, parts = why.constant[0], why.parts[0, 0]
+    total = network.decision_function(one)[0]
     order = np.argsort(-np.abs(parts))
     rows = [("prior", "", prior)]
-    rows += [(names[j], f"{y[sample, j]:.2f}", parts[j]) for j in order[:5]]
+    rows += [(names[j], f"{found[j]:.2f}", parts[j]) for j in order[:5]]
     rows.append(("all others", "", parts[order[5:]].sum()))
     rows.append(("posterior log-odds", "", total))
     rows = [(what, finding, f"{value:+.3f}") for what, finding, value in rows]
@@ -85,12 +84,13 @@ def main(arguments: list[str] | None = None) -> None:
     names, event = [str(name) for name in data.feature_names], (data.target == 0).astype(float)
     print(f"{len(event)} tumours, {event.sum():.0f} malignant; {options.splits} splits 70 : 30\n")
     together = compare(data.data, event, options.splits)
-    y = SoftThresholds.from_training(data.data, event)(data.data)
+    network = OddsNetwork(cv=None).fit(data.data, event)
+    y = network.findings(data.data)
     print("\nThe largest odds ratios, of findings above their threshold, all tumours")
     show_ratios((y > 0.5).astype(float), event, names)
-    sample = int(np.argmin(np.abs(fit_odds_network(y, event).log_odds(y))))
+    sample = int(np.argmin(np.abs(network.decision_function(data.data))))
     print(f"\nThe hardest case, tumour {sample}, malignant: {event[sample] == 1}")
-    show_update(y, event, names, sample)
+    show_update(data.data, event, names, sample)
     picture = options.output / "odds-reliability.png"
     draw_reliability(together, picture)
     print(f"picture: {picture}")

@@ -3,7 +3,8 @@
 All functions and classes of `synann_core` are here; ``synann.graph``, ``synann.spiking`` and the
 other submodules hold the rest. Layers and models for torch and Keras are in ``synann.torch`` and
 ``synann.keras``. A submodule is imported when it is first used, so that ``import synann`` imports
-no framework.
+no framework. Estimators for tables (``synann.LogLinkRegressor``) are here, too; they import
+scikit-learn when they are first used, and ``from synann import *`` leaves them out.
 
 Examples
 --------
@@ -25,6 +26,8 @@ _SUBMODULES = frozenset(
     {"export", "extending", "graph", "keras", "layer", "learning", "models", "noisy_or", "optim"}
     | {"plot", "spiking", "tabular", "torch"}
 )
+# Estimators, which need scikit-learn.
+_ESTIMATORS = ("LogLinkRegressor", "OddsNetwork", "SynapseClassifier")
 
 if TYPE_CHECKING:
     from synann import (
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
         torch,
     )
     from synann_core import *
+    from synann_core.tabular import LogLinkRegressor, OddsNetwork, SynapseClassifier
 else:  # a type checker that saw this function would accept any name
     # What the core has imported; the rest when it is used.
     globals().update({name: value for name, value in vars(_core).items() if name in __all__})
@@ -50,10 +54,13 @@ else:  # a type checker that saw this function would accept any name
     def __getattr__(name: str) -> object:
         if name in __all__:
             return globals().setdefault(name, getattr(_core, name))
+        if name in _ESTIMATORS:
+            tabular = importlib.import_module("synann.tabular")
+            return globals().setdefault(name, getattr(tabular, name))
         if name not in _SUBMODULES:
             raise AttributeError(f"module 'synann' has no attribute {name!r}")
         return importlib.import_module(f"synann.{name}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_SUBMODULES, "__version__"])
+    return sorted([*__all__, *_ESTIMATORS, *_SUBMODULES, "__version__"])

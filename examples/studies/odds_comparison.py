@@ -16,7 +16,7 @@ from shared.plots import COLOURS, TEXT, save
 from shared.tables import plus_minus
 from studies.diagnosis_rivals import cross_entropies
 from synann.noisy_or import fit_known_causes
-from synann.tabular import SoftThresholds, calibrate, fit_odds_network
+from synann.tabular import OddsNetwork
 
 BAYES, CALIBRATED, NOISY_OR = "Bayes' rule", "Bayes' rule, calibrated", "noisy-OR"
 SAME, RAW = "logistic, same findings", "logistic, measurements"
@@ -26,12 +26,10 @@ def predictions(
     x: np.ndarray, event: np.ndarray, test: np.ndarray, seed: int, *, measured: bool
 ) -> dict[str, np.ndarray]:
     """Probability of the event for each test row, by model."""
-    y, y_test = x, test
-    if measured:
-        findings = SoftThresholds.from_training(x, event)
-        y, y_test = findings(x), findings(test)
-    network = fit_odds_network(y, event)
-    folds = StratifiedKFold(5, shuffle=True, random_state=0).split(y, event)
+    network = OddsNetwork(thresholds=measured, cv=None).fit(x, event)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    calibrated = OddsNetwork(thresholds=measured, cv=folds).fit(x, event)
+    y, y_test = network.findings(x), network.findings(test)
     choose = {"Cs": 8, "l1_ratios": (0,), "scoring": "neg_log_loss", "use_legacy_attributes": False}
     choose["cv"] = StratifiedKFold(5, shuffle=True, random_state=seed)
 
@@ -39,8 +37,8 @@ def predictions(
         return make_pipeline(StandardScaler(), LogisticRegressionCV(max_iter=2000, **choose))
 
     results = {
-        BAYES: network.predict(y_test),
-        CALIBRATED: calibrate(network, y, event, folds).predict(y_test),
+        BAYES: network.predict_proba(test)[:, 1],
+        CALIBRATED: calibrated.predict_proba(test)[:, 1],
         NOISY_OR: fit_known_causes(y, event[:, None]).predict(y_test)[:, 0],
         SAME: logistic().fit(y, event).predict_proba(y_test)[:, 1],
     }

@@ -30,7 +30,6 @@ from synann_core._lib.typing import Array, Namespace, NumpyArray
 
 OptionT = TypeVar("OptionT", bound=str)
 ULPS = 4.0  # in units of eps: how far outside its range a value is clipped, not refused
-Samples = tuple[Array, NumpyArray]  # features, and labels as a NumPy array
 
 
 def to_numpy(value: Any) -> NumpyArray:
@@ -308,19 +307,6 @@ def check_labels(name: str, value: Any, X: Array, classes: int) -> NumpyArray:
             f"Received: labels from {labels.min()} to {labels.max()}"
         )
     return labels
-
-
-def check_samples(
-    X: Array, y: Any, features: int, classes: int, prefix: str = "", least: int = 1
-) -> Samples:
-    """Features and labels of at least `least` samples."""
-    X = check_unit_matrix(f"{prefix}X", X, features)
-    labels = check_labels(f"{prefix}y", y, X, classes)
-    if X.shape[0] < least:
-        raise ValueError(
-            f"`{prefix}X` must hold {least} or more samples. Received: shape {tuple(X.shape)}"
-        )
-    return X, labels
 
 
 def check_augmented(x: Array, batch: Array) -> Array:

@@ -22,7 +22,8 @@ from synann_core.export import json_values as read
 from synann_core.export.checks import check_network, parameters
 from synann_core.graph import GraphParameters, SynapseGraph
 from synann_core.models import passes
-from synann_core.models.mlp import _CONFIG, SynaMLP
+from synann_core.models.files import CONFIG
+from synann_core.models.mlp import SynaMLP
 
 __all__ = ["load_json", "save_json"]
 
@@ -215,7 +216,8 @@ def _model(document: Any, path: FilePath) -> SynaMLP | SynapseGraph:
 
 def _network_model(document: read.Object, path: FilePath) -> SynaMLP:
     read.keys(document, "the file", *_HEAD, "kind", "config", "tensors")
-    config = read.keys(document["config"], "config", *_CONFIG)
+    more = ("labels",) if "labels" in read.mapping(document["config"], "config") else ()
+    config = read.keys(document["config"], "config", *CONFIG, *more)
     for key in ("in_features", "hidden", "classes"):
         read.integer(config[key], f"config.{key}")
     read.number(config["dropout"], "config.dropout")

@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from synann_core._lib.arguments import namespace_of, silence
-from synann_core._lib.checks import as_tuple, check_int, check_unit_matrix, detached, to_numpy
+from synann_core._lib.checks import as_tuple, check_int, detached, to_numpy
 from synann_core._lib.loops import mean_over_rows, runner
 from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, Namespace
 from synann_core.models import passes
+from synann_core.models.samples import as_features, as_given
 from synann_core.transmission import check_samples
 
 Names = tuple[str | int, ...]
@@ -142,7 +143,7 @@ class Explained:
         TypeError, ValueError
             As for `fit`; also if the background is of another library or holds no sample.
         """
-        X = check_unit_matrix("X", X, self.in_features)
+        given, X = X, as_features("X", X, self.in_features)
         xp = array_namespace(X)
         weights, options = self._weights_like(X), self._options(xp)
 
@@ -151,8 +152,11 @@ class Explained:
 
         with silence(xp):
             if background is None:
-                return parts_of(X)
-            return against_background(parts_of, X, self._background(X, background), xp)
+                constant, parts = parts_of(X)
+            else:
+                others = self._background(X, background)
+                constant, parts = against_background(parts_of, X, others, xp)
+            return as_given(constant, given), as_given(parts, given)
 
     def explain_inputs(
         self,
@@ -205,7 +209,7 @@ class Explained:
         >>> why.ranked(0, 1)[0][0]
         'size'
         """
-        X = check_unit_matrix("X", X, self.in_features)
+        given, X = X, as_features("X", X, self.in_features)
         chosen = checked_names(names, self.in_features)
         steps = check_int("steps", steps, 1)
         xp = array_namespace(X)
@@ -216,11 +220,12 @@ class Explained:
         with silence(xp):
             parts = expected_gradients(run, X, others, steps, xp)
             logits = passes.logits(weights, others, **options)
-            return Explanation(xp.mean(logits, axis=0), parts, chosen)
+            constant = as_given(xp.mean(logits, axis=0), given)
+            return Explanation(constant, as_given(parts, given), chosen)
 
     def _background(self, X: Array, background: Array) -> Array:
         """A checked background, in the dtype of X."""
-        background = check_unit_matrix("background", background, self.in_features)
+        background = as_features("background", background, self.in_features)
         namespace_of(X=X, background=background)
         check_samples(background)
         xp, background = array_namespace(X), detached(background)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import json
-import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 from array_api_compat import device
@@ -15,18 +12,14 @@ from array_api_compat import device
 from synann_core import optim
 from synann_core._lib.arguments import silence
 from synann_core._lib.checks import (
-    Samples,
     as_generator,
     check_augmented,
     check_callable,
     check_int,
     check_pair,
-    check_samples,
-    check_unit_matrix,
     detached,
     to_numpy,
 )
-from synann_core._lib.files import FilePath, read_config, read_tensors, write_tensors
 from synann_core._lib.loops import runner
 from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, Namespace, NumpyArray
@@ -34,16 +27,25 @@ from synann_core.learning import _log_softmax
 from synann_core.models import passes, training
 from synann_core.models.architecture import Architecture, GateKind, LayerKind
 from synann_core.models.explanations import Explained
+from synann_core.models.files import Saved
+from synann_core.models.samples import (
+    as_features,
+    as_given,
+    as_labels,
+    as_weights,
+    checked_classes,
+    classes_of,
+    numbers_of,
+)
 from synann_core.models.training import History, Options, Step, batch_slices, like
 
 __all__ = ["SynaMLP"]
 
 Arrays = dict[str, Array]
 Augment = Callable[[NumpyArray, "np.random.Generator"], NumpyArray]  # imported when it is used
-_FORMAT = "synann.SynaMLP"
 
 
-class SynaMLP(Explained):
+class SynaMLP(Explained, Saved):
     """Classifier Dense → batch norm → gate → synapse tensor (log output) → batch norm → Dense.
 
     With ``SynaMLP(784, 280, 10)`` it is the network of the SynaNN paper. It takes and returns
@@ -67,9 +69,13 @@ class SynaMLP(Explained):
         Probability, in [0, 1), with which an input of the last layer is dropped in training.
     seed : int
         Seed of the initial weights.
+    labels : sequence, optional
+        Labels of the classes: strings, say. Otherwise `fit` finds them.
 
     Attributes
     ----------
+    labels : ndarray or None
+        Labels of the classes; None where these are 0 … classes − 1 themselves.
     weights : dict of str to array
         Trainable tensors and the running statistics of batch norm, by their names in files.
     parameter_count : int
@@ -80,10 +86,15 @@ class SynaMLP(Explained):
     TypeError
         If a size or the seed is not an int, or `dropout` not a number.
     ValueError
-        If a size is too small, an option unknown, or `dropout` out of range.
+        If a size is too small, an option unknown, or `dropout` out of range, or if there are not as
+        many different labels as classes.
 
     Notes
     -----
+    Features are numbers in [0, 1], as an array, a list or a frame: of NumPy's float64 if it is not
+    an array, of the library's default float if it is one of integers or bools. 16-bit floats are
+    computed in float32, and results are 16 bits again.
+
     α is left out: after the log output it would add a constant, which batch norm subtracts.
 
     Examples
@@ -109,16 +120,19 @@ class SynaMLP(Explained):
         gate: GateKind = "sigmoid",
         dropout: float = 0.0,
         seed: int = 0,
+        labels: Sequence[Any] | None = None,
     ) -> None:
         chosen = Architecture(in_features, hidden, classes, layer, gate, dropout)
         rng = np.random.default_rng(check_int("seed", seed, 0))
-        self._become(chosen, passes.initial_weights(chosen, rng))
+        known = None if labels is None else checked_classes("labels", labels, classes)
+        self._become(chosen, passes.initial_weights(chosen, rng), known)
 
-    def _become(self, chosen: Architecture, weights: Arrays) -> SynaMLP:
+    def _become(self, chosen: Architecture, weights: Arrays, labels: NumpyArray | None) -> Self:
         sizes = chosen.in_features, chosen.hidden, chosen.classes
         self.in_features, self.hidden, self.classes = sizes
         self.layer, self.gate, self.dropout = chosen.layer, chosen.gate, chosen.dropout
-        self.weights = weights
+        self.weights, self.labels = weights, labels
+        self._state: optim.State | None = None
         return self
 
     @property
@@ -140,15 +154,18 @@ class SynaMLP(Explained):
         augment: Augment | None = None,
         callback: Callable[[dict[str, float]], object] | None = None,
         rng: int | np.random.Generator = 0,
+        sample_weight: Any = None,
+        resume: bool = False,
     ) -> History:
         """Train on labelled samples, continuing from the present weights.
 
         Parameters
         ----------
-        X : array, shape (samples, in_features), float32 or float64
+        X : array, list or frame, shape (samples, in_features)
             Features in [0, 1].
-        y : integer array, shape (samples,)
-            Labels 0 … classes − 1, of the library of X or NumPy.
+        y : array, list or series, shape (samples,)
+            Labels, of the library of X or NumPy: 0 … classes − 1, or as many different ones of any
+            kind as there are classes. The first call decides which.
         epochs, batch_size : int
             Passes over the data; samples per step, ≥ 2 for batch norm (the last batch of a pass
             may be smaller, or larger by one).
@@ -161,9 +178,15 @@ class SynaMLP(Explained):
         augment : callable, optional
             ``augment(batch, rng)`` returns a changed copy of a NumPy batch, in [0, 1].
         callback : callable, optional
-            Called after each epoch with its entry of the history.
+            Called after each epoch with its entry of the history. Training ends if it returns True.
         rng : int or numpy.random.Generator
             For the order of samples, dropout and `augment`: the same on every library.
+        sample_weight : array_like, shape (samples,), optional
+            How often each sample counts, ≥ 0, in the loss and in batch norm. "accuracy" does not
+            see it.
+        resume : bool
+            Whether to go on with the optimizer's state of the last call that had this option, on
+            data of the same library and dtype.
 
         Returns
         -------
@@ -177,22 +200,44 @@ class SynaMLP(Explained):
             If data or options have the wrong kind, shape or range, or hold NaN: the model is then
             as it was. If training diverges: the model is then as after the last finite epoch.
         """
-        X, labels = self._check_data(X, y, least=2)
+        X, labels, known = self._check_data(X, y, least=2, learn=True)
         X = detached(X)  # the gradients here are written by hand
         score = None
         if validation is not None:
-            held_out = self._check_data(*check_pair("validation", validation), "validation ")
-            score = functools.partial(self._hits, *held_out)
+            pair = check_pair("validation", validation)
+            held_out = self._check_data(*pair, "validation ", known=known)
+            score = functools.partial(self._hits, *held_out[:2])
         check_callable("augment", augment)
         rule = optim.Adam(learning_rate=0.005) if optimizer is None else optimizer
         options = Options(epochs, batch_size, rule, schedule, callback, rng=rng, least=2)
+        weight = None
+        if sample_weight is not None:
+            weight = as_weights("sample_weight", sample_weight, labels.size)
+            some = np.flatnonzero(weight)
+            if some.size < 2:
+                raise ValueError(
+                    "`sample_weight` must be above 0 for 2 or more samples. "
+                    f"Received: {some.size} of {labels.size}"
+                )
+            X = array_namespace(X).take(X, like_rows(some, X), axis=0)
+            labels, weight = labels[some], weight[some] / weight[some].mean()
         weights = self._weights_like(X)
-        state = rule.init({k: w for k, w in weights.items() if passes.trainable(k)})
-        step = self._step(X, labels, options, augment)
-        return training.epochs(self, step, weights, state, labels, options, score)
+        state = self._state if resume else None
+        if state is None:
+            state = rule.init({k: w for k, w in weights.items() if passes.trainable(k)})
+        step = self._step(X, labels, weight, options, augment)
+        self.labels = known
+        history, state = training.epochs(self, step, weights, state, labels, options, score)
+        self._state = state if resume else None
+        return history
 
     def _step(
-        self, X: Array, labels: NumpyArray, options: Options, augment: Augment | None
+        self,
+        X: Array,
+        labels: NumpyArray,
+        weight: NumpyArray | None,
+        options: Options,
+        augment: Augment | None,
     ) -> Callable[..., Step]:
         """Training step on the samples with the given indices."""
         xp, rng = array_namespace(X), as_generator(options.rng)
@@ -202,14 +247,15 @@ class SynaMLP(Explained):
 
         def step(weights: Arrays, state: optim.State, rows: NumpyArray, rate: float) -> Step:
             if augment is None or host is None:
-                x = xp.take(X, xp.asarray(rows, device=device(X)), axis=0)
+                x = xp.take(X, like_rows(rows, X), axis=0)
             else:
                 x = like(check_augmented(augment(host[rows], rng), host[rows]), X, xp)
             keep = None
             if self.dropout:
                 kept = rng.random((rows.size, self.hidden)) >= self.dropout
                 keep = like(kept / (1.0 - self.dropout), X, xp)
-            batch = passes.Batch(x, like(one_hot[labels[rows]], X, xp), keep)
+            counts = None if weight is None else like(weight[rows], X, xp)
+            batch = passes.Batch(x, like(one_hot[labels[rows]], X, xp), keep, counts)
             with silence(xp):
                 done: Step = run(weights, state, batch, rate)
             return done
@@ -218,7 +264,7 @@ class SynaMLP(Explained):
 
     def decision_function(self, X: Array, /) -> Array:
         """Logits, shape (samples, classes), for features X in [0, 1]."""
-        return self._logits(check_unit_matrix("X", X, self.in_features))
+        return as_given(self._logits(as_features("X", X, self.in_features)), X)
 
     def _logits(self, X: Array) -> Array:
         xp = array_namespace(X)
@@ -232,88 +278,56 @@ class SynaMLP(Explained):
 
     def predict_proba(self, X: Array, /) -> Array:
         """Class probabilities, shape (samples, classes), for features X in [0, 1]."""
-        logits = self.decision_function(X)
-        xp = array_namespace(X)
-        probabilities: Array = xp.exp(_log_softmax(logits, xp=xp))
-        return probabilities
+        logits = self._logits(as_features("X", X, self.in_features))
+        xp = array_namespace(logits)
+        return as_given(xp.exp(_log_softmax(logits, xp=xp)), X)
 
     def predict(self, X: Array, /) -> Array:
-        """Most probable class of each sample, an integer array of shape (samples,)."""
-        logits = self.decision_function(X)
-        labels: Array = array_namespace(X).argmax(logits, axis=1)
-        return labels
+        """Most probable class of each sample, shape (samples,).
+
+        An integer array of the library of X, or where there are `labels` an array of them, NumPy's.
+        """
+        logits = self._logits(as_features("X", X, self.in_features))
+        numbers: Array = array_namespace(logits).argmax(logits, axis=1)
+        return numbers if self.labels is None else self.labels[to_numpy(numbers)]
 
     def score(self, X: Array, y: Array, /) -> float:
         """Share of samples whose most probable class is the label, in [0, 1]."""
-        return self._hits(*self._check_data(X, y))
+        return self._hits(*self._check_data(X, y, known=self.labels)[:2])
 
     def _hits(self, X: Array, labels: NumpyArray) -> float:
         chosen = array_namespace(X).argmax(self._logits(X), axis=1)
         return float(np.mean(to_numpy(chosen) == labels))
 
-    def save(self, path: FilePath, /) -> None:
-        """Write weights and configuration as one safetensors file, whole or not at all.
-
-        ValueError if `load` would not take them, infinite ones for instance: the old file stays.
-        """
-        config, tensors = self._content("weights")
-        write_tensors(path, tensors, {"format": _FORMAT, "config": json.dumps(config)})
-
-    def _content(self, parameter: str) -> tuple[dict[str, Any], dict[str, NumpyArray]]:
-        """Configuration and weights for a file, checked as if they were read from one."""
-        config = {key: getattr(self, key) for key in _CONFIG}
-        Architecture(**config)
-        tensors = {name: to_numpy(weight) for name, weight in self.weights.items()}
-        return config, passes.checked_weights(tensors, config, parameter, "a SynaMLP")
-
-    def load(self, path: FilePath, /) -> None:
-        """Read the weights of a safetensors file into this model.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file is damaged, does not hold this model's tensors in their shapes, or says that
-            its model had another gate; the model is then as it was.
-        """
-        tensors, metadata = read_tensors(path)
-        config = {key: getattr(self, key) for key in _CONFIG}
-        weights = passes.checked_weights(tensors, config, "path", repr(os.fspath(path)))
-        # The gate has no tensors that could give it away.
-        gate = read_config(path, metadata).get("gate", self.gate)
-        if gate != self.gate:
-            raise ValueError(
-                f"`path` must hold a model with gate {self.gate!r}. "
-                f"Received: {os.fspath(path)!r} with gate {gate!r}"
-            )
-        self.weights = weights
-
-    @classmethod
-    def from_file(cls, path: FilePath, /) -> SynaMLP:
-        """Make the model that `save` wrote; raises as `load` does."""
-        tensors, metadata = read_tensors(path)
-        config = read_config(path, metadata, required=_CONFIG)
-        # The tensors first: what a damaged configuration asks for may not fit into memory.
-        weights = passes.checked_weights(tensors, config, "path", repr(os.fspath(path)))
-        try:
-            return cls._restored({key: config[key] for key in _CONFIG}, weights)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                "`path` must hold a model's configuration. "
-                f"Received: {os.fspath(path)!r}, where {error}"
-            ) from None
-
-    @classmethod
-    def _restored(cls, config: dict[str, Any], weights: Arrays) -> SynaMLP:
-        """A model with known weights: initial ones would take thirty times the memory of a file."""
-        return cls.__new__(cls)._become(Architecture(**config), weights)
-
     def _options(self, xp: Namespace) -> dict[str, Any]:
         return {"layer": self.layer, "gate": self.gate, "xp": xp}
 
-    def _check_data(self, X: Array, y: Array, prefix: str = "", least: int = 1) -> Samples:
-        return check_samples(X, y, self.in_features, self.classes, prefix, least)
+    def _check_data(
+        self,
+        X: Array,
+        y: Any,
+        prefix: str = "",
+        *,
+        known: NumpyArray | None = None,
+        least: int = 1,
+        learn: bool = False,
+    ) -> tuple[Array, NumpyArray, NumpyArray | None]:
+        """Features, numbers of the classes, and the classes' labels, which it may `learn`."""
+        X = as_features(f"{prefix}X", X, self.in_features)
+        labels = as_labels(f"{prefix}y", y, X)
+        if X.shape[0] < least:
+            raise ValueError(
+                f"`{prefix}X` must hold {least} or more samples. Received: shape {tuple(X.shape)}"
+            )
+        known = self.labels if learn else known
+        if known is None:
+            known = classes_of(f"{prefix}y", labels, self.classes)
+            if known is not None and not learn:
+                raise ValueError(
+                    f"`{prefix}y` must hold labels 0 to {self.classes - 1}. "
+                    f"Received: {known.tolist()[:10]}"
+                )
+        return X, numbers_of(f"{prefix}y", labels, known), known
 
     def _weights_like(self, X: Array) -> Arrays:
         """The weights in the namespace, dtype and device of X."""
@@ -321,4 +335,6 @@ class SynaMLP(Explained):
         return {name: like(weight, X, xp) for name, weight in self.weights.items()}
 
 
-_CONFIG = tuple(field.name for field in dataclasses.fields(Architecture))
+def like_rows(rows: NumpyArray, X: Array) -> Array:
+    """Indices of rows, for the library and the device of X."""
+    return array_namespace(X).asarray(rows, device=device(X))

@@ -38,6 +38,7 @@ class Batch(NamedTuple):
     x: Array  # (rows, features)
     target: Array  # (rows, classes), one-hot
     keep: Array | None  # dropout mask, divided by the probability of keeping; None for none
+    weight: Array | None = None  # (rows,), of mean 1 over all samples
 
 
 def shapes(
@@ -171,6 +172,7 @@ def train_step(
     x: Array,
     target: Array,
     keep: Array | None,
+    weight: Array | None = None,
     *,
     layer: LayerKind,
     gate: GateKind,
@@ -179,18 +181,22 @@ def train_step(
     """Mean loss, logits, gradients of the trainable weights, and new running statistics.
 
     `keep` is the dropout mask, already divided by the probability of keeping; None for no dropout.
+    With a `weight` (rows,) each row counts that often, in the mean loss and in batch norm.
     """
+    share = None if weight is None else (weight / xp.sum(weight))[:, None]
     h = dense(weights, "hidden", x, xp)
-    h_norm, h_kept = _batch_norm(weights, "norm1", h, xp)
+    h_norm, h_kept = _batch_norm(weights, "norm1", h, share, xp)
     y, log_y = _gate(h_norm, gate, xp)
     z = _layer(weights, y, log_y, layer, xp)
-    z_norm, z_kept = _batch_norm(weights, "norm2", z, xp)
+    z_norm, z_kept = _batch_norm(weights, "norm2", z, share, xp)
     kept = z_norm if keep is None else z_norm * keep
     out = dense(weights, "output", kept, xp)
-    loss = xp.mean(_cross_entropy(out, target, xp=xp))
+    each = xp.full_like(out[:, 0], 1.0 / out.shape[0])
+    losses = _cross_entropy(out, target, xp=xp)
+    loss = xp.mean(losses if weight is None else weight * losses)
 
     gradients: Arrays = {}
-    each = xp.full_like(out[:, 0], 1.0 / out.shape[0])
+    each = each if weight is None else weight * each
     gout = _cross_entropy_vjp(out, target, each, xp=xp)[0]
     gkept = _dense_vjp(weights, "output", kept, gout, gradients, xp)
     gz_norm = gkept if keep is None else gkept * keep
@@ -235,16 +241,27 @@ class _Norm(NamedTuple):
     deviation: Array
     mean: Array
     variance: Array
+    share: Array | None  # (rows, 1), of the rows; None where all have the same
 
 
-def _batch_norm(weights: Arrays, name: str, x: Array, xp: Namespace) -> tuple[Array, _Norm]:
-    mean = xp.mean(x, axis=0)
+def _shared(values: Array, share: Array | None, xp: Namespace) -> Array:
+    """The part of a sum over rows that each row has: the mean where all have the same."""
+    return xp.mean(values, axis=0) if share is None else share * xp.sum(values, axis=0)
+
+
+def _batch_norm(
+    weights: Arrays, name: str, x: Array, share: Array | None, xp: Namespace
+) -> tuple[Array, _Norm]:
+    def mean_of(values: Array) -> Array:
+        return xp.mean(values, axis=0) if share is None else xp.sum(share * values, axis=0)
+
+    mean = mean_of(x)
     centred = x - mean
-    variance = xp.mean(centred * centred, axis=0)
+    variance = mean_of(centred * centred)
     deviation = xp.sqrt(variance + NORM_EPS)
     standard = centred / deviation
     result = standard * weights[f"{name}.weight"] + weights[f"{name}.bias"]
-    return result, _Norm(standard, deviation, mean, variance)
+    return result, _Norm(standard, deviation, mean, variance, share)
 
 
 def _batch_norm_vjp(
@@ -252,13 +269,16 @@ def _batch_norm_vjp(
 ) -> Array:
     gradients[f"{name}.weight"] = xp.sum(grad * kept.standard, axis=0)
     gradients[f"{name}.bias"] = xp.sum(grad, axis=0)
-    along = kept.standard * xp.mean(grad * kept.standard, axis=0)
-    return weights[f"{name}.weight"] / kept.deviation * (grad - xp.mean(grad, axis=0) - along)
+    along = kept.standard * _shared(grad * kept.standard, kept.share, xp)
+    change = grad - _shared(grad, kept.share, xp) - along
+    return weights[f"{name}.weight"] / kept.deviation * change
 
 
 def _running(weights: Arrays, name: str, kept: _Norm) -> Arrays:
     rows = kept.standard.shape[0]
-    new = {"running_mean": kept.mean, "running_var": kept.variance * (rows / max(rows - 1, 1))}
+    # Of weighted rows nobody knows how many there are: their variance is that of all there are.
+    unbiased = rows / max(rows - 1, 1) if kept.share is None else 1.0
+    new = {"running_mean": kept.mean, "running_var": kept.variance * unbiased}
     return {
         f"{name}.{key}": (1.0 - NORM_MOMENTUM) * weights[f"{name}.{key}"] + NORM_MOMENTUM * value
         for key, value in new.items()

@@ -97,8 +97,10 @@ def epochs(
     score: Callable[[], float] | None = None,
     *,
     rows_each: int = 1,
-) -> History:
-    """Train a model for all epochs; return the history of loss and accuracy.
+) -> tuple[History, optim.State]:
+    """Train a model for all epochs, or until the callback returns True.
+
+    Returns the history of loss and accuracy, and the optimizer's state.
 
     Parameters
     ----------
@@ -142,9 +144,9 @@ def epochs(
             entry["val_accuracy"] = score()
         for key, value in entry.items():
             history.setdefault(key, []).append(value)
-        if options.callback is not None:
-            options.callback(entry)
-    return history
+        if options.callback is not None and options.callback(entry) is True:
+            break
+    return history, state
 
 
 def like(value: Array, reference: Array, xp: Namespace) -> Array:

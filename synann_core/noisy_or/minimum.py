@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from synann_core._lib import newton
 from synann_core.noisy_or.links import SMALLEST_LEAK, STRONGEST, DefiniteLoss, Loss
 from synann_core.noisy_or.parameters import Floats
 
 _LIMIT = 1  # of steps, is met: a status of L-BFGS
 # Of a prior with a < 1: its slope is infinite at β = 0, from where no link would come back.
 _LASSOS, _SMOOTHING = 4, 0.02
-# Of Newton's steps: links this near to 0 are at 0; what of a promise must come true; the shortest.
-_NEAR, _ARMIJO, _SHORTEST, _RIDGE = 1e-6, 1e-4, 1e-9, 1e-10
-# The promise, in nats, below which to stop; how far a leak may fall at once; guesses of what is 0.
-_CLOSE, _LEAK_FALLS, _GUESSES = 1e-5, 4.0, 12
+# Of Newton's steps: the promise, in nats, below which to stop; how far a leak may fall at once.
+_CLOSE, _LEAK_FALLS, _RIDGE = 1e-5, 4.0, 1e-10
 # Nats that a link must bring to be looked at: at first, of many causes; for a second look; then.
 _FEW, _CLEAR_GAIN, _SMALL_GAIN, _NO_GAIN = 64, 2.0, 1e-2, 1e-4
 
@@ -53,57 +52,31 @@ def minimise_definite(
     return c, converged
 
 
+class _Penalised:
+    """A loss and a linear penalty, for Newton's steps on all unknowns."""
+
+    def __init__(self, loss: DefiniteLoss, slope: Floats) -> None:
+        self.loss, self.slope = loss, slope
+
+    def __call__(self, c: Floats) -> tuple[float, Floats]:
+        data, gradient = self.loss(c)
+        return float(data + self.slope @ c), gradient + self.slope
+
+    def curvature(self, c: Floats) -> Floats:
+        return self.loss.information(c, np.arange(len(c)))
+
+
 def _newton(loss: DefiniteLoss, c: Floats, slope: Floats, iterations: int) -> tuple[Floats, bool]:
-    """The minimum of the loss and of a linear penalty: Newton's steps, projected on the bounds.
+    """The minimum of the loss and of a linear penalty, and whether it was met: Newton's steps."""
 
-    And whether it was met.
-    """
-    every = np.arange(len(c))
-    data, gradient = loss(c)
-    value, gradient = float(data + slope @ c), gradient + slope
-    for _ in range(iterations):
+    def bounds(c: Floats) -> tuple[Floats, Floats]:
         low = np.r_[np.zeros(len(c) - 1), max(SMALLEST_LEAK, c[-1] / _LEAK_FALLS)]
-        information, lowest, highest = loss.information(c, every), low - c, STRONGEST - c
-        step = _bounded_step(information, gradient, lowest, highest)
-        if -(gradient @ step) < _CLOSE:
-            # It may stop at bounds too soon. This one goes down, as no curvature is negative.
-            safe = gradient / (information.sum(axis=0) + _RIDGE)
-            step = np.clip(-safe, lowest, highest)
-        promised = -(gradient @ step)
-        if promised < _CLOSE:
-            return c, True
-        length = 1.0
-        while length > _SHORTEST:
-            new = np.clip(c + length * step, low, STRONGEST)
-            data, slope_there = loss(new)
-            there = float(data + slope @ new)
-            if there <= value - _ARMIJO * length * promised:
-                break
-            length /= 2.0
-        else:  # rounding is all that is left
-            return c, True
-        c, value, gradient = new, there, slope_there + slope
-    return c, False
+        return low, np.full(len(c), STRONGEST)
 
-
-def _bounded_step(information: Floats, gradient: Floats, lowest: Floats, highest: Floats) -> Floats:
-    """The step to the minimum of the quadratic model between the bounds.
-
-    What stands at its lowest is guessed, and guessed again from the solution, until that agrees.
-    """
-    information.flat[:: len(gradient) + 1] += _RIDGE * (1.0 + information.diagonal())
-    fixed = (lowest >= -_NEAR) & (gradient > 0.0)
-    for _ in range(_GUESSES):
-        free = np.flatnonzero(~fixed)
-        step = np.where(fixed, lowest, 0.0)
-        right = (gradient + information @ step)[free]
-        # (Rows first: numbers that lie together are copied together.)
-        step[free] = -np.linalg.solve(information[free][:, free], right)
-        guess = np.where(fixed, gradient + information @ step > 0.0, step < lowest)
-        if (guess == fixed).all():
-            break
-        fixed = guess
-    return np.clip(step, lowest, highest)
+    found, steps = newton.minimise(
+        _Penalised(loss, slope), c, bounds, iterations=iterations, close=_CLOSE, ridge=_RIDGE
+    )
+    return found, steps < iterations
 
 
 def minimise(

@@ -1,244 +1,278 @@
-"""Learn an odds network by counting: Bayes' rule for independent findings, in log-odds.
-
-``posterior log-odds = prior log-odds + Σ log likelihood ratios`` is a synapse graph, that of
-`synann_core.graph.bayes_graph`. Findings that say the same thing count as if each were news: the
-odds are then too far from 1, and `calibrate` takes that back.
-"""
+"""A classifier for scikit-learn: Bayes' rule on a table's findings, in log-odds one can add up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import check_cv
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted
 
-from synann_core._lib.arguments import check_plain, check_shape
-from synann_core._lib.checks import as_tuple, check_event, check_number, check_pair, check_range
-from synann_core.graph import CompiledGraph, SynapseGraph, bayes_graph
 from synann_core.log_odds import expit
-from synann_core.surprisals import surprisal
+from synann_core.models import Explanation
+from synann_core.tabular.bayes_rule import BayesRule
+from synann_core.tabular.classifier_training import labels_and_weights
+from synann_core.tabular.tables import MISSING, feature_names, read_table
+from synann_core.tabular.thresholds import SoftThresholds
 
-__all__ = ["OddsNetwork", "calibrate", "fit_odds_network"]
+__all__ = ["OddsNetwork"]
 
-Floats = NDArray[np.float64]
-
-# Of the slope in `calibrate`: classes that can be told apart would make it infinite.
-_PENALTY = 1e-6
-_MOST_STEPS = 100
+Floats = NDArray[np.floating[Any]]
+_Columns = list[NDArray[Any]]
 
 
-@dataclass(frozen=True, eq=False)
-class OddsNetwork:
-    """Bayes' rule for an event and independent findings, as a graph of synapses.
+class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Two classes by Bayes' rule: the odds of the second, times a ratio for every finding.
+
+    A number is a finding that it is larger (or smaller) than usual, with a probability; a category
+    is the finding of its word. What is missing says nothing.
 
     Parameters
     ----------
-    prior : float
-        Probability of the event, in [0, 1].
-    given, otherwise : array_like, shape (findings,)
-        Probability, in [0, 1], of each finding with the event and without.
-    names : sequence of str, optional
-        Names of the findings; by default ``f0``, ``f1``, …
-    slope, shift : float
-        The log-odds are ``slope·z + shift``, with z those of Bayes' rule.
+    thresholds : bool
+        Whether numbers are measurements, which become findings by `SoftThresholds`; columns of 0
+        and 1 never do. Otherwise they must be probabilities, in [0, 1].
+    cv : int, splitter, iterable of pairs of rows, or None
+        Folds for the calibration of the log-odds, as scikit-learn has them. Findings that repeat
+        each other make the odds too large, and the calibration takes that back; None leaves it out.
+        An int is lowered to the size of the smaller class.
+    categorical_features : sequence of names, positions or bools, optional
+        Columns of numbers that are categories, as those that do not hold numbers always are.
 
     Attributes
     ----------
-    graph : SynapseGraph
-        The network as synapses; its outputs are the joint probabilities "for" and "against".
+    rule_ : BayesRule
+        The findings' likelihoods, slope and shift, and the network as a graph of synapses.
+    classes_ : ndarray, shape (2,)
+        The odds are those of the second.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        If X was a frame.
 
     Raises
     ------
     TypeError, ValueError
-        As for `synann_core.graph.bayes_graph`; also if slope or shift is not a finite number.
+        By `fit`, if a parameter or the data do not fit.
 
     Examples
     --------
     >>> from synann_core.tabular import OddsNetwork
-    >>> model = OddsNetwork(0.01, given=[0.9, 0.6], otherwise=[0.1, 0.05])
-    >>> model.predict([[1.0, 1.0], [1.0, 0.0], [1.0, 0.5]]).round(3)  # ½ says nothing
-    array([0.522, 0.037, 0.083])
+    >>> X = [["own", 1], ["own", 0], ["rent", 1], ["rent", 1], ["own", 0], ["rent", 0]]
+    >>> model = OddsNetwork(cv=None).fit(X, ["good", "good", "bad", "bad", "good", "good"])
+    >>> model.predict([["rent", 1], [None, 0]])
+    array(['bad', 'good'], dtype='<U4')
+    >>> model.explain([["rent", 1]]).names
+    ('x0', 'x1')
     """
 
-    prior: float
-    given: ArrayLike
-    otherwise: ArrayLike
-    names: Sequence[str] | None = None
-    slope: float = 1.0
-    shift: float = 0.0
-    graph: SynapseGraph = field(init=False, repr=False)
-    _compiled: CompiledGraph = field(init=False, repr=False)
+    rule_: BayesRule
 
-    def __post_init__(self) -> None:
-        for name in ("slope", "shift"):
-            object.__setattr__(self, name, check_number(name, getattr(self, name)))
-        graph = bayes_graph(self.prior, self.given, self.otherwise, names=self.names)
-        for name in ("given", "otherwise"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name), np.float64))
-        object.__setattr__(self, "graph", graph)
-        object.__setattr__(self, "_compiled", graph.compile())
+    def __init__(
+        self,
+        *,
+        thresholds: bool = True,
+        cv: Any = 5,
+        categorical_features: Sequence[Any] | None = None,
+    ) -> None:
+        self.thresholds = thresholds
+        self.cv = cv
+        self.categorical_features = categorical_features
 
-    def log_odds(self, findings: ArrayLike, /) -> Floats:
-        """Return the log-odds of the event: the difference of two surprisals.
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> OddsNetwork:
+        """Count the findings of both classes, and calibrate the log-odds out of fold.
 
         Parameters
         ----------
-        findings : array_like, shape (..., findings)
-            Probabilities of the findings, in [0, 1]; ½ says nothing.
+        X : array_like or frame, shape (samples, features)
+            Numbers, NaN where missing, and categories.
+        y : array_like, shape (samples,)
+            Two classes.
+        sample_weight : array_like, shape (samples,), optional
+            How often each sample counts, ≥ 0.
 
         Returns
         -------
-        ndarray of float64, shape (...)
+        OddsNetwork
+            Itself.
 
         Raises
         ------
-        ValueError
-            If `findings` has another shape or a number out of its range.
+        TypeError, ValueError
+            If shapes do not fit, a number is out of its range, or there is one class or a third.
         """
-        y: Floats = check_range("findings", findings, 0.0, 1.0).astype(np.float64)
-        check_shape("findings", y, ..., len(self._compiled.inputs))
-        surprisals = self._compiled(surprisal(y), space="surprisal")
-        log_odds: Floats = self.slope * (surprisals[..., 1] - surprisals[..., 0]) + self.shift
+        columns = read_table(
+            self, X, reset=True, words=self.categorical_features, allow_missing=True
+        )
+        labels, weight = labels_and_weights(len(columns[0]), y, sample_weight, None)
+        kind = type_of_target(labels, input_name="y")
+        if kind != "binary":
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is "
+                f"{kind}. Received: `y` of {len(np.unique(labels))} classes"
+            )
+        self.classes_ = np.unique(labels)
+        if len(np.unique(labels[weight > 0.0])) < 2:
+            raise ValueError("`y` must hold two classes. Received: 1 class")
+        event = (labels == self.classes_[1]).astype(np.float64)
+        folds = self._folds(event)
+        unseen, judged = np.zeros(len(event)), np.zeros(len(event), dtype=bool)
+        for train, rest in folds:
+            self._learn([column[train] for column in columns], event[train], weight[train])
+            unseen[rest] = self.rule_.log_odds(self._findings([column[rest] for column in columns]))
+            judged[rest] = True
+        self._learn(columns, event, weight)
+        if judged.any():
+            at = np.flatnonzero(judged)
+            self.rule_ = self.rule_.calibrated(unseen[at], event[at], sample_weight=weight[at])
+        return self
+
+    def _folds(self, event: Floats) -> list[tuple[Any, Any]]:
+        if self.cv is None:
+            return []
+        cv = self.cv
+        if isinstance(cv, int) and not isinstance(cv, bool):
+            cv = min(cv, int(min(event.sum(), len(event) - event.sum())))
+            if cv < 2:
+                return []
+        chosen = check_cv(cv, event, classifier=True)
+        return list(chosen.split(np.zeros((len(event), 1)), event))
+
+    def _learn(self, columns: _Columns, event: Floats, weight: Floats) -> None:
+        """Count, without a calibration."""
+        self._levels: list[tuple[str, ...] | None] = []
+        self._soft: list[SoftThresholds | None] = []
+        names = []
+        for name, column in zip(feature_names(self), columns, strict=True):
+            levels, soft = None, None
+            if column.dtype == object:
+                levels = tuple(sorted(set(column) - {MISSING}))
+                names += [f"{name} = {level}" for level in levels]
+            else:
+                names.append(name)
+                known = column[~np.isnan(column)]
+                if self.thresholds and not np.isin(known, (0.0, 1.0)).all():
+                    soft = SoftThresholds.from_training(
+                        column[:, None], event, sample_weight=weight
+                    )
+            self._levels.append(levels)
+            self._soft.append(soft)
+        findings = self._findings(columns, counted=True)
+        self.rule_ = BayesRule.from_counts(findings, event, names=names, sample_weight=weight)
+
+    def _findings(self, columns: _Columns, *, counted: bool = False) -> Floats:
+        """Findings with ½ for what is missing and for words beside the one that is there.
+
+        To be counted, these are NaN and 0.
+        """
+        nothing, parts = np.nan if counted else 0.5, []
+        for levels, soft, column in zip(self._levels, self._soft, columns, strict=True):
+            if levels is not None:
+                there = column[:, None] == np.array(levels, dtype=object)
+                found = np.where(there, 1.0, 0.0 if counted else 0.5)
+                found[column == MISSING] = nothing
+                parts.append(found)
+                continue
+            missing = np.isnan(column)
+            found = np.where(missing, 0.0, column)[:, None]
+            found = found if soft is None else soft(found)
+            parts.append(np.where(missing[:, None], nothing, found))
+        return np.hstack(parts)
+
+    def calibrate(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> OddsNetwork:
+        """Fit slope and shift of the log-odds anew, on samples that `fit` has not seen.
+
+        Parameters and errors are those of `fit`.
+
+        Returns
+        -------
+        OddsNetwork
+            Itself.
+        """
+        findings = self.findings(X)
+        labels, weight = labels_and_weights(len(findings), y, sample_weight, None)
+        check_classification_targets(labels)
+        if not np.isin(labels, self.classes_).all():
+            raise ValueError(f"`y` must hold classes of {self.classes_.tolist()}. Received: others")
+        rule = self.rule_
+        plain = BayesRule(rule.prior, rule.given, rule.otherwise, rule.names)
+        event = (labels == self.classes_[1]).astype(np.float64)
+        self.rule_ = plain.calibrated(plain.log_odds(findings), event, sample_weight=weight)
+        return self
+
+    def findings(self, X: Any) -> Floats:
+        """Return what the network is told: probabilities, ½ where there is no news.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (samples, features)
+
+        Returns
+        -------
+        ndarray of float64, shape (samples, findings)
+            In the order of ``rule_.names``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X does not fit.
+        """
+        check_is_fitted(self)
+        return self._findings(read_table(self, X, reset=False, allow_missing=True))
+
+    def decision_function(self, X: Any) -> Floats:
+        """Return the log-odds of the second class, shape (samples,), for X as for `findings`."""
+        findings = self.findings(X)
+        log_odds: Floats = self.rule_.log_odds(findings)
         return log_odds
 
-    def predict(self, findings: ArrayLike, /) -> Floats:
-        """Return the probability of the event, with the arguments and errors of `log_odds`."""
-        probability: Floats = expit(self.log_odds(findings))
-        return probability
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the probabilities of both classes, shape (samples, 2), for X as for `findings`."""
+        log_odds = self.decision_function(X)
+        return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
 
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the more probable class of each sample, shape (samples,), for X as above."""
+        second = self.decision_function(X) > 0.0
+        classes: NDArray[Any] = self.classes_[second.astype(int)]
+        return classes
 
-def fit_odds_network(
-    findings: ArrayLike, event: ArrayLike, /, *, names: Sequence[str] | None = None
-) -> OddsNetwork:
-    """Count how often each finding comes with the event and without.
+    def explain(self, X: Any) -> Explanation:
+        """Take the log-odds of the second class apart, exactly, by feature.
 
-    Parameters
-    ----------
-    findings : array_like, shape (samples, findings)
-        Probabilities of the findings, in [0, 1].
-    event : array_like, shape (samples,)
-        0 or 1, both of them.
-    names : sequence of str, optional
-        Names of the findings.
+        Parameters
+        ----------
+        X : array_like or frame, shape (samples, features)
 
-    Returns
-    -------
-    OddsNetwork
-        Its likelihoods are the mean findings of either class, as if one sample of the class had
-        each finding and one had not; its prior is the share of the event.
+        Returns
+        -------
+        Explanation
+            ``constant`` (1,), what is known without findings; ``parts`` (samples, 1, features), of
+            a category the sum over its words; the features' names.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If a shape does not fit, a number is out of its range, or a name is taken.
+        Raises
+        ------
+        TypeError, ValueError
+            If X does not fit.
+        """
+        findings = self.findings(X)
+        constant, parts = self.rule_.explain(findings)
+        sizes = [1 if levels is None else len(levels) for levels in self._levels]
+        ends = np.cumsum(sizes)
+        summed = [
+            parts[:, end - size : end].sum(axis=1) for size, end in zip(sizes, ends, strict=True)
+        ]
+        whole: Any = np.stack(summed, axis=1)[:, None, :]
+        first: Any = np.array([constant])
+        return Explanation(first, whole, tuple(feature_names(self)))
 
-    Examples
-    --------
-    >>> from synann_core.tabular import fit_odds_network
-    >>> model = fit_odds_network([[1], [1], [0], [0]], [1, 1, 1, 0], names=["cough"])
-    >>> float(model.prior), model.given, model.otherwise.round(3)
-    (0.75, array([0.6]), array([0.333]))
-    """
-    y, truth = _checked_samples(findings, event)
-    given, otherwise = ((y[truth == k].sum(axis=0) + 1) / ((truth == k).sum() + 2) for k in (1, 0))
-    return OddsNetwork(float(truth.mean()), given, otherwise, names)
-
-
-def calibrate(
-    network: OddsNetwork,
-    findings: ArrayLike,
-    event: ArrayLike,
-    /,
-    folds: Iterable[tuple[NDArray[np.integer], NDArray[np.integer]]],
-) -> OddsNetwork:
-    """Fit slope and shift of the log-odds (Platt's) on samples that a network had not seen.
-
-    Parameters
-    ----------
-    network : OddsNetwork
-        Fitted to all samples.
-    findings, event : array_like
-        The samples, as for `fit_odds_network`.
-    folds : iterable of pairs of int arrays
-        Rows to learn from and rows to judge; every row is judged once. What scikit-learn's
-        ``StratifiedKFold(5, shuffle=True).split(findings, event)`` gives.
-
-    Returns
-    -------
-    OddsNetwork
-        The network with another slope and shift.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As for `fit_odds_network`, in a fold too; also if a row is not judged once.
-
-    References
-    ----------
-    Platt, "Probabilistic outputs for support vector machines", 1999.
-
-    Examples
-    --------
-    >>> from synann_core.tabular import calibrate, fit_odds_network
-    >>> rng = np.random.default_rng(0)
-    >>> event = np.arange(600) % 2
-    >>> told = np.where(rng.random(600) < 0.8, event, 1 - event)
-    >>> findings = np.stack([told, told, told], axis=1)  # the same news three times
-    >>> rows = np.arange(600)
-    >>> folds = [(rows[rows // 200 != k], rows[rows // 200 == k]) for k in range(3)]
-    >>> model = calibrate(fit_odds_network(findings, event), findings, event, folds)
-    >>> round(model.slope, 1)
-    0.3
-    """
-    y, truth = _checked_samples(findings, event)
-    rows, unseen, judged = np.arange(len(y)), np.empty(len(y)), np.zeros(len(y), dtype=int)
-    for fold in as_tuple("folds", folds, "pairs of arrays of rows"):
-        check_plain("folds", fold)
-        try:
-            train, rest = (rows[part] for part in check_pair("folds", fold, "(train, rest)"))
-        except IndexError:
-            raise ValueError(
-                f"`folds` must hold rows from 0 to {len(y) - 1}. Received: {fold!r}"
-            ) from None
-        unseen[rest] = fit_odds_network(y[train], truth[train]).log_odds(y[rest])
-        judged[rest] += 1
-    if np.any(judged != 1):
-        row = int(np.flatnonzero(judged != 1)[0])
-        raise ValueError(
-            f"`folds` must judge every row once. Received: row {row}, {judged[row]} times"
-        )
-    slope, shift = _platt(unseen, truth)
-    return replace(network, slope=slope, shift=shift)
-
-
-def _platt(z: Floats, truth: Floats) -> tuple[float, float]:
-    """Slope and shift with the smallest log-loss of ``expit(slope·z + shift)``, by Newton's steps.
-
-    The loss is convex; a step is halved until it does not go up.
-    """
-    inputs = np.stack([z, np.ones_like(z)], axis=1)
-    penalty = np.array([_PENALTY, 0.0])
-
-    def loss(weights: Floats) -> float:
-        margins = (1.0 - 2.0 * truth) * (inputs @ weights)
-        return float(np.logaddexp(0.0, margins).sum() + 0.5 * (penalty * weights**2).sum())
-
-    weights = np.zeros(2)
-    for _ in range(_MOST_STEPS):
-        p = expit(inputs @ weights)
-        gradient = inputs.T @ (p - truth) + penalty * weights
-        curvature = (inputs.T * (p * (1.0 - p))) @ inputs + np.diag(penalty)
-        step = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
-        while loss(weights - step) > loss(weights):
-            step = step / 2.0
-        weights = weights - step
-        if np.abs(step).max() <= 1e-10 * (1.0 + np.abs(weights).max()):
-            break
-    return float(weights[0]), float(weights[1])
-
-
-def _checked_samples(findings: ArrayLike, event: ArrayLike) -> tuple[Floats, Floats]:
-    y: Floats = check_range("findings", findings, 0.0, 1.0).astype(np.float64)
-    check_shape("findings", y, "samples", "findings")
-    return y, check_event("event", event, len(y))
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.categorical = True
+        tags.classifier_tags.multi_class = False
+        return tags

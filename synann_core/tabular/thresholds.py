@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from synann_core._lib.arguments import check_shape
-from synann_core._lib.checks import check_event, check_range
+from synann_core._lib.checks import as_numbers, check_event, check_range
 from synann_core.log_odds import expit
 
 __all__ = ["SoftThresholds"]
@@ -60,15 +60,24 @@ class SoftThresholds:
             raise ValueError(f"`width` must not be 0. Received: {self.width}")
 
     @classmethod
-    def from_training(cls, measurements: ArrayLike, event: ArrayLike, /) -> SoftThresholds:
+    def from_training(
+        cls,
+        measurements: ArrayLike,
+        event: ArrayLike,
+        /,
+        *,
+        sample_weight: ArrayLike | None = None,
+    ) -> SoftThresholds:
         """Place the thresholds midway between the means of the samples with and without the event.
 
         Parameters
         ----------
         measurements : array_like, shape (samples, measurements)
-            Finite.
+            Finite; NaN where one is missing.
         event : array_like, shape (samples,)
             0 or 1, both of them.
+        sample_weight : array_like, shape (samples,), optional
+            How often each sample counts, ≥ 0.
 
         Returns
         -------
@@ -80,14 +89,25 @@ class SoftThresholds:
         ValueError
             If a shape does not fit or a number is out of its range.
         """
-        x: Floats = check_range("measurements", measurements).astype(np.float64)
+        x: Floats = as_numbers("measurements", measurements).astype(np.float64)
+        missing = np.isnan(x)
+        x = check_range("measurements", np.where(missing, 0.0, x))
         check_shape("measurements", x, "samples", "measurements")
         truth = check_event("event", event, len(x))
-        with_event, without = x[truth == 1], x[truth == 0]
-        middle = (with_event.mean(axis=0) + without.mean(axis=0)) / 2
-        spread = np.sqrt((with_event.var(axis=0) + without.var(axis=0)) / 2)
-        sign = np.sign(with_event.mean(axis=0) - without.mean(axis=0))
-        return cls(middle, np.maximum(spread, 1e-12) * np.where(sign == 0, 1, sign))
+        weight = np.ones(len(x))
+        if sample_weight is not None:
+            weight = check_range("sample_weight", sample_weight, 0.0).astype(np.float64)
+            check_shape("sample_weight", weight, len(x))
+        means, variances = [], []
+        for k in (1, 0):
+            share = weight[truth == k][:, None] * ~missing[truth == k]
+            share = share / np.maximum(share.sum(axis=0), 1e-300)
+            means.append((share * x[truth == k]).sum(axis=0))
+            variances.append((share * (x[truth == k] - means[-1]) ** 2).sum(axis=0))
+        (with_event, without), spread = means, np.sqrt(sum(variances) / 2)
+        sign = np.sign(with_event - without)
+        width = np.maximum(spread, 1e-12) * np.where(sign == 0, 1, sign)
+        return cls((with_event + without) / 2, width)
 
     def __call__(self, measurements: ArrayLike, /) -> Floats:
         """Return the probabilities of the findings, in [0, 1], shape (..., measurements).

@@ -97,6 +97,18 @@ def test_dir_lists_names_submodules_and_version():
     assert {*synann.__all__, *CORE, "torch", "keras", "__version__"} <= set(dir(synann))
 
 
+def test_estimators_are_at_the_top_when_they_are_used():
+    code = (
+        "import sys, synann; from synann import *; dir(synann);"
+        "assert 'sklearn' not in sys.modules;"
+        "print(*(getattr(synann, name).__module__ for name in synann._ESTIMATORS))"
+    )
+    result = run(code)
+    assert result.returncode == 0, result.stderr
+    assert all(home.startswith("synann_core.tabular.") for home in result.stdout.split())
+    assert set(synann._ESTIMATORS) <= set(dir(synann))
+
+
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="module 'synann' has no attribute 'synaps'"):
         _ = synann.synaps

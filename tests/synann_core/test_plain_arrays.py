@@ -89,7 +89,6 @@ NOISY = noisy_or.NoisyOr([0.1, 0.2], [0.1], [[0.9, 0.5]])
 NETWORK = SpikingNetwork(3, [Layer(2)], steps=3)
 MLP = syn.SynaMLP(3, 2, 2)
 FINDINGS, EVENT = np.array([[1.0], [0.0], [1.0], [0.0]]), np.array([1.0, 0.0, 0.0, 1.0])
-FOLDS = [np.array([0, 1]), np.array([2, 3])]
 RULE, REWARD = STDP(), RewardSTDP(STDP())
 TRACES = {"pre": np.zeros((2, 3)), "post": np.zeros((2, 2))}
 PRE, POST, WEIGHTS = np.zeros((2, 3)), np.zeros((2, 2)), np.zeros((2, 3))
@@ -113,11 +112,10 @@ def updated(rule, a):
     return rule.update(parameters, {"w": a(HALVES)}, rule.init({"w": HALVES}), 0.1)
 
 
-def calibrated(a):
-    fitted = tabular.fit_odds_network(FINDINGS, EVENT)
-    event = np.array([1.0, 0.0, 1.0, 0.0])
-    folds = [(a(FOLDS[k]), a(FOLDS[1 - k])) for k in (0, 1)]
-    return tabular.calibrate(fitted, a(FINDINGS), a(event), folds)
+def estimated(model, a):
+    """An estimator of a table, fitted and used."""
+    model.fit(a(FINDINGS), a(EVENT), a(np.ones(4)))
+    return model.predict(a(FINDINGS)), model.explain(a(FINDINGS)), model.score(a(FINDINGS), EVENT)
 
 
 def run_and_back(a):
@@ -207,16 +205,31 @@ CASES = {
         .fit(a.sparse(FINDINGS))
         .transform(a.sparse(FINDINGS)),
     ),
-    "OddsNetwork": lambda a: tabular.OddsNetwork(0.1, a(HALVES), a(HALVES)),
-    "OddsNetwork.predict": lambda a: (
-        tabular.OddsNetwork(0.1, HALVES, HALVES).log_odds(a(MATRIX)),
-        tabular.OddsNetwork(0.1, HALVES, HALVES).predict(a(MATRIX)),
+    "BayesRule": lambda a: tabular.BayesRule(0.1, a(HALVES), a(HALVES)),
+    "BayesRule.predict": lambda a: (
+        tabular.BayesRule(0.1, HALVES, HALVES).log_odds(a(MATRIX)),
+        tabular.BayesRule(0.1, HALVES, HALVES).predict(a(MATRIX)),
     ),
-    "fit_odds_network": lambda a: tabular.fit_odds_network(a(FINDINGS), a(EVENT)),
-    "calibrate": calibrated,
+    "BayesRule.from_counts": lambda a: tabular.BayesRule.from_counts(
+        a(FINDINGS), a(EVENT), sample_weight=a(np.ones(4))
+    ).calibrated(a(EVENT), a(EVENT), sample_weight=a(np.ones(4))),
+    "OddsNetwork": lambda a: (
+        estimated(network := tabular.OddsNetwork(cv=2), a),
+        network.calibrate(a(FINDINGS), a(EVENT), a(np.ones(4))),
+    ),
+    "SynapseClassifier": lambda a: (
+        estimated(model := tabular.SynapseClassifier(2, max_iter=1), a),
+        model.partial_fit(a(FINDINGS), a(EVENT), sample_weight=a(np.ones(4))),
+    ),
+    "LogLinkRegressor": lambda a: estimated(tabular.LogLinkRegressor(), a),
+    "LogLinkRegressor.exposure": lambda a: (
+        tabular.LogLinkRegressor()
+        .fit(FINDINGS, EVENT, exposure=a(np.ones(4)))
+        .predict(FINDINGS, a(np.ones(4)))
+    ),
     "SoftThresholds": lambda a: tabular.SoftThresholds(a(HALVES), a(HALVES))(a(MATRIX)),
     "SoftThresholds.from_training": lambda a: tabular.SoftThresholds.from_training(
-        a(FINDINGS), a(EVENT)
+        a(FINDINGS), a(EVENT), sample_weight=a(np.ones(4))
     ),
     "plot.graph": lambda a: plot.graph(example_graph(), values=a(HALVES)),
     "plot.trajectory": lambda a: plot.trajectory(a(MATRIX)),

@@ -214,7 +214,8 @@ class SpikingNetwork:
 
         state = options.optimizer.init(weights)
         steps = X.shape[0] if X.ndim == 3 else self.steps
-        return training.epochs(self, step, weights, state, labels, options, rows_each=steps)
+        history, _ = training.epochs(self, step, weights, state, labels, options, rows_each=steps)
+        return history
 
     def decision_function(self, X: ArrayT, /, *, readout: losses.Readout = "membrane") -> ArrayT:
         """Return scores: summed membranes, spike counts, or minus the times of the first spikes.

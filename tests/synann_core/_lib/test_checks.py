@@ -8,7 +8,7 @@ import synann_core as syn
 from synann_core._lib import checks
 from synann_core.noisy_or import NoisyOr
 from synann_core.spiking import Layer, SpikingNetwork
-from synann_core.tabular import fit_odds_network
+from synann_core.tabular import BayesRule
 
 
 def test_ints_pass_as_ints():
@@ -189,7 +189,7 @@ def test_scaled_features_are_taken():
     spiking = SpikingNetwork(4, [Layer(5, kind="synapse"), Layer(2)], steps=3)
     spiking.fit(X, y, epochs=1, batch_size=10)
     noisy_or = NoisyOr(prior=np.full(4, 0.5), leak=[0.1], beta=[[0.5, 1.0, 0.3, 0.0]])
-    odds = fit_odds_network(X, y)
+    odds = BayesRule.from_counts(X, y)
     calls = (mlp.predict_proba, spiking.predict, noisy_or.predict, odds.predict)
     for call in calls:
         np.testing.assert_array_equal(call(X), call(clipped))

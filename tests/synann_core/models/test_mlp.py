@@ -1,6 +1,8 @@
 """SynaMLP as its users see it: the same model on every library, from seeds."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import torch
 
@@ -114,7 +116,8 @@ def test_every_sample_is_seen_once_an_epoch_and_none_alone(samples, batch_size, 
 def test_history_counts_samples_once_and_dropout_keeps_the_mean(monkeypatch):
     steps = []
 
-    def spy(weights, x, target, keep, **options):
+    def spy(weights, x, target, keep, weight, **options):
+        assert weight is None
         result = _network_step(weights, x, target, keep, **options)
         steps.append((result[0] * len(x), (result[1].argmax(1) == target.argmax(1)).sum(), keep))
         return result
@@ -298,3 +301,151 @@ def test_diverged_training_keeps_the_last_finite_epoch(options):
     with pytest.raises(ValueError, match=r"`optimizer` must keep the weights finite.*Received"):
         model.fit(X, y, epochs=3, **options)
     assert all(np.isfinite(w).all() for w in model.weights.values())
+
+
+TABLES = {
+    "lists": lambda X: X.tolist(),
+    "integers": lambda X: (X > 0.5).astype(np.int8),
+    "bools": lambda X: X > 0.5,
+    "float16": lambda X: X.astype(np.float16),
+    "objects": lambda X: X.astype(object),
+    "pandas": pd.DataFrame,
+    "pandas, of several dtypes": lambda X: pd.DataFrame(
+        {k: X[:, k] > k / 8 for k in range(3)}
+    ).assign(d=X[:, 3]),
+    "polars": pl.DataFrame,
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_tables_of_every_kind(kind):
+    X, y = task()
+    table = TABLES[kind](X)
+    floats = np.asarray(table).astype(np.float64)
+    want = syn.SynaMLP(4, 6, 3)
+    want.fit(floats.astype(np.float32 if kind == "float16" else np.float64), y, epochs=2)
+    model = syn.SynaMLP(4, 6, 3)
+    model.fit(table, y.tolist(), epochs=2, validation=(table, y))
+    assert same_weights(model.weights, want.weights)
+    got = model.predict_proba(table)
+    assert got.dtype == (np.float16 if kind == "float16" else np.float64)
+    assert_close(got, want.predict_proba(floats), 1e-3 if kind == "float16" else 1e-12)
+    assert model.score(table, y) == want.score(floats, y)
+    for part in model.explain(table, background=table):
+        assert part.dtype == got.dtype
+    why = model.explain_inputs(table, background=floats[:3], steps=2)
+    assert why.parts.dtype == got.dtype
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int64", "bool"])
+def test_tensors_of_every_dtype(dtype):
+    X, y = task()
+    inside = torch.tensor(X).to(getattr(torch, dtype))
+    model = syn.SynaMLP(4, 6, 3)
+    model.fit(inside, torch.tensor(y), epochs=2)
+    assert {w.dtype for w in model.weights.values()} == {torch.float32}
+    narrow = dtype.endswith("float16")
+    want = inside.dtype if narrow else torch.float32
+    assert model.decision_function(inside).dtype == model.predict_proba(inside).dtype == want
+    constant, parts = model.explain(inside)
+    assert constant.dtype == parts.dtype == want
+    assert torch.isfinite(parts).all()
+
+
+LABELS = {
+    "strings": ["no", "perhaps", "yes"],
+    "integers": [7, -2, 40],
+    "floats": [0.5, 1.0, 9.0],
+    "objects": np.array(["a", "b", "c"], object),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_every_kind(kind, tmp_path):
+    X, y = task(300)
+    names = sorted(LABELS[kind])
+    told = [names[k] for k in y]
+    want, model = syn.SynaMLP(4, 6, 3), syn.SynaMLP(4, 6, 3)
+    assert model.labels is None
+    history = want.fit(X, y, epochs=5, validation=(X, y))
+    for form in (list, np.asarray, pd.Series):
+        model = syn.SynaMLP(4, 6, 3)
+        assert model.fit(X, form(told), epochs=5, validation=(X, form(told))) == history
+        assert model.labels.tolist() == names
+        assert same_weights(model.weights, want.weights)
+        assert model.predict(X).tolist() == [names[k] for k in want.predict(X)]
+        assert model.score(X, form(told)) == want.score(X, y)
+    model.save(tmp_path / "m")
+    again = syn.SynaMLP.from_file(tmp_path / "m")
+    other = syn.SynaMLP(4, 6, 3)
+    other.load(tmp_path / "m")
+    for model in (again, other):
+        assert model.labels.tolist() == names
+        assert model.predict(X).dtype == np.asarray(names).dtype
+    # The next call may see fewer of them, and no others.
+    again.fit(X[:9], [names[1]] * 9, epochs=1)
+    other = "x" if kind in ("strings", "objects") else 3
+    with pytest.raises(ValueError, match=rf"`y` must hold labels .* Received: .*{other}"):
+        again.fit(X[:9], [*[names[0]] * 8, other])
+
+
+def test_labels_can_be_given():
+    X, y = task()
+    model = syn.SynaMLP(4, 6, 3, labels=["b", "a", "c"])
+    told = np.array(["b", "a", "c"])[y]
+    model.fit(X[y < 2], told[y < 2], epochs=1)
+    assert model.labels.tolist() == ["b", "a", "c"]
+    for labels in (["a", "b"], ["a", "b", "b"], ["a", 2, None]):
+        with pytest.raises((TypeError, ValueError), match=r"`labels` must"):
+            syn.SynaMLP(4, 6, 3, labels=labels)
+
+
+def test_weights_are_counts():
+    """A sample of weight 2 trains as if it were there twice: to rounding, in whole batches."""
+    X, y = task(40)
+    weight = np.arange(40) % 3
+    at = np.repeat(np.arange(40), weight)
+    histories, models = [], []
+    for data, given in (((X, y), weight), ((X[at], y[at]), np.ones(len(at))), ((X, y), weight * 9)):
+        model = syn.SynaMLP(4, 6, 3)
+        histories.append(model.fit(*data, epochs=5, batch_size=100, sample_weight=given))
+        models.append(model)
+    for k in (1, 2):
+        assert histories[k]["loss"] == pytest.approx(histories[0]["loss"], rel=1e-9)
+        assert_close(models[k].predict_proba(X), models[0].predict_proba(X), 1e-9)
+    plain = syn.SynaMLP(4, 6, 3)
+    assert plain.fit(X, y, epochs=1)["loss"][0] != histories[0]["loss"][0]
+
+
+def test_weights_on_every_library(xp):
+    X, y = task()
+    weight = 0.1 + np.arange(60) % 3
+    want, model = syn.SynaMLP(4, 6, 3), syn.SynaMLP(4, 6, 3)
+    history = want.fit(X, y, epochs=2, batch_size=15, sample_weight=weight)
+    got = model.fit(xp.asarray(X), y, epochs=2, batch_size=15, sample_weight=weight)
+    assert got["loss"] == pytest.approx(history["loss"], rel=1e-8)
+
+
+def test_a_callback_that_returns_true_ends_the_training():
+    X, y = task()
+    losses = []
+
+    def enough(entry):
+        losses.append(entry["loss"])
+        return len(losses) == 3
+
+    history = syn.SynaMLP(4, 6, 3).fit(X, y, epochs=9, callback=enough)
+    assert history["loss"] == losses
+    assert len(syn.SynaMLP(4, 6, 3).fit(X, y, epochs=3, callback=lambda entry: 1)["loss"]) == 3
+
+
+def test_a_resumed_optimizer_goes_on_where_it_was():
+    X, y = task()
+    options = {"batch_size": 60, "schedule": "constant"}
+    whole, halves, restarted = (syn.SynaMLP(4, 6, 3) for _ in range(3))
+    whole.fit(X, y, epochs=6, **options)
+    for model, resume in ((halves, True), (restarted, False)):
+        for _ in range(2):
+            model.fit(X, y, epochs=3, resume=resume, **options)
+    assert_close(halves.predict_proba(X), whole.predict_proba(X), 1e-9)
+    assert np.abs(restarted.predict_proba(X) - whole.predict_proba(X)).max() > 1e-6

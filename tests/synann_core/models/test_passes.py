@@ -147,3 +147,34 @@ def test_a_batch_of_equal_samples_gives_finite_gradients():
     )
     assert torch.isfinite(loss)
     assert all(torch.isfinite(g).all() for g in gradients.values())
+
+
+@pytest.mark.parametrize(("layer", "gate"), CASES)
+def test_a_weighted_row_is_a_repeated_one(layer, gate):
+    weights, x, target, keep = network(layer, gate, 7)
+    counts = torch.tensor([1, 3, 2, 1, 4, 1])
+    options = {"layer": layer, "gate": gate, "xp": xp}
+    loss, out, gradients, running = passes.train_step(
+        weights, x, target, keep, counts.double() * (6 / counts.sum().double()), **options
+    )
+    repeated = [part.repeat_interleave(counts, dim=0) for part in (x, target, keep)]
+    want_loss, _, wanted, want_running = passes.train_step(weights, *repeated, **options)
+    assert abs(loss.item() - want_loss.item()) < 1e-12
+    assert largest_relative_error(gradients, wanted) < 1e-10
+    total = int(counts.sum())
+    for name, value in running.items():
+        mean = want_running[name]
+        if name.endswith("var"):  # without Bessel's correction
+            old = weights[name] * (1 - passes.NORM_MOMENTUM)
+            mean = old + (mean - old) * (total - 1) / total
+        torch.testing.assert_close(value, mean, rtol=1e-12, atol=1e-12)
+    assert out.shape == (6, 3)
+
+
+def test_equal_weights_are_none():
+    weights, x, target, keep = network("synapse", "sigmoid", 8)
+    options = {"layer": "synapse", "gate": "sigmoid", "xp": xp}
+    plain = passes.train_step(weights, x, target, keep, **options)
+    weighted = passes.train_step(weights, x, target, keep, torch.ones(6, dtype=x.dtype), **options)
+    assert abs(plain[0].item() - weighted[0].item()) < 1e-14
+    assert largest_relative_error(weighted[2], plain[2]) < 1e-10

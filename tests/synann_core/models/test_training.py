@@ -34,7 +34,7 @@ class Model:
 
 def train(model, options, step=None, **score):
     start = {"w": np.asarray(0.0)}
-    return epochs(model, step or model.step, start, 0, LABELS, options, **score)
+    return epochs(model, step or model.step, start, 0, LABELS, options, **score)[0]
 
 
 def options(number=2, size=3, **given):

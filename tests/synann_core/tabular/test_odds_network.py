@@ -1,121 +1,149 @@
-"""Odds networks: counting, log-odds that are sums of evidence, and calibration."""
+"""OddsNetwork: Bayes' rule on tables, among scikit-learn's tools."""
+
+import pickle
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.utils.estimator_checks import check_estimator
 
-import synann_core as syn
-from synann_core.tabular import OddsNetwork, SoftThresholds, calibrate, fit_odds_network
+import synann
+from synann_core.tabular import BayesRule, OddsNetwork, SoftThresholds
 
 
 @pytest.fixture(scope="module")
 def tumours():
-    """Findings, the event, and folds for calibration."""
     data = load_breast_cancer()
-    event = (data.target == 0).astype(float)
-    y = SoftThresholds.from_training(data.data, event)(data.data)
-    return y, event, list(StratifiedKFold(5, shuffle=True, random_state=0).split(y, event))
+    return data.data[:, :8], (data.target == 0).astype(float)
 
 
-def test_log_odds_are_the_sum_of_the_evidence(tumours):
-    y, event, _ = tumours
-    y = np.round(y)
-    given, otherwise = ((y[event == k].sum(axis=0) + 1) / ((event == k).sum() + 2) for k in (1, 0))
-    parts = np.where(y > 0, np.log(given / otherwise), np.log((1 - given) / (1 - otherwise)))
-    want = syn.logit(event.mean()) + parts.sum(axis=1)
-    network = fit_odds_network(y, event)
-    np.testing.assert_allclose(network.log_odds(y), want, atol=1e-9)
-    np.testing.assert_allclose(network.predict(y), syn.expit(want), atol=1e-9)
+@pytest.fixture(scope="module")
+def loans():
+    rng = np.random.default_rng(0)
+    bad = rng.random(600) < 0.3
+    home = np.where(rng.random(600) < 0.6, np.where(bad, "rent", "own"), "family").astype(object)
+    home[::17] = None
+    amount = rng.normal(size=600) + bad
+    amount[::13] = np.nan
+    late = (rng.random(600) < np.where(bad, 0.5, 0.1)).astype(float)
+    table = pd.DataFrame({"home": home, "amount": amount, "late": late})
+    return table, np.where(bad, "bad", "good")
 
 
-def test_names_and_half_a_finding():
-    network = OddsNetwork(0.2, [0.9, 0.3], [0.1, 0.8], names=["cough", "fever"])
-    assert network.graph.inputs == ("cough", "fever")
-    assert network.log_odds([0.5, 0.5]) == pytest.approx(float(syn.logit(0.2)))
+@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
+def test_the_checks_of_scikit_learn():
+    check_estimator(OddsNetwork())
 
 
-def test_calibration_is_logistic_regression_on_unseen_rows(tumours):
-    y, event, folds = tumours
-    unseen = np.empty(len(y))
+def test_measurements_become_findings(tumours):
+    x, event = tumours
+    model = OddsNetwork(cv=None).fit(x, event)
+    y = SoftThresholds.from_training(x, event)(x)
+    rule = BayesRule.from_counts(y, event)
+    np.testing.assert_allclose(model.findings(x), y)
+    np.testing.assert_allclose(model.decision_function(x), rule.log_odds(y), rtol=1e-9)
+    np.testing.assert_allclose(model.predict_proba(x)[:, 1], rule.predict(y), rtol=1e-9)
+    assert (model.rule_.slope, model.rule_.shift) == (1.0, 0.0)
+    again = OddsNetwork(thresholds=False, cv=None).fit(y, event)
+    np.testing.assert_allclose(again.decision_function(y), model.decision_function(x))
+
+
+def test_calibration_is_out_of_fold(tumours):
+    """Thresholds too are learned without the rows that are judged."""
+    x, event = tumours
+    folds = list(StratifiedKFold(3, shuffle=True, random_state=0).split(x, event))
+    unseen = np.empty(len(x))
     for train, rest in folds:
-        unseen[rest] = fit_odds_network(y[train], event[train]).log_odds(y[rest])
-    theirs = LogisticRegression(C=1e6, tol=1e-10, max_iter=1000).fit(unseen[:, None], event)
-    network = fit_odds_network(y, event)
-    ours = calibrate(network, y, event, folds)
-    assert ours.slope == pytest.approx(theirs.coef_[0, 0], rel=1e-5)
-    assert ours.shift == pytest.approx(theirs.intercept_[0], rel=1e-5)
-    assert 0 < ours.slope < 1  # findings that repeat each other are discounted
-    want = ours.slope * network.log_odds(y) + ours.shift
-    np.testing.assert_allclose(ours.log_odds(y), want, rtol=1e-12)
+        part = OddsNetwork(cv=None).fit(x[train], event[train])
+        unseen[rest] = part.decision_function(x[rest])
+    model = OddsNetwork(cv=folds).fit(x, event)
+    want = model.rule_.calibrated(unseen, event)
+    assert (model.rule_.slope, model.rule_.shift) == (want.slope, want.shift)
+    assert 0 < want.slope < 1  # findings that repeat each other are discounted
+    plain = OddsNetwork(cv=None).fit(x, event)
+    assert log_loss(event, model.predict_proba(x)) < log_loss(event, plain.predict_proba(x))
+    plain.calibrate(x, event)
+    np.testing.assert_allclose(
+        plain.rule_.slope,
+        plain.rule_.calibrated(
+            OddsNetwork(cv=None).fit(x, event).decision_function(x), event
+        ).slope,
+    )
 
 
-def test_classes_that_can_be_told_apart_have_a_finite_slope():
-    event = np.arange(40) % 2
-    rows = np.arange(40)
-    folds = [(rows[rows // 20 != k], rows[rows // 20 == k]) for k in range(2)]
-    network = calibrate(fit_odds_network(event[:, None], event), event[:, None], event, folds)
-    assert np.isfinite([network.slope, network.shift]).all()
-    assert network.slope > 1
-    assert (np.round(network.predict(event[:, None])) == event).all()
+def test_categories_and_what_is_missing(loans):
+    X, y = loans
+    model = OddsNetwork(cv=None).fit(X, y)
+    assert model.classes_.tolist() == ["bad", "good"]
+    names = ["home = family", "home = own", "home = rent", "amount", "late"]
+    assert list(model.rule_.names) == names
+    nothing = pd.DataFrame({"home": [None], "amount": [np.nan], "late": [np.nan]}, dtype=object)
+    np.testing.assert_array_equal(model.findings(nothing), np.full((1, 5), 0.5))
+    assert model.predict_proba(nothing)[0, 1] == pytest.approx(np.mean(y == "good"))
+    # A word counts by how often it comes with each class, and the others are not news.
+    only = nothing.assign(home="rent")
+    known = X["home"].notna()
+    share = [
+        (((X["home"] == "rent") & (y == k)).sum() + 1) / ((known & (y == k)).sum() + 2)
+        for k in ("good", "bad")
+    ]
+    odds = model.decision_function(only) - model.decision_function(nothing)
+    assert odds[0] == pytest.approx(np.log(share[0] / share[1]))
+    assert model.score(X, y) > 0.8
+    home = [None if missing else word for word, missing in zip(X["home"], ~known, strict=True)]
+    frame = pl.DataFrame({"home": home, "amount": X["amount"], "late": X["late"]})
+    np.testing.assert_allclose(
+        OddsNetwork(cv=None).fit(frame, y).predict_proba(frame), model.predict_proba(X)
+    )
 
 
-@pytest.mark.parametrize("folds", [[], [(range(4), range(4)), (range(4), [0])]])
-def test_every_row_is_judged_once(folds):
-    y, event = np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([0, 1, 0, 1])
-    network = fit_odds_network(y, event)
-    with pytest.raises(ValueError, match=r"`folds` must judge every row once\. Received: row 0"):
-        calibrate(network, y, event, folds)
+def test_parts_add_up(loans):
+    X, y = loans
+    model = OddsNetwork().fit(X, y)
+    why = model.explain(X[:20])
+    assert why.names == ("home", "amount", "late")
+    assert why.parts.shape == (20, 1, 3)
+    total = why.constant[0] + why.parts[:, 0].sum(axis=1)
+    np.testing.assert_allclose(total, model.decision_function(X[:20]), atol=1e-12)
+    assert why.parts[0, 0, :2].tolist() == [0.0, 0.0]  # missing
+
+
+def test_the_habits_of_estimators(loans):
+    X, y = loans
+    model = OddsNetwork(cv=3)
+    assert clone(model).get_params() == model.get_params()
+    assert (cross_val_score(model, X, y, cv=3, scoring="roc_auc") > 0.8).all()
+    model.fit(X, y)
+    again = pickle.loads(pickle.dumps(model))  # noqa: S301
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert model.feature_names_in_.tolist() == list(X.columns)
+    assert synann.OddsNetwork is OddsNetwork
+    with pytest.raises(NotFittedError):
+        OddsNetwork().predict(X)
+
+
+def test_few_samples_have_no_calibration():
+    model = OddsNetwork().fit([[0.0], [1.0], [1.0]], [0, 1, 1])
+    assert model.rule_.slope == 1.0
 
 
 @pytest.mark.parametrize(
-    ("folds", "error", "text"),
+    ("options", "X", "y", "message"),
     [
-        (3, TypeError, "pairs of arrays of rows. Received: 3"),
-        ([3], TypeError, r"a pair \(train, rest\)"),
-        ([([0, 9], [1])], ValueError, "rows from 0 to 3"),
-        ([("a", [1])], ValueError, "rows from 0 to 3"),
+        ({}, [[0.0], [1.0], [0.5]], [0, 1, 2], "Only binary classification is supported"),
+        ({}, [[0.0], [1.0]], [1, 1], "two classes. Received: 1 class"),
+        ({"thresholds": False}, [[0.0], [3.0]], [0, 1], "`findings` must be in"),
+        ({}, [[0.0], [np.inf]], [0, 1], "infinity|finite"),
+        ({"cv": "five"}, [[0.0], [1.0]], [0, 1], "cv"),
     ],
 )
-def test_folds_are_pairs_of_rows(folds, error, text):
-    y, event = np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([0, 1, 0, 1])
-    with pytest.raises(error, match=f"`folds` must (be|hold) {text}"):
-        calibrate(fit_odds_network(y, event), y, event, folds)
-
-
-@pytest.mark.parametrize(
-    ("findings", "event", "message"),
-    [
-        (np.ones(4), [0, 0, 1, 1], r"`findings` must have shape \(samples, findings\)"),
-        (np.full((4, 1), 1.5), [0, 0, 1, 1], r"`findings` must be in \[0, 1\]"),
-        (np.ones((4, 1)), [[0], [0], [1], [1]], r"`event` must have shape \(4,\)"),
-        (np.ones((4, 1)), [0, 0, 1, 0.5], "`event` must be 0 or 1. Received: 0.5"),
-        (np.ones((4, 1)), [0, 0, 0, 0], "`event` must hold both 0 and 1"),
-    ],
-)
-def test_bad_samples_are_named(findings, event, message):
+def test_what_does_not_fit_is_named(options, X, y, message):
     with pytest.raises(ValueError, match=message):
-        fit_odds_network(findings, event)
-
-
-def test_what_does_not_fit_is_refused_when_the_network_is_made():
-    with pytest.raises(ValueError, match="`given` must be in"):
-        OddsNetwork(0.5, [1.5], [0.5])
-    with pytest.raises(ValueError, match="`names` must be 1 names"):
-        OddsNetwork(0.5, [0.5], [0.5], names=["a", "b"])
-    with pytest.raises(TypeError, match=r"`names` must be a sequence of names\. Received: 1"):
-        OddsNetwork(0.5, [0.5], [0.5], names=1)
-
-
-def test_numbers_of_a_network_are_checked_and_kept_as_arrays():
-    assert isinstance(OddsNetwork(0.5, [0.5], [1]).otherwise, np.ndarray)
-    for options in ({"slope": "1"}, {"shift": None}, {"prior": "x"}, {"prior": np.ones(2)}):
-        with pytest.raises(TypeError, match=rf"`{next(iter(options))}` must be a number"):
-            OddsNetwork(**{"prior": 0.5, "given": [0.5], "otherwise": [0.5]} | options)
-
-
-@pytest.mark.parametrize("findings", [[0.5, 0.5], [1.5], [np.nan]])
-def test_findings_that_do_not_fit_are_named(findings):
-    with pytest.raises(ValueError, match="`findings` must"):
-        OddsNetwork(0.5, [0.5], [0.5]).log_odds(findings)
+        OddsNetwork(**options).fit(X, y)

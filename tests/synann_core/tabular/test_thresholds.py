@@ -61,3 +61,18 @@ def test_other_measurements_are_refused(measurements):
     findings = SoftThresholds.from_training([[0.0], [1.0]], [0, 1])
     with pytest.raises(ValueError, match="`measurements` must"):
         findings(measurements)
+
+
+def test_weights_count_samples_and_gaps_do_not():
+    rng = np.random.default_rng(0)
+    x, event = rng.normal(size=(60, 2)), np.arange(60) % 2
+    x[event == 1] += 1.0
+    weight = np.arange(60) // 2 % 3
+    at = np.repeat(np.arange(60), weight)
+    weighted = SoftThresholds.from_training(x, event, sample_weight=weight)
+    repeated = SoftThresholds.from_training(x[at], event[at])
+    gaps = np.where(weight[:, None] > 0, np.repeat(x, 1, axis=0), np.nan)
+    known = SoftThresholds.from_training(x[weight > 0], event[weight > 0])
+    for one, other in ((weighted, repeated), (SoftThresholds.from_training(gaps, event), known)):
+        np.testing.assert_allclose(one.threshold, other.threshold)
+        np.testing.assert_allclose(one.width, other.width)

@@ -1,0 +1,146 @@
+"""Tables of every kind become the same columns."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator
+
+from synann_core.tabular.tables import feature_names, order_of_words, read_table
+
+NUMBERS, TOWNS = [1.5, 2.0, -3.0], ["Ulm", "Bonn", "Ulm"]
+MIXED = {
+    "pandas": lambda: pd.DataFrame({"size": NUMBERS, "town": TOWNS}),
+    "pandas-category": lambda: pd.DataFrame(
+        {"size": NUMBERS, "town": pd.Categorical(TOWNS, ["Ulm", "Bonn"])}
+    ),
+    "pandas-nullable": lambda: pd.DataFrame(
+        {"size": pd.array(NUMBERS, "Float64"), "town": np.array(TOWNS, object)}
+    ),
+    "polars": lambda: pl.DataFrame({"size": NUMBERS, "town": TOWNS}),
+    "polars-enum": lambda: pl.DataFrame(
+        {"size": NUMBERS, "town": pl.Series(TOWNS, dtype=pl.Enum(["Ulm", "Bonn"]))}
+    ),
+    "lists": lambda: [list(row) for row in zip(NUMBERS, TOWNS, strict=True)],
+    "objects": lambda: np.array([list(row) for row in zip(NUMBERS, TOWNS, strict=True)], object),
+}
+
+
+def read(X, estimator=None, **options):
+    return read_table(estimator or BaseEstimator(), X, reset=True, **options)
+
+
+@pytest.mark.parametrize("kind", MIXED)
+def test_numbers_and_words(kind):
+    estimator = BaseEstimator()
+    size, town = read(MIXED[kind](), estimator)
+    assert size.dtype == np.float64
+    np.testing.assert_array_equal(size, NUMBERS)
+    assert town.tolist() == TOWNS
+    assert estimator.n_features_in_ == 2
+    named = kind.startswith("pa") or kind.startswith("po")
+    assert feature_names(estimator) == (["size", "town"] if named else ["x0", "x1"])
+    assert hasattr(estimator, "feature_names_in_") == named
+    again = read_table(estimator, MIXED[kind](), reset=False)
+    assert again[1].tolist() == TOWNS
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.array([[1, 0], [0, 1]]),
+        np.array([[True, False], [False, True]]),
+        np.array([[1, 0], [0, 1]], np.float16),
+        np.array([[1, 0], [0, 1]], object),
+        [[1, 0], [0, 1]],
+        [[1.0, False], [0, 1.0]],
+        pd.DataFrame({"a": [1, 0], "b": [False, True]}),
+        pd.DataFrame({"a": pd.array([1, 0], "Int64"), "b": pd.array([False, True], "boolean")}),
+        pl.DataFrame({"a": [1, 0], "b": [False, True]}),
+    ],
+    ids=str,
+)
+def test_numbers_of_every_dtype(X):
+    estimator = BaseEstimator()
+    for column, want in zip(read(X, estimator), np.eye(2), strict=True):
+        assert column.dtype == np.float64
+        np.testing.assert_array_equal(column, want)
+    assert estimator._words == (False, False)
+
+
+@pytest.mark.parametrize("chosen", [["town"], [1], [-1], [False, True], np.array([1])])
+def test_columns_of_words_can_be_named(chosen):
+    X = pd.DataFrame({"size": NUMBERS, "town": [3, 1, 3]})
+    size, town = read(X, words=chosen)
+    assert town.tolist() == ["3", "1", "3"]
+    assert size.dtype == np.float64
+    if not isinstance(chosen[0], str):
+        assert read(X.to_numpy(), words=chosen)[1].tolist() == ["3", "1", "3"]
+
+
+def test_strings_are_words_whatever_they_say():
+    columns = read(np.array([["1.5", "Ulm"], ["2", "Bonn"]]), words=[True, False])
+    assert [column.tolist() for column in columns] == [["1.5", "2"], ["Ulm", "Bonn"]]
+
+
+def test_words_and_what_is_missing():
+    X = [["a", 2], [2, None], [2.0, np.nan], [None, 0.5]]
+    found = read(X, words=[1])
+    assert [column.tolist() for column in found] == [
+        ["a", "2", "2", "missing"],
+        ["2", "missing", "missing", "0.5"],
+    ]
+    frame = pd.DataFrame({"town": ["Ulm", None]})
+    assert read(frame)[0].tolist() == ["Ulm", "missing"]
+    assert read(pl.DataFrame({"town": ["Ulm", None]}))[0].tolist() == ["Ulm", "missing"]
+
+
+def test_missing_numbers_are_an_error_or_nan():
+    X = np.array([[1.0, np.nan]])
+    with pytest.raises(ValueError, match="NaN"):
+        read(X)
+    np.testing.assert_array_equal(np.stack(read(X, allow_missing=True), axis=1), X)
+    frame = pd.DataFrame({"size": [1.0, np.nan], "town": ["Ulm", "Bonn"]})
+    with pytest.raises(ValueError, match=r"`X` must not be missing in column 'size'.*NaN.*row 1"):
+        read(frame)
+    np.testing.assert_array_equal(read(frame, allow_missing=True)[0], [1, np.nan])
+    with pytest.raises(ValueError, match="must hold finite numbers"):
+        read(frame.replace({1.0: np.inf}), allow_missing=True)
+
+
+def test_the_order_of_categories():
+    assert order_of_words(MIXED["pandas-category"](), 1) == ["Ulm", "Bonn"]
+    assert order_of_words(MIXED["polars-enum"](), 1) == ["Ulm", "Bonn"]
+    assert order_of_words(MIXED["pandas"](), 1) is None
+    assert order_of_words(np.eye(2), 1) is None
+
+
+@pytest.mark.parametrize(
+    ("X", "options", "kind", "message"),
+    [
+        (csr_array(np.eye(2)), {}, TypeError, "[Ss]parse"),
+        (np.ma.masked_array(np.eye(2), np.eye(2) > 0), {}, TypeError, "`X` must be a plain"),
+        ([1.0, 2.0], {}, ValueError, "2D"),
+        (np.array([["a", "b"]])[:0], {}, ValueError, "0 "),
+        ([[{}, 1.0]], {}, TypeError, "argument must be a string or a real number"),
+        (np.eye(2), {"words": ["town"]}, ValueError, "must name columns of .* Received: 'town'"),
+        (np.eye(2), {"words": [2]}, ValueError, "Received: 2"),
+        (np.eye(2), {"words": "all"}, TypeError, "`categorical_features` must be names"),
+    ],
+)
+def test_what_is_no_table_is_refused(X, options, kind, message):
+    with pytest.raises(kind, match=message):
+        read(X, **options)
+
+
+def test_later_tables_must_have_the_same_columns():
+    estimator = BaseEstimator()
+    read(MIXED["pandas"](), estimator)
+    with pytest.raises(ValueError, match="feature names"):
+        read_table(estimator, MIXED["pandas"]()[["town", "size"]], reset=False)
+    with pytest.raises(ValueError, match="feature names"):
+        read_table(estimator, pd.DataFrame({"size": [1.0]}), reset=False)
+    swapped = pd.DataFrame({"size": TOWNS, "town": NUMBERS})
+    with pytest.raises(ValueError, match=r"column 'size' of `X` must hold numbers"):
+        read_table(estimator, swapped, reset=False)
