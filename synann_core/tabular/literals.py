@@ -92,26 +92,26 @@ class Literals:
         Which feature a literal is about.
     starts : ndarray of int64, shape (features + 1,)
         Where each feature's states begin among all.
-    truth : ndarray of float64, shape (states, literals)
-        Of every literal in each state of its own feature; 0 elsewhere.
+    untrue : ndarray of float64, shape (states, literals)
+        1 − truth of every literal in each state of its own feature; 0 elsewhere.
     """
 
     features: tuple[Feature, ...]
     names: tuple[str, ...] = field(init=False, repr=False, compare=False)
     feature_of: Codes = field(init=False, repr=False, compare=False)
     starts: Codes = field(init=False, repr=False, compare=False)
-    truth: Floats = field(init=False, repr=False, compare=False)
+    untrue: Floats = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes = np.array([f.truth.shape for f in self.features], np.int64).reshape(-1, 2)
         ends = np.vstack([np.zeros((1, 2), np.int64), np.cumsum(sizes, axis=0)])
-        truth = np.zeros(ends[-1])
+        untrue = np.zeros(ends[-1])
         for feature, (row, column), (m, n) in zip(self.features, ends, sizes, strict=False):
-            truth[row : row + m, column : column + n] = feature.truth
+            untrue[row : row + m, column : column + n] = 1.0 - feature.truth
         names = tuple(name for feature in self.features for name in feature.names)
         feature_of = np.repeat(np.arange(len(self.features)), sizes[:, 1])
         for key, value in {
-            "names": names, "feature_of": feature_of, "starts": ends[:, 0], "truth": truth,
+            "names": names, "feature_of": feature_of, "starts": ends[:, 0], "untrue": untrue,
         }.items():
             object.__setattr__(self, key, value)
 
