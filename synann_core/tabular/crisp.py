@@ -106,7 +106,8 @@ def scores(truth: NDArray[np.float32], found: HardRules) -> Floats:
 
 
 def _fires(truth: NDArray[np.float32], rule: HardRule) -> NDArray[np.float32]:
-    return truth[:, rule.literals].min(axis=1)
+    fires: NDArray[np.float32] = truth[:, rule.literals].min(axis=1)
+    return fires
 
 
 def _objective(problem: _Problem, found: HardRules) -> float:
@@ -155,9 +156,7 @@ def _best_rule(problem: _Problem, found: HardRules, room: int) -> HardRule | Non
 
 def _opposite(problem: _Problem, label: int) -> NDArray[np.bool_]:
     """Literals of rules that lower a class's score: those that may raise the others'."""
-    rest = np.delete(problem.allowed, label, axis=0)
-    both: NDArray[np.bool_] = rest.all(axis=0)
-    return both
+    return np.logical_and.reduce(np.delete(problem.allowed, label, axis=0), axis=0)
 
 
 def _extended(
@@ -176,7 +175,7 @@ def _extended(
         first, second = np.stack([g[rows], h[rows]]) @ part
         gain = np.where(able & (first > 0.0), 0.5 * first**2 / (second + problem.growth.ridge), 0.0)
         # A literal that is true wherever the rule fires would change nothing.
-        gain[part.sum(axis=0) >= len(rows) - 0.5] = 0.0
+        gain = np.where(part.sum(axis=0) >= len(rows) - 0.5, 0.0, gain)
         for j in np.argsort(-gain, kind="stable")[:_BEAM].tolist():
             if gain[j] > 0.0 and j not in literals:
                 found[tuple(sorted((*literals, j)))] = float(gain[j])
@@ -198,9 +197,9 @@ def _newton(problem: _Problem, rules: tuple[HardRule, ...]) -> HardRules:
     """Weights and biases with the least penalised log-loss."""
     classes, ridge = len(problem.target), problem.growth.ridge
     moved = [*problem.movable, *(rule.label for rule in rules)]
-    columns = [np.ones(len(problem.truth))] * len(problem.movable)
-    columns += [_fires(problem.truth, rule) for rule in rules]
-    design = np.stack(columns).astype(np.float64)
+    ones = [np.ones(len(problem.truth), np.float32)] * len(problem.movable)
+    fires = [_fires(problem.truth, rule) for rule in rules]
+    design = np.stack(ones + fires).astype(np.float64)
     own = np.array(moved)
     biases = len(problem.movable)
     penalty = np.where(np.arange(len(own)) < biases, 1e-3, ridge)

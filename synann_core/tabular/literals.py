@@ -169,13 +169,14 @@ class Literals:
         states = int(self.starts[-1])
         places = (self.starts[:-1] + codes).ravel()
         mass = np.repeat(weight / weight.sum(), codes.shape[1])
-        share: Floats = np.bincount(places, weights=mass, minlength=states)
-        return share
+        share: Any = np.bincount(places, weights=mass, minlength=states)
+        return np.asarray(share, dtype=np.float64)
 
     def __call__(self, codes: Codes) -> Floats:
         """Truth of the literals in rows of given states, shape (rows, literals)."""
         parts = [f.truth()[codes[:, j]] for j, f in enumerate(self.features)]
-        return np.hstack(parts)
+        truth: Floats = np.hstack(parts)
+        return truth
 
 
 def _known_truth(kind: Kind, k: int) -> Floats:
@@ -195,10 +196,10 @@ def _names(name: str, kind: Kind, values: Sequence[float | str]) -> list[str]:
     if kind == "boolean":
         return [name, f"not {name}"]
     if kind == "number":
-        signs, texts = (">", "≤"), [_number(float(value)) for value in values]
-    else:
-        signs, texts = ("=", "≠")[: 1 if len(values) == 2 else 2], [str(value) for value in values]
-    return [f"{name} {sign} {text}" for text in texts for sign in signs]
+        texts = [_number(float(value)) for value in values]
+        return [f"{name} {sign} {text}" for text in texts for sign in ">≤"]
+    signs = "=" if len(values) == 2 else "=≠"
+    return [f"{name} {sign} {value}" for value in values for sign in signs]
 
 
 def _feature(column: Column, weight: Floats, bins: int, missing: str) -> Feature:

@@ -54,4 +54,5 @@ def _axes() -> Axes:
         from matplotlib import pyplot
     except ImportError:
         raise ImportError('pictures need matplotlib: pip install "synann[plot]"') from None
-    return pyplot.subplots(layout="constrained")[1]
+    axes: Axes = pyplot.subplots(layout="constrained")[1]
+    return axes

@@ -244,8 +244,10 @@ class RuleReports:
         check_is_fitted(self)
         check_name(name)
         check_option("dtype", dtype, ("float64", "float32", "points", "int"))
-        if dtype in ("float64", "float32"):
-            return rules_source(self.models_, name, dtype)
+        if dtype == "float64":
+            return rules_source(self.models_, name, "float64")
+        if dtype == "float32":
+            return rules_source(self.models_, name, "float32")
         if not self.unit_:
             raise ValueError(
                 "`dtype` must be 'float64' or 'float32' without integer weights. "

@@ -82,7 +82,8 @@ def _effect(model: RuleModel, mean: Floats, i: int) -> Floats:
     with np.errstate(divide="ignore"):
         true, false = model.scores_of(pair).T
     # (The only rule of a class in a mix: without it the class would be impossible.)
-    return np.where(np.isfinite(false), true - np.where(np.isfinite(false), false, 0.0), true)
+    effect: Floats = true - np.where(np.isfinite(false), false, 0.0)
+    return effect
 
 
 def as_text(rules: Sequence[Rule], classes: Sequence[Any], bias: Floats | None) -> str:

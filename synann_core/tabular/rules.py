@@ -221,12 +221,12 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
             return weight
         if isinstance(self.class_weight, str):
             check_option("class_weight", self.class_weight, ("balanced",))
-            return weight * (share.sum() / (len(share) * np.maximum(share, 1e-300)))[label]
-        by_class = [
-            check_number("class_weight", self.class_weight.get(c, 1.0), 0.0)
-            for c in self.classes_.tolist()
-        ]
-        return weight * np.array(by_class)[label]
+            by_class = share.sum() / (len(share) * np.maximum(share, 1e-300))
+        else:
+            given = [self.class_weight.get(c, 1.0) for c in self.classes_.tolist()]
+            by_class = np.array([check_number("class_weight", w, 0.0) for w in given])
+        weights: Floats = weight * by_class[label]
+        return weights
 
     def _names(self) -> list[str]:
         named = getattr(self, "feature_names_in_", None)

@@ -80,9 +80,9 @@ def distinct_rows(codes: Codes, label: Codes, weight: Floats, train: Array, test
     kept = weight > 0.0
     table = np.column_stack([codes, label, train.T, test.T])[kept]
     rows, place = np.unique(table, axis=0, return_inverse=True)
-    total = np.bincount(place.ravel(), weights=weight[kept])
-    _, folds = codes.shape[1], len(train)
-    parts = np.split(rows, np.cumsum([codes.shape[1], 1, folds]), axis=1)
+    total = np.zeros(len(rows))
+    np.add.at(total, place.ravel(), weight[kept])
+    parts = np.split(rows, np.cumsum([codes.shape[1], 1, len(train)]), axis=1)
     return Rows(parts[0], parts[1][:, 0], total, parts[2].T == 1, parts[3].T == 1)
 
 
@@ -221,7 +221,7 @@ def _start(
             W[m, i, rng.permutation(true)[:few]] = strength
     W += 0.02 * (structure == "mix")
     most = np.broadcast_to(_STRONGEST * sides[side], W.shape)
-    limits: Limits = {"W": (np.float32(0.0), most.astype(np.float32))}
+    limits: Limits = {"W": (_as32(0.0), most.astype(np.float32))}
     share = np.maximum(share, 1e-3 * share.sum(axis=1, keepdims=True))
     prior = np.log(share / share.sum(axis=1, keepdims=True))
     others: Parameters = {"bias": prior}
@@ -239,7 +239,7 @@ def _start(
     else:
         others["against"] = 0.3 * (1.0 - towards)
         limits["against"] = (
-            np.float32(0),
+            _as32(0.0),
             _as32(
                 np.where(towards, 0.0, _STRONGEST) if bounded else np.full_like(towards, _STRONGEST)
             ),
@@ -250,7 +250,7 @@ def _start(
     return parameters, limits
 
 
-def _as32(values: Array) -> Array:
+def _as32(values: Array | float) -> Array:
     return np.asarray(values, dtype=np.float32)
 
 
@@ -295,7 +295,9 @@ def _importance(structure: str, parameters: Parameters, samples: Samples) -> Arr
         moved = np.sqrt((weight * (r - (weight * r).sum(-1, keepdims=True)) ** 2).sum(axis=-1))
         moved = moved * np.abs(parameters["votes" if structure == "rrl" else "against"]).max(axis=1)
     untrue = in_literals(samples.weight @ samples.states.T, samples.blocks)  # on average
-    return W * np.sqrt(np.maximum(untrue * (1.0 - untrue), 1e-6))[:, None] * moved[..., None]
+    spread = np.sqrt(np.maximum(untrue * (1.0 - untrue), 1e-6))[:, None]
+    importance: Array = W * spread * moved[..., None]
+    return importance
 
 
 def _model(literals: Literals, structure: Structure, trained: Parameters, member: int) -> RuleModel:

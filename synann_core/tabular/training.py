@@ -8,7 +8,7 @@ repetitions do, and the order of the rows does not matter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -103,18 +103,21 @@ def train(
 ) -> Parameters:
     """Take some steps of projected Adam; the rate falls over the last 40 % of them."""
     rule, count = Adam(rate), samples.states.shape[1]
-    state = rule.init(parameters)
+    current: Any = dict(parameters)
+    state = rule.init(current)
     for step in range(steps):
         batch = samples
         if count > 2 * _BATCH:
             batch = samples.part(rng.choice(count, _BATCH, replace=False))
             batch = batch._replace(weight=batch.weight * np.float32(count / _BATCH))
-        _, gradients = loss_and_gradients(structure, parameters, batch)
+        found: Any = loss_and_gradients(structure, current, batch)
+        gradients = found[1]
         gradients["W"] = gradients["W"] + np.float32(penalty)
         if structure == "rrl":
-            gradients["votes"] = gradients["votes"] + np.float32(_VOTE_DECAY) * parameters["votes"]
+            gradients["votes"] = gradients["votes"] + np.float32(_VOTE_DECAY) * current["votes"]
         now = rate * (1.0 if step < 0.6 * steps else 1.0 - 0.9 * (step / steps - 0.6) / 0.4)
-        parameters, state = rule.update(parameters, gradients, state, now)
+        current, state = rule.update(current, gradients, state, now)
         for name, (least, most) in limits.items():
-            np.clip(parameters[name], least, most, out=parameters[name])
-    return parameters
+            np.clip(current[name], least, most, out=current[name])
+    trained: Parameters = current
+    return trained
