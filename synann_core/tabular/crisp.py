@@ -156,7 +156,8 @@ def _best_rule(problem: _Problem, found: HardRules, room: int) -> HardRule | Non
 
 def _opposite(problem: _Problem, label: int) -> NDArray[np.bool_]:
     """Literals of rules that lower a class's score: those that may raise the others'."""
-    return np.logical_and.reduce(np.delete(problem.allowed, label, axis=0), axis=0)
+    rest = np.delete(problem.allowed, label, axis=0)
+    return np.asarray(np.logical_and.reduce(rest, axis=0), dtype=bool)
 
 
 def _extended(
