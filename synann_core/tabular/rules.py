@@ -23,7 +23,7 @@ from synann_core._lib.files import FilePath
 from synann_core.log_odds import expit
 from synann_core.tabular.columns import Kind, as_table, is_frame, read_columns
 from synann_core.tabular.crisp_selection import choose_crisp
-from synann_core.tabular.literals import Codes, Floats, Literals
+from synann_core.tabular.literals import MOST_THRESHOLDS, Codes, Floats, Literals
 from synann_core.tabular.rule_files import read_rules
 from synann_core.tabular.rule_parts import centred
 from synann_core.tabular.rule_reports import RuleReports
@@ -98,6 +98,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         kinds: list[Kind | None] = ["category" if j in chosen else None for j in range(len(names))]
         columns = read_columns(table, names, kinds)
         bins = check_int("bins", self.bins, 2)
+        if bins > MOST_THRESHOLDS + 1:
+            raise ValueError(f"`bins` must be at most {MOST_THRESHOLDS + 1}. Received: {bins}")
         missing = check_option("missing", self.missing, ("state", "marginal"))
         self.literals_ = Literals.from_training(columns, weight, bins=bins, missing=missing)
         if self.crisp:
@@ -293,7 +295,9 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         if penalties is None:
             penalties = PENALTIES["crisp" if self.crisp else structure]
         most = (12, 20) if self.crisp else (10, 60)
-        given = as_tuple("penalties", penalties, "numbers above 0")
+        given = as_tuple("penalties", penalties, "numbers of at least 0")
+        if not given:
+            raise ValueError("`penalties` must hold one or more. Received: none")
         return Settings(
             structure,
             tuple(sorted(check_number("penalties", p, 0.0, ends="[)") for p in given)),
