@@ -75,7 +75,12 @@ def test_lists_and_arrays_of_all_numbers_agree():
     X, y = numbers()
     whole = (10 * X).astype(int)
     model = SynapseRules(**QUICK).fit(whole, y)
-    for other in (whole.tolist(), whole.astype(np.float32), whole.astype(object), whole.astype("i1")):
+    for other in (
+        whole.tolist(),
+        whole.astype(np.float32),
+        whole.astype(object),
+        whole.astype("i1"),
+    ):
         again = SynapseRules(**QUICK).fit(other, y)
         np.testing.assert_array_equal(again.predict_proba(other), model.predict_proba(whole))
 
