@@ -71,7 +71,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         missing in training. An unseen category equals none.
     penalties : sequence of float, optional
         Of the literals' weights −log(1 − β), on the mean log-loss in nats; of crisp rules the price
-        of a literal in nats of the summed log-loss.
+        of each literal beyond a rule's first, in nats of the summed log-loss.
     select : {"best", "one_standard_error"}
         Which penalty: with the least out-of-fold log-loss, or the largest within one standard error
         of the difference from it.
