@@ -27,7 +27,7 @@ _SUBMODULES = frozenset(
     | {"plot", "spiking", "tabular", "torch"}
 )
 # Estimators, which need scikit-learn.
-_ESTIMATORS = ("LogLinkRegressor", "OddsNetwork", "SynapseClassifier")
+_ESTIMATORS = ("LogLinkRegressor", "OddsNetwork", "SynapseClassifier", "SynapseRules")
 
 if TYPE_CHECKING:
     from synann import (
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         torch,
     )
     from synann_core import *
-    from synann_core.tabular import LogLinkRegressor, OddsNetwork, SynapseClassifier
+    from synann_core.tabular import LogLinkRegressor, OddsNetwork, SynapseClassifier, SynapseRules
 else:  # a type checker that saw this function would accept any name
     # What the core has imported; the rest when it is used.
     globals().update({name: value for name, value in vars(_core).items() if name in __all__})

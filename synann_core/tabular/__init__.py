@@ -1,24 +1,28 @@
 """Models of tables: estimators in scikit-learn's form, odds, and thresholds of measurements.
 
-NumPy arrays only. The estimators need scikit-learn, which is imported when one of them is first
-used: ``pip install "synann[tabular]"``. `import synann_core` does not import this package.
+Arrays of NumPy and frames. The estimators need scikit-learn, which is imported when one of them is
+first used: ``pip install "synann[tabular]"``. `import synann_core` does not import this package.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
 from synann_core.tabular.bayes_rule import BayesRule
+from synann_core.tabular.rule_parts import RuleParts
+from synann_core.tabular.rule_table import Rule
 from synann_core.tabular.thresholds import SoftThresholds
 
 if TYPE_CHECKING:
     from synann_core.tabular.classifier import SynapseClassifier
     from synann_core.tabular.odds_network import OddsNetwork
+    from synann_core.tabular.rules import SynapseRules
     from synann_core.tabular.tariffs import LogLinkRegressor
 else:
     _LATER = {
         "LogLinkRegressor": "tariffs",
         "OddsNetwork": "odds_network",
         "SynapseClassifier": "classifier",
+        "SynapseRules": "rules",
     }
 
     def __getattr__(name: str) -> object:
@@ -42,6 +46,9 @@ __all__ = [
     "BayesRule",
     "LogLinkRegressor",
     "OddsNetwork",
+    "Rule",
+    "RuleParts",
     "SoftThresholds",
     "SynapseClassifier",
+    "SynapseRules",
 ]
