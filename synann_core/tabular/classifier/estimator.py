@@ -18,13 +18,9 @@ from synann_core.models import Explanation, SynaMLP
 from synann_core.models.architecture import GateKind, LayerKind
 from synann_core.tabular.classifier.encoding import Encoding, Scale, encoding_of
 from synann_core.tabular.classifier.files import read_classifier, write_classifier
-from synann_core.tabular.classifier.training import (
-    check_options,
-    labels_and_weights,
-    train,
-    train_on,
-)
-from synann_core.tabular.tables import feature_names, read_table
+from synann_core.tabular.classifier.training import check_options, train, train_on
+from synann_core.tabular.tables import feature_names, read_values
+from synann_core.tabular.targets import check_several, labels_and_weights, with_class_weights
 
 __all__ = ["SynapseClassifier"]
 
@@ -44,7 +40,7 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     scale : {"minmax", "ranks"}, optional
         How numbers become inputs in [0, 1]: from the smallest to the largest, or by the share of
         smaller ones, which outliers do not compress. None takes numbers that are in [0, 1].
-    categorical_features : sequence of names, positions or bools, optional
+    categorical_features : sequence of names or numbers, or of bools for all, optional
         Columns of numbers that are categories, as those that do not hold numbers always are: one
         input for each of their words. A missing one is a word; words that `fit` has not seen are
         none.
@@ -176,13 +172,16 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If shapes do not fit or a number is out of its range.
         """
         check_options(self)
-        columns = read_table(self, X, reset=True, words=self.categorical_features)
-        labels, weight = labels_and_weights(len(columns[0]), y, sample_weight, self.class_weight)
+        columns = read_values(self, X, reset=True, categories=self.categorical_features)
+        labels, weight = labels_and_weights(y, sample_weight, len(columns[0]))
+        classes, numbers = np.unique(labels, return_inverse=True)
+        weight = with_class_weights(self.class_weight, classes, numbers, weight)
+        check_several(labels, weight)
         some = weight > 0.0
         columns = [column[some] for column in columns]
-        labels, weight = labels[some], weight[some]
-        self._begin(columns, np.unique(labels), weight)
-        numbers, seed = np.searchsorted(self.classes_, labels), int(self._random.randint(2**31))
+        numbers, weight = numbers[some], weight[some]
+        self._begin(columns, classes, weight)
+        seed = int(self._random.randint(2**31))
         self.loss_curve_, self.validation_losses_ = train(
             self, self.encoding_(columns), numbers, weight, seed
         )
@@ -214,21 +213,19 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_options(self)
         first = not hasattr(self, "model_")
-        columns = read_table(
-            self, X, reset=first, words=self.categorical_features if first else None
-        )
-        labels, weight = labels_and_weights(len(columns[0]), y, sample_weight, self.class_weight)
+        columns = read_values(self, X, reset=first, categories=self.categorical_features)
+        labels, weight = labels_and_weights(y, sample_weight, len(columns[0]))
         if first:
             check_plain("classes", classes)
-            known = np.unique(labels if classes is None else np.asarray(classes))
-            self._begin(columns, known, weight)
-        if not np.isin(labels, self.classes_).all():
-            odd = labels[~np.isin(labels, self.classes_)].tolist()[0]
-            raise ValueError(
-                f"`y` must hold classes of {self.classes_.tolist()}. Received: {odd!r}"
-            )
+            given = labels if classes is None else np.asarray(classes)
+            self._begin(columns, np.unique(given), weight)
+        odd, known = labels[~np.isin(labels, self.classes_)].tolist(), self.classes_.tolist()
+        if odd:
+            raise ValueError(f"`y` must hold classes of {known}. Received: {odd[0]!r}")
         if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(f"`classes` must be those of the first call. Received: {classes!r}")
+        numbers = np.searchsorted(self.classes_, labels)
+        weight = with_class_weights(self.class_weight, self.classes_, numbers, weight)
         seed = int(self._random.randint(2**31))
         self.loss_curve_ += train_on(self, self.encoding_(columns), labels, weight, seed)
         return self._trained()
@@ -238,9 +235,7 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(columns[0]) < 2:
             raise ValueError("`X` must hold two samples or more. Received: n_samples = 1")
         if len(classes) < 2:
-            raise ValueError(
-                f"`y` must hold two classes or more. Received: 1 class, {classes.tolist()}"
-            )
+            raise ValueError(f"`classes` must be two or more. Received: {classes.tolist()}")
         self.classes_ = classes
         self._random = rng = check_random_state(self.random_state)
         self.encoding_: Encoding = encoding_of(columns, feature_names(self), self.scale, weight)
@@ -260,7 +255,7 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _inputs(self, X: Any) -> Floats:
         check_is_fitted(self)
-        return self.encoding_(read_table(self, X, reset=False))
+        return self.encoding_(read_values(self, X, reset=False))
 
     def decision_function(self, X: Any) -> Floats:
         """Return the logits, shape (samples, classes); of two classes their difference, (samples,).
@@ -347,3 +342,8 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         read: SynapseClassifier = read_classifier(cls, path)
         return read
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = tags.input_tags.string = True
+        return tags

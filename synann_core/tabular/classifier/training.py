@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
-from sklearn.utils import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 
 from synann_core import optim
-from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
 from synann_core.models import SynaMLP
-from synann_core.models.samples import as_weights
 from synann_core.tabular.classifier.encoding import SCALES
 from synann_core.tabular.classifier.progress import Progress
 
@@ -33,31 +28,6 @@ def check_options(estimator: Any) -> None:
     check_number("tol", estimator.tol, 0.0)
     if estimator.scale not in SCALES:
         raise ValueError(f"`scale` must be one of {SCALES}. Received: {estimator.scale!r}")
-
-
-def labels_and_weights(
-    samples: int, y: ArrayLike, sample_weight: ArrayLike | None, class_weight: Any
-) -> tuple[NDArray[Any], Floats]:
-    """Checked labels, and how often each sample counts, also by its class."""
-    if y is None:
-        raise ValueError(
-            "`y` must hold the classes: this estimator requires y to be passed, "
-            "but the target y is None. Received: None"
-        )
-    check_plain("y", y)
-    labels = column_or_1d(y, warn=True)
-    check_classification_targets(labels)
-    if len(labels) != samples:
-        raise ValueError(
-            f"`y` must have shape ({samples},): X and y have inconsistent numbers of samples. "
-            f"Received: shape {labels.shape}"
-        )
-    weight: Floats = np.ones(samples)
-    if sample_weight is not None:
-        weight = as_weights("sample_weight", sample_weight, samples)
-    if class_weight is not None:
-        weight = weight * compute_sample_weight(class_weight, labels)
-    return labels, weight
 
 
 class _Aside:

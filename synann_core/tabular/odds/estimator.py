@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import check_cv
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from synann_core.log_odds import expit
 from synann_core.models import Explanation
-from synann_core.tabular.classifier.training import labels_and_weights
 from synann_core.tabular.odds.bayes_rule import BayesRule
 from synann_core.tabular.odds.thresholds import SoftThresholds
-from synann_core.tabular.tables import MISSING, feature_names, read_table
+from synann_core.tabular.tables import MISSING, feature_names, read_values
+from synann_core.tabular.targets import check_several, labels_and_weights
 
 __all__ = ["OddsNetwork"]
 
@@ -40,7 +40,7 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Folds for the calibration of the log-odds, as scikit-learn has them. Findings that repeat
         each other make the odds too large, and the calibration takes that back; None leaves it out.
         An int is lowered to the size of the smaller class.
-    categorical_features : sequence of names, positions or bools, optional
+    categorical_features : sequence of names or numbers, or of bools for all, optional
         Columns of numbers that are categories, as those that do not hold numbers always are.
 
     Attributes
@@ -104,19 +104,18 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If shapes do not fit, a number is out of its range, or there is one class or a third.
         """
-        columns = read_table(
-            self, X, reset=True, words=self.categorical_features, allow_missing=True
+        columns = read_values(
+            self, X, reset=True, categories=self.categorical_features, allow_missing=True
         )
-        labels, weight = labels_and_weights(len(columns[0]), y, sample_weight, None)
+        labels, weight = labels_and_weights(y, sample_weight, len(columns[0]))
         kind = type_of_target(labels, input_name="y")
         if kind != "binary":
             raise ValueError(
                 "Only binary classification is supported. The type of the target is "
                 f"{kind}. Received: `y` of {len(np.unique(labels))} classes"
             )
+        check_several(labels, weight)
         self.classes_ = np.unique(labels)
-        if len(np.unique(labels[weight > 0.0])) < 2:
-            raise ValueError("`y` must hold two classes. Received: 1 class")
         event = (labels == self.classes_[1]).astype(np.float64)
         folds = self._folds(event)
         unseen, judged = np.zeros(len(event)), np.zeros(len(event), dtype=bool)
@@ -195,8 +194,7 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Itself.
         """
         findings = self.findings(X)
-        labels, weight = labels_and_weights(len(findings), y, sample_weight, None)
-        check_classification_targets(labels)
+        labels, weight = labels_and_weights(y, sample_weight, len(findings))
         if not np.isin(labels, self.classes_).all():
             raise ValueError(f"`y` must hold classes of {self.classes_.tolist()}. Received: others")
         rule = self.rule_
@@ -223,7 +221,7 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If X does not fit.
         """
         check_is_fitted(self)
-        return self._findings(read_table(self, X, reset=False, allow_missing=True))
+        return self._findings(read_values(self, X, reset=False, allow_missing=True))
 
     def decision_function(self, X: Any) -> Floats:
         """Return the log-odds of the second class, shape (samples,), for X as for `findings`."""
@@ -273,6 +271,6 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
         tags.classifier_tags.multi_class = False
         return tags

@@ -9,26 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_is_fitted
 
 from synann_core._lib.checks import as_tuple, check_int, check_number, check_option
 from synann_core._lib.files import FilePath
 from synann_core.log_odds import expit
-from synann_core.tabular.columns import Kind, read_columns
 from synann_core.tabular.rules.crisp_selection import choose_crisp
 from synann_core.tabular.rules.files import read_rules
-from synann_core.tabular.rules.inputs import (
-    check_classes,
-    check_table,
-    class_weights,
-    make_folds,
-    places_of,
-    rule_sides,
-)
+from synann_core.tabular.rules.inputs import make_folds, rule_sides
 from synann_core.tabular.rules.literals import MOST_THRESHOLDS, Codes, Floats, Literals
 from synann_core.tabular.rules.parts import centred
 from synann_core.tabular.rules.reports import RuleReports
@@ -39,6 +27,8 @@ from synann_core.tabular.rules.selection import (
     distinct_rows,
 )
 from synann_core.tabular.rules.structures import STRUCTURES, Structure, log_probabilities
+from synann_core.tabular.tables import feature_names, read_table
+from synann_core.tabular.targets import check_several, labels_and_weights, with_class_weights
 
 __all__ = ["SynapseRules"]
 
@@ -89,7 +79,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
     monotone : mapping, optional
         By a feature's name or number: 1 where the probability of the second of two classes must not
         fall with it, −1 where it must not rise.
-    categorical_features : sequence of str or int, optional
+    categorical_features : sequence of names or numbers, or of bools for all, optional
         Columns of numbers that are categories. Strings, objects and pandas' categories are anyhow.
     class_weight : mapping or "balanced", optional
         Weights of the classes.
@@ -157,7 +147,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         max_iter: int = 250,
         learning_rate: float = 0.05,
         monotone: Mapping[str | int, int] | None = None,
-        categorical_features: Sequence[str | int] | None = None,
+        categorical_features: Sequence[Any] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
         random_state: Any = None,
     ) -> None:
@@ -203,18 +193,12 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
             If shapes do not fit, a column cannot be used, or a parameter is out of its range.
         """
         settings = self._settings()
-        table = check_table(self, X, reset=True)
-        self.classes_, label = check_classes(y)
-        weight = _check_sample_weight(
-            sample_weight, table, dtype=np.float64, ensure_non_negative=True
-        )
-        check_consistent_length(table, label)
-        weight = class_weights(self.class_weight, self.classes_, label, weight)
+        columns = read_table(self, X, categories=self.categorical_features)
+        labels, weight = labels_and_weights(y, sample_weight, len(columns[0].values))
+        self.classes_, label = np.unique(labels, return_inverse=True)
+        weight = with_class_weights(self.class_weight, self.classes_, label, weight)
+        check_several(labels, weight)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        names = self._names()
-        chosen = set(places_of("categorical_features", self.categorical_features or (), names))
-        kinds: list[Kind | None] = ["category" if j in chosen else None for j in range(len(names))]
-        columns = read_columns(table, names, kinds)
         bins = check_int("bins", self.bins, 2)
         if bins > MOST_THRESHOLDS + 1:
             raise ValueError(f"`bins` must be at most {MOST_THRESHOLDS + 1}. Received: {bins}")
@@ -225,7 +209,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         codes = self.literals_.codes(columns)
         train, test = make_folds(self.cv, codes, label, weight, rng)
         rows = distinct_rows(codes, label, weight, train, test)
-        sides = rule_sides(self.monotone, self.literals_, len(self.classes_), names)
+        sides = rule_sides(self.monotone, self.literals_, len(self.classes_), feature_names(self))
         if self.crisp:
             points = 10 if self.integer_weights else 0
             found = choose_crisp(self.literals_, rows, sides, settings, points)
@@ -300,19 +284,13 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
 
     def _codes(self, X: Any) -> Codes:
         check_is_fitted(self)
-        table = check_table(self, X, reset=False)
-        features = self.literals_.features
-        columns = read_columns(table, [f.name for f in features], [f.kind for f in features])
-        return self.literals_.codes(columns)
+        kinds = [feature.kind for feature in self.literals_.features]
+        return self.literals_.codes(read_table(self, X, kinds=kinds))
 
     def _scores(self, X: Any) -> Floats:
         codes = self._codes(X)
         scores = [model.scores(codes) for model in self.models_]
         return np.mean(scores, axis=0) if len(scores) > 1 else scores[0]
-
-    def _names(self) -> list[str]:
-        named = getattr(self, "feature_names_in_", None)
-        return [f"x{j}" for j in range(self.n_features_in_)] if named is None else list(named)
 
     def _settings(self) -> Settings:
         structure = check_option("structure", self.structure, STRUCTURES)

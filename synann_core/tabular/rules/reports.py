@@ -25,6 +25,7 @@ from synann_core.tabular.rules.parts import (
 )
 from synann_core.tabular.rules.plots import draw_feature, draw_rules
 from synann_core.tabular.rules.table import Rule, as_text, list_rules, live_rules
+from synann_core.tabular.tables import place_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -172,11 +173,7 @@ class RuleReports:
         """
         check_is_fitted(self)
         names = [f.name for f in self.literals_.features]
-        place = names.index(feature) if feature in names else feature
-        if not (isinstance(place, int | np.integer) and 0 <= place < len(names)):
-            raise ValueError(
-                f"`feature` must be one of {names} or its number. Received: {feature!r}"
-            )
+        place = place_of("feature", feature, names)
         classes = self.classes_.tolist()
         if label is not None and label not in classes:
             raise ValueError(f"`label` must be one of {classes}. Received: {label!r}")

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
-from synann_core._lib.arguments import check_plain, check_shape
+from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import check_int, check_option, check_range
-from synann_core.tabular.tables import feature_names, order_of_words, read_table
+from synann_core.tabular.tables import feature_names, order_of_words, read_values
+from synann_core.tabular.targets import check_target, check_weights
 from synann_core.tabular.tariffs.fitting import Tariff, search
 from synann_core.tabular.tariffs.loss import Family, deviance, rate_surprisals
 from synann_core.tabular.tariffs.report import tariff_table
@@ -34,7 +35,8 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     family : {"poisson", "binomial"}
         Counts without a limit, or successes out of `exposure` trials (then α ≤ 1).
     constraints : str, or mapping from features to str
-        What holds the factors of a feature; "highest" where a mapping is silent.
+        What holds the factors of a feature; "highest" where a mapping is silent. Mappings give
+        features by name or number.
 
         - "highest": nothing; the base is the level with the highest rate beside all other features,
           so that factors are at most 1.
@@ -46,7 +48,7 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         For "nonnegative" and "free"; otherwise the first level or the smallest number.
     levels : mapping from features to sequences, optional
         Order of their levels; otherwise the frame's, or the alphabet's.
-    categorical_features : sequence of names, positions or bools, optional
+    categorical_features : sequence of names or numbers, or of bools for all, optional
         Columns of numbers that are categories, as those that do not hold numbers always are. A
         missing category is a level, "missing".
     max_iter : int
@@ -147,7 +149,7 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_option("family", self.family, ("poisson", "binomial"))
         iterations = check_int("max_iter", self.max_iter, 1)
-        columns = read_table(self, X, reset=True, words=self.categorical_features)
+        columns = read_values(self, X, reset=True, categories=self.categorical_features)
         counts, size, weight = self._checked_samples(len(columns[0]), y, sample_weight, exposure)
         some = weight > 0.0
         columns = [column[some] for column in columns]
@@ -172,31 +174,15 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         exposure: ArrayLike | None,
     ) -> tuple[Floats, Floats, Floats]:
         """Counts, exposure and weights."""
-        if y is None:
-            raise ValueError(
-                "`y` must hold the counts: this estimator requires y to be passed, "
-                "but the target y is None. Received: None"
-            )
-        check_plain("y", y)
-        values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        counts = check_range("y", column_or_1d(values, warn=True), 0.0)
-        if len(counts) != samples:
-            raise ValueError(
-                f"`y` must have shape ({samples},): X and y have inconsistent numbers of samples. "
-                f"Received: shape {counts.shape}"
-            )
+        counts = check_target(y, samples, "the counts", np.float64)
+        check_range("y", counts, 0.0)
         size = self._checked_exposure(exposure, samples)
         if self.family == "binomial" and (counts > size).any():
             k = int(np.flatnonzero(counts > size)[0])
             raise ValueError(
                 f"`y` must be at most the exposure. Received: {counts[k]} of {size[k]} in row {k}"
             )
-        weight = np.ones(samples) if sample_weight is None else sample_weight
-        weight = check_range("sample_weight", weight, 0.0).astype(np.float64)
-        check_shape("sample_weight", weight, samples)
-        if not weight.any():
-            raise ValueError("`sample_weight` must hold a number above 0. Received: zeros")
-        return counts, size, weight
+        return counts, size, check_weights(sample_weight, samples)
 
     def _checked_exposure(self, exposure: ArrayLike | None, samples: int) -> Floats:
         if exposure is None:
@@ -267,7 +253,7 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _columns(self, X: Any) -> list[NDArray[Any]]:
         check_is_fitted(self)
-        return read_table(self, X, reset=False)
+        return read_values(self, X, reset=False)
 
     def explain(self, X: Any) -> Floats:
         """Return the factor of each feature, exactly: rate = alpha_ · their product.
@@ -332,6 +318,6 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.categorical = True
+        tags.input_tags.categorical = tags.input_tags.string = True
         tags.target_tags.positive_only = True
         return tags

@@ -6,7 +6,7 @@ of its own; a number inhibits by its place between its ends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from synann_core._lib.checks import check_option
 from synann_core.tabular.columns import text_of
+from synann_core.tabular.tables import by_place
 
 Floats = NDArray[np.floating[Any]]
 Constraint = Literal["highest", "nonnegative", "decreasing", "increasing", "free"]
@@ -125,11 +126,12 @@ def first_terms(
     if len(set(names)) < len(names):
         raise ValueError(f"`X` must have one column a name. Received: {list(names)}")
     everywhere = isinstance(constraints, str)
-    chosen = {} if everywhere else _by_name("constraints", constraints, names)
-    bases, given = _by_name("base", base, names), _by_name("levels", levels, names)
+    chosen = {} if everywhere else by_place("constraints", constraints, names)
+    bases, given = by_place("base", base, names), by_place("levels", levels, names)
     terms = []
-    for name, column, is_words, order in zip(names, columns, words, orders, strict=True):
-        kind = constraints if everywhere else chosen.get(name, "highest")
+    parts = zip(names, columns, words, orders, strict=True)
+    for j, (name, column, is_words, order) in enumerate(parts):
+        kind = constraints if everywhere else chosen.get(j, "highest")
         check_option("constraints", kind, CONSTRAINTS)
         if kind == "free" and family == "binomial":
             raise ValueError(
@@ -137,7 +139,7 @@ def first_terms(
             )
         found: tuple[Any, ...]
         if is_words:
-            asked = given.get(name, order)
+            asked = given.get(j, order)
             found = _levels(
                 name, column, None if asked is None else [text_of(one) for one in asked]
             )
@@ -146,8 +148,8 @@ def first_terms(
         term = Term(name, found, not is_words, kind)
         if kind == "highest":
             term = term.with_base(_highest(term, column, counts, exposure))
-        elif name in bases and kind in ("nonnegative", "free"):
-            level = text_of(bases[name]) if is_words else bases[name]
+        elif j in bases and kind in ("nonnegative", "free"):
+            level = text_of(bases[j]) if is_words else bases[j]
             if level not in found:
                 raise ValueError(
                     f"`base` of {name!r} must be one of {list(found)}. Received: {level!r}"
@@ -177,17 +179,3 @@ def _levels(name: str, words: NDArray[Any], order: Sequence[str] | None) -> tupl
             f"`levels` must hold all levels of {name!r}. Received: none for {missing[0]!r}"
         )
     return tuple(level for level in order if level in found)
-
-
-def _by_name(parameter: str, given: Any, names: Sequence[str]) -> Mapping[str, Any]:
-    """A mapping whose keys are features."""
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise TypeError(f"`{parameter}` must be a mapping from features. Received: {given!r}")
-    for key in given:
-        if key not in names:
-            raise ValueError(
-                f"`{parameter}` must name features of {list(names)}. Received: {key!r}"
-            )
-    return given

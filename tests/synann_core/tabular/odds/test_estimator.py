@@ -138,7 +138,7 @@ def test_few_samples_have_no_calibration():
     ("options", "X", "y", "message"),
     [
         ({}, [[0.0], [1.0], [0.5]], [0, 1, 2], "Only binary classification is supported"),
-        ({}, [[0.0], [1.0]], [1, 1], "two classes. Received: 1 class"),
+        ({}, [[0.0], [1.0]], [1, 1], "two classes or more.* Received: 1 class"),
         ({"thresholds": False}, [[0.0], [3.0]], [0, 1], "`findings` must be in"),
         ({}, [[0.0], [np.inf]], [0, 1], "infinity|finite"),
         ({"cv": "five"}, [[0.0], [1.0]], [0, 1], "cv"),

@@ -1,45 +1,13 @@
-"""What a rule classifier is given: classes, weights, folds, constraints."""
+"""What a rule classifier is given: folds, and constraints of features."""
 
 import numpy as np
 import pytest
 from sklearn.model_selection import KFold
 
-from synann_core.tabular.rules.inputs import (
-    check_classes,
-    class_weights,
-    make_folds,
-    places_of,
-    rule_sides,
-)
+from synann_core.tabular.rules.inputs import make_folds, rule_sides
 from tests.synann_core.tabular.rules.tables import mixed_columns, mixed_literals
 
 NAMES = ["age", "pain", "smoker", "pressure"]
-
-
-def test_classes_may_be_anything_that_can_be_sorted():
-    classes, label = check_classes(["b", "a", "b"])
-    assert classes.tolist() == ["a", "b"]
-    assert label.tolist() == [1, 0, 1]
-    for wrong, text in ((None, "y to be passed"), ([1, 1], "two classes"), ([1.0, np.nan], "NaN")):
-        with pytest.raises(ValueError, match=text):
-            check_classes(wrong)
-
-
-def test_weights_of_classes():
-    classes, label = np.array([0, 1]), np.array([0, 0, 0, 1])
-    weight = np.array([1.0, 1.0, 2.0, 1.0])
-    balanced = class_weights("balanced", classes, label, weight)
-    assert np.bincount(label, weights=balanced).tolist() == [2.5, 2.5]
-    assert class_weights({1: 3.0}, classes, label, weight).tolist() == [1.0, 1.0, 2.0, 3.0]
-    with pytest.raises(ValueError, match="`sample_weight`"):
-        class_weights(None, classes, label, np.array([1.0, 1.0, 1.0, 0.0]))
-
-
-def test_places_by_name_and_number():
-    assert places_of("monotone", ["smoker", 0], NAMES) == [2, 0]
-    for wrong in ("nose", 4, -1, 1.0):
-        with pytest.raises(ValueError, match="`monotone`"):
-            places_of("monotone", [wrong], NAMES)
 
 
 @pytest.mark.parametrize(("direction", "kept"), [(1, ">"), (-1, "≤")])

@@ -76,7 +76,7 @@ def test_bases_and_constraints_by_name():
         (
             {"constraints": {"age": "free"}},
             ValueError,
-            "`constraints` must name .* Received: 'age'",
+            "`constraints` must name features .* Received: 'age'",
         ),
         ({"constraints": "free", "family": "binomial"}, ValueError, "Received: 'free'"),
         ({"levels": {"town": "ab"}}, ValueError, "all levels of 'town'. Received: none for 'c'"),
