@@ -40,7 +40,8 @@ def test_an_estimator_draws_its_own():
     X = np.random.default_rng(0).normal(size=(120, 3))
     y = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0.5)
     for labels in (y, np.minimum(y, 1)):
-        model = SynapseRules(max_iter=30, n_starts=1, cv=2, penalties=(4e-3,)).fit(X, labels)
+        options = {"max_iter": 60, "n_starts": 1, "cv": 2, "penalties": (4e-3,), "random_state": 0}
+        model = SynapseRules(**options).fit(X, labels)
         ax = pyplot.figure().subplots()
         assert model.plot_rules(ax) is ax
         assert model.plot_feature("x0", label=1).get_xlabel() == "x0"
