@@ -7,22 +7,22 @@ first used: ``pip install "synann[tabular]"``. `import synann_core` does not imp
 import importlib
 from typing import TYPE_CHECKING
 
-from synann_core.tabular.bayes_rule import BayesRule
-from synann_core.tabular.rule_parts import RuleParts
-from synann_core.tabular.rule_table import Rule
-from synann_core.tabular.thresholds import SoftThresholds
+from synann_core.tabular.odds.bayes_rule import BayesRule
+from synann_core.tabular.odds.thresholds import SoftThresholds
+from synann_core.tabular.rules.parts import RuleParts
+from synann_core.tabular.rules.table import Rule
 
 if TYPE_CHECKING:
-    from synann_core.tabular.classifier import SynapseClassifier
-    from synann_core.tabular.odds_network import OddsNetwork
-    from synann_core.tabular.rules import SynapseRules
-    from synann_core.tabular.tariffs import LogLinkRegressor
+    from synann_core.tabular.classifier.estimator import SynapseClassifier
+    from synann_core.tabular.odds.estimator import OddsNetwork
+    from synann_core.tabular.rules.estimator import SynapseRules
+    from synann_core.tabular.tariffs.estimator import LogLinkRegressor
 else:
     _LATER = {
-        "LogLinkRegressor": "tariffs",
-        "OddsNetwork": "odds_network",
-        "SynapseClassifier": "classifier",
-        "SynapseRules": "rules",
+        "LogLinkRegressor": "tariffs.estimator",
+        "OddsNetwork": "odds.estimator",
+        "SynapseClassifier": "classifier.estimator",
+        "SynapseRules": "rules.estimator",
     }
 
     def __getattr__(name: str) -> object:

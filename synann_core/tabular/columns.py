@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -76,6 +76,8 @@ def _column(raw: Any, name: str, kind: Kind | None, where: str) -> Column:
     if kind == "category":
         texts = np.full(len(values), None, dtype=object)
         for i in np.flatnonzero(~missing).tolist():
+            if isinstance(values[i], Mapping | list | tuple | set | np.ndarray):
+                raise TypeError(f"{where} must hold numbers or categories. Received: {values[i]!r}")
             texts[i] = text_of(values[i])
         return Column(name, kind, texts)
     if values.dtype.kind in "fiub":

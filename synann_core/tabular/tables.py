@@ -1,76 +1,74 @@
-"""Read tables for estimators: columns of numbers or words, checked as scikit-learn checks them.
-
-Words are categories as strings; a missing one is the word "missing".
-"""
+"""Read tables for estimators: their columns, checked as scikit-learn checks tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
-from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import as_tuple
-from synann_core.tabular.columns import Kind, as_table, is_frame, read_columns, text_of
+from synann_core.tabular.columns import Column, Kind, as_table, is_frame, read_columns, text_of
 
 MISSING = "missing"
 
 
 def read_table(
-    estimator: Any, X: Any, *, reset: bool, words: Any = None, allow_missing: bool = False
-) -> list[NDArray[Any]]:
+    estimator: Any, X: Any, *, kinds: Sequence[Kind] | None = None, categories: Any = None
+) -> list[Column]:
     """Return the columns of a table that an estimator is fitted to, or was.
 
     Parameters
     ----------
     estimator : estimator of scikit-learn
-        Gets `n_features_in_`, `feature_names_in_` and, for the next call, `_words`.
+        Without `kinds`, it gets `n_features_in_` and `feature_names_in_`; else X must have them.
     X : array_like or frame, shape (samples, features)
-    reset : bool
-        Whether to look at the table for the first time.
-    words : sequence of names, positions or bools, optional
-        Which columns are categories beside those that do not hold numbers: strings, objects, and
-        the frames' own categories.
-    allow_missing : bool
-        Whether numbers may be NaN.
-
-    Returns
-    -------
-    list of ndarray, shape (samples,)
-        float64, or objects that are strings.
+    kinds : sequence of {"number", "boolean", "category"}, optional
+        What the columns were in `fit`; None in `fit` itself.
+    categories : sequence of names or numbers, or of bools for all, optional
+        Which columns are categories in `fit`, beside those that do not hold numbers: strings,
+        objects, and the frames' own categories.
 
     Raises
     ------
     TypeError, ValueError
-        As scikit-learn's `validate_data`, or `read_columns`; also if `words` names a column that is
-        not there.
+        As scikit-learn's `validate_data`, or `read_columns`; also if `categories` names a column
+        that is not there.
     """
-    table = _with_words(X)
-    if table is None:
-        options = {"dtype": np.float64, "ensure_all_finite": "allow-nan" if allow_missing else True}
-        values = validate_data(estimator, X, reset=reset, **options)
-        if reset and words is None:
-            estimator._words = (False,) * values.shape[1]
-        if words is None if reset else not any(estimator._words):
-            return list(np.ascontiguousarray(values.T))
-        table = values
-    else:
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
-        if not len(table):
-            raise ValueError(
-                f"`X` must hold samples. Received: 0 samples (shape={table.shape}), "
-                "while a minimum of 1 is required"
-            )
+    table = as_table(X)
+    if not is_frame(table):
+        options = {"dtype": None, "ensure_all_finite": False, "input_name": "X"}
+        table = check_array(table, estimator=estimator, **options)
+    elif 0 in table.shape:
+        raise ValueError(
+            f"`X` must have rows and columns. Received: shape {table.shape}, "
+            f"{table.shape[0]} sample(s) and {table.shape[1]} feature(s)"
+        )
+    validate_data(estimator, table, reset=kinds is None, skip_check_array=True)
     names = feature_names(estimator)
-    kinds: list[Kind | None] = [None] * len(names)
+    if kinds is not None:
+        return read_columns(table, names, kinds)
+    chosen = [] if categories is None else named("categorical_features", categories, names)
+    return read_columns(
+        table, names, ["category" if j in chosen else None for j in range(len(names))]
+    )
+
+
+def read_values(
+    estimator: Any, X: Any, *, reset: bool, categories: Any = None, allow_missing: bool = False
+) -> list[NDArray[Any]]:
+    """Return the columns as float64, or as objects that are strings, shape (samples,) each.
+
+    A missing category is the word "missing", and truth values are numbers. With `reset`, as in
+    `fit`, the estimator gets `_words`, which columns are categories; without, it must have it. NaN
+    is an error unless `allow_missing`. Other parameters and errors are those of `read_table`.
+    """
+    kinds: list[Kind] | None = None
     if not reset:
-        kinds = ["category" if as_words else "number" for as_words in estimator._words]
-    elif words is not None:
-        kinds = ["category" if named else None for named in _named(words, names)]
-    columns = read_columns(table, names, kinds)
+        kinds = ["category" if words else "number" for words in estimator._words]
+    columns = read_table(estimator, X, kinds=kinds, categories=categories)
     if reset:
         estimator._words = tuple(column.kind == "category" for column in columns)
     found = []
@@ -95,6 +93,37 @@ def feature_names(estimator: Any) -> list[str]:
     return [str(name) for name in known]
 
 
+def place_of(parameter: str, feature: Any, names: Sequence[str]) -> int:
+    """Number of a feature that is given by its name or its number, which may count from the end."""
+    if isinstance(feature, str) and feature in names:
+        return names.index(feature)
+    count = len(names)
+    is_int = isinstance(feature, int | np.integer) and not isinstance(feature, bool)
+    if not (is_int and -count <= feature < count):
+        raise ValueError(
+            f"`{parameter}` must name features or give their numbers, below {count}. "
+            f"Received: {feature!r}"
+        )
+    return int(feature) % count
+
+
+def named(parameter: str, features: Any, names: Sequence[str]) -> list[int]:
+    """Numbers of features that are given by names, numbers, or a bool for each."""
+    chosen = as_tuple(parameter, features, "names or numbers of features")
+    if len(chosen) == len(names) and all(isinstance(one, bool | np.bool_) for one in chosen):
+        return [j for j, one in enumerate(chosen) if one]
+    return [place_of(parameter, one, names) for one in chosen]
+
+
+def by_place(parameter: str, given: Any, names: Sequence[str]) -> dict[int, Any]:
+    """What a mapping from names or numbers of features says, by their numbers."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"`{parameter}` must be a mapping from features. Received: {given!r}")
+    return {place_of(parameter, key, names): value for key, value in given.items()}
+
+
 def order_of_words(X: Any, position: int) -> list[str] | None:
     """Order of the categories of a frame's column, where its dtype has one."""
     if not is_frame(X):
@@ -105,34 +134,3 @@ def order_of_words(X: Any, position: int) -> list[str] | None:
     if categories is None or not hasattr(categories, "__iter__"):
         return None
     return [text_of(value) for value in categories]
-
-
-def _with_words(X: Any) -> Any:
-    """A frame, or an array of two axes with strings in it; None for anything else."""
-    if is_frame(X):
-        return X
-    check_plain("X", X)
-    try:
-        table = np.asarray(as_table(X))
-    except ValueError:  # rows of several lengths
-        return None
-    if table.ndim != 2 or table.dtype.kind not in "OUT":
-        return None
-    strings = any(isinstance(value, str) for value in table.ravel())
-    return table.astype(object) if strings else None
-
-
-def _named(words: Any, names: Sequence[str]) -> list[bool]:
-    """Which columns are named."""
-    chosen = as_tuple("categorical_features", words, "names or positions")
-    if len(chosen) == len(names) and all(isinstance(one, bool | np.bool_) for one in chosen):
-        return [bool(one) for one in chosen]
-    positions = [names.index(one) if one in names else one for one in chosen]
-    known = [isinstance(p, int | np.integer) and -len(names) <= p < len(names) for p in positions]
-    if not all(known):
-        raise ValueError(
-            f"`categorical_features` must name columns of {list(names)}. "
-            f"Received: {chosen[known.index(False)]!r}"
-        )
-    at = {int(p) % len(names) for p in positions}
-    return [j in at for j in range(len(names))]

@@ -7,7 +7,15 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 
-from synann_core.tabular.tables import feature_names, order_of_words, read_table
+from synann_core.tabular.tables import (
+    by_place,
+    feature_names,
+    named,
+    order_of_words,
+    place_of,
+    read_table,
+    read_values,
+)
 
 NUMBERS, TOWNS = [1.5, 2.0, -3.0], ["Ulm", "Bonn", "Ulm"]
 MIXED = {
@@ -28,7 +36,7 @@ MIXED = {
 
 
 def read(X, estimator=None, **options):
-    return read_table(estimator or BaseEstimator(), X, reset=True, **options)
+    return read_values(estimator or BaseEstimator(), X, reset=True, **options)
 
 
 @pytest.mark.parametrize("kind", MIXED)
@@ -42,7 +50,7 @@ def test_numbers_and_words(kind):
     named = kind.startswith("pa") or kind.startswith("po")
     assert feature_names(estimator) == (["size", "town"] if named else ["x0", "x1"])
     assert hasattr(estimator, "feature_names_in_") == named
-    again = read_table(estimator, MIXED[kind](), reset=False)
+    again = read_values(estimator, MIXED[kind](), reset=False)
     assert again[1].tolist() == TOWNS
 
 
@@ -72,21 +80,21 @@ def test_numbers_of_every_dtype(X):
 @pytest.mark.parametrize("chosen", [["town"], [1], [-1], [False, True], np.array([1])])
 def test_columns_of_words_can_be_named(chosen):
     X = pd.DataFrame({"size": NUMBERS, "town": [3, 1, 3]})
-    size, town = read(X, words=chosen)
+    size, town = read(X, categories=chosen)
     assert town.tolist() == ["3", "1", "3"]
     assert size.dtype == np.float64
     if not isinstance(chosen[0], str):
-        assert read(X.to_numpy(), words=chosen)[1].tolist() == ["3", "1", "3"]
+        assert read(X.to_numpy(), categories=chosen)[1].tolist() == ["3", "1", "3"]
 
 
 def test_strings_are_words_whatever_they_say():
-    columns = read(np.array([["1.5", "Ulm"], ["2", "Bonn"]]), words=[True, False])
+    columns = read(np.array([["1.5", "Ulm"], ["2", "Bonn"]]), categories=[True, False])
     assert [column.tolist() for column in columns] == [["1.5", "2"], ["Ulm", "Bonn"]]
 
 
 def test_words_and_what_is_missing():
     X = [["a", 2], [2, None], [2.0, np.nan], [None, 0.5]]
-    found = read(X, words=[1])
+    found = read(X, categories=[1])
     assert [column.tolist() for column in found] == [
         ["a", "2", "2", "missing"],
         ["2", "missing", "missing", "0.5"],
@@ -109,6 +117,32 @@ def test_missing_numbers_are_an_error_or_nan():
         read(frame.replace({1.0: np.inf}), allow_missing=True)
 
 
+def test_columns_keep_their_kinds():
+    estimator = BaseEstimator()
+    X = pd.DataFrame({"old": [True, False], "town": ["Ulm", None], "size": [1, np.nan]})
+    columns = read_table(estimator, X)
+    assert [column.kind for column in columns] == ["boolean", "category", "number"]
+    assert columns[1].values.tolist() == ["Ulm", None]
+    again = read_table(estimator, X, kinds=["category", "category", "number"])
+    assert again[0].values.tolist() == ["1", "0"]
+
+
+def test_features_by_name_and_number():
+    names = ["age", "pain", "smoker"]
+    assert [place_of("monotone", one, names) for one in ("smoker", 0, -1, np.int8(1))] == [
+        *(2, 0, 2, 1)
+    ]
+    for wrong in ("nose", 3, -4, 1.0, True, None):
+        with pytest.raises(ValueError, match="`monotone` must name features"):
+            place_of("monotone", wrong, names)
+    assert named("some", ["pain", -1], names) == [1, 2]
+    assert named("some", [True, False, True], names) == [0, 2]
+    assert by_place("monotone", {"pain": 1, 2: -1}, names) == {1: 1, 2: -1}
+    assert by_place("monotone", None, names) == {}
+    with pytest.raises(TypeError, match="`monotone` must be a mapping"):
+        by_place("monotone", [1, 2, 3], names)
+
+
 def test_the_order_of_categories():
     assert order_of_words(MIXED["pandas-category"](), 1) == ["Ulm", "Bonn"]
     assert order_of_words(MIXED["polars-enum"](), 1) == ["Ulm", "Bonn"]
@@ -123,10 +157,10 @@ def test_the_order_of_categories():
         (np.ma.masked_array(np.eye(2), np.eye(2) > 0), {}, TypeError, "`X` must be a plain"),
         ([1.0, 2.0], {}, ValueError, "2D"),
         (np.array([["a", "b"]])[:0], {}, ValueError, "0 "),
-        ([[{}, 1.0]], {}, TypeError, "argument must be a string or a real number"),
-        (np.eye(2), {"words": ["town"]}, ValueError, "must name columns of .* Received: 'town'"),
-        (np.eye(2), {"words": [2]}, ValueError, "Received: 2"),
-        (np.eye(2), {"words": "all"}, TypeError, "`categorical_features` must be names"),
+        ([[{}, 1.0]], {}, TypeError, r"must hold numbers or categories. Received: \{\}"),
+        (np.eye(2), {"categories": ["town"]}, ValueError, "must name features .* Received: 'town'"),
+        (np.eye(2), {"categories": [2]}, ValueError, "Received: 2"),
+        (np.eye(2), {"categories": "all"}, TypeError, "`categorical_features` must be names"),
     ],
 )
 def test_what_is_no_table_is_refused(X, options, kind, message):
@@ -138,9 +172,9 @@ def test_later_tables_must_have_the_same_columns():
     estimator = BaseEstimator()
     read(MIXED["pandas"](), estimator)
     with pytest.raises(ValueError, match="feature names"):
-        read_table(estimator, MIXED["pandas"]()[["town", "size"]], reset=False)
+        read_values(estimator, MIXED["pandas"]()[["town", "size"]], reset=False)
     with pytest.raises(ValueError, match="feature names"):
-        read_table(estimator, pd.DataFrame({"size": [1.0]}), reset=False)
+        read_values(estimator, pd.DataFrame({"size": [1.0]}), reset=False)
     swapped = pd.DataFrame({"size": TOWNS, "town": NUMBERS})
     with pytest.raises(ValueError, match=r"column 'size' of `X` must hold numbers"):
-        read_table(estimator, swapped, reset=False)
+        read_values(estimator, swapped, reset=False)

@@ -1,0 +1,1 @@
+"""The network of SynaMLP as a classifier of tables."""

@@ -1,0 +1,321 @@
+"""A classifier of soft rules, each one synapse on literals, in scikit-learn's form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from synann_core._lib.checks import as_tuple, check_int, check_number, check_option
+from synann_core._lib.files import FilePath
+from synann_core.log_odds import expit
+from synann_core.tabular.rules.crisp_selection import choose_crisp
+from synann_core.tabular.rules.files import read_rules
+from synann_core.tabular.rules.inputs import make_folds, rule_sides
+from synann_core.tabular.rules.literals import MOST_THRESHOLDS, Codes, Floats, Literals
+from synann_core.tabular.rules.parts import centred
+from synann_core.tabular.rules.reports import RuleReports
+from synann_core.tabular.rules.selection import (
+    PENALTIES,
+    Settings,
+    choose,
+    distinct_rows,
+)
+from synann_core.tabular.rules.structures import STRUCTURES, Structure, log_probabilities
+from synann_core.tabular.tables import feature_names, read_table
+from synann_core.tabular.targets import check_several, labels_and_weights, with_class_weights
+
+__all__ = ["SynapseRules"]
+
+
+class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Classifier of a few rules: literals of a table, joined by synapses.
+
+    A rule is a synapse that false literals inhibit, ``α ∏_j (1 − β_j (1 − y_j))``: a soft "and".
+    Its literals are thresholds in both directions, categories, truth values and missing values.
+
+    Parameters
+    ----------
+    structure : {"mix", "duel", "rrl"}
+        What the rules make of the classes. "mix": the probability of a class is proportional to the
+        sum of its rules. "duel": a second synapse tensor, in which rules inhibit the other classes.
+        "rrl": log-odds are a sum of rules with signs.
+    crisp : bool
+        Hard rules (β = 1, log-odds as of "rrl", whatever `structure` is), grown one by one.
+    integer_weights : bool
+        Of crisp rules: weights are whole numbers of points, at most 10.
+    max_rules, max_literals : int, optional
+        Limits of a model's size, exact; by default 10 and 60, of crisp rules 12 and 20. Rules
+        without literals, which are always true, do not count.
+    bins : int
+        Intervals of a column of numbers, from 2 to 256: thresholds are at quantiles, or between all
+        values of a column that has no more.
+    missing : {"state", "marginal"}
+        What a missing value makes true: "is missing" and no other literal of the column; or each as
+        far as it is true where the value is known, on average. The latter also where no value was
+        missing in training. An unseen category equals none.
+    penalties : sequence of float, optional
+        Of the literals' weights −log(1 − β), on the mean log-loss in nats; of crisp rules the price
+        of each literal beyond a rule's first, in nats of the summed log-loss.
+    select : {"best", "one_standard_error"}
+        Which penalty: with the least out-of-fold log-loss, or the largest within one standard error
+        of the difference from it.
+    cv : int, splitter, or iterable of pairs of int arrays
+        Folds of the choice.
+    n_bags : int
+        Models whose scores are averaged, each of its own start and without one fold; 1 is one model
+        of all rows.
+    n_starts : int
+        Random starts of a single model, of which the least penalised loss is kept.
+    max_iter : int
+        Steps of Adam at the first penalty; at each later one it goes on for a quarter of them.
+    learning_rate : float
+        Of Adam, in (0, 1].
+    monotone : mapping, optional
+        By a feature's name or number: 1 where the probability of the second of two classes must not
+        fall with it, −1 where it must not rise.
+    categorical_features : sequence of names or numbers, or of bools for all, optional
+        Columns of numbers that are categories. Strings, objects and pandas' categories are anyhow.
+    class_weight : mapping or "balanced", optional
+        Weights of the classes.
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    classes_ : ndarray
+    rules_ : list of Rule
+        The rules as they are read.
+    models_ : list of RuleModel
+        The same as numbers, one model or `n_bags`.
+    literals_ : Literals
+    penalty_ : float
+        The one that was chosen.
+    log_losses_ : ndarray
+        Out-of-fold log-losses that it was chosen by.
+    state_share_ : ndarray
+        How often each state of each feature was there.
+    unit_ : float
+        Nats of one point of integer weights, or 0.
+    n_iter_ : int
+        Steps that were taken.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        If X was a frame.
+
+    Raises
+    ------
+    TypeError, ValueError
+        By `fit`, if a parameter is out of its range.
+
+    Notes
+    -----
+    Where a literal y is a mean between 0 and 1, a rule takes the mean of its log-transmission over
+    what the literal may be, ``(1 − y) log(1 − β)``. Rows that agree are one row with their weight:
+    weights count exactly as repetitions do, and the order of rows matters only to an int `cv`.
+
+    Examples
+    --------
+    >>> from synann_core.tabular import SynapseRules
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.integers(0, 100, (300, 2))
+    >>> y = np.where((X[:, 0] > 54) & (X[:, 1] <= 30), "ill", "well")
+    >>> model = SynapseRules(crisp=True, bins=100, random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        structure: Structure = "mix",
+        crisp: bool = False,
+        integer_weights: bool = False,
+        max_rules: int | None = None,
+        max_literals: int | None = None,
+        bins: int = 12,
+        missing: Literal["state", "marginal"] = "state",
+        penalties: Sequence[float] | None = None,
+        select: Literal["best", "one_standard_error"] = "best",
+        cv: int | Iterable[Any] = 4,
+        n_bags: int = 1,
+        n_starts: int = 4,
+        max_iter: int = 250,
+        learning_rate: float = 0.05,
+        monotone: Mapping[str | int, int] | None = None,
+        categorical_features: Sequence[Any] | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.structure = structure
+        self.crisp = crisp
+        self.integer_weights = integer_weights
+        self.max_rules = max_rules
+        self.max_literals = max_literals
+        self.bins = bins
+        self.missing = missing
+        self.penalties = penalties
+        self.select = select
+        self.cv = cv
+        self.n_bags = n_bags
+        self.n_starts = n_starts
+        self.max_iter = max_iter
+        self.learning_rate = learning_rate
+        self.monotone = monotone
+        self.categorical_features = categorical_features
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> SynapseRules:
+        """Learn the rules.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (samples, features)
+            Numbers, strings, bools or categories; NaN, None or the frame's own where missing.
+        y : array_like, shape (samples,)
+            Classes, two or more.
+        sample_weight : array_like, shape (samples,), optional
+            How often each sample counts, ≥ 0.
+
+        Returns
+        -------
+        SynapseRules
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If shapes do not fit, a column cannot be used, or a parameter is out of its range.
+        """
+        settings = self._settings()
+        columns = read_table(self, X, categories=self.categorical_features)
+        labels, weight = labels_and_weights(y, sample_weight, len(columns[0].values))
+        self.classes_, label = np.unique(labels, return_inverse=True)
+        weight = with_class_weights(self.class_weight, self.classes_, label, weight)
+        check_several(labels, weight)
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        bins = check_int("bins", self.bins, 2)
+        if bins > MOST_THRESHOLDS + 1:
+            raise ValueError(f"`bins` must be at most {MOST_THRESHOLDS + 1}. Received: {bins}")
+        missing = check_option("missing", self.missing, ("state", "marginal"))
+        self.literals_ = Literals.from_training(columns, weight, bins=bins, missing=missing)
+        if self.crisp:
+            self.literals_ = self.literals_.hardened()
+        codes = self.literals_.codes(columns)
+        train, test = make_folds(self.cv, codes, label, weight, rng)
+        rows = distinct_rows(codes, label, weight, train, test)
+        sides = rule_sides(self.monotone, self.literals_, len(self.classes_), feature_names(self))
+        if self.crisp:
+            points = 10 if self.integer_weights else 0
+            found = choose_crisp(self.literals_, rows, sides, settings, points)
+        else:
+            found = choose(self.literals_, rows, sides, settings, rng)
+        self.models_, self.penalty_ = found.models, found.penalty
+        self.log_losses_, self.n_iter_, self.unit_ = found.losses, found.steps, found.unit
+        self.state_share_ = self.literals_.share(codes, weight)
+        return self
+
+    def decision_function(self, X: Any) -> Floats:
+        """Return log-odds of the second of two classes, or scores of more classes.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (samples, features)
+
+        Returns
+        -------
+        ndarray of float64, shape (samples,) or (samples, classes)
+            Scores are log-probabilities less their mean over the classes.
+        """
+        scores = centred(self._scores(X))
+        return scores[0] if len(scores) == 1 else scores.T
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the probabilities of the classes, shape (samples, classes)."""
+        scores = self._scores(X)
+        if len(scores) == 2:
+            p = expit(scores[1] - scores[0])
+            return np.stack([1.0 - p, p], axis=1)
+        return np.exp(log_probabilities(scores)).T
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable class of each row."""
+        best = np.argmax(self._scores(X), axis=0)
+        classes: NDArray[Any] = self.classes_[best]
+        return classes
+
+    @classmethod
+    def load(cls, path: FilePath) -> SynapseRules:
+        """Read rules that `save` wrote: the same predictions, bit for bit.
+
+        Safe for files from anyone. Parameters are the defaults but for the structure.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Returns
+        -------
+        SynapseRules
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it does not hold rules: one line that names the file and the place in it.
+        """
+        content = read_rules(path)
+        model = content.models[0]
+        found = cls(structure=model.structure)
+        found.classes_, found.models_ = content.classes, content.models
+        found.literals_ = model.literals
+        found.state_share_, found.unit_ = content.share, content.unit
+        found.n_features_in_ = len(model.literals.features)
+        if content.named:
+            names = [feature.name for feature in model.literals.features]
+            found.feature_names_in_ = np.array(names, dtype=object)
+        return found
+
+    def _codes(self, X: Any) -> Codes:
+        check_is_fitted(self)
+        kinds = [feature.kind for feature in self.literals_.features]
+        return self.literals_.codes(read_table(self, X, kinds=kinds))
+
+    def _scores(self, X: Any) -> Floats:
+        codes = self._codes(X)
+        scores = [model.scores(codes) for model in self.models_]
+        return np.mean(scores, axis=0) if len(scores) > 1 else scores[0]
+
+    def _settings(self) -> Settings:
+        structure = check_option("structure", self.structure, STRUCTURES)
+        penalties = self.penalties
+        if penalties is None:
+            penalties = PENALTIES["crisp" if self.crisp else structure]
+        most = (12, 20) if self.crisp else (10, 60)
+        given = as_tuple("penalties", penalties, "numbers of at least 0")
+        if not given:
+            raise ValueError("`penalties` must hold one or more. Received: none")
+        return Settings(
+            structure,
+            tuple(sorted(check_number("penalties", p, 0.0, ends="[)") for p in given)),
+            check_option("select", self.select, ("best", "one_standard_error")) != "best",
+            most[0] if self.max_rules is None else check_int("max_rules", self.max_rules, 1),
+            most[1]
+            if self.max_literals is None
+            else check_int("max_literals", self.max_literals, 1),
+            check_int("max_iter", self.max_iter, 1),
+            check_number("learning_rate", self.learning_rate, 0.0, ends="(]"),
+            check_int("n_bags", self.n_bags, 1),
+            check_int("n_starts", self.n_starts, 1),
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
+        return tags

@@ -1,0 +1,149 @@
+"""OddsNetwork: Bayes' rule on tables, among scikit-learn's tools."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.utils.estimator_checks import check_estimator
+
+import synann
+from synann_core.tabular import BayesRule, OddsNetwork, SoftThresholds
+
+
+@pytest.fixture(scope="module")
+def tumours():
+    data = load_breast_cancer()
+    return data.data[:, :8], (data.target == 0).astype(float)
+
+
+@pytest.fixture(scope="module")
+def loans():
+    rng = np.random.default_rng(0)
+    bad = rng.random(600) < 0.3
+    home = np.where(rng.random(600) < 0.6, np.where(bad, "rent", "own"), "family").astype(object)
+    home[::17] = None
+    amount = rng.normal(size=600) + bad
+    amount[::13] = np.nan
+    late = (rng.random(600) < np.where(bad, 0.5, 0.1)).astype(float)
+    table = pd.DataFrame({"home": home, "amount": amount, "late": late})
+    return table, np.where(bad, "bad", "good")
+
+
+@pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
+def test_the_checks_of_scikit_learn():
+    check_estimator(OddsNetwork())
+
+
+def test_measurements_become_findings(tumours):
+    x, event = tumours
+    model = OddsNetwork(cv=None).fit(x, event)
+    y = SoftThresholds.from_training(x, event)(x)
+    rule = BayesRule.from_counts(y, event)
+    np.testing.assert_allclose(model.findings(x), y)
+    np.testing.assert_allclose(model.decision_function(x), rule.log_odds(y), rtol=1e-9)
+    np.testing.assert_allclose(model.predict_proba(x)[:, 1], rule.predict(y), rtol=1e-9)
+    assert (model.rule_.slope, model.rule_.shift) == (1.0, 0.0)
+    again = OddsNetwork(thresholds=False, cv=None).fit(y, event)
+    np.testing.assert_allclose(again.decision_function(y), model.decision_function(x))
+
+
+def test_calibration_is_out_of_fold(tumours):
+    """Thresholds too are learned without the rows that are judged."""
+    x, event = tumours
+    folds = list(StratifiedKFold(3, shuffle=True, random_state=0).split(x, event))
+    unseen = np.empty(len(x))
+    for train, rest in folds:
+        part = OddsNetwork(cv=None).fit(x[train], event[train])
+        unseen[rest] = part.decision_function(x[rest])
+    model = OddsNetwork(cv=folds).fit(x, event)
+    want = model.rule_.calibrated(unseen, event)
+    assert (model.rule_.slope, model.rule_.shift) == (want.slope, want.shift)
+    assert 0 < want.slope < 1  # findings that repeat each other are discounted
+    plain = OddsNetwork(cv=None).fit(x, event)
+    assert log_loss(event, model.predict_proba(x)) < log_loss(event, plain.predict_proba(x))
+    plain.calibrate(x, event)
+    np.testing.assert_allclose(
+        plain.rule_.slope,
+        plain.rule_.calibrated(
+            OddsNetwork(cv=None).fit(x, event).decision_function(x), event
+        ).slope,
+    )
+
+
+def test_categories_and_what_is_missing(loans):
+    X, y = loans
+    model = OddsNetwork(cv=None).fit(X, y)
+    assert model.classes_.tolist() == ["bad", "good"]
+    names = ["home = family", "home = own", "home = rent", "amount", "late"]
+    assert list(model.rule_.names) == names
+    nothing = pd.DataFrame({"home": [None], "amount": [np.nan], "late": [np.nan]}, dtype=object)
+    np.testing.assert_array_equal(model.findings(nothing), np.full((1, 5), 0.5))
+    assert model.predict_proba(nothing)[0, 1] == pytest.approx(np.mean(y == "good"))
+    # A word counts by how often it comes with each class, and the others are not news.
+    only = nothing.assign(home="rent")
+    known = X["home"].notna()
+    share = [
+        (((X["home"] == "rent") & (y == k)).sum() + 1) / ((known & (y == k)).sum() + 2)
+        for k in ("good", "bad")
+    ]
+    odds = model.decision_function(only) - model.decision_function(nothing)
+    assert odds[0] == pytest.approx(np.log(share[0] / share[1]))
+    assert model.score(X, y) > 0.8
+    home = [None if missing else word for word, missing in zip(X["home"], ~known, strict=True)]
+    frame = pl.DataFrame({"home": home, "amount": X["amount"], "late": X["late"]})
+    np.testing.assert_allclose(
+        OddsNetwork(cv=None).fit(frame, y).predict_proba(frame), model.predict_proba(X)
+    )
+
+
+def test_parts_add_up(loans):
+    X, y = loans
+    model = OddsNetwork().fit(X, y)
+    why = model.explain(X[:20])
+    assert why.names == ("home", "amount", "late")
+    assert why.parts.shape == (20, 1, 3)
+    total = why.constant[0] + why.parts[:, 0].sum(axis=1)
+    np.testing.assert_allclose(total, model.decision_function(X[:20]), atol=1e-12)
+    assert why.parts[0, 0, :2].tolist() == [0.0, 0.0]  # missing
+
+
+def test_the_habits_of_estimators(loans):
+    X, y = loans
+    model = OddsNetwork(cv=3)
+    assert clone(model).get_params() == model.get_params()
+    assert (cross_val_score(model, X, y, cv=3, scoring="roc_auc") > 0.8).all()
+    model.fit(X, y)
+    again = pickle.loads(pickle.dumps(model))  # noqa: S301
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert model.feature_names_in_.tolist() == list(X.columns)
+    assert synann.OddsNetwork is OddsNetwork
+    with pytest.raises(NotFittedError):
+        OddsNetwork().predict(X)
+
+
+def test_few_samples_have_no_calibration():
+    model = OddsNetwork().fit([[0.0], [1.0], [1.0]], [0, 1, 1])
+    assert model.rule_.slope == 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "X", "y", "message"),
+    [
+        ({}, [[0.0], [1.0], [0.5]], [0, 1, 2], "Only binary classification is supported"),
+        ({}, [[0.0], [1.0]], [1, 1], "two classes or more.* Received: 1 class"),
+        ({"thresholds": False}, [[0.0], [3.0]], [0, 1], "`findings` must be in"),
+        ({}, [[0.0], [np.inf]], [0, 1], "infinity|finite"),
+        ({"cv": "five"}, [[0.0], [1.0]], [0, 1], "cv"),
+    ],
+)
+def test_what_does_not_fit_is_named(options, X, y, message):
+    with pytest.raises(ValueError, match=message):
+        OddsNetwork(**options).fit(X, y)

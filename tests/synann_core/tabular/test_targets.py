@@ -1,0 +1,99 @@
+"""Targets, classes and weights, as every estimator checks them."""
+
+import numpy as np
+import pytest
+
+from synann_core.tabular import LogLinkRegressor, OddsNetwork, SynapseClassifier, SynapseRules
+from synann_core.tabular.targets import (
+    check_several,
+    check_target,
+    check_weights,
+    labels_and_weights,
+    with_class_weights,
+)
+
+X = np.array([[0.0], [1.0], [0.0], [1.0]])
+
+
+def test_targets_are_one_value_a_sample():
+    labels, weight = labels_and_weights(["b", "a", "b"], None, 3)
+    assert labels.tolist() == ["b", "a", "b"]
+    assert weight.tolist() == [1.0, 1.0, 1.0]
+    assert check_target([1, 2], 2, "the counts", np.float64).dtype == np.float64
+    with pytest.raises(ValueError, match=r"`y` must hold the counts: .* y to be passed"):
+        check_target(None, 2, "the counts")
+    with pytest.raises(ValueError, match=r"`y` must have shape \(2,\).* Received: shape \(3,\)"):
+        labels_and_weights([0, 1, 1], None, 2)
+    with pytest.raises(ValueError, match="NaN"):
+        labels_and_weights([1.0, np.nan], None, 2)
+    with pytest.raises(ValueError, match="Unknown label type"):
+        labels_and_weights([0.5, 0.25], None, 2)
+
+
+def test_weights_are_one_unless_given():
+    assert check_weights(None, 2).tolist() == [1.0, 1.0]
+    weights = check_weights([2, 0], 2)
+    assert weights.dtype == np.float64
+    assert weights.tolist() == [2.0, 0.0]
+
+
+def test_one_class_is_not_enough():
+    check_several(np.array([0, 1]), np.ones(2))
+    with pytest.raises(ValueError, match=r"two classes or more.* Received: 1 class, \['a'\]"):
+        check_several(np.array(["a", "b"]), np.array([1.0, 0.0]))
+
+
+def test_weights_of_classes():
+    classes, label = np.array([0, 1]), np.array([0, 0, 0, 1])
+    weight = np.array([1.0, 1.0, 2.0, 1.0])
+    balanced = with_class_weights("balanced", classes, label, weight)
+    assert np.bincount(label, weights=balanced).tolist() == [2.5, 2.5]
+    assert with_class_weights({1: 3.0}, classes, label, weight).tolist() == [1.0, 1.0, 2.0, 3.0]
+    more = {0: 1.0, 1: 1.0, 2: 1.0}  # (of a class that a fold does not have)
+    assert with_class_weights(more, classes, label, weight).tolist() == weight.tolist()
+    assert with_class_weights(None, classes, label, weight) is weight
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "message"),
+    [
+        ("even", ValueError, "`class_weight` must be one of"),
+        ({"1": 2.0}, ValueError, r"`class_weight` must be of classes \[0, 1\]. Received: '1'"),
+        ({0: -1.0}, ValueError, "`class_weight` must be in"),
+        ([1.0, 2.0], TypeError, "`class_weight` must be 'balanced' or a mapping"),
+    ],
+)
+def test_weights_of_classes_out_of_range_are_named(given, kind, message):
+    with pytest.raises(kind, match=message):
+        with_class_weights(given, np.array([0, 1]), np.array([0, 1]), np.ones(2))
+
+
+WRONG = {
+    "no target": (X, None, None),
+    "target too long": (X, [0, 1, 0, 1, 1], None),
+    "target of two columns": (X, np.eye(4)[:, :2], None),
+    "weights too few": (X, [0, 1, 0, 1], [1.0]),
+    "weights below 0": (X, [0, 1, 0, 1], [-1.0, 1, 1, 1]),
+    "weights of 0": (X, [0, 1, 0, 1], np.zeros(4)),
+    "no rows": (X[:0], [], None),
+    "one axis": (X[:, 0], [0, 1, 0, 1], None),
+    "infinite": (np.where(X, np.inf, 1.0), [0, 1, 0, 1], None),
+    "dates": (X.astype("M8[s]"), [0, 1, 0, 1], None),
+    "containers": ([[{}], [1], [0], [1]], [0, 1, 0, 1], None),
+    "no such column": (X, [0, 1, 0, 1], None),
+}
+MODELS = (OddsNetwork, SynapseClassifier, SynapseRules, LogLinkRegressor)
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_mistake_has_one_message_whatever_the_model(mistake):
+    """But for what a target is called, and the name of the class."""
+    table, y, weight = WRONG[mistake]
+    options = {"categorical_features": ["town"]} if mistake == "no such column" else {}
+    found = set()
+    for model in MODELS:
+        with pytest.raises((TypeError, ValueError)) as raised:
+            model(**options).fit(table, y, sample_weight=weight)
+        text = str(raised.value).replace("the counts", "the classes").replace(model.__name__, "")
+        found.add((raised.type, text))
+    assert len(found) == 1
