@@ -103,14 +103,21 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
+    names = options.tables or table_names(options.data)
+    tables = [read_table(name, options.data, most=options.rows) for name in names]
     if options.summary is None:
         make_folder(options.output.parent)
-        names = options.tables or table_names(options.data)
-        tables = [read_table(name, options.data, most=options.rows) for name in names]
-        if options.tables is None:
-            tables = by_size(tables)
+        tables = tables if options.tables else by_size(tables)
         run(tables, options.models, set(options.folds), options.output)
-    summarise(read_results(options.summary or [options.output]))
+    chosen = [
+        r
+        for r in read_results(options.summary or [options.output])
+        if r.model in options.models and r.fold in options.folds
+        if not options.tables or r.table in options.tables
+    ]
+    order = list(MODELS)
+    chosen.sort(key=lambda r: (order.index(r.model), r.table, r.fold))
+    summarise(chosen, {table.name: table.size for table in tables})
 
 
 if __name__ == "__main__":

@@ -63,8 +63,11 @@ class Table:
     all_rows: int
 
     @property
-    def classes(self) -> int:
-        return len(np.unique(self.y))
+    def size(self) -> str:
+        """Rows, of how many if that differs, columns and classes."""
+        rows, columns = self.x.shape
+        sampled = f" of {self.all_rows:,}" if self.all_rows > rows else ""
+        return f"{rows:,}{sampled} × {columns}, {len(np.unique(self.y))}"
 
 
 def read_table(name: str, folder: Path | None, *, most: int = MOST_ROWS) -> Table:
@@ -77,7 +80,7 @@ def read_table(name: str, folder: Path | None, *, most: int = MOST_ROWS) -> Tabl
         frame = pd.read_csv(_path(folder, f"tables/{name}.csv.gz"), index_col=0)
         y = frame[source.target]
         x = frame.drop(columns=[source.target, *source.without])
-        x = x.astype({column: str for column in source.categories})
+        x = x.astype(dict.fromkeys(source.categories, str))
     else:
         path = _path(folder, f"keel/{name}.dat.gz")
         frame = pd.read_csv(path, header=None, skipinitialspace=True)

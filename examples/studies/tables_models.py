@@ -25,12 +25,14 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 BINS = 8
 EBM_ROUNDS = 500  # reached only where classes are separable; there 50,000, the default, take hours
 INNER_FOLDS = 5
+TREES = 500  # of the forest
+BOOSTING = ((3, 5), (8, 10), (24, 20))  # leaves of a tree, rows of a leaf at least
 NUMBERS = make_column_selector(dtype_include="number")
 CATEGORIES = make_column_selector(dtype_include="category")
 NOT_COUNTED = float("nan")
@@ -163,7 +165,7 @@ def fit_tree(x: pd.DataFrame, y: np.ndarray) -> Fitted:
 
 
 def fit_forest(x: pd.DataFrame, y: np.ndarray) -> Fitted:
-    forest = RandomForestClassifier(500, min_samples_leaf=2, random_state=0)
+    forest = RandomForestClassifier(TREES, min_samples_leaf=2, random_state=0)
     model = make_pipeline(plain(), forest).fit(x, y)
     return Fitted(model, sum(tree.get_n_leaves() for tree in forest.estimators_), NOT_COUNTED)
 
@@ -172,7 +174,7 @@ def fit_boosting(x: pd.DataFrame, y: np.ndarray) -> Fitted:
     """Histogram boosting: the size of the trees and their number by inner folds."""
     splits = list(inner_folds().split(x, y))
     best = np.inf, None, 0
-    for leaves, rows in ((3, 5), (8, 10), (24, 20)):
+    for leaves, rows in BOOSTING:
         model = HistGradientBoostingClassifier(
             learning_rate=0.08, max_iter=150, max_leaf_nodes=leaves, min_samples_leaf=rows,
             early_stopping=False, categorical_features="from_dtype", random_state=0,

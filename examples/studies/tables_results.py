@@ -31,14 +31,17 @@ KINDS = (str, str, int, *[float] * 6)
 def append(path: Path, result: Result) -> None:
     """Append one line, and the names of the columns before the first.
 
-    The line goes to the file in one piece, so that several processes may append.
+    Lines go to the file in one piece, so that several processes may append. One that broke off
+    when the study was stopped is ended first.
     """
     cells = [f"{value:.6g}" if isinstance(value, float) else value for value in result]
-    new = not path.exists() or path.stat().st_size == 0
+    before = path.read_bytes() if path.exists() else b""
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        if new:
+        if not before:
             writer.writerow(Result._fields)
+        elif not before.endswith(b"\n"):
+            file.write("\n")
         writer.writerow(cells)
 
 
