@@ -51,9 +51,9 @@ def read_results(paths: Iterable[Path]) -> list[Result]:
     for path in paths:
         if not path.exists():
             continue
-        with path.open(newline="", encoding="utf-8") as file:
-            for cells in csv.reader(file):
-                if len(cells) == len(KINDS) and tuple(cells) != Result._fields:
-                    result = Result(*(kind(cell) for kind, cell in zip(KINDS, cells, strict=True)))
-                    found[result[:3]] = result
+        for line in path.read_text(encoding="utf-8").splitlines():
+            cells = next(csv.reader([line]))  # by itself: a quote may have lost its end
+            if len(cells) == len(KINDS) and tuple(cells) != Result._fields:
+                result = Result(*(kind(cell) for kind, cell in zip(KINDS, cells, strict=True)))
+                found[result[:3]] = result
     return list(found.values())
