@@ -1,0 +1,156 @@
+"""Read tables column by column: arrays, lists, and the frames of pandas and polars.
+
+A column becomes numbers (NaN where missing), truth values (the same, 0 and 1), or the texts of
+categories (None where missing). Frames are known by their methods: neither library is imported.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synann_core._lib.arguments import check_plain
+
+Kind = Literal["number", "boolean", "category"]
+
+
+class Column(NamedTuple):
+    """One feature's values: float64 with NaN, or for categories texts with None."""
+
+    name: str
+    kind: Kind
+    values: NDArray[Any]
+
+
+def is_frame(X: object) -> bool:
+    """Whether a table is a frame of pandas or polars."""
+    return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "to_series"))
+
+
+def as_table(X: Any) -> Any:
+    """Frames as they are, anything else as an array that mixes texts and numbers if it does."""
+    if is_frame(X):
+        return X
+    check_plain("X", X)
+    if hasattr(X, "shape") or hasattr(X, "__array__"):
+        return X
+    table = np.asarray(X)
+    return np.asarray(X, dtype=object) if table.dtype.kind in "US" else table
+
+
+def read_columns(
+    X: Any, names: Sequence[str], kinds: Sequence[Kind | None], parameter: str = "X"
+) -> list[Column]:
+    """Return the columns of a table that has two axes, each of a given kind or, if None, its own.
+
+    Raises
+    ------
+    TypeError
+        If a column is of no use: dates, or objects where numbers are due.
+    ValueError
+        If a number is infinite, or a text where numbers are due.
+    """
+    return [
+        _column(raw, name, kind, f"the column {name!r} of `{parameter}`")
+        for raw, name, kind in zip(_raw_columns(X), names, kinds, strict=True)
+    ]
+
+
+def _raw_columns(X: Any) -> list[Any]:
+    if hasattr(X, "iloc"):
+        return [X.iloc[:, j] for j in range(X.shape[1])]
+    if is_frame(X):
+        return [X.to_series(j) for j in range(X.shape[1])]
+    return list(np.asarray(X).T)
+
+
+def _column(raw: Any, name: str, kind: Kind | None, where: str) -> Column:
+    values, missing = _plain(raw, where)
+    if kind is None:
+        kind = _kind(values, missing)
+    if kind == "category":
+        texts = np.full(len(values), None, dtype=object)
+        for i in np.flatnonzero(~missing).tolist():
+            texts[i] = text_of(values[i])
+        return Column(name, kind, texts)
+    if values.dtype.kind in "fiub":
+        floats = values.astype(np.float64)
+    else:
+        floats = np.full(len(values), np.nan)
+        try:
+            floats[~missing] = [float(value) for value in values[~missing]]
+        except (TypeError, ValueError):
+            odd = next(value for value in values[~missing] if not _is_number(value))
+            raise ValueError(
+                f"{where} must hold numbers, as it did in `fit`. Received: {odd!r}"
+            ) from None
+    if np.isinf(floats).any():
+        raise ValueError(f"{where} must hold finite numbers, or NaN where missing. Received: inf")
+    if kind == "boolean" and not np.isin(floats[~np.isnan(floats)], (0.0, 1.0)).all():
+        raise ValueError(f"{where} must be true or false, as in `fit`. Received: other numbers")
+    return Column(name, kind, floats)
+
+
+def _plain(raw: Any, where: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """A column as an array of NumPy's, numbers if it can be, and where it is missing."""
+    dtype = raw.dtype
+    if hasattr(dtype, "is_numeric"):  # of polars
+        if dtype.is_temporal() or dtype.is_nested():
+            raise TypeError(f"{where} must hold numbers or categories. Received: {dtype}")
+        missing = raw.is_null().to_numpy()
+        values = np.array(raw.to_list(), dtype=None if dtype.is_numeric() else object)
+        if values.dtype.kind in "fiub":
+            return values, missing
+        if dtype.is_numeric():
+            values = np.array([math.nan if v is None else float(v) for v in raw.to_list()])
+        return values, missing
+    kind = getattr(dtype, "kind", "O")
+    if kind in "mM":
+        raise TypeError(f"{where} must hold numbers or categories. Received: {dtype}")
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {where}. Received: {dtype}")
+    if hasattr(raw, "isna"):  # of pandas, whose own types have a missing value of their own
+        missing = raw.isna().to_numpy(dtype=bool)
+        if kind in "fiu":
+            return raw.to_numpy(dtype=np.float64, na_value=np.nan), missing
+        return (raw.to_numpy(dtype=object) if missing.any() or kind != "b" else raw.to_numpy(
+            dtype=bool
+        )), missing
+    values = np.asarray(raw)
+    if kind == "O":
+        return values, np.array([_is_missing(value) for value in values], dtype=bool)
+    return values, np.isnan(values) if kind == "f" else np.zeros(len(values), bool)
+
+
+def _kind(values: NDArray[Any], missing: NDArray[np.bool_]) -> Kind:
+    if values.dtype.kind == "b":
+        return "boolean"
+    if values.dtype.kind in "fiu":
+        return "number"
+    known = values[~missing]
+    if known.size and all(isinstance(value, bool | np.bool_) for value in known):
+        return "boolean"
+    return "number" if all(_is_number(value) for value in known) else "category"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real | np.bool_)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating) and bool(value != value)
+
+
+def text_of(value: Any) -> str:
+    """A category's text: 1, 1.0 and True of one column's are not told apart from "1"."""
+    if _is_number(value):
+        number = float(value)
+        return str(int(number)) if number.is_integer() else repr(number)
+    return str(value)

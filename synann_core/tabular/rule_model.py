@@ -1,0 +1,61 @@
+"""Predict with trained rules: states of a row in, scores of the classes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from synann_core.tabular.literals import Codes, Floats, Literals
+from synann_core.tabular.structures import Parameters, Structure, class_scores
+
+
+@dataclass(frozen=True, eq=False)
+class RuleModel:
+    """Rules of one trained model.
+
+    Attributes
+    ----------
+    structure : {"mix", "duel", "rrl"}
+    literals : Literals
+    W : ndarray of float64, shape (rules, literals)
+        −log(1 − β) ≥ 0. Of a mix, the rules of each class in turn, as many of each; those that are
+        not there have a log α of −∞.
+    parameters : dict of ndarray
+        The others of the structure, without the axis of members.
+    """
+
+    structure: Structure
+    literals: Literals
+    W: Floats
+    parameters: Parameters
+    by_state: Floats = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # What a state adds to a rule's surprisal, (rules, states).
+        object.__setattr__(self, "by_state", self.W @ self.literals.untrue.T)
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        name = "log_alpha" if self.structure == "mix" else "bias"
+        return len(self.parameters[name])
+
+    def surprisals(self, codes: Codes) -> Floats:
+        """Surprisals of all rules, shape (rules, rows)."""
+        total = np.zeros((len(self.W), len(codes)))
+        for j, start in enumerate(self.literals.starts[:-1].tolist()):
+            part = self.by_state[:, start : start + len(self.literals.features[j].truth)]
+            if part.any():
+                total += part[:, codes[:, j]]
+        return total
+
+    def scores(self, codes: Codes) -> Floats:
+        """Scores of the classes, shape (classes, rows): log-probabilities but for a constant."""
+        return self.scores_of(self.surprisals(codes))
+
+    def scores_of(self, surprisals: Floats) -> Floats:
+        """Scores of the classes from surprisals, shape (rules, rows)."""
+        own = {name: value[None] for name, value in self.parameters.items()}
+        values: Floats = class_scores(self.structure, own, surprisals[None]).values[0]
+        return values

@@ -1,0 +1,100 @@
+"""Train rules by projected Adam, many members side by side, along a path of penalties.
+
+Rows are few states of few columns, so that ``(1 − y) Wᵀ`` is a product with one-hot states. Rows
+that agree in all states and in the class are one row with their weight: weights count exactly as
+repetitions do, and the order of the rows does not matter.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from synann_core.optim import Adam
+from synann_core.tabular.structures import (
+    Array,
+    Parameters,
+    class_scores,
+    log_probabilities,
+    score_gradients,
+)
+
+_BATCH = 1024
+_VOTE_DECAY = 1e-4
+
+
+Limits = dict[str, tuple[Array, Array]]  # the least and the largest values of parameters
+
+
+class Samples(NamedTuple):
+    """Distinct rows.
+
+    Attributes
+    ----------
+    states : float32 array, shape (states, rows)
+        One-hot, for each feature.
+    untrue : float32 array, shape (states, literals)
+        1 − truth of the literals in each state of their own feature.
+    target : float32 array, shape (members or 1, classes, rows)
+        Probabilities of the classes.
+    weight : float32 array, shape (members, rows)
+        Of which each member's sum to 1.
+    """
+
+    states: Array
+    untrue: Array
+    target: Array
+    weight: Array
+
+    def part(self, rows: Array) -> Samples:
+        """Some of the rows."""
+        return self._replace(
+            states=self.states[:, rows], target=self.target[..., rows], weight=self.weight[:, rows]
+        )
+
+
+def surprisals(W: Array, samples: Samples) -> Array:
+    """``W (1 − y)``, shape (members, rules, rows)."""
+    members, rules, literals = W.shape
+    by_state = W.reshape(-1, literals) @ samples.untrue.T
+    return (by_state @ samples.states).reshape(members, rules, -1)
+
+
+def loss_and_gradients(
+    structure: str, parameters: Parameters, samples: Samples
+) -> tuple[Array, Parameters]:
+    """Each member's weighted log-loss in nats, and gradients of their sum."""
+    W = parameters["W"]
+    scores = class_scores(structure, parameters, surprisals(W, samples))
+    log_p = log_probabilities(scores.values)
+    weight = samples.weight[:, None]
+    loss = -(weight * samples.target * log_p).sum(axis=(1, 2))
+    grad = weight * (np.exp(log_p) - samples.target)
+    by_surprisal, gradients = score_gradients(structure, parameters, scores, grad)
+    by_state = by_surprisal.reshape(-1, by_surprisal.shape[-1]) @ samples.states.T
+    gradients["W"] = (by_state @ samples.untrue).reshape(W.shape)
+    return loss, gradients
+
+
+def train(
+    structure: str, parameters: Parameters, samples: Samples, penalty: float, steps: int,
+    rate: float, limits: Limits, rng: np.random.Generator,
+) -> Parameters:
+    """Take some steps of projected Adam; the rate falls over the last 40 % of them."""
+    rule, count = Adam(rate), samples.states.shape[1]
+    state = rule.init(parameters)
+    for step in range(steps):
+        batch = samples
+        if count > 2 * _BATCH:
+            batch = samples.part(rng.choice(count, _BATCH, replace=False))
+            batch = batch._replace(weight=batch.weight * np.float32(count / _BATCH))
+        _, gradients = loss_and_gradients(structure, parameters, batch)
+        gradients["W"] = gradients["W"] + np.float32(penalty)
+        if structure == "rrl":
+            gradients["votes"] = gradients["votes"] + np.float32(_VOTE_DECAY) * parameters["votes"]
+        now = rate * (1.0 if step < 0.6 * steps else 1.0 - 0.9 * (step / steps - 0.6) / 0.4)
+        parameters, state = rule.update(parameters, gradients, state, now)
+        for name, (least, most) in limits.items():
+            np.clip(parameters[name], least, most, out=parameters[name])
+    return parameters
