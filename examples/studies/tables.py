@@ -24,10 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from e
 
 from shared.options import make_folder, make_parser, number
 from studies.tables_data import FOLDS, MOST_ROWS, Table, by_size, folds, read_table, table_names
-from studies.tables_models import MODELS
+from studies.tables_models import RIVALS
+from studies.tables_own import OWN
 from studies.tables_results import Result, append, read_results
 from studies.tables_summary import summarise
 
+MODELS = RIVALS | OWN
 LEAST = 1e-6  # a probability of 0 would make one error cost infinitely many nats
 
 

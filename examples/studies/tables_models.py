@@ -1,4 +1,4 @@
-"""Fit the models of the study of tables; every choice is made inside the rows given.
+"""Fit the rivals of the study of tables; every choice is made inside the rows given.
 
 A model is a function of a frame and its classes that returns a `Fitted`. Sizes are counted as
 
@@ -205,7 +205,7 @@ def fit_ebm(x: pd.DataFrame, y: np.ndarray) -> Fitted:
     return Fitted(model, len(model.term_scores_), cells)
 
 
-MODELS: dict[str, Callable[[pd.DataFrame, np.ndarray], Fitted]] = {
+RIVALS: dict[str, Callable[[pd.DataFrame, np.ndarray], Fitted]] = {
     "logistic": fit_logistic,
     "logistic, binned": fit_binned,
     "tree": fit_tree,

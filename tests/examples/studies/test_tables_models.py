@@ -1,4 +1,4 @@
-"""The models of the study of tables."""
+"""The rivals of the study of tables."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
 from studies import tables_models
-from studies.tables_models import MODELS, Bins, leaves_and_tests
+from studies.tables_models import RIVALS, Bins, leaves_and_tests
 from tests.examples.studies.tables_files import labelled
 
 
@@ -20,10 +20,10 @@ def small(monkeypatch):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", list(RIVALS))
 def test_models_learn_from_numbers_categories_and_gaps(name, classes):
     train, test = labelled(classes=classes), labelled(90, classes, seed=1)
-    model, rules, literals = MODELS[name](train.x, train.y)
+    model, rules, literals = RIVALS[name](train.x, train.y)
     p = model.predict_proba(test.x)
     assert list(model.classes_) == sorted(set(train.y))
     np.testing.assert_allclose(p.sum(axis=1), 1)
@@ -37,7 +37,7 @@ def test_an_unknown_category_is_not_an_error():
     train = labelled()
     new = train.x.iloc[:4].assign(kind=pd.Categorical(["never seen"] * 4))
     for name in ("logistic", "logistic, binned", "tree", "forest", "boosting"):
-        assert np.isfinite(MODELS[name](train.x, train.y).model.predict_proba(new)).all()
+        assert np.isfinite(RIVALS[name](train.x, train.y).model.predict_proba(new)).all()
 
 
 def test_bins_are_quantiles_values_and_one_for_what_is_missing():
@@ -64,4 +64,4 @@ def test_leaves_and_the_tests_on_the_ways_to_them_are_counted():
 def test_without_interpret_core_ebm_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "interpret.glassbox", None)
     with pytest.raises(SystemExit, match=r"\.\[studies\]"):
-        MODELS["EBM"](labelled().x, labelled().y)
+        RIVALS["EBM"](labelled().x, labelled().y)
