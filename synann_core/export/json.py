@@ -6,7 +6,6 @@ nothing.
 
 from __future__ import annotations
 
-import collections
 import json
 import math
 import os
@@ -114,7 +113,7 @@ def load_json(path: FilePath, /) -> SynaMLP | SynapseGraph:
     """
     place = Path(path_text(path))
     try:
-        return _model(_parse(place), path)
+        return _model(read.parse(place), path)
     except FileNotFoundError:
         raise
     # A reason of the constructors is an error of theirs: what they refuse is in the file.
@@ -180,21 +179,6 @@ def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> read
         "neurons": neurons,
         "outputs": [names[i] for i in compiled.output_nodes],
     }
-
-
-def _parse(path: Path) -> Any:
-    def once(pairs: list[tuple[str, Any]]) -> read.Object:
-        result = dict(pairs)
-        if len(result) < len(pairs):
-            key, _ = collections.Counter(key for key, _ in pairs).most_common(1)[0]
-            raise ValueError(f"the key {key[:60]!r} twice in one object")
-        return result
-
-    def refuse(word: str) -> Any:
-        raise ValueError(f"{word}, which is not a number of JSON")
-
-    text = path.read_bytes().decode("utf-8")
-    return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
 
 
 def _model(document: Any, path: FilePath) -> SynaMLP | SynapseGraph:

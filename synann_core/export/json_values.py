@@ -6,8 +6,11 @@ ValueError names the place, what was expected there, and what stands there.
 
 from __future__ import annotations
 
+import collections
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,23 @@ from synann_core.graph.wiring import Name
 _LARGEST = 1 << 63
 
 Object = dict[str, Any]
+
+
+def parse(path: Path) -> Any:
+    """Read a file of JSON that has no key twice and no number that is not one of JSON."""
+
+    def once(pairs: list[tuple[str, Any]]) -> Object:
+        result = dict(pairs)
+        if len(result) < len(pairs):
+            key, _ = collections.Counter(key for key, _ in pairs).most_common(1)[0]
+            raise ValueError(f"the key {key[:60]!r} twice in one object")
+        return result
+
+    def refuse(word: str) -> Any:
+        raise ValueError(f"{word}, which is not a number of JSON")
+
+    text = path.read_bytes().decode("utf-8")
+    return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
 
 
 def expect(fits: bool, place: str, wanted: str, value: Any) -> None:

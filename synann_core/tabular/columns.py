@@ -118,9 +118,9 @@ def _plain(raw: Any, where: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         missing = raw.isna().to_numpy(dtype=bool)
         if kind in "fiu":
             return raw.to_numpy(dtype=np.float64, na_value=np.nan), missing
-        return (raw.to_numpy(dtype=object) if missing.any() or kind != "b" else raw.to_numpy(
-            dtype=bool
-        )), missing
+        return (
+            raw.to_numpy(dtype=object) if missing.any() or kind != "b" else raw.to_numpy(dtype=bool)
+        ), missing
     values = np.asarray(raw)
     if kind == "O":
         return values, np.array([_is_missing(value) for value in values], dtype=bool)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from synann_core.tabular.columns import Column, Kind
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
+_BLOCK = 512  # states that share a matrix: few features are one, many do not fill memory
+MOST_THRESHOLDS = 255  # of a column
 MOST_CATEGORIES = 64  # of a column; rarer ones are as an unseen one
 
 
@@ -38,9 +41,6 @@ class Feature:
     means : tuple of float
         How often each literal was true where the value was known: what a missing value stands for
         if it is not a state of its own.
-    truth : ndarray of float64, shape (states, literals)
-        Of each literal in each state, 0 or 1, or means. States are the intervals between
-        thresholds, false and true, or the categories and another category; the last is missing.
     names : tuple of str
         Of the literals.
     """
@@ -50,24 +50,37 @@ class Feature:
     values: tuple[float, ...] | tuple[str, ...]
     missing: bool
     means: tuple[float, ...]
-    truth: Floats = field(init=False, repr=False, compare=False)
     names: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        known, names = _known_truth(self.name, self.kind, self.values)
+        names = _names(self.name, self.kind, self.values)
+        if self.missing:
+            names += [f"{self.name} is missing", f"{self.name} is known"]
+        object.__setattr__(self, "names", tuple(names))
+
+    @property
+    def states(self) -> int:
+        """How many states there are.
+
+        They are the intervals between thresholds, false and true, or the categories and another
+        category; the last one is missing.
+        """
+        return 3 if self.kind == "boolean" else len(self.values) + 2
+
+    def truth(self) -> Floats:
+        """Truth of each literal in each state, 0 or 1, or means, shape (states, literals)."""
         unknown = np.asarray(self.means, np.float64)[None, :]
+        known = _known_truth(self.kind, len(self.values))
         truth = np.vstack([known, np.zeros_like(unknown) if self.missing else unknown])
         if self.missing:
             state = np.zeros((len(truth), 2))
             state[-1, 0], state[:-1, 1] = 1.0, 1.0
             truth = np.hstack([truth, state])
-            names += [f"{self.name} is missing", f"{self.name} is known"]
-        object.__setattr__(self, "truth", truth)
-        object.__setattr__(self, "names", tuple(names))
+        return truth
 
     def codes(self, column: Column) -> Codes:
         """State of each row."""
-        last = len(self.truth) - 1
+        last = self.states - 1
         if self.kind == "category":
             place = {value: k for k, value in enumerate(self.values)}
             known = [last if v is None else place.get(v, last - 1) for v in column.values.tolist()]
@@ -77,6 +90,14 @@ class Feature:
         else:
             codes = np.searchsorted(np.asarray(self.values, np.float64), column.values)
         return np.where(np.isnan(column.values), last, codes)
+
+
+class Block(NamedTuple):
+    """Some features' states and literals, and 1 − truth of these in those, 0 across features."""
+
+    states: slice
+    literals: slice
+    untrue: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -92,28 +113,38 @@ class Literals:
         Which feature a literal is about.
     starts : ndarray of int64, shape (features + 1,)
         Where each feature's states begin among all.
-    untrue : ndarray of float64, shape (states, literals)
-        1 − truth of every literal in each state of its own feature; 0 elsewhere.
     """
 
     features: tuple[Feature, ...]
     names: tuple[str, ...] = field(init=False, repr=False, compare=False)
     feature_of: Codes = field(init=False, repr=False, compare=False)
     starts: Codes = field(init=False, repr=False, compare=False)
-    untrue: Floats = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        sizes = np.array([f.truth.shape for f in self.features], np.int64).reshape(-1, 2)
-        ends = np.vstack([np.zeros((1, 2), np.int64), np.cumsum(sizes, axis=0)])
-        untrue = np.zeros(ends[-1])
-        for feature, (row, column), (m, n) in zip(self.features, ends, sizes, strict=False):
-            untrue[row : row + m, column : column + n] = 1.0 - feature.truth
+        counts = [len(feature.names) for feature in self.features]
+        states = [feature.states for feature in self.features]
         names = tuple(name for feature in self.features for name in feature.names)
-        feature_of = np.repeat(np.arange(len(self.features)), sizes[:, 1])
-        for key, value in {
-            "names": names, "feature_of": feature_of, "starts": ends[:, 0], "untrue": untrue,
-        }.items():
-            object.__setattr__(self, key, value)
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "feature_of", np.repeat(np.arange(len(counts)), counts))
+        object.__setattr__(self, "starts", np.cumsum([0, *states]))
+
+    def blocks(self) -> list[Block]:
+        """Parts of the table of states by literals in which literals are about the states."""
+        result, first, start = [], 0, 0
+        group: list[Floats] = []
+        for feature in self.features:
+            group.append(1.0 - feature.truth())
+            if sum(map(len, group)) >= _BLOCK or feature is self.features[-1]:
+                rows, columns = (sum(part.shape[axis] for part in group) for axis in (0, 1))
+                untrue, row, column = np.zeros((rows, columns)), 0, 0
+                for part in group:
+                    end, last = row + part.shape[0], column + part.shape[1]
+                    untrue[row:end, column:last], row, column = part, end, last
+                result.append(
+                    Block(slice(start, start + rows), slice(first, first + columns), untrue)
+                )
+                start, first, group = start + rows, first + columns, []
+        return result
 
     @classmethod
     def from_training(
@@ -122,34 +153,53 @@ class Literals:
         """Place thresholds at weighted quantiles, and find categories, in rows of weight > 0."""
         return cls(tuple(_feature(column, weight, bins, missing) for column in columns))
 
+    def hardened(self) -> Literals:
+        """Return literals that are true or false of an unknown value: what they mostly are."""
+        means = [tuple(float(mean > 0.5) for mean in f.means) for f in self.features]
+        pairs = zip(self.features, means, strict=True)
+        return Literals(tuple(replace(feature, means=hard) for feature, hard in pairs))
+
     def codes(self, columns: Sequence[Column]) -> Codes:
         """States of all rows, shape (rows, features), each counted from its feature's start."""
         found = [f.codes(c) for f, c in zip(self.features, columns, strict=True)]
         return np.stack(found, axis=1)
 
+    def share(self, codes: Codes, weight: Floats) -> Floats:
+        """How often each state is there, shape (states,)."""
+        states = int(self.starts[-1])
+        places = (self.starts[:-1] + codes).ravel()
+        mass = np.repeat(weight / weight.sum(), codes.shape[1])
+        share: Any = np.bincount(places, weights=mass, minlength=states)
+        return np.asarray(share, dtype=np.float64)
+
     def __call__(self, codes: Codes) -> Floats:
         """Truth of the literals in rows of given states, shape (rows, literals)."""
-        parts = [f.truth[codes[:, j]] for j, f in enumerate(self.features)]
-        return np.hstack(parts)
+        parts = [f.truth()[codes[:, j]] for j, f in enumerate(self.features)]
+        truth: Floats = np.hstack(parts)
+        return truth
 
 
-def _known_truth(
-    name: str, kind: Kind, values: Sequence[float | str]
-) -> tuple[Floats, list[str]]:
-    """Truth in the states of a known value, and names, of the literals about it."""
+def _known_truth(kind: Kind, k: int) -> Floats:
+    """Truth of the literals in the states of a known value."""
     if kind == "boolean":
-        return np.array([[0.0, 1.0], [1.0, 0.0]]), [name, f"not {name}"]
-    k = len(values)
+        return np.array([[0.0, 1.0], [1.0, 0.0]])
     if kind == "number":
-        above = np.arange(k + 1)[:, None] > np.arange(k)
-        signs, texts = (">", "≤"), [_number(float(value)) for value in values]
+        said = np.arange(k + 1)[:, None] > np.arange(k)
     else:  # the last state is that of another category, which equals none
-        above = np.arange(k + 1)[:, None] == np.arange(k)
-        signs, texts = ("=", "≠"), [str(value) for value in values]
+        said = np.arange(k + 1)[:, None] == np.arange(k)
         if k == 2:  # "≠ a" would say what "= b" says
-            return above.astype(np.float64), [f"{name} = {text}" for text in texts]
-    both = np.stack([above, ~above], axis=-1).reshape(k + 1, 2 * k)
-    return both.astype(np.float64), [f"{name} {s} {text}" for text in texts for s in signs]
+            return said.astype(np.float64)
+    return np.stack([said, ~said], axis=-1).reshape(k + 1, 2 * k).astype(np.float64)
+
+
+def _names(name: str, kind: Kind, values: Sequence[float | str]) -> list[str]:
+    if kind == "boolean":
+        return [name, f"not {name}"]
+    if kind == "number":
+        texts = [_number(float(value)) for value in values]
+        return [f"{name} {sign} {text}" for text in texts for sign in ">≤"]
+    signs = "=" if len(values) == 2 else "=≠"
+    return [f"{name} {sign} {value}" for value in values for sign in signs]
 
 
 def _feature(column: Column, weight: Floats, bins: int, missing: str) -> Feature:
@@ -165,9 +215,9 @@ def _feature(column: Column, weight: Floats, bins: int, missing: str) -> Feature
     elif kind == "number":
         values = _thresholds(known, mass, bins)
     # The means of the literals need the states, and so the feature without them.
-    count = _known_truth(name, kind, values)[0].shape[1]
+    count = _known_truth(kind, len(values)).shape[1]
     draft = Feature(name, kind, values, False, (0.0,) * count)
-    truth = draft.truth[draft.codes(Column(name, kind, known))]
+    truth = draft.truth()[draft.codes(Column(name, kind, known))]
     total = float(mass.sum())
     means = (mass @ truth / total if total else np.zeros(count)).tolist()
     return Feature(name, kind, values, own_state, tuple(means))
@@ -196,20 +246,22 @@ def _thresholds(known: Floats, mass: Floats, bins: int) -> tuple[float, ...]:
 
 
 def _between(low: float, high: float) -> float:
-    """The shortest decimal number t with low ≤ t < high that is near their middle."""
+    """The shortest decimal number between neighbours, near their middle.
+
+    A whole number may be the lower one itself, ``x > 54``; other ones would be on the wrong side
+    of what float32 makes of them.
+    """
     middle, width = low / 2.0 + high / 2.0, high - low
     if not (math.isfinite(width) and width > 0.0):
         return low
     first = -math.floor(math.log10(width)) - 1
-    for digits in range(first, first + 4):
-        if not -300 < digits < 300:
-            break
+    for digits in range(max(first, -300), min(first + 4, 300)):
         unit = 10.0**-digits
         for number in (math.floor(middle / unit) * unit, middle):
             short = round(number, digits) + 0.0
-            if low <= short < high:
+            if low < short < high or (short == low and short.is_integer()):
                 return short
-    return low
+    return middle if middle < high else low
 
 
 def _number(value: float) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from synann_core.tabular.literals import Codes, Floats, Literals
 from synann_core.tabular.structures import Parameters, Structure, class_scores
+from synann_core.tabular.training import in_states
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class RuleModel:
 
     def __post_init__(self) -> None:
         # What a state adds to a rule's surprisal, (rules, states).
-        object.__setattr__(self, "by_state", self.W @ self.literals.untrue.T)
+        object.__setattr__(self, "by_state", in_states(self.W, self.literals.blocks()))
 
     @property
     def classes(self) -> int:
@@ -45,7 +46,7 @@ class RuleModel:
         """Surprisals of all rules, shape (rules, rows)."""
         total = np.zeros((len(self.W), len(codes)))
         for j, start in enumerate(self.literals.starts[:-1].tolist()):
-            part = self.by_state[:, start : start + len(self.literals.features[j].truth)]
+            part = self.by_state[:, start : start + self.literals.features[j].states]
             if part.any():
                 total += part[:, codes[:, j]]
         return total
@@ -59,3 +60,13 @@ class RuleModel:
         own = {name: value[None] for name, value in self.parameters.items()}
         values: Floats = class_scores(self.structure, own, surprisals[None]).values[0]
         return values
+
+
+def mix_model(literals: Literals, W: Floats, label: Codes, log_alpha: Floats) -> RuleModel:
+    """Return a mix of rules whose labels ascend, with as many places for each class."""
+    each = np.bincount(label)
+    place = np.arange(len(label)) - (np.cumsum(each) - each)[label]
+    gains = np.full((len(each), each.max()), -np.inf)
+    weights = np.zeros((*gains.shape, W.shape[1]))
+    gains[label, place], weights[label, place] = log_alpha, W
+    return RuleModel("mix", literals, weights.reshape(-1, W.shape[1]), {"log_alpha": gains})

@@ -19,9 +19,14 @@ from sklearn.utils.validation import (
 )
 
 from synann_core._lib.checks import as_tuple, check_int, check_number, check_option
+from synann_core._lib.files import FilePath
 from synann_core.log_odds import expit
 from synann_core.tabular.columns import Kind, as_table, is_frame, read_columns
+from synann_core.tabular.crisp_selection import choose_crisp
 from synann_core.tabular.literals import Codes, Floats, Literals
+from synann_core.tabular.rule_files import read_rules
+from synann_core.tabular.rule_parts import centred
+from synann_core.tabular.rule_reports import RuleReports
 from synann_core.tabular.selection import (
     PENALTIES,
     Settings,
@@ -34,15 +39,17 @@ from synann_core.tabular.structures import STRUCTURES, Structure, log_probabilit
 __all__ = ["SynapseRules"]
 
 
-class SynapseRules(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classifier of a few soft rules: literals of a table, joined by synapses."""
 
     def __init__(
         self,
         *,
         structure: Structure = "mix",
-        max_rules: int = 10,
-        max_literals: int = 60,
+        crisp: bool = False,
+        integer_weights: bool = False,
+        max_rules: int | None = None,
+        max_literals: int | None = None,
         bins: int = 12,
         missing: Literal["state", "marginal"] = "state",
         penalties: Sequence[float] | None = None,
@@ -58,6 +65,8 @@ class SynapseRules(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         random_state: Any = None,
     ) -> None:
         self.structure = structure
+        self.crisp = crisp
+        self.integer_weights = integer_weights
         self.max_rules = max_rules
         self.max_literals = max_literals
         self.bins = bins
@@ -79,7 +88,9 @@ class SynapseRules(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings = self._settings()
         table = self._table(X, y)
         label = self._labels(y)
-        weight = _check_sample_weight(sample_weight, table, dtype=np.float64, ensure_non_negative=True)
+        weight = _check_sample_weight(
+            sample_weight, table, dtype=np.float64, ensure_non_negative=True
+        )
         weight = self._weights(label, weight)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         names = self._names()
@@ -89,18 +100,25 @@ class SynapseRules(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         bins = check_int("bins", self.bins, 2)
         missing = check_option("missing", self.missing, ("state", "marginal"))
         self.literals_ = Literals.from_training(columns, weight, bins=bins, missing=missing)
+        if self.crisp:
+            self.literals_ = self.literals_.hardened()
         codes = self.literals_.codes(columns)
         train, test = self._folds(codes, label, weight, rng)
         rows = distinct_rows(codes, label, weight, train, test)
-        found = choose(self.literals_, rows, self._sides(), settings, rng)
+        if self.crisp:
+            points = 10 if self.integer_weights else 0
+            found = choose_crisp(self.literals_, rows, self._sides(), settings, points)
+        else:
+            found = choose(self.literals_, rows, self._sides(), settings, rng)
         self.models_, self.penalty_ = found.models, found.penalty
-        self.log_losses_, self.n_iter_ = found.losses, found.steps
+        self.log_losses_, self.n_iter_, self.unit_ = found.losses, found.steps, found.unit
+        self.state_share_ = self.literals_.share(codes, weight)
         return self
 
     def decision_function(self, X: Any) -> Floats:
         """Return log-odds of the second of two classes, or scores of more classes."""
-        scores = self._scores(X)
-        return scores[1] - scores[0] if len(scores) == 2 else scores.T
+        scores = centred(self._scores(X))
+        return scores[0] if len(scores) == 1 else scores.T
 
     def predict_proba(self, X: Any) -> Floats:
         """Return the probabilities of the classes, shape (samples, classes)."""
@@ -116,6 +134,43 @@ class SynapseRules(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes: NDArray[Any] = self.classes_[best]
         return classes
 
+    @classmethod
+    def load(cls, path: FilePath) -> SynapseRules:
+        """Read rules that `save` wrote: the same predictions, bit for bit.
+
+        Safe for files from anyone: nothing in them is executed, and memory is checked before it is
+        taken. Parameters are the defaults but for the structure.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Returns
+        -------
+        SynapseRules
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it does not hold rules: one line that names the file and the place in it.
+        """
+        content = read_rules(path)
+        model = content.models[0]
+        found = cls(structure=model.structure)
+        found.classes_, found.models_, found.literals_ = (
+            content.classes,
+            content.models,
+            model.literals,
+        )
+        found.state_share_, found.unit_ = content.share, content.unit
+        found.n_features_in_ = len(model.literals.features)
+        if content.named:
+            names = [feature.name for feature in model.literals.features]
+            found.feature_names_in_ = np.array(names, dtype=object)
+        return found
+
     def _codes(self, X: Any) -> Codes:
         check_is_fitted(self)
         table = self._table(X)
@@ -125,7 +180,7 @@ class SynapseRules(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _scores(self, X: Any) -> Floats:
         codes = self._codes(X)
-        scores = [log_probabilities(model.scores(codes)) for model in self.models_]
+        scores = [model.scores(codes) for model in self.models_]
         return np.mean(scores, axis=0) if len(scores) > 1 else scores[0]
 
     def _table(self, X: Any, y: Any = "no_validation") -> Any:
@@ -138,10 +193,12 @@ class SynapseRules(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "each sample. Received: None"
             )
         if not is_frame(table):
-            table = check_array(table, dtype=None, ensure_all_finite=False, input_name="X", estimator=self)
+            table = check_array(
+                table, dtype=None, ensure_all_finite=False, input_name="X", estimator=self
+            )
         elif 0 in table.shape:
             raise ValueError(f"`X` must have rows and columns. Received: shape {table.shape}")
-        validate_data(self, table if is_frame(X) else table, reset=fitting, skip_check_array=True)
+        validate_data(self, table, reset=fitting, skip_check_array=True)
         return table
 
     def _labels(self, y: Any) -> Codes:
@@ -164,12 +221,12 @@ class SynapseRules(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return weight
         if isinstance(self.class_weight, str):
             check_option("class_weight", self.class_weight, ("balanced",))
-            return weight * (share.sum() / (len(share) * np.maximum(share, 1e-300)))[label]
-        by_class = [
-            check_number("class_weight", self.class_weight.get(c, 1.0), 0.0)
-            for c in self.classes_.tolist()
-        ]
-        return weight * np.array(by_class)[label]
+            by_class = share.sum() / (len(share) * np.maximum(share, 1e-300))
+        else:
+            given = [self.class_weight.get(c, 1.0) for c in self.classes_.tolist()]
+            by_class = np.array([check_number("class_weight", w, 0.0) for w in given])
+        weights: Floats = weight * by_class[label]
+        return weights
 
     def _names(self) -> list[str]:
         named = getattr(self, "feature_names_in_", None)
@@ -232,14 +289,19 @@ class SynapseRules(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _settings(self) -> Settings:
         structure = check_option("structure", self.structure, STRUCTURES)
-        penalties = PENALTIES[structure] if self.penalties is None else self.penalties
+        penalties = self.penalties
+        if penalties is None:
+            penalties = PENALTIES["crisp" if self.crisp else structure]
+        most = (12, 20) if self.crisp else (10, 60)
         given = as_tuple("penalties", penalties, "numbers above 0")
         return Settings(
             structure,
             tuple(sorted(check_number("penalties", p, 0.0, ends="[)") for p in given)),
             check_option("select", self.select, ("best", "one_standard_error")) != "best",
-            check_int("max_rules", self.max_rules, 1),
-            check_int("max_literals", self.max_literals, 1),
+            most[0] if self.max_rules is None else check_int("max_rules", self.max_rules, 1),
+            most[1]
+            if self.max_literals is None
+            else check_int("max_literals", self.max_literals, 1),
             check_int("max_iter", self.max_iter, 1),
             check_number("learning_rate", self.learning_rate, 0.0, ends="(]"),
             check_int("n_bags", self.n_bags, 1),

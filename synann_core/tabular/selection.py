@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from synann_core.tabular.literals import Codes, Floats, Literals
-from synann_core.tabular.rule_model import RuleModel
+from synann_core.tabular.rule_model import RuleModel, mix_model
 from synann_core.tabular.structures import (
     Array,
     Parameters,
@@ -21,7 +21,13 @@ from synann_core.tabular.structures import (
     class_scores,
     log_probabilities,
 )
-from synann_core.tabular.training import Limits, Samples, surprisals, train
+from synann_core.tabular.training import (
+    Limits,
+    Samples,
+    in_literals,
+    surprisals,
+    train,
+)
 
 _TINY = 0.02  # a weight W below is none: β below 2 %
 _STRONGEST = 50.0
@@ -32,6 +38,7 @@ PENALTIES = {
     "mix": (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2),
     "duel": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2),
     "rrl": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2),
+    "crisp": (1.0,),  # of a literal, on the summed log-loss
 }
 
 
@@ -73,9 +80,9 @@ def distinct_rows(codes: Codes, label: Codes, weight: Floats, train: Array, test
     kept = weight > 0.0
     table = np.column_stack([codes, label, train.T, test.T])[kept]
     rows, place = np.unique(table, axis=0, return_inverse=True)
-    total = np.bincount(place.ravel(), weights=weight[kept])
-    _, folds = codes.shape[1], len(train)
-    parts = np.split(rows, np.cumsum([codes.shape[1], 1, folds]), axis=1)
+    total = np.zeros(len(rows))
+    np.add.at(total, place.ravel(), weight[kept])
+    parts = np.split(rows, np.cumsum([codes.shape[1], 1, len(train)]), axis=1)
     return Rows(parts[0], parts[1][:, 0], total, parts[2].T == 1, parts[3].T == 1)
 
 
@@ -96,6 +103,7 @@ class Chosen(NamedTuple):
     penalty: float
     losses: Floats
     steps: int
+    unit: float = 0.0  # nats of one point, where weights are whole numbers of points
 
 
 def choose(
@@ -124,10 +132,11 @@ def choose(
         trimmed = _trimmed(parameters)
         log_p = _log_p(settings.structure, trimmed, samples)
         own = np.take_along_axis(log_p, rows.label[None, None], axis=1)[:, 0]
-        judged = -own[: rounds * folds].reshape(rounds, folds, -1) * rows.test
-        losses.append(judged.sum(axis=(0, 1)) / rounds)
+        unseen = -own[: rounds * folds].reshape(rounds, folds, -1) * rows.test
+        losses.append(unseen.sum(axis=(0, 1)) / rounds)
         seen.append((trimmed, own))
-    best = _best(np.array(losses), rows.weight * rows.test.any(axis=0), settings)
+    judged = rows.weight * rows.test.any(axis=0)
+    best = best_of(np.array(losses), judged, one_standard_error=settings.one_standard_error)
     trimmed, own = seen[best]
     penalty = settings.penalties[best]
     if settings.bags == 1:
@@ -141,19 +150,21 @@ def choose(
     limits = {n: (_of(low, kept), _of(high, kept)) for n, (low, high) in limits.items()}
     trimmed = _limited(trimmed, samples, penalty, limits, settings, rng)
     models = [_model(literals, settings.structure, trimmed, m) for m in range(len(kept))]
-    total = np.sum(rows.weight * rows.test.any(axis=0))
-    return Chosen(models, penalty, np.array(losses) @ rows.weight / total, taken)
+    return Chosen(models, penalty, np.array(losses) @ judged / judged.sum(), taken)
 
 
 def _of(limit: Array, members: Array) -> Array:
     return limit[members] if np.ndim(limit) else limit
 
 
-def _best(losses: Floats, weight: Floats, settings: Settings) -> int:
-    """Place of the penalty; with one standard error of the difference's mean, the largest such."""
+def best_of(losses: Floats, weight: Floats, *, one_standard_error: bool) -> int:
+    """Place of the least mean; or the last one within a standard error of the difference from it.
+
+    `losses` has shape (choices, rows), `weight` that of the rows.
+    """
     mean = losses @ weight / weight.sum()
     best = int(np.argmin(mean))
-    if settings.one_standard_error:
+    if one_standard_error:
         worse = losses - losses[best]
         excess = mean - mean[best]
         error = np.sqrt(((worse - excess[:, None]) ** 2) @ weight**2) / weight.sum()
@@ -168,7 +179,7 @@ def _samples(literals: Literals, rows: Rows, weight: Floats, classes: int) -> Sa
     target = (rows.label == np.arange(classes)[:, None])[None]
     return Samples(
         states,
-        literals.untrue.astype(np.float32),
+        tuple(b._replace(untrue=b.untrue.astype(np.float32)) for b in literals.blocks()),
         target.astype(np.float32),
         weight.astype(np.float32),
     )
@@ -184,7 +195,11 @@ def _trimmed(parameters: Parameters) -> Parameters:
 
 
 def _start(
-    literals: Literals, rows: Rows, weight: Floats, sides: Array, settings: Settings,
+    literals: Literals,
+    rows: Rows,
+    weight: Floats,
+    sides: Array,
+    settings: Settings,
     rng: np.random.Generator,
 ) -> tuple[Parameters, Limits]:
     """Rules made of some true literals of random rows, of every class as many."""
@@ -206,7 +221,7 @@ def _start(
             W[m, i, rng.permutation(true)[:few]] = strength
     W += 0.02 * (structure == "mix")
     most = np.broadcast_to(_STRONGEST * sides[side], W.shape)
-    limits: Limits = {"W": (np.float32(0.0), most.astype(np.float32))}
+    limits: Limits = {"W": (_as32(0.0), most.astype(np.float32))}
     share = np.maximum(share, 1e-3 * share.sum(axis=1, keepdims=True))
     prior = np.log(share / share.sum(axis=1, keepdims=True))
     others: Parameters = {"bias": prior}
@@ -217,24 +232,34 @@ def _start(
     elif structure == "rrl":
         others["votes"] = 0.15 * (2.0 * towards - 1.0)
         if bounded:
-            limits["votes"] = _as32(np.where(towards, 0, -np.inf)), _as32(
-                np.where(towards, np.inf, 0)
+            limits["votes"] = (
+                _as32(np.where(towards, 0, -np.inf)),
+                _as32(np.where(towards, np.inf, 0)),
             )
     else:
         others["against"] = 0.3 * (1.0 - towards)
-        limits["against"] = np.float32(0), _as32(
-            np.where(towards, 0.0, _STRONGEST) if bounded else np.full_like(towards, _STRONGEST)
+        limits["against"] = (
+            _as32(0.0),
+            _as32(
+                np.where(towards, 0.0, _STRONGEST) if bounded else np.full_like(towards, _STRONGEST)
+            ),
         )
-    parameters = {name: _as32(value) for name, value in ({"W": np.minimum(W, most)} | others).items()}
+    parameters = {
+        name: _as32(value) for name, value in ({"W": np.minimum(W, most)} | others).items()
+    }
     return parameters, limits
 
 
-def _as32(values: Array) -> Array:
+def _as32(values: Array | float) -> Array:
     return np.asarray(values, dtype=np.float32)
 
 
 def _limited(
-    parameters: Parameters, samples: Samples, penalty: float, limits: Limits, settings: Settings,
+    parameters: Parameters,
+    samples: Samples,
+    penalty: float,
+    limits: Limits,
+    settings: Settings,
     rng: np.random.Generator,
 ) -> Parameters:
     """Leave out the least important rules and literals beyond the limits, and train what stays."""
@@ -249,9 +274,11 @@ def _limited(
         limits = limits | {"W": (limits["W"][0], limits["W"][1] * keep)}
         parameters = parameters | {"W": parameters["W"] * keep}
         steps = max(settings.max_iter // 4, 1)
-        parameters = _trimmed(train(
-            settings.structure, parameters, samples, penalty, steps, settings.rate, limits, rng
-        ))
+        parameters = _trimmed(
+            train(
+                settings.structure, parameters, samples, penalty, steps, settings.rate, limits, rng
+            )
+        )
     return parameters
 
 
@@ -267,8 +294,10 @@ def _importance(structure: str, parameters: Parameters, samples: Samples) -> Arr
         r = scores.kept[0]
         moved = np.sqrt((weight * (r - (weight * r).sum(-1, keepdims=True)) ** 2).sum(axis=-1))
         moved = moved * np.abs(parameters["votes" if structure == "rrl" else "against"]).max(axis=1)
-    untrue = (samples.weight @ samples.states.T) @ samples.untrue  # means, (members, literals)
-    return W * np.sqrt(np.maximum(untrue * (1.0 - untrue), 1e-6))[:, None] * moved[..., None]
+    untrue = in_literals(samples.weight @ samples.states.T, samples.blocks)  # on average
+    spread = np.sqrt(np.maximum(untrue * (1.0 - untrue), 1e-6))[:, None]
+    importance: Array = W * spread * moved[..., None]
+    return importance
 
 
 def _model(literals: Literals, structure: Structure, trained: Parameters, member: int) -> RuleModel:
@@ -281,25 +310,19 @@ def _model(literals: Literals, structure: Structure, trained: Parameters, member
     name = "votes" if structure == "rrl" else "against"
     zero = np.zeros((len(W), 1))
     constant = class_scores(
-        structure, {key: v[None] for key, v in own.items()} | {name: own[name][None] * ~live}, zero[None]
+        structure,
+        {key: v[None] for key, v in own.items()} | {name: own[name][None] * ~live},
+        zero[None],
     ).values[0, :, 0]
     return RuleModel(structure, literals, W[live], {"bias": constant, name: own[name][:, live]})
 
 
 def _mix_model(literals: Literals, W: Floats, live: Array, log_alpha: Floats) -> RuleModel:
     classes, each = log_alpha.shape
-    rules: list[list[tuple[float, Floats]]] = []
+    label, gain = np.repeat(np.arange(classes), each), log_alpha.ravel()
     for c in range(classes):
-        own = slice(c * each, (c + 1) * each)
-        found = [(a, w) for a, w, is_live in zip(log_alpha[c], W[own], live[own], strict=True) if is_live]
-        constant = log_alpha[c][~live[own]]
-        if constant.size:
-            found.append((float(np.logaddexp.reduce(constant)), np.zeros(W.shape[1])))
-        rules.append(found)
-    most = max(map(len, rules))
-    gains = np.full((classes, most), -np.inf)
-    weights = np.zeros((classes, most, W.shape[1]))
-    for c, found in enumerate(rules):
-        for i, (gain, w) in enumerate(found):
-            gains[c, i], weights[c, i] = gain, w
-    return RuleModel("mix", literals, weights.reshape(-1, W.shape[1]), {"log_alpha": gains})
+        constant = np.flatnonzero(~live & (label == c))
+        if constant.size:  # one of them stands for all
+            gain[constant[0]] = np.logaddexp.reduce(gain[constant])
+            live[constant[0]] = True
+    return mix_model(literals, W[live], label[live], gain[live])

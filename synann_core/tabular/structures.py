@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+Array = NDArray[Any]  # of NumPy's
 Parameters = dict[str, Array]
 Structure = Literal["mix", "duel", "rrl"]
 STRUCTURES: tuple[str, ...] = get_args(Structure)
@@ -81,4 +81,5 @@ def log_probabilities(scores: Array) -> Array:
     """Log-probabilities of the classes, which the second axis from the end counts."""
     top = scores.max(axis=-2, keepdims=True)
     shifted = scores - top
-    return shifted - np.log(np.exp(shifted).sum(axis=-2, keepdims=True))
+    log_p: Array = shifted - np.log(np.exp(shifted).sum(axis=-2, keepdims=True))
+    return log_p

@@ -7,11 +7,13 @@ repetitions do, and the order of the rows does not matter.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from synann_core.optim import Adam
+from synann_core.tabular.literals import Block
 from synann_core.tabular.structures import (
     Array,
     Parameters,
@@ -34,8 +36,8 @@ class Samples(NamedTuple):
     ----------
     states : float32 array, shape (states, rows)
         One-hot, for each feature.
-    untrue : float32 array, shape (states, literals)
-        1 − truth of the literals in each state of their own feature.
+    blocks : tuple of Block
+        1 − truth of the literals in the states, in float32.
     target : float32 array, shape (members or 1, classes, rows)
         Probabilities of the classes.
     weight : float32 array, shape (members, rows)
@@ -43,7 +45,7 @@ class Samples(NamedTuple):
     """
 
     states: Array
-    untrue: Array
+    blocks: tuple[Block, ...]
     target: Array
     weight: Array
 
@@ -57,8 +59,20 @@ class Samples(NamedTuple):
 def surprisals(W: Array, samples: Samples) -> Array:
     """``W (1 − y)``, shape (members, rules, rows)."""
     members, rules, literals = W.shape
-    by_state = W.reshape(-1, literals) @ samples.untrue.T
+    by_state = in_states(W.reshape(-1, literals), samples.blocks)
     return (by_state @ samples.states).reshape(members, rules, -1)
+
+
+def in_states(W: Array, blocks: Sequence[Block]) -> Array:
+    """What each state adds to the surprisals, from (rules, literals) to (rules, states)."""
+    parts = [W[:, block.literals] @ block.untrue.T for block in blocks]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+
+def in_literals(by_state: Array, blocks: Sequence[Block]) -> Array:
+    """The transposed map: how far literals are false in states of given weights."""
+    parts = [by_state[:, block.states] @ block.untrue for block in blocks]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def loss_and_gradients(
@@ -73,28 +87,37 @@ def loss_and_gradients(
     grad = weight * (np.exp(log_p) - samples.target)
     by_surprisal, gradients = score_gradients(structure, parameters, scores, grad)
     by_state = by_surprisal.reshape(-1, by_surprisal.shape[-1]) @ samples.states.T
-    gradients["W"] = (by_state @ samples.untrue).reshape(W.shape)
+    gradients["W"] = in_literals(by_state, samples.blocks).reshape(W.shape)
     return loss, gradients
 
 
 def train(
-    structure: str, parameters: Parameters, samples: Samples, penalty: float, steps: int,
-    rate: float, limits: Limits, rng: np.random.Generator,
+    structure: str,
+    parameters: Parameters,
+    samples: Samples,
+    penalty: float,
+    steps: int,
+    rate: float,
+    limits: Limits,
+    rng: np.random.Generator,
 ) -> Parameters:
     """Take some steps of projected Adam; the rate falls over the last 40 % of them."""
     rule, count = Adam(rate), samples.states.shape[1]
-    state = rule.init(parameters)
+    current: Any = dict(parameters)
+    state = rule.init(current)
     for step in range(steps):
         batch = samples
         if count > 2 * _BATCH:
             batch = samples.part(rng.choice(count, _BATCH, replace=False))
             batch = batch._replace(weight=batch.weight * np.float32(count / _BATCH))
-        _, gradients = loss_and_gradients(structure, parameters, batch)
+        found: Any = loss_and_gradients(structure, current, batch)
+        gradients = found[1]
         gradients["W"] = gradients["W"] + np.float32(penalty)
         if structure == "rrl":
-            gradients["votes"] = gradients["votes"] + np.float32(_VOTE_DECAY) * parameters["votes"]
+            gradients["votes"] = gradients["votes"] + np.float32(_VOTE_DECAY) * current["votes"]
         now = rate * (1.0 if step < 0.6 * steps else 1.0 - 0.9 * (step / steps - 0.6) / 0.4)
-        parameters, state = rule.update(parameters, gradients, state, now)
+        current, state = rule.update(current, gradients, state, now)
         for name, (least, most) in limits.items():
-            np.clip(parameters[name], least, most, out=parameters[name])
-    return parameters
+            np.clip(current[name], least, most, out=current[name])
+    trained: Parameters = current
+    return trained

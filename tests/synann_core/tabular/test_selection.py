@@ -1,0 +1,111 @@
+"""The choice of the penalty, folds, and limits of size."""
+
+import numpy as np
+import pytest
+
+from synann_core.tabular.selection import (
+    PENALTIES,
+    Settings,
+    best_of,
+    choose,
+    distinct_rows,
+    stratified,
+)
+from synann_core.tabular.structures import STRUCTURES
+from tests.synann_core.tabular.tables import mixed_columns, mixed_labels, mixed_literals
+
+
+def settings(structure="mix", **changes):
+    plain = {
+        "structure": structure,
+        "penalties": PENALTIES[structure][1:4],
+        "one_standard_error": False,
+        "max_rules": 4,
+        "max_literals": 9,
+        "max_iter": 60,
+        "rate": 0.05,
+        "bags": 1,
+        "restarts": 2,
+    }
+    return Settings(**plain | changes)
+
+
+def data():
+    columns = mixed_columns()
+    literals, label = mixed_literals(columns), mixed_labels(columns)
+    folds = stratified(label, 3, np.random.default_rng(0))
+    return literals, distinct_rows(literals.codes(columns), label, np.ones(300), *folds)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_limits_of_size_are_kept(structure):
+    literals, rows = data()
+    found = choose(
+        literals,
+        rows,
+        np.ones((2, len(literals.names))),
+        settings(structure),
+        np.random.default_rng(0),
+    )
+    (model,) = found.models
+    assert 1 <= model.W.any(axis=1).sum() <= 4
+    assert 1 <= (model.W > 0.0).sum() <= 9
+    assert found.penalty in PENALTIES[structure]
+    assert found.losses.shape == (3,)
+    assert found.losses.min() < 0.6
+    p = model.scores(rows.codes)
+    right = (p.argmax(axis=0) == rows.label) * rows.weight
+    assert right.sum() > 0.8 * rows.weight.sum()
+
+
+def test_bags_are_as_many_models_as_asked_for():
+    literals, rows = data()
+    wanted = settings(bags=5, max_iter=20)
+    found = choose(
+        literals, rows, np.ones((2, len(literals.names))), wanted, np.random.default_rng(0)
+    )
+    assert len(found.models) == 5
+    assert len({model.W.tobytes() for model in found.models}) == 5
+
+
+def test_the_order_of_rows_does_not_matter():
+    columns = mixed_columns()
+    literals, label = mixed_literals(columns), mixed_labels(columns)
+    codes, order = literals.codes(columns), np.random.default_rng(1).permutation(300)
+    train, test = stratified(label, 3, np.random.default_rng(0))
+    found = []
+    for rows in (np.arange(300), order):
+        own = distinct_rows(codes[rows], label[rows], np.ones(300), train[:, rows], test[:, rows])
+        assert own.weight.sum() == 300
+        sides = np.ones((2, len(literals.names)))
+        found.append(choose(literals, own, sides, settings(max_iter=20), np.random.default_rng(0)))
+    np.testing.assert_array_equal(found[0].models[0].W, found[1].models[0].W)
+
+
+def test_folds_spread_classes_evenly():
+    label = np.repeat([0, 1, 2], [50, 9, 3])
+    train, test = stratified(label, 3, np.random.default_rng(0))
+    assert (test.sum(axis=0) == 1).all()
+    assert (train == ~test).all()
+    for fold in test:
+        assert np.bincount(label[fold], minlength=3).tolist() in ([17, 3, 1], [16, 3, 1])
+
+
+def test_one_standard_error_prefers_the_later_choice():
+    noise = np.random.default_rng(0).normal(size=400)
+    losses = np.stack([np.full(400, 0.5), 0.501 + 0.5 * noise, np.full(400, 0.9)])
+    weight = np.ones(400)
+    assert best_of(losses, weight, one_standard_error=False) in (0, 1)
+    losses[1] += 0.505 - losses[1].mean()
+    assert best_of(losses, weight, one_standard_error=False) == 0
+    assert best_of(losses, weight, one_standard_error=True) == 1
+
+
+def test_sides_keep_literals_out_of_rules():
+    literals, rows = data()
+    sides = np.ones((2, len(literals.names)))
+    sides[1, ::3] = 0.0
+    (model,) = choose(literals, rows, sides, settings(), np.random.default_rng(0)).models
+    each = len(model.W) // 2
+    assert not model.W[each:, ::3].any()
+    assert model.W[:each, ::3].any() or model.W[:each].any()
