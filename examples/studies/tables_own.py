@@ -15,10 +15,10 @@ BAGS = 4
 
 
 def fit_rules(x: pd.DataFrame, y: np.ndarray, **options: object) -> Fitted:
-    """Soft rules; of several bags the sizes of all members together."""
+    """Rules with literals; of several bags those of all members together."""
     model = SynapseRules(random_state=0, **options).fit(x, y)
-    rules = sum(np.count_nonzero(member.W.any(axis=1)) for member in model.models_)
-    return Fitted(model, rules, sum(np.count_nonzero(member.W) for member in model.models_))
+    sizes = [len(rule.literals) for rule in model.rules_ if rule.literals]
+    return Fitted(model, len(sizes), sum(sizes))
 
 
 OWN: dict[str, Callable[[pd.DataFrame, np.ndarray], Fitted]] = {
@@ -26,5 +26,6 @@ OWN: dict[str, Callable[[pd.DataFrame, np.ndarray], Fitted]] = {
     "rules, duel": functools.partial(fit_rules, structure="duel"),
     "rules, signed": functools.partial(fit_rules, structure="rrl"),
     "rules, bagged": functools.partial(fit_rules, n_bags=BAGS),
+    "rules, crisp": functools.partial(fit_rules, crisp=True),
     "rules, signed, bagged": functools.partial(fit_rules, structure="rrl", n_bags=BAGS),
 }
