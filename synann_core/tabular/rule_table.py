@@ -12,6 +12,9 @@ from synann_core.tabular.rule_model import RuleModel
 from synann_core.tabular.rule_parts import by_feature_on_average
 
 
+_FALSE = 1e6  # a surprisal: of a rule that is wholly false
+
+
 class Rule(NamedTuple):
     """One rule.
 
@@ -78,11 +81,10 @@ def live_rules(model: RuleModel) -> np.ndarray[Any, np.dtype[np.int64]]:
 def _effect(model: RuleModel, mean: Floats, i: int) -> Floats:
     """How the scores change when a rule becomes true, the others being at their mean."""
     pair = np.repeat(mean, 2, axis=1)
-    pair[i] = 0.0, np.inf
-    with np.errstate(divide="ignore"):
-        true, false = model.scores_of(pair).T
+    pair[i] = 0.0, _FALSE
+    true, false = model.scores_of(pair).T
     # (The only rule of a class in a mix: without it the class would be impossible.)
-    effect: Floats = true - np.where(np.isfinite(false), false, 0.0)
+    effect: Floats = true - np.where(false < -0.5 * _FALSE, 0.0, false)
     return effect
 
 

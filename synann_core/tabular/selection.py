@@ -31,14 +31,15 @@ from synann_core.tabular.training import (
 
 _TINY = 0.02  # a weight W below is none: β below 2 %
 _STRONGEST = 50.0
+_LATER = {"mix": 1.0, "duel": 0.5, "rrl": 0.5}  # of the rate, where training goes on
 _STARTING = 2.4  # rules that training starts with, for one in the end
 
 # Of the weight W of every literal, on the mean log-loss in nats.
 PENALTIES = {
-    "mix": (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2),
-    "duel": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2),
-    "rrl": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2),
-    "crisp": (1.0,),  # of a literal, on the summed log-loss
+    "mix": (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2),
+    "duel": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
+    "rrl": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
+    "crisp": (1.0, 2.0, 4.0),  # of a literal, on the summed log-loss
 }
 
 
@@ -125,11 +126,13 @@ def choose(
     losses, taken = [], 0
     for k, penalty in enumerate(settings.penalties):
         steps = settings.max_iter if k == 0 else max(settings.max_iter // 4, 1)
+        rate = settings.rate * (1.0 if k == 0 else _LATER[settings.structure])
         parameters = train(
-            settings.structure, parameters, samples, penalty, steps, settings.rate, limits, rng
+            settings.structure, parameters, samples, penalty, steps, rate, limits, rng
         )
         taken += steps
-        trimmed = _trimmed(parameters)
+        # The choice is among models that keep to the limits.
+        trimmed = _limited(_trimmed(parameters), samples, penalty, limits, settings, rng)
         log_p = _log_p(settings.structure, trimmed, samples)
         own = np.take_along_axis(log_p, rows.label[None, None], axis=1)[:, 0]
         unseen = -own[: rounds * folds].reshape(rounds, folds, -1) * rows.test
@@ -145,16 +148,8 @@ def choose(
         kept = np.array([first + int(np.argmin(penalised[first:]))])
     else:
         kept = np.arange(settings.bags)
-    samples = samples._replace(weight=samples.weight[kept])
-    trimmed = {name: value[kept] for name, value in trimmed.items()}
-    limits = {n: (_of(low, kept), _of(high, kept)) for n, (low, high) in limits.items()}
-    trimmed = _limited(trimmed, samples, penalty, limits, settings, rng)
-    models = [_model(literals, settings.structure, trimmed, m) for m in range(len(kept))]
+    models = [_model(literals, settings.structure, trimmed, m) for m in kept.tolist()]
     return Chosen(models, penalty, np.array(losses) @ judged / judged.sum(), taken)
-
-
-def _of(limit: Array, members: Array) -> Array:
-    return limit[members] if np.ndim(limit) else limit
 
 
 def best_of(losses: Floats, weight: Floats, *, one_standard_error: bool) -> int:
@@ -274,10 +269,9 @@ def _limited(
         limits = limits | {"W": (limits["W"][0], limits["W"][1] * keep)}
         parameters = parameters | {"W": parameters["W"] * keep}
         steps = max(settings.max_iter // 4, 1)
+        rate = settings.rate * _LATER[settings.structure]
         parameters = _trimmed(
-            train(
-                settings.structure, parameters, samples, penalty, steps, settings.rate, limits, rng
-            )
+            train(settings.structure, parameters, samples, penalty, steps, rate, limits, rng)
         )
     return parameters
 

@@ -23,7 +23,7 @@ from synann_core.tabular.structures import (
 )
 
 _BATCH = 1024
-_VOTE_DECAY = 1e-4
+_DECAY = {"votes": 1e-4, "against": 1e-3}  # half of the penalty on their squares
 
 
 Limits = dict[str, tuple[Array, Array]]  # the least and the largest values of parameters
@@ -113,8 +113,8 @@ def train(
         found: Any = loss_and_gradients(structure, current, batch)
         gradients = found[1]
         gradients["W"] = gradients["W"] + np.float32(penalty)
-        if structure == "rrl":
-            gradients["votes"] = gradients["votes"] + np.float32(_VOTE_DECAY) * current["votes"]
+        for name in _DECAY.keys() & current.keys():
+            gradients[name] = gradients[name] + np.float32(_DECAY[name]) * current[name]
         now = rate * (1.0 if step < 0.6 * steps else 1.0 - 0.9 * (step / steps - 0.6) / 0.4)
         current, state = rule.update(current, gradients, state, now)
         for name, (least, most) in limits.items():

@@ -1,0 +1,116 @@
+"""Files of rules: the same bits again, and nothing else accepted."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+
+from synann_core.tabular import SynapseRules
+from synann_core.tabular.structures import STRUCTURES
+from tests.synann_core.tabular.test_rule_c import fitted
+
+KINDS = [{"structure": s} for s in STRUCTURES]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [*KINDS, {"n_bags": 2}, {"crisp": True, "penalties": (1.0,), "integer_weights": True}],
+    ids=str,
+)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_predictions_have_the_same_bits(tmp_path, options, classes):
+    rules, table, _ = fitted(classes=classes, **options)
+    rules.save(tmp_path / "rules.json")
+    again = SynapseRules.load(tmp_path / "rules.json")
+    np.testing.assert_array_equal(again.predict_proba(table), rules.predict_proba(table))
+    np.testing.assert_array_equal(again.predict(table), rules.predict(table))
+    assert again.to_text() == rules.to_text()
+    assert again.to_c() == rules.to_c()
+    np.testing.assert_array_equal(again.explain(table[:9]).rules, rules.explain(table[:9]).rules)
+
+
+def test_labels_and_names_come_back(tmp_path):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["länge", "b"])
+    y = np.where(X["länge"] > 0, "ja", "nein")
+    rules = SynapseRules(max_iter=9, n_starts=1, cv=2, penalties=(1e-3,)).fit(X, y)
+    rules.save(tmp_path / "rules.json")
+    again = SynapseRules.load(tmp_path / "rules.json")
+    assert again.predict(X).tolist() == rules.predict(X).tolist()
+    assert again.feature_names_in_.tolist() == ["länge", "b"]
+    with pytest.raises(ValueError, match="feature names"):
+        again.predict(X[["b", "länge"]])
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory):
+    path = tmp_path_factory.mktemp("rules") / "rules.json"
+    found = {}
+    for structure in STRUCTURES:
+        fitted(structure=structure)[0].save(path)
+        found[structure] = json.loads(path.read_text())
+    return found
+
+
+def places(value, path=()):
+    """Paths to all values of a document, of lists the first two."""
+    yield path
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value[:2])
+        if isinstance(value, list)
+        else ()
+    )
+    for key, part in items:
+        yield from places(part, (*path, key))
+
+
+WRONG = (None, True, -1, 1e999, "x", [], {}, [[]], 10**30, [1e9])
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_a_wrong_value_anywhere_is_an_error_or_harmless(tmp_path, document, structure):
+    path = tmp_path / "rules.json"
+    row = [[50.0, "none", True, 120.0]]
+    refused = 0
+    for place in list(places(document[structure]))[1:]:
+        for wrong in WRONG:
+            damaged = copy.deepcopy(document[structure])
+            *parents, last = place
+            target = damaged
+            for key in parents:
+                target = target[key]
+            target[last] = wrong
+            path.write_text(json.dumps(damaged))
+            try:
+                rules = SynapseRules.load(path)
+            except ValueError as error:
+                refused += str(path) in str(error)
+                continue
+            assert np.isfinite(rules.predict_proba(row)).all(), (place, wrong)
+    assert refused > 100
+
+
+def test_a_small_file_cannot_ask_for_much_memory(tmp_path, document):
+    damaged = copy.deepcopy(document["rrl"])
+    model = damaged["models"][0]
+    rules = 1_000_000
+    model["literals"] = model["weights"] = [[]] * rules
+    model["votes"] = [[0.0] * rules] * 2
+    (tmp_path / "rules.json").write_text(json.dumps(damaged))
+    with pytest.raises(ValueError, match="at most"):
+        SynapseRules.load(tmp_path / "rules.json")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "{}", "[1]", "NaN", '{"a": 1, "a": 2}', "\xff", "[" * 10**5]
+)
+def test_other_files_are_refused(tmp_path, text):
+    path = tmp_path / "rules.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match="`path` must hold rules"):
+        SynapseRules.load(path)
+    with pytest.raises(FileNotFoundError):
+        SynapseRules.load(tmp_path / "none.json")

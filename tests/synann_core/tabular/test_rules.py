@@ -1,0 +1,217 @@
+"""SynapseRules: scikit-learn's habits, tables of all kinds, and what it learns."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from synann_core.tabular import SynapseRules
+from synann_core.tabular.structures import STRUCTURES
+from tests.synann_core.tabular.tables import mixed_columns, mixed_labels, numbers
+
+QUICK = {"max_iter": 40, "n_starts": 1, "penalties": (4e-3, 1e-2), "cv": 3, "random_state": 0}
+HARD = {"crisp": True, "cv": 3, "random_state": 0}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [*({"structure": s} for s in STRUCTURES), {"n_bags": 2}, {"missing": "marginal"}, HARD],
+    ids=str,
+)
+def test_all_of_scikit_learns_checks_pass(options):
+    model = SynapseRules(**QUICK | options)
+    results = check_estimator(model, on_skip=None)
+    assert {r["status"] for r in results} <= {"passed", "skipped"}
+    assert [r["check_name"] for r in results if r["status"] == "skipped"] in (
+        [],
+        ["check_array_api_input"],  # SciPy's own switch for array API is off
+    )
+
+
+def frame(rows=300, seed=0):
+    pd = pytest.importorskip("pandas")
+    columns = mixed_columns(rows, seed)
+    table = pd.DataFrame({c.name: c.values for c in columns})
+    table["smoker"] = table["smoker"] == 1
+    return table, np.where(mixed_labels(columns, seed) == 1, "ill", "well")
+
+
+def test_frames_with_categories_and_missing_values():
+    X, y = frame()
+    model = SynapseRules(random_state=0, max_iter=120).fit(X, y)
+    assert model.classes_.tolist() == ["ill", "well"]
+    assert model.feature_names_in_.tolist() == ["age", "pain", "smoker", "pressure"]
+    assert model.n_features_in_ == 4
+    other, truth = frame(seed=1)
+    assert model.score(other, truth) > 0.85
+    assert "pain = none" in model.to_text()
+    assert "age >" in model.to_text()
+    other.loc[0, ["pain", "age", "smoker"]] = ["never seen", np.nan, True]
+    assert np.isfinite(model.predict_proba(other)).all()
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(X[["pain", "age", "smoker", "pressure"]])
+
+
+def test_frames_of_polars_are_as_those_of_pandas():
+    pl = pytest.importorskip("polars")
+    X, y = frame()
+    lists = {name: [None if v != v else v for v in X[name]] for name in X}
+    model = SynapseRules(**QUICK).fit(X, y)
+    same = SynapseRules(**QUICK).fit(pl.DataFrame(lists), y)
+    assert same.feature_names_in_.tolist() == list(X)
+    np.testing.assert_array_equal(same.predict_proba(pl.DataFrame(lists)), model.predict_proba(X))
+
+
+def test_lists_and_arrays_of_all_numbers_agree():
+    X, y = numbers()
+    whole = (10 * X).astype(int)
+    model = SynapseRules(**QUICK).fit(whole, y)
+    for other in (
+        whole.tolist(),
+        whole.astype(np.float32),
+        whole.astype(object),
+        whole.astype("i1"),
+    ):
+        again = SynapseRules(**QUICK).fit(other, y)
+        np.testing.assert_array_equal(again.predict_proba(other), model.predict_proba(whole))
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_structures_learn_what_there_is(structure, classes):
+    X, y = numbers(400, classes=classes)
+    model = SynapseRules(structure=structure, max_iter=150, n_starts=1, random_state=0).fit(X, y)
+    test, truth = numbers(400, seed=1, classes=classes)
+    assert model.score(test, truth) > 0.9
+    p = model.predict_proba(test)
+    np.testing.assert_allclose(p.sum(axis=1), 1.0)
+    decision = model.decision_function(test)
+    assert decision.shape == ((400,) if classes == 2 else (400, 3))
+    if classes == 2:
+        np.testing.assert_allclose(decision, np.log(p[:, 1] / p[:, 0]), atol=1e-9)
+    else:
+        np.testing.assert_allclose(decision.sum(axis=1), 0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("options", [{}, {"integer_weights": True}])
+def test_crisp_rules(options):
+    X, y = numbers(400)
+    model = SynapseRules(**HARD | options).fit(X, y)
+    test, truth = numbers(400, seed=1)
+    assert model.score(test, truth) > 0.9
+    assert all(beta == 1.0 for rule in model.rules_ for beta in rule.strengths)
+    if options:
+        points = np.array([rule.weight for rule in model.rules_]) / model.unit_
+        np.testing.assert_allclose(points, np.round(points), atol=1e-9)
+
+
+def test_limits_of_size():
+    X, y = numbers(400, classes=3)
+    model = SynapseRules(**QUICK | {"max_rules": 3, "max_literals": 5}).fit(X, y)
+    rules = [rule for rule in model.rules_ if rule.literals]
+    assert len(rules) <= 3
+    assert sum(len(rule.literals) for rule in rules) <= 5
+
+
+@pytest.mark.parametrize("options", [*({"structure": s} for s in STRUCTURES), HARD], ids=str)
+def test_monotone_constraints_hold(options):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3)).round(1)
+    y = (X[:, 0] + np.sin(3 * X[:, 0]) + X[:, 1] + rng.normal(size=300) > 0).astype(int)
+    model = SynapseRules(**QUICK | options, monotone={0: 1, "x1": -1})
+    with pytest.raises(ValueError, match="monotone"):
+        clone(model).set_params(monotone={7: 1}).fit(X, y)
+    model.set_params(monotone={0: 1, 1: -1}).fit(X, y)
+    for feature, direction in ((0, 1), (1, -1)):
+        rows = np.repeat(X[:40], 50, axis=0)
+        rows[:, feature] = np.tile(np.linspace(-3, 3, 50), 40)
+        odds = model.decision_function(rows).reshape(40, 50)
+        assert (direction * np.diff(odds, axis=1) >= -1e-9).all()
+
+
+def test_weights_of_classes_move_the_probabilities():
+    X, y = numbers(300)
+    plain = SynapseRules(**QUICK).fit(X, y)
+    heavy = SynapseRules(**QUICK, class_weight={0: 1.0, 1: 9.0}).fit(X, y)
+    assert heavy.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean()
+    balanced = SynapseRules(**QUICK, class_weight="balanced").fit(X, y)
+    weight = np.where(y == 1, len(y) / (2 * y.sum()), len(y) / (2 * (1 - y).sum()))
+    by_hand = SynapseRules(**QUICK).fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(balanced.predict_proba(X), by_hand.predict_proba(X), atol=1e-6)
+
+
+def test_folds_can_be_given():
+    X, y = numbers(120)
+    splitter = StratifiedKFold(3, shuffle=True, random_state=0)
+    one = SynapseRules(**QUICK | {"cv": splitter}).fit(X, y)
+    two = SynapseRules(**QUICK | {"cv": list(splitter.split(X, y))}).fit(X, y)
+    np.testing.assert_array_equal(one.predict_proba(X), two.predict_proba(X))
+
+
+def test_it_stands_in_scikit_learns_tools():
+    X, y = numbers(240)
+    model = make_pipeline(StandardScaler(), SynapseRules(**QUICK))
+    assert cross_val_score(model, X, y, cv=3).mean() > 0.85
+    grid = GridSearchCV(SynapseRules(**QUICK), {"structure": ["mix", "rrl"]}, cv=2).fit(X, y)
+    assert grid.best_score_ > 0.8
+    calibrated = CalibratedClassifierCV(SynapseRules(**QUICK), cv=2).fit(X, y)
+    assert calibrated.predict_proba(X).shape == (240, 2)
+    fitted = SynapseRules(**QUICK).fit(X, y)
+    again = pickle.loads(pickle.dumps(fitted))  # noqa: S301
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    with pytest.raises(NotFittedError):
+        clone(fitted).predict(X)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"structure": "deep"}, ValueError, "`structure`"),
+        ({"max_rules": 0}, ValueError, "`max_rules`"),
+        ({"bins": 1}, ValueError, "`bins`"),
+        ({"bins": 1000}, ValueError, "`bins`"),
+        ({"missing": "mean"}, ValueError, "`missing`"),
+        ({"penalties": ()}, ValueError, "`penalties`"),
+        ({"penalties": (-1.0,)}, ValueError, "`penalties`"),
+        ({"categorical_features": ["no"]}, ValueError, "`categorical_features`"),
+        ({"class_weight": "equal"}, ValueError, "`class_weight`"),
+        ({"class_weight": {0: -1.0}}, ValueError, "`class_weight`"),
+        ({"monotone": {0: 2}}, ValueError, "`monotone`"),
+        ({"cv": 1}, ValueError, "`cv`"),
+        ({"cv": None}, TypeError, "`cv`"),
+        ({"n_bags": 1.5}, TypeError, "`n_bags`"),
+    ],
+)
+def test_parameters_are_checked_by_fit(options, error, text):
+    X, y = numbers(60)
+    with pytest.raises(error, match=text):
+        SynapseRules(**QUICK | options).fit(X, y)
+
+
+def test_numbers_can_be_categories():
+    X = np.repeat([[1.0], [2.0], [3.0]], 40, axis=0)
+    y = (X[:, 0] == 2.0).astype(int)
+    model = SynapseRules(**QUICK, categorical_features=[0]).fit(X, y)
+    assert model.literals_.features[0].values == ("1", "2", "3")
+    assert model.score(X, y) == 1.0
+
+
+def test_it_says_what_to_install_without_scikit_learn():
+    code = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "import synann_core.tabular as t\n"
+        "t.OddsNetwork(0.1, [0.5], [0.2])\n"
+        "try:\n    t.SynapseRules\n"
+        "except ImportError as error:\n    print(error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "synann[tabular]" in run.stdout
