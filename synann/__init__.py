@@ -26,6 +26,8 @@ _SUBMODULES = frozenset(
     | {"plot", "spiking", "tabular", "torch"}
 )
 
+_ESTIMATORS = {"SynapseRules": "tabular"}  # need scikit-learn
+
 if TYPE_CHECKING:
     from synann import (
         export,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
         tabular,
         torch,
     )
+    from synann.tabular import SynapseRules
     from synann_core import *
 else:  # a type checker that saw this function would accept any name
     # What the core has imported; the rest when it is used.
@@ -50,10 +53,13 @@ else:  # a type checker that saw this function would accept any name
     def __getattr__(name: str) -> object:
         if name in __all__:
             return globals().setdefault(name, getattr(_core, name))
+        if name in _ESTIMATORS:
+            module = importlib.import_module(f"synann.{_ESTIMATORS[name]}")
+            return globals().setdefault(name, getattr(module, name))
         if name not in _SUBMODULES:
             raise AttributeError(f"module 'synann' has no attribute {name!r}")
         return importlib.import_module(f"synann.{name}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_SUBMODULES, "__version__"])
+    return sorted([*__all__, *_ESTIMATORS, *_SUBMODULES, "__version__"])

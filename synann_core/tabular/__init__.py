@@ -8,6 +8,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 from synann_core.tabular.odds_network import OddsNetwork, calibrate, fit_odds_network
+from synann_core.tabular.rule_parts import RuleParts
+from synann_core.tabular.rule_table import Rule
 from synann_core.tabular.thresholds import SoftThresholds
 
 if TYPE_CHECKING:
@@ -32,4 +34,12 @@ else:
         return sorted({*globals(), *_LATER})
 
 
-__all__ = ["OddsNetwork", "SoftThresholds", "SynapseRules", "calibrate", "fit_odds_network"]
+__all__ = [
+    "OddsNetwork",
+    "Rule",
+    "RuleParts",
+    "SoftThresholds",
+    "SynapseRules",
+    "calibrate",
+    "fit_odds_network",
+]

@@ -26,15 +26,21 @@ _EPS = 1e-12
 class Growth:
     """How rules are grown.
 
-    `ridge` is on the weights' squares and `cost` a literal's price, both in nats of the summed
-    log-loss of samples of weight 1 on average.
+    `ridge` is on the weights' squares, `first` the price of a rule with one literal, and `cost`
+    that of each further one: all in nats of the summed log-loss of samples of weight 1 on average.
+    A dear second literal leaves conjunctions to where they are worth it: greedy ones fit noise.
     """
 
     max_rules: int
     max_literals: int
     ridge: float = 1.0
     cost: float = 1.0
+    first: float = 1.0
     rounds: int = 1
+
+    def price(self, literals: int) -> float:
+        """Price of a rule with so many literals."""
+        return self.first + self.cost * (literals - 1)
 
 
 class HardRule(NamedTuple):
@@ -113,9 +119,9 @@ def _fires(truth: NDArray[np.float32], rule: HardRule) -> NDArray[np.float32]:
 def _objective(problem: _Problem, found: HardRules) -> float:
     log_p = log_probabilities(scores(problem.truth, found))
     loss = -float((problem.weight * problem.target * log_p).sum())
-    size = sum(len(rule.literals) for rule in found.rules)
     growth = problem.growth
-    return loss + 0.5 * growth.ridge * float(found.weights @ found.weights) + growth.cost * size
+    price = sum(growth.price(len(rule.literals)) for rule in found.rules)
+    return loss + 0.5 * growth.ridge * float(found.weights @ found.weights) + price
 
 
 def _grown_anew(problem: _Problem, found: HardRules) -> HardRules:
@@ -148,7 +154,7 @@ def _best_rule(problem: _Problem, found: HardRules, room: int) -> HardRule | Non
                 grown = _extended(problem, beam, sign * g, h, able)
                 beam = [(gain, s) for gain, s in grown if (frozenset(s), label) not in taken]
                 for gain, chosen in beam[:1]:
-                    net = gain - problem.growth.cost * size
+                    net = gain - problem.growth.price(size)
                     if net > best[0] + _EPS:
                         best = (net, HardRule(chosen, label, sign))
     return best[1]

@@ -19,8 +19,8 @@ def choose_crisp(
 ) -> Chosen:
     """Grow rules on each fold's rows and on all, and keep as many as predict best.
 
-    With `points`, weights are whole numbers of at most so many points. A penalty is the price of a
-    literal in nats of the summed log-loss.
+    With `points`, weights are whole numbers of at most so many points. A penalty is the price of
+    each literal beyond a rule's first, in nats of the summed log-loss.
     """
     truth = (literals(rows.codes) > 0.5).astype(np.float32)
     target = (rows.label == np.arange(len(sides))[:, None]).astype(np.float64)

@@ -188,8 +188,9 @@ def _known_truth(kind: Kind, k: int) -> Floats:
     else:  # the last state is that of another category, which equals none
         said = np.arange(k + 1)[:, None] == np.arange(k)
         if k == 2:  # "≠ a" would say what "= b" says
-            return said.astype(np.float64)
-    return np.stack([said, ~said], axis=-1).reshape(k + 1, 2 * k).astype(np.float64)
+            return np.asarray(said, dtype=np.float64)
+    both = np.stack([said, ~said], axis=-1).reshape(k + 1, 2 * k)
+    return np.asarray(both, dtype=np.float64)
 
 
 def _names(name: str, kind: Kind, values: Sequence[float | str]) -> list[str]:

@@ -134,6 +134,9 @@ def _content(document: Any) -> Content:
     read.expect(share.size == states, "share", f"{states} numbers", document["share"])
     models = read.sequence(document["models"], "models")
     read.expect(len(models) > 0, "models", "one or more", models)
+    for model in models:  # before anything is made of them
+        asked = model.get("literals") if isinstance(model, dict) else None
+        _check_size(literals, len(asked) if isinstance(asked, list) else 0, "models")
     parsed = [
         _rules(model, structure, len(classes), f"models[{k}]") for k, model in enumerate(models)
     ]

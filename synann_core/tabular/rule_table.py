@@ -11,7 +11,6 @@ from synann_core.tabular.literals import Floats
 from synann_core.tabular.rule_model import RuleModel
 from synann_core.tabular.rule_parts import by_feature_on_average
 
-
 _FALSE = 1e6  # a surprisal: of a rule that is wholly false
 
 

@@ -44,7 +44,100 @@ __all__ = ["SynapseRules"]
 
 
 class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classifier of a few soft rules: literals of a table, joined by synapses."""
+    """Classifier of a few rules: literals of a table, joined by synapses.
+
+    A rule is a synapse that false literals inhibit, ``α ∏_j (1 − β_j (1 − y_j))``: a soft "and".
+    Its literals are thresholds in both directions, categories, truth values and missing values.
+
+    Parameters
+    ----------
+    structure : {"mix", "duel", "rrl"}
+        What the rules make of the classes. "mix": the probability of a class is proportional to the
+        sum of its rules. "duel": a second synapse tensor, in which rules inhibit the other classes.
+        "rrl": log-odds are a sum of rules with signs.
+    crisp : bool
+        Hard rules (β = 1, log-odds as of "rrl", whatever `structure` is), grown one by one.
+    integer_weights : bool
+        Of crisp rules: weights are whole numbers of points, at most 10.
+    max_rules, max_literals : int, optional
+        Limits of a model's size, exact; by default 10 and 60, of crisp rules 12 and 20. Rules
+        without literals, which are always true, do not count.
+    bins : int
+        Intervals of a column of numbers, from 2 to 256: thresholds are at quantiles, or between all
+        values of a column that has no more.
+    missing : {"state", "marginal"}
+        What a missing value makes true: "is missing" and no other literal of the column; or each as
+        far as it is true where the value is known, on average. The latter also where no value was
+        missing in training. An unseen category equals none.
+    penalties : sequence of float, optional
+        Of the literals' weights −log(1 − β), on the mean log-loss in nats; of crisp rules the price
+        of each literal beyond a rule's first, in nats of the summed log-loss.
+    select : {"best", "one_standard_error"}
+        Which penalty: with the least out-of-fold log-loss, or the largest within one standard error
+        of the difference from it.
+    cv : int, splitter, or iterable of pairs of int arrays
+        Folds of the choice.
+    n_bags : int
+        Models whose scores are averaged, each of its own start and without one fold; 1 is one model
+        of all rows.
+    n_starts : int
+        Random starts of a single model, of which the least penalised loss is kept.
+    max_iter : int
+        Steps of Adam at the first penalty; at each later one it goes on for a quarter of them.
+    learning_rate : float
+        Of Adam, in (0, 1].
+    monotone : mapping, optional
+        By a feature's name or number: 1 where the probability of the second of two classes must not
+        fall with it, −1 where it must not rise.
+    categorical_features : sequence of str or int, optional
+        Columns of numbers that are categories. Strings, objects and pandas' categories are anyhow.
+    class_weight : mapping or "balanced", optional
+        Weights of the classes.
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    classes_ : ndarray
+    rules_ : list of Rule
+        The rules as they are read.
+    models_ : list of RuleModel
+        The same as numbers, one model or `n_bags`.
+    literals_ : Literals
+    penalty_ : float
+        The one that was chosen.
+    log_losses_ : ndarray
+        Out-of-fold log-losses that it was chosen by.
+    state_share_ : ndarray
+        How often each state of each feature was there.
+    unit_ : float
+        Nats of one point of integer weights, or 0.
+    n_iter_ : int
+        Steps that were taken.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        If X was a frame.
+
+    Raises
+    ------
+    TypeError, ValueError
+        By `fit`, if a parameter is out of its range.
+
+    Notes
+    -----
+    Where a literal y is a mean between 0 and 1, a rule takes the mean of its log-transmission over
+    what the literal may be, ``(1 − y) log(1 − β)``. Rows that agree are one row with their weight:
+    weights count exactly as repetitions do, and the order of rows matters only to an int `cv`.
+
+    Examples
+    --------
+    >>> from synann_core.tabular import SynapseRules
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.integers(0, 100, (300, 2))
+    >>> y = np.where((X[:, 0] > 54) & (X[:, 1] <= 30), "ill", "well")
+    >>> model = SynapseRules(crisp=True, bins=100, random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.95
+    True
+    """
 
     def __init__(
         self,
@@ -88,7 +181,27 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> SynapseRules:
-        """Learn the rules."""
+        """Learn the rules.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (samples, features)
+            Numbers, strings, bools or categories; NaN, None or the frame's own where missing.
+        y : array_like, shape (samples,)
+            Classes, two or more.
+        sample_weight : array_like, shape (samples,), optional
+            How often each sample counts, ≥ 0.
+
+        Returns
+        -------
+        SynapseRules
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If shapes do not fit, a column cannot be used, or a parameter is out of its range.
+        """
         settings = self._settings()
         table = check_table(self, X, reset=True)
         self.classes_, label = check_classes(y)
@@ -124,7 +237,17 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         return self
 
     def decision_function(self, X: Any) -> Floats:
-        """Return log-odds of the second of two classes, or scores of more classes."""
+        """Return log-odds of the second of two classes, or scores of more classes.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (samples, features)
+
+        Returns
+        -------
+        ndarray of float64, shape (samples,) or (samples, classes)
+            Scores are log-probabilities less their mean over the classes.
+        """
         scores = centred(self._scores(X))
         return scores[0] if len(scores) == 1 else scores.T
 
@@ -146,8 +269,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
     def load(cls, path: FilePath) -> SynapseRules:
         """Read rules that `save` wrote: the same predictions, bit for bit.
 
-        Safe for files from anyone: nothing in them is executed, and memory is checked before it is
-        taken. Parameters are the defaults but for the structure.
+        Safe for files from anyone. Parameters are the defaults but for the structure.
 
         Parameters
         ----------
@@ -167,11 +289,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         content = read_rules(path)
         model = content.models[0]
         found = cls(structure=model.structure)
-        found.classes_, found.models_, found.literals_ = (
-            content.classes,
-            content.models,
-            model.literals,
-        )
+        found.classes_, found.models_ = content.classes, content.models
+        found.literals_ = model.literals
         found.state_share_, found.unit_ = content.share, content.unit
         found.n_features_in_ = len(model.literals.features)
         if content.named:

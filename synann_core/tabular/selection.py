@@ -39,7 +39,7 @@ PENALTIES = {
     "mix": (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2),
     "duel": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
     "rrl": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
-    "crisp": (1.0, 2.0, 4.0),  # of a literal, on the summed log-loss
+    "crisp": (4.0, 32.0),  # of a literal beyond a rule's first, on the summed log-loss
 }
 
 
