@@ -29,7 +29,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 BINS = 8
-EBM_ROUNDS = 500  # reached only where classes are separable; there 50,000, the default, take hours
+EBM: dict[str, object] = {"n_jobs": 1}  # else its defaults
 INNER_FOLDS = 5
 TREES = 500  # of the forest
 BOOSTING = ((3, 5), (8, 10), (24, 20))  # leaves of a tree, rows of a leaf at least
@@ -193,14 +193,18 @@ def fit_boosting(x: pd.DataFrame, y: np.ndarray) -> Fitted:
 
 
 def fit_ebm(x: pd.DataFrame, y: np.ndarray) -> Fitted:
-    """Explainable boosting machine of interpret-core, at its default bags and interactions."""
+    """Explainable boosting machine of interpret-core, at its defaults.
+
+    Where classes are separable it boosts on for hours. Fewer rounds are no way out: larger tables
+    that are not separable need thousands.
+    """
     try:
         from interpret.glassbox import ExplainableBoostingClassifier
     except ImportError:
         raise SystemExit("EBM needs interpret-core: pip install .[studies]") from None
     with warnings.catch_warnings():  # that pairs of several classes will not be drawn
         warnings.filterwarnings("ignore", category=UserWarning)
-        model = ExplainableBoostingClassifier(n_jobs=1, max_rounds=EBM_ROUNDS).fit(x, y)
+        model = ExplainableBoostingClassifier(**EBM).fit(x, y)
     cells = sum(np.size(scores) for scores in model.term_scores_)
     return Fitted(model, len(model.term_scores_), cells)
 

@@ -16,7 +16,7 @@ def small(monkeypatch):
     monkeypatch.setattr(tables_models, "INNER_FOLDS", 2)
     monkeypatch.setattr(tables_models, "TREES", 8)
     monkeypatch.setattr(tables_models, "BOOSTING", ((3, 5),))
-    monkeypatch.setattr(tables_models, "EBM_ROUNDS", 2)
+    monkeypatch.setitem(tables_models.EBM, "max_rounds", 2)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
