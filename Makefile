@@ -169,7 +169,7 @@ $(VENV)/.demo: pyproject.toml requirements/tested.txt $(NATIVE) | $(VENV)/bin/py
 	touch $@
 
 $(VENV)/.test: pyproject.toml requirements/tested.txt requirements/dev.txt $(NATIVE) | $(VENV)/bin/python
-	$(PIP) -e ".[examples,test,torch,jax,keras,bench]" -r requirements/dev.txt
+	$(PIP) -e ".[examples,test,torch,jax,keras,bench,studies]" -r requirements/dev.txt
 	touch $@
 
 clean:

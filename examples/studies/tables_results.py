@@ -1,0 +1,59 @@
+"""Keep the results of the study of tables in files of comma-separated lines, one for each fit."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Result(NamedTuple):
+    """What a model did on the test rows of a fold of a table.
+
+    Rules and literals are NaN where they are not counted; seconds are those of the fit.
+    """
+
+    table: str
+    model: str
+    fold: int
+    auc: float
+    accuracy: float
+    log_loss: float
+    rules: float
+    literals: float
+    seconds: float
+
+
+KINDS = (str, str, int, *[float] * 6)
+
+
+def append(path: Path, result: Result) -> None:
+    """Append one line, and the names of the columns before the first.
+
+    Lines go to the file in one piece, so that several processes may append. One that broke off
+    when the study was stopped is ended first.
+    """
+    cells = [f"{value:.6g}" if isinstance(value, float) else value for value in result]
+    before = path.read_bytes() if path.exists() else b""
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if not before:
+            writer.writerow(Result._fields)
+        elif not before.endswith(b"\n"):
+            file.write("\n")
+        writer.writerow(cells)
+
+
+def read_results(paths: Iterable[Path]) -> list[Result]:
+    """Read all results, of one done twice the last; lines that broke off are left out."""
+    found: dict[tuple[str, str, int], Result] = {}
+    for path in paths:
+        if not path.exists():
+            continue
+        for line in path.read_text(encoding="utf-8").splitlines():
+            cells = next(csv.reader([line]))  # by itself: a quote may have lost its end
+            if len(cells) == len(KINDS) and tuple(cells) != Result._fields:
+                result = Result(*(kind(cell) for kind, cell in zip(KINDS, cells, strict=True)))
+                found[result[:3]] = result
+    return list(found.values())
