@@ -221,6 +221,9 @@ CASES = {
         estimated(model := tabular.SynapseClassifier(2, max_iter=1), a),
         model.partial_fit(a(FINDINGS), a(EVENT), sample_weight=a(np.ones(4))),
     ),
+    "SynapseRules": lambda a: estimated(
+        tabular.SynapseRules(max_iter=2, n_starts=1, penalties=[0.01], cv=2), a
+    ),
     "LogLinkRegressor": lambda a: estimated(tabular.LogLinkRegressor(), a),
     "LogLinkRegressor.exposure": lambda a: (
         tabular.LogLinkRegressor()
@@ -337,6 +340,7 @@ WITHOUT = {
     "surface", "State", "Record", "Gradients", "Events", "Layer", "norse_lif", "decay_factor",
     "fast_sigmoid", "superspike", "arctan", "sigmoid", "triangle", "boxcar", "gaussian",
     "straight_through", "random_key", "Posterior", "CauseSet", "NextFinding", "Reasons",
+    "Rule", "RuleParts",
 }  # fmt: skip
 MODULES = ("", ".graph", ".noisy_or", ".tabular", ".export", ".optim", ".plot", ".spiking")
 PLAIN = r"`.+` must be a plain dense array"
