@@ -69,4 +69,4 @@ def mix_model(literals: Literals, W: Floats, label: Codes, log_alpha: Floats) ->
     gains = np.full((len(each), each.max()), -np.inf)
     weights = np.zeros((*gains.shape, W.shape[1]))
     gains[label, place], weights[label, place] = log_alpha, W
-    return RuleModel("mix", literals, weights.reshape(-1, W.shape[1]), {"log_alpha": gains})
+    return RuleModel("mix", literals, weights.reshape(gains.size, W.shape[1]), {"log_alpha": gains})
