@@ -47,6 +47,10 @@ def check_weights(sample_weight: Any, samples: int) -> Floats:
 def labels_and_weights(y: Any, sample_weight: Any, samples: int) -> tuple[NDArray[Any], Floats]:
     """One class a sample, of any kind that can be sorted, and how often each sample counts."""
     labels = check_target(y, samples, "the classes")
+    if labels.dtype == object:
+        unknown = [row for row, one in enumerate(labels.tolist()) if one is None]
+        if unknown:
+            raise ValueError(f"`y` must hold a class a sample. Received: None in row {unknown[0]}")
     check_classification_targets(labels)
     return labels, check_weights(sample_weight, samples)
 

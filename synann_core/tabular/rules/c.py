@@ -19,6 +19,7 @@ from synann_core.tabular.rules.structures import class_share
 from synann_core.tabular.rules.table import live_rules
 
 _MISSING = "(-2147483647L)"  # of integers
+_LARGEST = 2147483646  # of integers that every C holds in a long, but the missing one
 
 
 def rules_source(models: Sequence[RuleModel], name: str, dtype: Precision) -> str:
@@ -184,13 +185,19 @@ def _comparison(feature: Feature, k: int, x: str, dtype: str) -> str:
             return f"({x} == {k})"
         return f"({x} == {k // 2})" if k % 2 == 0 else f"({x} < {k // 2} || {x} > {k // 2})"
     sign = ">" if k % 2 == 0 else "<="
-    return f"({x} {sign} {_threshold(float(values[k // 2]), dtype)})"
+    threshold = float(values[k // 2])
+    if integers and abs(threshold) > _LARGEST:
+        raise ValueError(
+            f"`dtype` must not be 'int', whose numbers are within ±{_LARGEST}, where rules ask for "
+            f"more. Received: {dtype!r}, {feature.names[k]!r}"
+        )
+    return f"({x} {sign} {_threshold(threshold, dtype)})"
 
 
 def _threshold(value: float, dtype: str) -> str:
     """A threshold t such that ``x > t`` for the same numbers x of the type."""
     if dtype == "int":
-        return str(math.floor(max(min(value, 2147483646.0), -2147483646.0)))
+        return str(math.floor(value))
     if dtype == "float32":
         short = np.float32(value)
         if float(short) > value:

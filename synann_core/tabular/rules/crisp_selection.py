@@ -55,10 +55,10 @@ def choose_crisp(
     judged = rows.weight * rows.test.any(axis=0)
     best = best_of(table, judged, one_standard_error=settings.one_standard_error)
     k, size = counts[best]
-    found, unit = paths[k][-1][size], 1.0
+    found, unit = paths[k][-1][size], 0.0
     if points:
         found, unit = in_points(truth, target, rows.weight, found, points)
-    model = _model(literals, found, unit)
+    model = _model(literals, found, unit or 1.0)
     mean = table @ judged / judged.sum()
     return Chosen([model], settings.penalties[k], mean, sum(map(len, paths[k])), unit)
 

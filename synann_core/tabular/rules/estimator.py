@@ -16,11 +16,12 @@ from synann_core._lib.files import FilePath
 from synann_core.log_odds import expit
 from synann_core.tabular.rules.crisp_selection import choose_crisp
 from synann_core.tabular.rules.files import read_rules
-from synann_core.tabular.rules.inputs import make_folds, rule_sides
+from synann_core.tabular.rules.inputs import counted, make_folds, rule_sides
 from synann_core.tabular.rules.literals import MOST_THRESHOLDS, Codes, Floats, Literals
 from synann_core.tabular.rules.parts import centred
 from synann_core.tabular.rules.reports import RuleReports
 from synann_core.tabular.rules.selection import (
+    MOST_PENALTY,
     PENALTIES,
     Settings,
     choose,
@@ -60,13 +61,13 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         far as it is true where the value is known, on average. The latter also where no value was
         missing in training. An unseen category equals none.
     penalties : sequence of float, optional
-        Of the literals' weights −log(1 − β), on the mean log-loss in nats; of crisp rules the price
-        of each literal beyond a rule's first, in nats of the summed log-loss.
+        From 0 to 1e12: of the literals' weights −log(1 − β), on the mean log-loss in nats; of crisp
+        rules the price of each literal beyond a rule's first, in nats of the summed log-loss.
     select : {"best", "one_standard_error"}
         Which penalty: with the least out-of-fold log-loss, or the largest within one standard error
         of the difference from it.
-    cv : int, splitter, or iterable of pairs of int arrays
-        Folds of the choice.
+    cv : int, splitter, or iterable of pairs of int arrays, optional
+        Folds of the choice; None is 4.
     n_bags : int
         Models whose scores are averaged, each of its own start and without one fold; 1 is one model
         of all rows.
@@ -141,7 +142,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         missing: Literal["state", "marginal"] = "state",
         penalties: Sequence[float] | None = None,
         select: Literal["best", "one_standard_error"] = "best",
-        cv: int | Iterable[Any] = 4,
+        cv: int | Iterable[Any] | None = 4,
         n_bags: int = 1,
         n_starts: int = 4,
         max_iter: int = 250,
@@ -180,7 +181,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         y : array_like, shape (samples,)
             Classes, two or more.
         sample_weight : array_like, shape (samples,), optional
-            How often each sample counts, ≥ 0.
+            How often each sample counts, ≥ 0. Weights that sum to less than 2, or to more than 2⁵³,
+            cannot be that: they are scaled to a mean of 1.
 
         Returns
         -------
@@ -196,8 +198,13 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         columns = read_table(self, X, categories=self.categorical_features)
         labels, weight = labels_and_weights(y, sample_weight, len(columns[0].values))
         self.classes_, label = np.unique(labels, return_inverse=True)
-        weight = with_class_weights(self.class_weight, self.classes_, label, weight)
+        weight = counted("sample_weight", weight)
         check_several(labels, weight)
+        weight = with_class_weights(self.class_weight, self.classes_, label, weight)
+        weight = counted("class_weight", weight)
+        left = self.classes_[np.unique(label[weight > 0.0])].tolist()
+        if len(left) < 2:
+            raise ValueError(f"`class_weight` must leave two classes or more. Received: {left}")
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
         bins = check_int("bins", self.bins, 2)
         if bins > MOST_THRESHOLDS + 1:
@@ -207,7 +214,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         if self.crisp:
             self.literals_ = self.literals_.hardened()
         codes = self.literals_.codes(columns)
-        train, test = make_folds(self.cv, codes, label, weight, rng)
+        train, test = make_folds(4 if self.cv is None else self.cv, codes, label, weight, rng)
         rows = distinct_rows(codes, label, weight, train, test)
         sides = rule_sides(self.monotone, self.literals_, len(self.classes_), feature_names(self))
         if self.crisp:
@@ -303,7 +310,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
             raise ValueError("`penalties` must hold one or more. Received: none")
         return Settings(
             structure,
-            tuple(sorted(check_number("penalties", p, 0.0, ends="[)") for p in given)),
+            tuple(sorted(check_number("penalties", p, 0.0, MOST_PENALTY) for p in given)),
             check_option("select", self.select, ("best", "one_standard_error")) != "best",
             most[0] if self.max_rules is None else check_int("max_rules", self.max_rules, 1),
             most[1]

@@ -137,7 +137,8 @@ def _content(document: Any) -> Content:
     literals = Literals(tuple(_feature(f, f"features[{k}]") for k, f in enumerate(given)))
     share = _finite(document["share"], "share")
     states = int(literals.starts[-1])
-    read.expect(share.size == states, "share", f"{states} numbers", document["share"])
+    fits = share.size == states and bool(np.all((share >= 0.0) & (share <= 1.0)))
+    read.expect(fits, "share", f"{states} numbers from 0 to 1", document["share"])
     models = read.sequence(document["models"], "models")
     read.expect(len(models) > 0, "models", "one or more", models)
     for model in models:  # before anything is made of them

@@ -69,4 +69,10 @@ def mix_model(literals: Literals, W: Floats, label: Codes, log_alpha: Floats) ->
     gains = np.full((len(each), each.max()), -np.inf)
     weights = np.zeros((*gains.shape, W.shape[1]))
     gains[label, place], weights[label, place] = log_alpha, W
-    return RuleModel("mix", literals, weights.reshape(-1, W.shape[1]), {"log_alpha": gains})
+    return RuleModel("mix", literals, weights.reshape(gains.size, W.shape[1]), {"log_alpha": gains})
+
+
+def by_feature_on_average(model: RuleModel, share: Floats) -> Floats:
+    """Surprisals by feature of a row of uncertain states, shape (features, rules, 1)."""
+    starts = model.literals.starts[:-1]
+    return np.add.reduceat(model.by_state * share, starts, axis=1).T[:, :, None]

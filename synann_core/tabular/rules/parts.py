@@ -12,13 +12,15 @@ with the error of a quadrature that is of the same size.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from synann_core._lib.checks import check_int, check_option
 from synann_core.tabular.rules.literals import Codes, Floats
 from synann_core.tabular.rules.model import RuleModel
 from synann_core.tabular.rules.structures import class_share
+from synann_core.tabular.rules.table import folded
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _WIDTH = 6.0  # nats to a panel of the quadrature: its error is about 1e-13 of a part
@@ -36,6 +38,8 @@ class RuleParts(NamedTuple):
     features : ndarray, shape (samples, features) or (samples, classes, features)
         ``decision_function(X) = constant + features.sum(axis=-1)``.
     rule_names, feature_names : list of str
+    classes : list
+        Of two, the log-odds are those of the second.
     """
 
     constant: float | Floats
@@ -43,6 +47,75 @@ class RuleParts(NamedTuple):
     features: Floats
     rule_names: list[str]
     feature_names: list[str]
+    classes: list[Any]
+
+    def ranked(
+        self, row: int = 0, label: Any = None, *, by: Literal["rules", "features"] = "rules"
+    ) -> list[tuple[str, float]]:
+        """Names and parts of one row, the largest parts of either sign first, without those of 0.
+
+        Parameters
+        ----------
+        row : int
+            Number of the sample.
+        label : object, optional
+            Of more than two classes, the one whose score it is; by default that of the row's
+            largest score.
+        by : {"rules", "features"}
+
+        Raises
+        ------
+        ValueError
+            If there is no such row or class, or `by` is another word.
+        """
+        check_option("by", by, ("rules", "features"))
+        names, parts = self.rule_names, self.rules
+        if by == "features":
+            names, parts = self.feature_names, self.features
+        own, _, _ = self._of(parts, row, label)
+        order = np.argsort(-np.abs(own), kind="stable")
+        return [(names[k], float(own[k])) for k in order.tolist() if own[k]]
+
+    def to_text(
+        self, row: int = 0, label: Any = None, *, by: Literal["rules", "features"] = "rules"
+    ) -> str:
+        """Return one row's sum as a table: the constant, the parts by size, and the log-odds.
+
+        Parameters and errors are those of `ranked`. Parts below 0.005 are one line.
+        """
+        ranked = self.ranked(row, label, by=by)
+        own, constant, chosen = self._of(self.rules, row, label)
+        shown = [(name, part) for name, part in ranked if abs(part) >= 0.005]
+        lines = [f"  constant: {constant:+.2f}"]
+        for name, part in shown:
+            lines += folded(f"{name}: {part:+.2f}", "  ")
+        if len(shown) < len(ranked):
+            rest = sum(part for _, part in ranked[len(shown) :])
+            lines.append(f"  {len(ranked) - len(shown)} smaller ones: {rest:+.2f}")
+        what = "log-odds" if len(self.classes) == 2 else "score"
+        lines.append(f"  = {what} of {chosen!r}: {constant + own.sum():+.2f}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        """Return the text of the first rows, at most five."""
+        count = len(self.rules)
+        texts = [f"row {row}:\n{self.to_text(row)}" for row in range(min(count, 5))]
+        return "\n".join(texts + [f"... {count - 5} rows more"] * (count > 5))
+
+    def _of(self, parts: Floats, row: int, label: Any) -> tuple[Floats, float, Any]:
+        """Parts of one row and class, its constant, and the class."""
+        count, several = len(parts), len(self.classes) > 2
+        place = check_int("row", row, 0)
+        if place >= count:
+            raise ValueError(f"`row` must be below {count}. Received: {row}")
+        known = self.classes if several else self.classes[1:]
+        if label is not None and label not in known:
+            raise ValueError(f"`label` must be one of {known}. Received: {label!r}")
+        constant = np.atleast_1d(self.constant)
+        own = parts[place] if several else parts[place][None]
+        best = int(np.argmax(constant + own.sum(axis=-1)))
+        k = best if label is None else known.index(label)
+        return own[k], float(constant[k]), known[k]
 
 
 def centred(scores: Floats) -> Floats:
@@ -70,12 +143,6 @@ def by_feature(model: RuleModel, codes: Codes) -> Floats:
     """Surprisals of the rules by feature, shape (features, rules, rows)."""
     starts = model.literals.starts[:-1]
     return np.stack([model.by_state[:, start + codes[:, j]] for j, start in enumerate(starts)])
-
-
-def by_feature_on_average(model: RuleModel, share: Floats) -> Floats:
-    """The same for a row whose states have probabilities, shape (features, rules, 1)."""
-    starts = model.literals.starts[:-1]
-    return np.add.reduceat(model.by_state * share, starts, axis=1).T[:, :, None]
 
 
 def _mean_slopes(model: RuleModel, start: Floats, change: Floats) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +14,10 @@ from synann_core.export.c.text import check_name
 from synann_core.tabular.rules.c import points_source, rules_source
 from synann_core.tabular.rules.files import Content, write_rules
 from synann_core.tabular.rules.literals import Codes, Floats, Literals
-from synann_core.tabular.rules.model import RuleModel
+from synann_core.tabular.rules.model import RuleModel, by_feature_on_average
 from synann_core.tabular.rules.parts import (
     RuleParts,
     by_feature,
-    by_feature_on_average,
     centred,
     parts_of,
 )
@@ -57,8 +55,9 @@ class RuleReports:
         Returns
         -------
         str
-            A line for each rule: its literals, with strengths below 0.995 in brackets, and its
-            weight, the largest weights first (see `Rule`).
+            A line for each rule, folded where it is long: its literals, with strengths below 0.995
+            in brackets, and its weight, the largest weights first (see `Rule`). "age > 50 (0.30),
+            60 (0.80)" are two literals.
         """
         check_is_fitted(self)
         bias = [model.parameters["bias"] for model in self.models_ if "bias" in model.parameters]
@@ -79,7 +78,8 @@ class RuleReports:
         -------
         RuleParts
             ``constant + rules.sum(-1)`` and ``constant + features.sum(-1)`` are both
-            `decision_function` (X): exact, to rounding.
+            `decision_function` (X): exact, to rounding. Printed, it is a table for each row; see
+            `RuleParts.to_text` and `RuleParts.ranked`.
 
         Raises
         ------
@@ -116,7 +116,8 @@ class RuleReports:
         else:
             shaped, constant = (by_rule[0].T, features[0].T), float(constant[0])
         names = [str(rule) for rule in self.rules_]
-        return RuleParts(constant, *shaped, names, [f.name for f in self.literals_.features])
+        columns = [f.name for f in self.literals_.features]
+        return RuleParts(constant, *shaped, names, columns, self.classes_.tolist())
 
     def _parts(self, model: RuleModel, codes: Codes, bases: Floats) -> tuple[Floats, Floats]:
         """Mean parts over all baselines."""
@@ -136,7 +137,7 @@ class RuleReports:
         return by_rule, by_column
 
     def plot_rules(self, ax: Axes | None = None) -> Axes:
-        """Draw the rules as bars of their weights.
+        """Draw the rules as bars of their weights, without those that are always true.
 
         Parameters
         ----------
@@ -146,8 +147,7 @@ class RuleReports:
         -------
         Axes
         """
-        label = self.classes_[1] if len(self.classes_) == 2 else "each rule's class"
-        return draw_rules(self.rules_, label, ax)
+        return draw_rules(self.rules_, self.classes_.tolist(), ax)
 
     def plot_feature(
         self, feature: str | int, ax: Axes | None = None, *, label: Any = None
@@ -160,11 +160,13 @@ class RuleReports:
             Name or number.
         ax : Axes of matplotlib, optional
         label : object, optional
-            Of more than two classes, the one whose score is drawn; by default the last.
+            Of more than two classes, the one whose score, less the classes' mean, is drawn; by
+            default the last.
 
         Returns
         -------
         Axes
+            Numbers are steps at the thresholds, and a dotted line is what a missing value does.
 
         Raises
         ------
@@ -180,7 +182,7 @@ class RuleReports:
         several = len(classes) > 2
         chosen = classes.index(label) if several and label is not None else len(classes) - 1
         shown = self.literals_.features[place]
-        states = shown.states - 1 - (shown.kind == "category")
+        states = shown.states
         total: Any = 0.0
         for model in self.models_:
             mean = by_feature_on_average(model, self.state_share_)
@@ -190,10 +192,8 @@ class RuleReports:
             moved = model.scores_of(own.sum(axis=0)) - model.scores_of(mean.sum(axis=0))
             total = total + centred(moved) / len(self.models_)
         values = total[chosen] if several else total[0]
-        positions = np.zeros(0)
-        if shown.kind == "number":
-            positions = _middles(np.array(shown.values, np.float64))
-        return draw_feature(shown, positions, values, classes[chosen], ax)
+        what = "score" if several else "log-odds"
+        return draw_feature(shown, values, f"{what} of {classes[chosen]}", ax)
 
     def save(self, path: FilePath) -> None:
         """Write the rules as JSON, whole or not at all; `load` gives them back, bit for bit.
@@ -221,7 +221,9 @@ class RuleReports:
         name : str
             Start of every name in the file.
         dtype : {"float64", "float32", "points", "int"}
-            Of the features and the arithmetic. Crisp rules with integer weights can be written as
+            Of the features and the arithmetic; thresholds are as far as float32 can tell
+            them apart, and numbers that are the same in it, or infinite, are the same to the rules.
+            Crisp rules with integer weights can be written as
             "points", in which only the features are doubles, and as "int", without any
             floating-point number, for features that are whole numbers (C's long).
 
@@ -255,12 +257,3 @@ class RuleReports:
     def save_c(self, path: FilePath, *, name: str = "model", dtype: str = "float64") -> None:
         """Write what `to_c` returns, whole or not at all."""
         write_whole(path, self.to_c(name=name, dtype=dtype).encode("ascii"))
-
-
-def _middles(thresholds: Floats) -> Floats:
-    """A number in each interval between thresholds."""
-    if not thresholds.size:
-        return np.zeros(1)
-    step = np.diff(thresholds).mean() if thresholds.size > 1 else 1.0
-    ends: Sequence[float] = (thresholds[0] - step, *thresholds, thresholds[-1] + step)
-    return np.convolve(ends, (0.5, 0.5), mode="valid")

@@ -22,6 +22,7 @@ from synann_core.tabular.rules.structures import (
     log_probabilities,
 )
 from synann_core.tabular.rules.training import (
+    DECAY,
     Limits,
     Samples,
     in_literals,
@@ -41,6 +42,9 @@ PENALTIES = {
     "rrl": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
     "crisp": (4.0, 32.0),  # of a literal beyond a rule's first, on the summed log-loss
 }
+
+
+MOST_PENALTY = 1e12  # far above what leaves a rule, and no trouble to float32
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ def choose(
     losses, taken = [], 0
     for k, penalty in enumerate(settings.penalties):
         steps = settings.max_iter if k == 0 else max(settings.max_iter // 4, 1)
+        steps *= bool(literals.names)  # without any, training starts with what is best
         rate = settings.rate * (1.0 if k == 0 else _LATER[settings.structure])
         parameters = train(
             settings.structure, parameters, samples, penalty, steps, rate, limits, rng
@@ -217,7 +222,7 @@ def _start(
     W += 0.02 * (structure == "mix")
     most = np.broadcast_to(_STRONGEST * sides[side], W.shape)
     limits: Limits = {"W": (_as32(0.0), most.astype(np.float32))}
-    share = np.maximum(share, 1e-3 * share.sum(axis=1, keepdims=True))
+    share = np.where(share > 0.0, share, 1e-3 * share.sum(axis=1, keepdims=True))
     prior = np.log(share / share.sum(axis=1, keepdims=True))
     others: Parameters = {"bias": prior}
     towards = (side == np.arange(classes)[:, None]) * np.ones((len(W), 1, 1))
@@ -239,6 +244,8 @@ def _start(
                 np.where(towards, 0.0, _STRONGEST) if bounded else np.full_like(towards, _STRONGEST)
             ),
         )
+    if not literals.names:
+        others = {name: value * (name not in DECAY) for name, value in others.items()}
     parameters = {
         name: _as32(value) for name, value in ({"W": np.minimum(W, most)} | others).items()
     }

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from synann_core.tabular.rules.literals import Floats
-from synann_core.tabular.rules.model import RuleModel
-from synann_core.tabular.rules.parts import by_feature_on_average
+from synann_core.tabular.rules.model import RuleModel, by_feature_on_average
 
 _FALSE = 1e6  # a surprisal: of a rule that is wholly false
+_LINE = 100  # characters
 
 
 class Rule(NamedTuple):
@@ -40,9 +41,47 @@ class Rule(NamedTuple):
     member: int
 
     def __str__(self) -> str:
-        pairs = zip(self.literals, self.strengths, strict=True)
-        texts = [name if beta > 0.995 else f"{name} ({beta:.2f})" for name, beta in pairs]
-        return " and ".join(texts) or "always"
+        """Return the literals, of which thresholds of one column in one direction are one phrase.
+
+        "age > 54 (0.30), 60 (0.80)" are two literals. Those that another one implies, where it
+        makes the rule false by itself, are left out.
+        """
+        return " and ".join(_phrases(self.literals, self.strengths)) or "always"
+
+    def __repr__(self) -> str:
+        text = textwrap.shorten(str(self), 72, placeholder=" ...")
+        return f"<Rule {text}: {self.weight:+.2f} for {self.label!r}>"
+
+
+def _phrases(literals: Sequence[str], strengths: Sequence[float]) -> list[str]:
+    runs: dict[tuple[str, str], list[tuple[float, str, float]]] = {}
+    for name, beta in zip(literals, strengths, strict=True):
+        start, sign, text = _parts_of_name(name)
+        runs.setdefault((start, sign), []).append((float(text) if sign else 0.0, text, beta))
+    phrases = []
+    for (start, sign), run in runs.items():
+        # The sharpest threshold comes first; where it is hard, it says all.
+        run.sort(reverse=sign == ">")
+        hard = next((k for k, part in enumerate(run) if part[2] == 1.0), len(run))
+        shown = sorted(run[: hard + 1])
+        texts = [
+            text if beta > 0.995 else f"{text} ({beta:.2f})".strip() for _, text, beta in shown
+        ]
+        phrases.append(" ".join(part for part in (start, sign, ", ".join(texts)) if part))
+    return phrases
+
+
+def _parts_of_name(literal: str) -> tuple[str, str, str]:
+    """Column, sign and threshold of a literal about a number; of any other, itself and nothing."""
+    for sign in (">", "≤"):
+        column, found, text = literal.rpartition(f" {sign} ")
+        if found and " = " not in column and " ≠ " not in column:
+            try:
+                float(text)
+            except ValueError:
+                continue
+            return column, sign, text
+    return literal, "", ""
 
 
 def list_rules(models: Sequence[RuleModel], share: Floats, classes: Sequence[Any]) -> list[Rule]:
@@ -93,8 +132,20 @@ def as_text(rules: Sequence[Rule], classes: Sequence[Any], bias: Floats | None) 
     lines = [f"log-odds of {classes[1]!r}:" if not several else "scores of the classes:"]
     for rule in sorted(rules, key=lambda rule: (not rule.literals, -abs(rule.weight))):
         where = f" for {rule.label!r}" if several else ""
-        lines.append(f"  {rule}: {rule.weight:+.2f}{where}")
+        lines += folded(f"{rule}: {rule.weight:+.2f}{where}", "  ")
     if bias is not None:
         text = f"{bias[1] - bias[0]:+.2f}" if not several else str(np.round(bias - bias.mean(), 2))
         lines.append(f"  without any rule: {text}")
     return "\n".join(lines)
+
+
+def folded(text: str, indent: str = "", width: int = _LINE, lines: int | None = None) -> list[str]:
+    """Lines of a text that is too long for one, broken between literals where they are short."""
+    parts = text.split(" and ")
+    kept = [part.replace(" ", "\xa0") if len(part) < width // 2 else part for part in parts]
+    options: Any = {"break_long_words": False, "break_on_hyphens": False, "max_lines": lines}
+    later = f"{indent}    " if indent else ""
+    found = textwrap.wrap(
+        " and ".join(kept), width, initial_indent=indent, subsequent_indent=later, **options
+    )
+    return [line.replace("\xa0", " ") for line in found]

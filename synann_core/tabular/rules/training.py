@@ -23,7 +23,7 @@ from synann_core.tabular.rules.structures import (
 )
 
 _BATCH = 1024
-_DECAY = {"votes": 1e-4, "against": 1e-3}  # half of the penalty on their squares
+DECAY = {"votes": 1e-4, "against": 1e-3}  # half of the penalty on their squares
 
 
 Limits = dict[str, tuple[Array, Array]]  # the least and the largest values of parameters
@@ -59,7 +59,7 @@ class Samples(NamedTuple):
 def surprisals(W: Array, samples: Samples) -> Array:
     """``W (1 − y)``, shape (members, rules, rows)."""
     members, rules, literals = W.shape
-    by_state = in_states(W.reshape(-1, literals), samples.blocks)
+    by_state = in_states(W.reshape(members * rules, literals), samples.blocks)
     return (by_state @ samples.states).reshape(members, rules, -1)
 
 
@@ -113,8 +113,8 @@ def train(
         found: Any = loss_and_gradients(structure, current, batch)
         gradients = found[1]
         gradients["W"] = gradients["W"] + np.float32(penalty)
-        for name in _DECAY.keys() & current.keys():
-            gradients[name] = gradients[name] + np.float32(_DECAY[name]) * current[name]
+        for name in DECAY.keys() & current.keys():
+            gradients[name] = gradients[name] + np.float32(DECAY[name]) * current[name]
         now = rate * (1.0 if step < 0.6 * steps else 1.0 - 0.9 * (step / steps - 0.6) / 0.4)
         current, state = rule.update(current, gradients, state, now)
         for name, (least, most) in limits.items():

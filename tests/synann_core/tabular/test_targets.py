@@ -97,3 +97,8 @@ def test_a_mistake_has_one_message_whatever_the_model(mistake):
         text = str(raised.value).replace("the counts", "the classes").replace(model.__name__, "")
         found.add((raised.type, text))
     assert len(found) == 1
+
+
+def test_a_label_that_is_none_is_named_by_its_row():
+    with pytest.raises(ValueError, match=r"`y` must .* Received: None in row 1"):
+        labels_and_weights(np.array(["a", None, "b"], dtype=object), None, 3)

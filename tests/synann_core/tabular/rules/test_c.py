@@ -110,3 +110,15 @@ def test_options_are_checked():
         rules.to_c(dtype="points")
     with pytest.raises(ValueError, match="`name`"):
         rules.to_c(name="1st")
+
+
+def test_numbers_beyond_a_long_of_32_bits_are_no_ints():
+    X = np.array([[4 * 10**9, 3], [10**10, 3]] * 30)
+    X[:, 1] += np.arange(60) % 5
+    options = {"crisp": True, "cv": 2, "penalties": (1.0,)}
+    rules = SynapseRules(integer_weights=True, **options).fit(X, X[:, 0] > 5e9)
+    with pytest.raises(ValueError, match=r"`dtype` .* 'x0 [>≤] \d{10}'"):
+        rules.to_c(dtype="int")
+    assert rules.to_c(dtype="points")
+    with pytest.raises(ValueError, match="integer weights"):
+        SynapseRules(**options).fit(X, X[:, 0] > 5e9).to_c(dtype="points")

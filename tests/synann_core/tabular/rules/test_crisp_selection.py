@@ -37,3 +37,11 @@ def test_noise_gets_no_rule():
         0,
     )
     assert len(found.models[0].W) <= 1
+
+
+def test_without_points_there_is_no_unit():
+    literals, rows = data()
+    sides = np.ones((2, len(literals.names)))
+    found = choose_crisp(literals, rows, sides, settings("rrl", penalties=(1.0,)), 0)
+    assert found.unit == 0.0
+    assert found.models[0].parameters["votes"].any()

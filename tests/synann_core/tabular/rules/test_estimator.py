@@ -186,7 +186,7 @@ def test_it_stands_in_scikit_learns_tools():
         ({"class_weight": {0: -1.0}}, ValueError, "`class_weight`"),
         ({"monotone": {0: 2}}, ValueError, "`monotone`"),
         ({"cv": 1}, ValueError, "`cv`"),
-        ({"cv": None}, TypeError, "`cv`"),
+        ({"cv": "a"}, TypeError, "`cv`"),
         ({"n_bags": 1.5}, TypeError, "`n_bags`"),
     ],
 )
@@ -214,3 +214,44 @@ def test_it_says_what_to_install_without_scikit_learn():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "synann[tabular]" in run.stdout
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("bags", [1, 2])
+def test_columns_that_say_nothing_leave_the_prior(structure, bags):
+    y = np.repeat(["a", "b", "c"], [30, 60, 10])
+    model = SynapseRules(**QUICK | {"structure": structure, "n_bags": bags})
+    for X in (np.ones((100, 1)), np.full((100, 2), "x", dtype=object)):
+        p = model.fit(X, y).predict_proba(X[:1])
+        np.testing.assert_allclose(p, [[0.3, 0.6, 0.1]], atol=1e-6)
+        assert all(rule.literals == () for rule in model.rules_)
+        assert not model.explain(X[:1]).rules.any()
+
+
+@pytest.mark.parametrize("options", [QUICK, HARD])
+def test_weights_of_any_size(options):
+    X, y = numbers()
+    want = SynapseRules(**options).fit(X, y).predict_proba(X)
+    for size in (1e-200, 1 / 300, 1e300):
+        weight = np.full(len(y), size)
+        model = SynapseRules(**options).fit(X, y, sample_weight=weight)
+        np.testing.assert_allclose(model.predict_proba(X), want, atol=1e-6)
+    with pytest.raises(ValueError, match="`sample_weight` must have a finite sum"):
+        SynapseRules(**options).fit(X, y, sample_weight=np.full(len(y), 1e308))
+    with pytest.raises(ValueError, match="`class_weight` must leave two classes"):
+        SynapseRules(**options, class_weight={0: 0.0}).fit(X, y)
+    with pytest.raises(ValueError, match="`penalties`"):
+        SynapseRules(**options | {"penalties": [1e30]}).fit(X, y)
+
+
+def test_columns_that_are_categories_by_a_mask():
+    X, y = numbers()
+    mask = [False, True, False, False, False]
+    model = SynapseRules(**QUICK, categorical_features=mask).fit(X.round(), y)
+    assert [feature.kind == "category" for feature in model.literals_.features] == mask
+
+
+def test_folds_by_default_are_four():
+    X, y = numbers(60)
+    some = [SynapseRules(**QUICK | {"cv": cv}).fit(X, y).log_losses_ for cv in (None, 4)]
+    np.testing.assert_array_equal(*some)

@@ -117,3 +117,12 @@ def test_other_files_are_refused(tmp_path, text):
         SynapseRules.load(path)
     with pytest.raises(FileNotFoundError):
         SynapseRules.load(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("share", [-1.0, -1e308, 1.5])
+def test_shares_are_from_0_to_1(tmp_path, document, share):
+    damaged = copy.deepcopy(document["duel"])
+    damaged["share"][0] = share
+    (tmp_path / "rules.json").write_text(json.dumps(damaged))
+    with pytest.raises(ValueError, match="share"):
+        SynapseRules.load(tmp_path / "rules.json")

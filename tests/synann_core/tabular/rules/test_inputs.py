@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold
 
-from synann_core.tabular.rules.inputs import make_folds, rule_sides
+from synann_core.tabular.rules.inputs import counted, make_folds, rule_sides
 from tests.synann_core.tabular.rules.tables import mixed_columns, mixed_literals
 
 NAMES = ["age", "pain", "smoker", "pressure"]
@@ -45,3 +45,65 @@ def test_folds_leave_out_rows_without_weight():
     train, test = make_folds(KFold(5), np.zeros((30, 1)), label, weight, rng)
     assert test[0].tolist() == [True] * 6 + [False] * 24
     assert (train == ~test).all()
+
+
+PAIR = (np.arange(5), np.arange(5, 10))
+
+
+@pytest.mark.parametrize(
+    ("cv", "reason"),
+    [
+        ([], "no fold"),
+        ("a", "'a'"),
+        (True, "True"),
+        ([3], "3"),
+        ([(0, 1)], "0 in fold 0"),
+        ([PAIR, ([0, 500], [1])], "below 10. Received: .* in fold 1"),
+        ([([0.5], [1])], "in fold 0"),
+        ([([[0], [1, 2]], [1])], "in fold 0"),
+        ([([0], [1], [2])], "3 parts"),
+        ([([0], [])], "to judge, .* none in fold 0"),
+        ([PAIR, ([9], [1])], "to learn from, .* none in fold 1"),
+        (1, "1"),
+    ],
+    ids=str,
+)
+def test_folds_of_no_use_are_refused_by_name(cv, reason):
+    weight = np.ones(10)
+    weight[9] = 0.0
+    with pytest.raises((TypeError, ValueError), match=f"`cv` .*{reason}"):
+        make_folds(cv, np.zeros((10, 1)), np.arange(10) % 2, weight, np.random.default_rng(0))
+
+
+def test_folds_as_pairs_of_numbers_or_bools():
+    masks = np.arange(10) < 5
+    for pair in (PAIR, (masks, ~masks)):
+        train, test = make_folds([pair], np.zeros((10, 1)), np.zeros(10), np.ones(10), None)
+        assert train.tolist() == [masks.tolist()]
+        assert test.tolist() == [(~masks).tolist()]
+
+
+@pytest.mark.parametrize(
+    ("monotone", "reason"),
+    [
+        ([1, 0, -1, 0], "mapping"),
+        ({"age": 1, 0: -1}, "once"),
+        ({"age": np.array([1, 2])}, "-1, 0 or 1"),
+        ({"age": 0.5}, "-1, 0 or 1"),
+        ({"age": None}, "-1, 0 or 1"),
+        ({True: 1}, "True"),
+    ],
+    ids=str,
+)
+def test_constraints_of_no_use_are_refused_by_name(monotone, reason):
+    with pytest.raises((TypeError, ValueError), match=f"`monotone` .*{reason}"):
+        rule_sides(monotone, mixed_literals(mixed_columns()), 2, NAMES)
+
+
+def test_weights_that_cannot_be_numbers_of_samples_are_scaled():
+    weight = np.array([1.0, 2.5, 0.0])
+    assert counted("w", weight) is weight
+    for scale in (1e-300, 0.1, 1e20, 1e307):
+        np.testing.assert_allclose(counted("w", scale * weight), weight / 1.75, rtol=1e-15)
+    with pytest.raises(ValueError, match=r"`w` must have a finite sum. Received: inf"):
+        counted("w", np.full(3, 1e308))

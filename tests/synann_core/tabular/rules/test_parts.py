@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from synann_core.tabular.rules.crisp_selection import CLOSED
-from synann_core.tabular.rules.model import RuleModel, mix_model
-from synann_core.tabular.rules.parts import by_feature, by_feature_on_average, centred, parts_of
+from synann_core.tabular.rules.model import RuleModel, by_feature_on_average, mix_model
+from synann_core.tabular.rules.parts import RuleParts, by_feature, centred, parts_of
 from synann_core.tabular.rules.structures import STRUCTURES
 from tests.synann_core.tabular.rules.tables import mixed_columns, mixed_literals
 
@@ -80,3 +80,35 @@ def test_surprisals_are_the_sum_over_features():
 def test_centred_scores():
     assert centred(np.array([[1.0], [3.0]])).tolist() == [[2.0]]
     assert centred(np.array([[1.0], [2.0], [6.0]])).tolist() == [[-2.0], [-1.0], [3.0]]
+
+
+def test_one_row_as_text_sums_to_its_log_odds():
+    rules = np.array([[0.0, 0.83, -1.0, 0.002], [0.0, 0.0, 0.0, 0.0]])
+    names = ["a", "b > 1", "c", "d"]
+    parts = RuleParts(-1.2, rules, rules[:, :2], names, ["x", "y"], ["well", "ill"])
+    assert parts.ranked() == [("c", -1.0), ("b > 1", 0.83), ("d", 0.002)]
+    assert parts.ranked(1) == []
+    assert parts.ranked(0, "ill", by="features") == [("y", 0.83)]
+    assert parts.to_text().splitlines() == [
+        "  constant: -1.20",
+        "  c: -1.00",
+        "  b > 1: +0.83",
+        "  1 smaller ones: +0.00",
+        "  = log-odds of 'ill': -1.37",
+    ]
+    assert parts.to_text(1).splitlines() == ["  constant: -1.20", "  = log-odds of 'ill': -1.20"]
+    assert str(parts) == f"row 0:\n{parts.to_text(0)}\nrow 1:\n{parts.to_text(1)}"
+    for options in ({"row": 2}, {"row": -1}, {"label": "well"}, {"by": "rows"}):
+        (name,) = options
+        with pytest.raises(ValueError, match=f"`{name}`"):
+            parts.ranked(**options)
+
+
+def test_of_several_classes_the_text_is_of_the_largest_score():
+    rules = np.array([[[1.0], [-2.0], [1.5]]] * 7)
+    constant = np.array([0.0, 1.0, -1.0])
+    parts = RuleParts(constant, rules, rules, ["r"], ["x"], [3, 4, 5])
+    assert parts.to_text().endswith("= score of 3: +1.00")
+    assert parts.to_text(label=5).endswith("= score of 5: +0.50")
+    assert parts.ranked(0, 4) == [("r", -2.0)]
+    assert str(parts).endswith("2 rows more")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synann_core.tabular.rules.model import RuleModel, mix_model
-from synann_core.tabular.rules.table import as_text, list_rules, live_rules
+from synann_core.tabular.rules.table import Rule, as_text, list_rules, live_rules
 from tests.synann_core.tabular.rules.tables import mixed_columns, mixed_literals
 
 
@@ -57,3 +57,27 @@ def test_of_several_classes_a_rule_names_the_one_it_moves():
     assert rule.label == "c"
     assert rule.weight == pytest.approx(2.0)  # 3 less the mean of 0, 0, 3
     assert "for 'c'" in as_text([rule], ["a", "b", "c"], None)
+
+
+def test_thresholds_of_one_column_are_one_phrase():
+    names = ("a > 5", "b", "a > 1", "a ≤ 9", "a > 20", "kind = x > 3", "kind = x > 4")
+    soft = Rule(names, (0.9, 1.0, 0.3, 0.999, 0.5, 1.0, 1.0), 1.0, 1, 0)
+    text = "a > 1 (0.30), 5 (0.90), 20 (0.50) and b and a ≤ 9 and kind = x > 3 and kind = x > 4"
+    assert str(soft) == text
+    # What x > 5 says, or a harder x ≤ 2, is said by no other literal.
+    hard = Rule(("a > 1", "a > 5", "a > 20"), (1.0, 1.0, 0.5), 1.0, 1, 0)
+    assert str(hard) == "a > 5, 20 (0.50)"
+    falling = Rule(("a ≤ 1", "a ≤ 5", "a ≤ -3.5"), (1.0, 0.4, 0.2), 1.0, 1, 0)
+    assert str(falling) == "a ≤ -3.5 (0.20), 1"
+
+
+def test_long_rules_are_folded_between_literals_and_short_in_lists():
+    names = tuple(f"column {k} = some value" for k in range(12))
+    rule = Rule(names, (0.5,) * 12, -0.7, "ill", 0)
+    lines = as_text([rule], ["well", "ill"], None).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert len(lines) > 3
+    assert " ".join(line.strip() for line in lines[1:]) == f"{rule}: -0.70"
+    assert not any(line.endswith((" =", "value")) for line in lines)
+    assert len(repr([rule])) < 120
+    assert repr(rule).endswith("...: -0.70 for 'ill'>")
