@@ -16,6 +16,8 @@ from synann_core._lib.checks import as_numbers, check_range, check_unit_matrix, 
 from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, NumpyArray
 
+MOST_WEIGHT = 1e100  # of a sample, so that no sum or product of weights overflows
+
 
 def as_features(name: str, value: Any, columns: int) -> Array:
     """Features in [0, 1] as float32 or float64, shape (samples, columns).
@@ -120,12 +122,20 @@ def numbers_of(name: str, labels: NumpyArray, known: NumpyArray | None) -> Numpy
 
 
 def as_weights(name: str, value: Any, samples: int) -> NumpyArray:
-    """How often each sample counts, ≥ 0 and not all 0, as float64."""
+    """How often each sample counts, from 0 to 1e100 and not all 0, as float64."""
     weight = check_range(name, as_numbers(name, value), 0.0).astype(np.float64)
     check_shape(name, weight, samples)
+    check_most(name, weight)
     if not weight.any():
         raise ValueError(f"`{name}` must hold a number above 0. Received: zeros")
     return weight
+
+
+def check_most(name: str, weight: NumpyArray) -> None:
+    """Refuse weights whose sums or products could overflow."""
+    most = float(weight.max(initial=0.0))
+    if most > MOST_WEIGHT:
+        raise ValueError(f"`{name}` must be at most {MOST_WEIGHT:g}. Received: {most}")
 
 
 def _kind(labels: Sequence[Any]) -> Any:

@@ -2,13 +2,19 @@
 
 A column becomes numbers (NaN where missing), truth values (the same, 0 and 1), or the texts of
 categories (None where missing). Frames are known by their methods: neither library is imported.
+
+What a column's dtype says counts: a frame's categories are categories even if these are numbers,
+and strings are. A column of objects is what its values are: truth values or numbers (decimals and
+fractions among them) if all are, and otherwise categories.
 """
 
 from __future__ import annotations
 
+import datetime
 import math
 import numbers
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -17,6 +23,13 @@ from numpy.typing import NDArray
 from synann_core._lib.arguments import check_plain
 
 Kind = Literal["number", "boolean", "category"]
+
+# Objects of no use, and a date of pandas' which is of no class of Python's.
+_OF_NO_USE = (
+    *(datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64),
+    *(complex, Mapping, list, tuple, set, frozenset, np.ndarray),
+)
+_DATES_OF_PANDAS = ("Period",)
 
 
 class Column(NamedTuple):
@@ -34,6 +47,8 @@ def is_frame(X: object) -> bool:
 
 def as_table(X: Any) -> Any:
     """Frames as they are, anything else as an array that mixes texts and numbers if it does."""
+    if type(X).__name__ == "LazyFrame":
+        raise TypeError("`X` must have its rows: collect() it first. Received: a LazyFrame")
     if is_frame(X):
         return X
     check_plain("X", X)
@@ -51,9 +66,9 @@ def read_columns(
     Raises
     ------
     TypeError
-        If a column is of no use: dates, or objects where numbers are due.
+        If a column is of no use, for it holds dates, times, complex numbers or containers.
     ValueError
-        If a number is infinite, or a text where numbers are due.
+        If a number is infinite or too large for float64, or a text where numbers are due.
     """
     return [
         _column(raw, name, kind, f"the column {name!r} of `{parameter}`")
@@ -71,14 +86,16 @@ def _raw_columns(X: Any) -> list[Any]:
 
 def _column(raw: Any, name: str, kind: Kind | None, where: str) -> Column:
     values, missing = _plain(raw, where)
+    if values.dtype.kind == "O":
+        _check_use(values[~missing], where)
     if kind is None:
-        kind = _kind(values, missing)
+        kind = "category" if _says_categories(raw.dtype) else _kind(values, missing)
     if kind == "category":
         texts = np.full(len(values), None, dtype=object)
-        for i in np.flatnonzero(~missing).tolist():
-            if isinstance(values[i], Mapping | list | tuple | set | np.ndarray):
-                raise TypeError(f"{where} must hold numbers or categories. Received: {values[i]!r}")
-            texts[i] = text_of(values[i])
+        try:
+            texts[~missing] = [text_of(value) for value in values[~missing]]
+        except OverflowError:
+            raise _too_large(where) from None
         return Column(name, kind, texts)
     if values.dtype.kind in "fiub":
         floats = values.astype(np.float64)
@@ -86,13 +103,18 @@ def _column(raw: Any, name: str, kind: Kind | None, where: str) -> Column:
         floats = np.full(len(values), np.nan)
         try:
             floats[~missing] = [float(value) for value in values[~missing]]
+        except OverflowError:
+            raise _too_large(where) from None
         except (TypeError, ValueError):
             odd = next(value for value in values[~missing] if not _is_number(value))
             raise ValueError(
-                f"{where} must hold numbers, as it did in `fit`. Received: {odd!r}"
+                f"{where} must hold numbers, as it did in `fit`. Received: {plain(odd)!r}"
             ) from None
-    if np.isinf(floats).any():
-        raise ValueError(f"{where} must hold finite numbers, or NaN where missing. Received: inf")
+    infinite = floats[np.isinf(floats)]
+    if len(infinite):
+        raise ValueError(
+            f"{where} must hold finite numbers, or NaN where missing. Received: {infinite[0]}"
+        )
     if kind == "boolean" and not np.isin(floats[~np.isnan(floats)], (0.0, 1.0)).all():
         raise ValueError(f"{where} must be true or false, as in `fit`. Received: other numbers")
     return Column(name, kind, floats)
@@ -118,6 +140,8 @@ def _plain(raw: Any, where: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         raise ValueError(f"Complex data not supported: {where}. Received: {dtype}")
     if hasattr(raw, "isna"):  # of pandas, whose own types have a missing value of their own
         missing = raw.isna().to_numpy(dtype=bool)
+        if kind in "iu" and not missing.any():  # (float64 would round large ones)
+            return raw.to_numpy(dtype=f"{kind}8"), missing
         if kind in "fiu":
             return raw.to_numpy(dtype=np.float64, na_value=np.nan), missing
         return (
@@ -125,8 +149,28 @@ def _plain(raw: Any, where: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         ), missing
     values = np.asarray(raw)
     if kind == "O":
-        return values, np.array([_is_missing(value) for value in values], dtype=bool)
+        return values, np.array([is_missing(value) for value in values], dtype=bool)
     return values, np.isnan(values) if kind == "f" else np.zeros(len(values), bool)
+
+
+def _check_use(known: NDArray[Any], where: str) -> None:
+    """Refuse objects that are neither numbers nor categories."""
+    for kind in set(map(type, known)):
+        if issubclass(kind, _OF_NO_USE) or kind.__name__ in _DATES_OF_PANDAS:
+            odd = next(value for value in known if type(value) is kind)
+            raise TypeError(f"{where} must hold numbers or categories. Received: {odd!r}")
+
+
+def _too_large(where: str) -> ValueError:
+    return ValueError(f"{where} must hold numbers of float64. Received: a larger int")
+
+
+def _says_categories(dtype: Any) -> bool:
+    """Whether a dtype, NumPy's or a frame's, is that of categories or strings."""
+    text = str(dtype).lower()
+    return getattr(dtype, "kind", "") in ("U", "S") or (
+        text in ("category", "str", "string") or text.startswith(("categorical", "enum"))
+    )
 
 
 def _kind(values: NDArray[Any], missing: NDArray[np.bool_]) -> Kind:
@@ -141,12 +185,20 @@ def _kind(values: NDArray[Any], missing: NDArray[np.bool_]) -> Kind:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real | np.bool_)
+    return isinstance(value, numbers.Real | Decimal | np.bool_)
 
 
-def _is_missing(value: Any) -> bool:
+def plain(value: Any) -> Any:
+    """A value for a message: NumPy's scalars as Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value of a column of objects stands for none: None, NaN, or a frame's own."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
+    if isinstance(value, Decimal):
+        return value.is_nan()
     return isinstance(value, float | np.floating) and bool(value != value)
 
 
@@ -154,5 +206,7 @@ def text_of(value: Any) -> str:
     """A category's text: 1, 1.0 and True of one column's are not told apart from "1"."""
     if _is_number(value):
         number = float(value)
+        if isinstance(value, numbers.Integral):
+            return str(int(value))  # also where float64 would round it
         return str(int(number)) if number.is_integer() else repr(number)
     return str(value)

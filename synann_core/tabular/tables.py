@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, validate_data
 
 from synann_core._lib.checks import as_tuple
-from synann_core.tabular.columns import Column, Kind, as_table, is_frame, read_columns, text_of
+from synann_core.tabular.columns import (
+    Column,
+    Kind,
+    as_table,
+    is_frame,
+    plain,
+    read_columns,
+    text_of,
+)
 
 MISSING = "missing"
 
@@ -28,8 +36,8 @@ def read_table(
     kinds : sequence of {"number", "boolean", "category"}, optional
         What the columns were in `fit`; None in `fit` itself.
     categories : sequence of names or numbers, or of bools for all, optional
-        Which columns are categories in `fit`, beside those that do not hold numbers: strings,
-        objects, and the frames' own categories.
+        Which columns are categories in `fit`, beside those that are by themselves: strings, the
+        frames' own categories, and objects unless all of them are numbers.
 
     Raises
     ------
@@ -102,14 +110,15 @@ def place_of(parameter: str, feature: Any, names: Sequence[str]) -> int:
     if not (is_int and -count <= feature < count):
         raise ValueError(
             f"`{parameter}` must name features or give their numbers, below {count}. "
-            f"Received: {feature!r}"
+            f"Received: {plain(feature)!r}"
         )
     return int(feature) % count
 
 
 def named(parameter: str, features: Any, names: Sequence[str]) -> list[int]:
     """Numbers of features that are given by names, numbers, or a bool for each."""
-    chosen = as_tuple(parameter, features, "names or numbers of features")
+    members = None if isinstance(features, bytes) else features
+    chosen = as_tuple(parameter, members, "names or numbers of features")
     if len(chosen) == len(names) and all(isinstance(one, bool | np.bool_) for one in chosen):
         return [j for j, one in enumerate(chosen) if one]
     return [place_of(parameter, one, names) for one in chosen]
@@ -121,7 +130,16 @@ def by_place(parameter: str, given: Any, names: Sequence[str]) -> dict[int, Any]
         return {}
     if not isinstance(given, Mapping):
         raise TypeError(f"`{parameter}` must be a mapping from features. Received: {given!r}")
-    return {place_of(parameter, key, names): value for key, value in given.items()}
+    found: dict[int, Any] = {}
+    for key, value in given.items():
+        place = place_of(parameter, key, names)
+        if place in found:
+            raise ValueError(
+                f"`{parameter}` must name each feature once. "
+                f"Received: {names[place]!r} by its name and its number, or twice"
+            )
+        found[place] = value
+    return found
 
 
 def order_of_words(X: Any, position: int) -> list[str] | None:

@@ -13,20 +13,34 @@ from sklearn.utils.validation import column_or_1d
 
 from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import check_number, check_option
-from synann_core.models.samples import as_weights
+from synann_core.models.samples import as_weights, check_most
+from synann_core.tabular.columns import is_missing, plain
 
 Floats = NDArray[np.float64]
 
 
 def check_target(y: Any, samples: int, what: str, dtype: Any = None) -> NDArray[Any]:
-    """One value a sample, shape (samples,); `what` they are is for the error."""
+    """One value a sample, shape (samples,), as it is or as `dtype` of numbers.
+
+    `what` they are is for the error.
+    """
     if y is None:
         raise ValueError(
             f"`y` must hold {what}: this estimator requires y to be passed, "
             "but the target y is None. Received: None"
         )
     check_plain("y", y)
-    values: NDArray[Any] = column_or_1d(y, dtype=dtype, warn=True)
+    values: NDArray[Any] = column_or_1d(y, warn=True)
+    if values.dtype.kind == "O":
+        lost = [is_missing(value) for value in values.tolist()]
+        if any(lost):
+            row = lost.index(True)
+            raise ValueError(f"`y` must not be missing. Received: {values[row]!r} in row {row}")
+    if dtype is not None:
+        texts = [value for value in values.tolist() if isinstance(value, str | bytes)]
+        if texts:
+            raise TypeError(f"`y` must hold {what}, as numbers. Received: {texts[0]!r}")
+        values = values.astype(dtype)
     assert_all_finite(values, input_name="y")
     if len(values) != samples:
         raise ValueError(
@@ -37,7 +51,7 @@ def check_target(y: Any, samples: int, what: str, dtype: Any = None) -> NDArray[
 
 
 def check_weights(sample_weight: Any, samples: int) -> Floats:
-    """How often each sample counts, ≥ 0 and not all 0, as float64, shape (samples,); 1 if None."""
+    """How often each sample counts, as `as_weights` checks it, shape (samples,); 1 if None."""
     if sample_weight is None:
         return np.ones(samples)
     weight: Floats = as_weights("sample_weight", sample_weight, samples)
@@ -51,8 +65,22 @@ def labels_and_weights(y: Any, sample_weight: Any, samples: int) -> tuple[NDArra
         unknown = [row for row, one in enumerate(labels.tolist()) if one is None]
         if unknown:
             raise ValueError(f"`y` must hold a class a sample. Received: None in row {unknown[0]}")
+        _check_one_order(labels)
     check_classification_targets(labels)
     return labels, check_weights(sample_weight, samples)
+
+
+def _check_one_order(labels: NDArray[Any]) -> None:
+    first = labels[0]
+    for row, label in enumerate(labels.tolist()):
+        try:
+            hash(label)
+            first < label  # noqa: B015 - whether it can be asked
+        except TypeError:
+            raise TypeError(
+                "`y` must hold classes of one kind, which can be sorted. "
+                f"Received: {first!r}, and {label!r} in row {row}"
+            ) from None
 
 
 def check_several(labels: NDArray[Any], weight: Floats) -> None:
@@ -76,8 +104,8 @@ def with_class_weights(
     Parameters
     ----------
     given : mapping or "balanced", optional
-        A class without an entry counts 1. "balanced" makes the weights of all classes sum to the
-        same, that of all samples staying as it is.
+        From 0 to 1e100; a class without an entry counts 1. "balanced" makes the weights of all
+        classes sum to the same, that of all samples staying as it is.
     classes : ndarray, shape (classes,)
     label : ndarray of int, shape (samples,)
         Places of the samples' classes.
@@ -99,8 +127,11 @@ def with_class_weights(
         known = classes.tolist()
         odd = [key for key in given if key not in known]
         if odd and not set(known) <= set(given):
-            raise ValueError(f"`class_weight` must be of classes {known}. Received: {odd[0]!r}")
+            raise ValueError(
+                f"`class_weight` must be of classes {known}. Received: {plain(odd[0])!r}"
+            )
         numbers = [given.get(label, 1.0) for label in known]
         by_class = np.array([check_number("class_weight", number, 0.0) for number in numbers])
+        check_most("class_weight", by_class)
     weights: Floats = weight * by_class[label]
     return weights

@@ -26,7 +26,12 @@ class Numbers:
 
     def __call__(self, column: Floats) -> Floats:
         """Inputs, shape (samples, 1); numbers beyond the knots have the places of the last ones."""
-        return np.interp(column, self.knots, self.places)[:, None]
+        # (The slope between knots that are very near or far is not a number of float64. Scaling by
+        # a power of two changes nothing else.)
+        power = -int(np.frexp(np.abs(self.knots).max())[1])
+        inside = np.clip(column, self.knots[0], self.knots[-1])
+        places = np.interp(np.ldexp(inside, power), np.ldexp(self.knots, power), self.places)
+        return np.clip(places, self.places[0], self.places[-1])[:, None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import as_numbers, check_event, check_number, check_range
 from synann_core.graph import CompiledGraph, SynapseGraph, bayes_graph
 from synann_core.log_odds import expit
+from synann_core.models.samples import as_weights
 from synann_core.surprisals import surprisal
 
 __all__ = ["BayesRule"]
@@ -128,7 +129,7 @@ class BayesRule:
         names : sequence of str, optional
             Names of the findings.
         sample_weight : array_like, shape (samples,), optional
-            How often each sample counts, ≥ 0.
+            How often each sample counts, from 0 to 1e100 and not all 0.
 
         Returns
         -------
@@ -192,7 +193,7 @@ class BayesRule:
         event : array_like, shape (samples,)
             0 or 1, both of them.
         sample_weight : array_like, shape (samples,), optional
-            How often each sample counts, ≥ 0.
+            How often each sample counts, from 0 to 1e100 and not all 0.
 
         Returns
         -------
@@ -265,6 +266,5 @@ def _checked_samples(
 def _weights(sample_weight: ArrayLike | None, samples: int) -> Floats:
     if sample_weight is None:
         return np.ones(samples)
-    weight: Floats = check_range("sample_weight", sample_weight, 0.0).astype(np.float64)
-    check_shape("sample_weight", weight, samples)
+    weight: Floats = as_weights("sample_weight", sample_weight, samples)
     return weight

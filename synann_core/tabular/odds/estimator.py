@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from synann_core._lib.checks import check_int
 from synann_core.log_odds import expit
 from synann_core.models import Explanation
+from synann_core.tabular.folds import Masks, fold_masks
 from synann_core.tabular.odds.bayes_rule import BayesRule
 from synann_core.tabular.odds.thresholds import SoftThresholds
 from synann_core.tabular.tables import MISSING, feature_names, read_values
@@ -39,7 +41,8 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     cv : int, splitter, iterable of pairs of rows, or None
         Folds for the calibration of the log-odds, as scikit-learn has them. Findings that repeat
         each other make the odds too large, and the calibration takes that back; None leaves it out.
-        An int is lowered to the size of the smaller class.
+        An int is lowered to the number of samples that count in the smaller class; 1 of these
+        leaves it out, too. The rows to learn from and those to judge must hold both classes.
     categorical_features : sequence of names or numbers, or of bools for all, optional
         Columns of numbers that are categories, as those that do not hold numbers always are.
 
@@ -57,6 +60,21 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ------
     TypeError, ValueError
         By `fit`, if a parameter or the data do not fit.
+
+    Notes
+    -----
+    A weight of 2 is exactly a repeated sample with ``cv=None``, or with folds that keep repeated
+    samples together. With an int it is nearly so: repeated samples fall into several folds, and
+    all folds are others. Weights are numbers of samples: those far below 1 leave every finding
+    near ½, for a class counts as if it had two samples more (`BayesRule.from_counts`).
+
+    A fitted network is kept with `pickle` or `joblib`: loading such a file can execute any code, so
+    load only your own.
+
+    See Also
+    --------
+    BayesRule : The rule alone, which needs no scikit-learn.
+    SoftThresholds : How numbers become findings.
 
     Examples
     --------
@@ -117,28 +135,41 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_several(labels, weight)
         self.classes_ = np.unique(labels)
         event = (labels == self.classes_[1]).astype(np.float64)
-        folds = self._folds(event)
-        unseen, judged = np.zeros(len(event)), np.zeros(len(event), dtype=bool)
-        for train, rest in folds:
+        train_masks, test_masks = self._folds(event, weight)
+        unseen, judged = np.zeros(len(event)), test_masks.any(axis=0)
+        for train, rest in zip(train_masks, test_masks, strict=True):
             self._learn([column[train] for column in columns], event[train], weight[train])
             unseen[rest] = self.rule_.log_odds(self._findings([column[rest] for column in columns]))
-            judged[rest] = True
         self._learn(columns, event, weight)
         if judged.any():
             at = np.flatnonzero(judged)
             self.rule_ = self.rule_.calibrated(unseen[at], event[at], sample_weight=weight[at])
         return self
 
-    def _folds(self, event: Floats) -> list[tuple[Any, Any]]:
-        if self.cv is None:
-            return []
-        cv = self.cv
-        if isinstance(cv, int) and not isinstance(cv, bool):
-            cv = min(cv, int(min(event.sum(), len(event) - event.sum())))
-            if cv < 2:
-                return []
-        chosen = check_cv(cv, event, classifier=True)
-        return list(chosen.split(np.zeros((len(event), 1)), event))
+    def _folds(self, event: Floats, weight: Floats) -> tuple[Masks, Masks]:
+        """Rows to learn from and rows to judge, each of shape (folds, samples)."""
+        cv, used = self.cv, np.flatnonzero(weight > 0.0)
+        none = np.zeros((0, len(event)), dtype=bool)
+        if cv is None:
+            return none, none
+        if isinstance(cv, int | np.integer):
+            share = event[used]
+            smaller = int(min(share.sum(), len(share) - share.sum()))
+            count = min(check_int("cv", cv, 2), smaller)
+            if count < 2:
+                return none, none
+            pairs = StratifiedKFold(count).split(used, share)
+            cv = [(used[train], used[rest]) for train, rest in pairs]
+        train, test = fold_masks(cv, event, weight)
+        judged: Masks = np.any(test, axis=0, keepdims=True)
+        for masks, what in ((train, "learn from"), (judged, "judge")):
+            for k in range(len(masks)):
+                if len(np.unique(event[masks[k] & (weight > 0.0)])) < 2:
+                    where = f" in fold {k}" if masks is train else ""
+                    raise ValueError(
+                        f"`cv` must give rows of both classes to {what}. Received: one class{where}"
+                    )
+        return train, test
 
     def _learn(self, columns: _Columns, event: Floats, weight: Floats) -> None:
         """Count, without a calibration."""
@@ -196,7 +227,11 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         findings = self.findings(X)
         labels, weight = labels_and_weights(y, sample_weight, len(findings))
         if not np.isin(labels, self.classes_).all():
-            raise ValueError(f"`y` must hold classes of {self.classes_.tolist()}. Received: others")
+            odd = labels[~np.isin(labels, self.classes_)].tolist()[0]
+            raise ValueError(
+                f"`y` must hold classes of {self.classes_.tolist()}. Received: {odd!r}"
+            )
+        check_several(labels, weight)
         rule = self.rule_
         plain = BayesRule(rule.prior, rule.given, rule.otherwise, rule.names)
         event = (labels == self.classes_[1]).astype(np.float64)

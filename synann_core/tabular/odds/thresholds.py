@@ -10,10 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import as_numbers, check_event, check_range
 from synann_core.log_odds import expit
+from synann_core.models.samples import as_weights
 
 __all__ = ["SoftThresholds"]
 
 Floats = NDArray[np.float64]
+
+_LEAST = 1e-12  # of a width, relative to the measurements' range
+_SMALLEST, _LARGEST = float(np.nextafter(0.0, 1.0)), float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +81,14 @@ class SoftThresholds:
         event : array_like, shape (samples,)
             0 or 1, both of them.
         sample_weight : array_like, shape (samples,), optional
-            How often each sample counts, ≥ 0.
+            How often each sample counts, from 0 to 1e100 and not all 0.
 
         Returns
         -------
         SoftThresholds
-            As wide as a standard deviation inside the classes; a finding speaks for the event.
+            As wide as a standard deviation inside the classes, or 1e-12 of the measurements' range
+            where that is more; a finding speaks for the event. A measurement that never changes has
+            the width 1.
 
         Raises
         ------
@@ -96,18 +102,25 @@ class SoftThresholds:
         truth = check_event("event", event, len(x))
         weight = np.ones(len(x))
         if sample_weight is not None:
-            weight = check_range("sample_weight", sample_weight, 0.0).astype(np.float64)
-            check_shape("sample_weight", weight, len(x))
+            weight = as_weights("sample_weight", sample_weight, len(x))
+        # Powers of two, which keep squares and differences of any measurements in range.
+        unit = np.ldexp(1.0, np.frexp(np.abs(x).max(axis=0))[1] - 1)
+        x = x / unit
         means, variances = [], []
         for k in (1, 0):
             share = weight[truth == k][:, None] * ~missing[truth == k]
-            share = share / np.maximum(share.sum(axis=0), 1e-300)
+            total = share.sum(axis=0)
+            share = share / np.where(total > 0.0, total, 1.0)
             means.append((share * x[truth == k]).sum(axis=0))
             variances.append((share * (x[truth == k] - means[-1]) ** 2).sum(axis=0))
         (with_event, without), spread = means, np.sqrt(sum(variances) / 2)
         sign = np.sign(with_event - without)
-        width = np.maximum(spread, 1e-12) * np.where(sign == 0, 1, sign)
-        return cls((with_event + without) / 2, width)
+        highest, lowest = (np.where(missing, end, x) for end in (-np.inf, np.inf))
+        extent = highest.max(axis=0) - lowest.min(axis=0)
+        width = _finite(np.maximum(spread, _LEAST * extent), unit)
+        width = np.where(extent > 0.0, np.maximum(width, _SMALLEST), 1.0)
+        threshold = _finite((with_event + without) / 2, unit)
+        return cls(threshold, width * np.where(sign == 0, 1, sign))
 
     def __call__(self, measurements: ArrayLike, /) -> Floats:
         """Return the probabilities of the findings, in [0, 1], shape (..., measurements).
@@ -119,5 +132,16 @@ class SoftThresholds:
         """
         x: Floats = check_range("measurements", measurements).astype(np.float64)
         check_shape("measurements", x, ..., self.threshold.size)
-        findings: Floats = expit(2.0 * (x - self.threshold) / self.width)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            gap = x - self.threshold
+            half = (x / 2.0 - self.threshold / 2.0) / (self.width / 2.0)
+            # (A place so far off that it is infinite makes the finding 0 or 1.)
+            place = 2.0 * np.where(np.isfinite(gap), gap / self.width, half)
+        findings: Floats = expit(place)
         return findings
+
+
+def _finite(values: Floats, unit: Floats) -> Floats:
+    """Values times their unit; those beyond the largest number are that."""
+    with np.errstate(over="ignore"):
+        return np.clip(values * unit, -_LARGEST, _LARGEST)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import check_int, check_option, check_range
+from synann_core.models.samples import check_most
 from synann_core.tabular.tables import feature_names, order_of_words, read_values
 from synann_core.tabular.targets import check_target, check_weights
 from synann_core.tabular.tariffs.fitting import Tariff, search
@@ -176,6 +177,7 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Counts, exposure and weights."""
         counts = check_target(y, samples, "the counts", np.float64)
         check_range("y", counts, 0.0)
+        check_most("y", counts)
         size = self._checked_exposure(exposure, samples)
         if self.family == "binomial" and (counts > size).any():
             k = int(np.flatnonzero(counts > size)[0])
@@ -189,6 +191,7 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             return np.ones(samples)
         size: Floats = check_range("exposure", exposure, 0.0, ends="(]").astype(np.float64)
         check_shape("exposure", size, samples)
+        check_most("exposure", size)
         return size
 
     def _describe(

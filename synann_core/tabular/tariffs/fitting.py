@@ -17,6 +17,7 @@ from synann_core.tabular.tariffs.terms import Floats, Term
 # know are held with, relative to the others' curvature.
 _CLOSE, _SMALL_GAIN, _RIDGE = 1e-10, 1e-8, 1e-7
 _HUGE = 700.0  # surprisal of a rate
+_MOST = 1e300  # of a variance
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,10 @@ def search(
     A level that would rise above the base becomes the base: nothing changes but that it may. The
     deviance falls with each such step, so that they end: with factors that no bound holds back.
     """
+    # Where the search ends is a matter of nats: weights of which all are less than one sample would
+    # have none to gain.
+    unit = min(1.0, float(np.ldexp(1.0, np.frexp(weight.sum())[1] - 1)))
+    weight = weight / unit
     start = -np.log((weight @ counts) / (weight @ exposure))
     floor = SMALLEST if family == "binomial" else -_HUGE
     c = np.r_[np.zeros(sum(len(term.levels) - 1 for term in terms)), max(start, floor)]
@@ -105,7 +110,9 @@ def search(
     _, terms, c, loss = best
     low, high = _bounds(terms, floor)
     free = (c > low) & (c < high)
-    return Tariff(terms, c, covariance(loss.information(c), free), total)
+    with np.errstate(over="ignore"):
+        variance = np.clip(covariance(loss.information(c), free) / unit, -_MOST, _MOST)
+    return Tariff(terms, c, variance, total)
 
 
 def _minimum(

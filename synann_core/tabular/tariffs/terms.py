@@ -6,6 +6,7 @@ of its own; a number inhibits by its place between its ends.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -71,13 +72,22 @@ class Term:
         Numbers beyond the ends count as the ends.
         """
         if self.numeric:
-            low, high = self.levels
-            width = high - low
-            place = np.clip((values - low) / (width if width > 0.0 else 1.0), 0.0, 1.0)
+            place = self._between_ends(values)
             column: Floats = 1.0 - place if self.base else place
-            return column[:, None] * (1.0 if width > 0.0 else 0.0)
+            return column[:, None] * (1.0 if self.levels[0] < self.levels[1] else 0.0)
         places = self.places(values)
         return self.synapses()[places]
+
+    def _between_ends(self, values: NDArray[Any]) -> Floats:
+        """Places of numbers between the ends, in [0, 1]; 0 if these are the same."""
+        low, high = self.levels
+        inside = np.clip(values, low, high)
+        if low == high:
+            return np.zeros(len(values))
+        if not math.isfinite(high - low):
+            low, high, inside = low / 2.0, high / 2.0, inside / 2.0
+        place: Floats = (inside - low) / (high - low)
+        return place
 
     def places(self, values: NDArray[Any]) -> NDArray[np.intp]:
         """Positions of the levels of words; a word that is not a level is an error."""
@@ -162,7 +172,8 @@ def first_terms(
 def _highest(term: Term, column: NDArray[Any], counts: Floats, exposure: Floats) -> int:
     """The level, or the end of a number, with the highest rate: where the search begins."""
     if term.numeric:
-        return int(counts @ (column - (exposure @ column) / exposure.sum()) > 0.0)
+        place = term.inputs(column)[:, 0]
+        return int(counts @ (place - (exposure @ place) / exposure.sum()) > 0.0)
     at, most = term.places(column), len(term.levels)
     seen = np.bincount(at, exposure, most)  # (a level occurs, so that there is some)
     return int(np.argmax(np.bincount(at, counts, most) / seen))

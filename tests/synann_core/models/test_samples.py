@@ -100,6 +100,6 @@ def test_classes_keep_their_order():
 
 def test_weights():
     assert as_weights("w", [1, 2], 2).dtype == np.float64
-    for bad in ([1, -1], [0, 0], [1], [1, np.nan]):
+    for bad in ([1, -1], [0, 0], [1], [1, np.nan], [1, 1e101]):
         with pytest.raises(ValueError, match=r"`w` must .*Received"):
             as_weights("w", bad, 2)

@@ -139,6 +139,8 @@ def test_features_by_name_and_number():
     assert named("some", [True, False, True], names) == [0, 2]
     assert by_place("monotone", {"pain": 1, 2: -1}, names) == {1: 1, 2: -1}
     assert by_place("monotone", None, names) == {}
+    with pytest.raises(ValueError, match="`monotone` must name each feature once"):
+        by_place("monotone", {"pain": 1, 1: -1}, names)
     with pytest.raises(TypeError, match="`monotone` must be a mapping"):
         by_place("monotone", [1, 2, 3], names)
 
@@ -161,6 +163,8 @@ def test_the_order_of_categories():
         (np.eye(2), {"categories": ["town"]}, ValueError, "must name features .* Received: 'town'"),
         (np.eye(2), {"categories": [2]}, ValueError, "Received: 2"),
         (np.eye(2), {"categories": "all"}, TypeError, "`categorical_features` must be names"),
+        (np.eye(2), {"categories": b"a"}, TypeError, "`categorical_features` must be names"),
+        (np.eye(2), {"categories": np.array([5])}, ValueError, "Received: 5$"),
     ],
 )
 def test_what_is_no_table_is_refused(X, options, kind, message):

@@ -1,6 +1,8 @@
 """Targets, classes and weights, as every estimator checks them."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from synann_core.tabular import LogLinkRegressor, OddsNetwork, SynapseClassifier, SynapseRules
@@ -28,6 +30,14 @@ def test_targets_are_one_value_a_sample():
         labels_and_weights([1.0, np.nan], None, 2)
     with pytest.raises(ValueError, match="Unknown label type"):
         labels_and_weights([0.5, 0.25], None, 2)
+    for none in (None, pd.NA, np.nan):
+        with pytest.raises(ValueError, match=r"`y` must not be missing. Received: .* in row 1"):
+            labels_and_weights(np.array(["a", none], object), None, 2)
+    with pytest.raises(TypeError, match=r"classes of one kind.* Received: 'a', and 1 in row 1"):
+        labels_and_weights(np.array(["a", 1], object), None, 2)
+    for texts in (["1", "2"], np.array([1, "2"], object)):
+        with pytest.raises(TypeError, match=r"`y` must hold the counts, as numbers. Received: '"):
+            check_target(texts, 2, "the counts", np.float64)
 
 
 def test_weights_are_one_unless_given():
@@ -35,6 +45,10 @@ def test_weights_are_one_unless_given():
     weights = check_weights([2, 0], 2)
     assert weights.dtype == np.float64
     assert weights.tolist() == [2.0, 0.0]
+    with pytest.raises(
+        ValueError, match=r"`sample_weight` must be at most 1e\+100. Received: 1e\+308"
+    ):
+        check_weights([1.0, 1e308], 2)
 
 
 def test_one_class_is_not_enough():
@@ -60,6 +74,7 @@ def test_weights_of_classes():
         ("even", ValueError, "`class_weight` must be one of"),
         ({"1": 2.0}, ValueError, r"`class_weight` must be of classes \[0, 1\]. Received: '1'"),
         ({0: -1.0}, ValueError, "`class_weight` must be in"),
+        ({0: 1e308}, ValueError, r"`class_weight` must be at most"),
         ([1.0, 2.0], TypeError, "`class_weight` must be 'balanced' or a mapping"),
     ],
 )
@@ -75,14 +90,28 @@ WRONG = {
     "weights too few": (X, [0, 1, 0, 1], [1.0]),
     "weights below 0": (X, [0, 1, 0, 1], [-1.0, 1, 1, 1]),
     "weights of 0": (X, [0, 1, 0, 1], np.zeros(4)),
+    "weights too large": (X, [0, 1, 0, 1], np.full(4, 1e308)),
     "no rows": (X[:0], [], None),
     "one axis": (X[:, 0], [0, 1, 0, 1], None),
     "infinite": (np.where(X, np.inf, 1.0), [0, 1, 0, 1], None),
     "dates": (X.astype("M8[s]"), [0, 1, 0, 1], None),
+    "Period": (pd.DataFrame({"a": pd.period_range("2020", periods=4)}), [0, 1, 0, 1], None),
+    "lazy": (pl.LazyFrame({"a": [0, 1, 0, 1]}), [0, 1, 0, 1], None),
+    "too large": ([[10**400], [1], [0], [1]], [0, 1, 0, 1], None),
+    "missing target": (X, [0, 1, None, 1], None),
     "containers": ([[{}], [1], [0], [1]], [0, 1, 0, 1], None),
     "no such column": (X, [0, 1, 0, 1], None),
 }
 MODELS = (OddsNetwork, SynapseClassifier, SynapseRules, LogLinkRegressor)
+
+
+def test_weights_of_classes_leave_two_of_them():
+    for model in (SynapseClassifier, SynapseRules):
+        for given, message in ((-1.0, "`class_weight` must be in"), (0.0, "two classes or more")):
+            with pytest.raises(ValueError, match=message):
+                model(class_weight={0: given}).fit(X, [0, 1, 0, 1])
+        with pytest.raises(ValueError, match="`class_weight` must be in"):
+            model(class_weight={0: -1.0, 1: 1.0, 2: 1.0}).fit(X, [0, 1, 2, 1])
 
 
 @pytest.mark.parametrize("mistake", WRONG)

@@ -86,3 +86,13 @@ def test_documents_give_the_same_inputs(scale):
 def test_damaged_documents_are_errors(part):
     with pytest.raises((KeyError, TypeError, ValueError)):
         Encoding.from_document([part])
+
+
+@pytest.mark.parametrize("scale", ["minmax", "ranks"])
+@pytest.mark.parametrize("unit", [1e-310, 1e-13, 2e307])
+def test_inputs_do_not_depend_on_the_unit(scale, unit):
+    numbers = RNG.random(500) * 16.0 - 8.0
+    want, scaled = encode(scale, [numbers])([numbers]), numbers * unit
+    found = encode(scale, [scaled])
+    np.testing.assert_allclose(found([scaled]), want, atol=1e-12)
+    assert found([np.array([-1e308, 1e308]) * 1.7])[:, 0].tolist() == [want.min(), want.max()]

@@ -141,9 +141,30 @@ def test_few_samples_have_no_calibration():
         ({}, [[0.0], [1.0]], [1, 1], "two classes or more.* Received: 1 class"),
         ({"thresholds": False}, [[0.0], [3.0]], [0, 1], "`findings` must be in"),
         ({}, [[0.0], [np.inf]], [0, 1], "infinity|finite"),
-        ({"cv": "five"}, [[0.0], [1.0]], [0, 1], "cv"),
+        ({"cv": 1}, [[0.0], [1.0]], [0, 1], "`cv` must be at least 2"),
+        ({"cv": [([0, 2], [1])]}, [[0.0], [1.0], [0.5]], [0, 1, 0], "both classes to learn from"),
+        ({"cv": [([0, 1], [2])]}, [[0.0], [1.0], [0.5]], [0, 1, 0], "both classes to judge"),
     ],
 )
 def test_what_does_not_fit_is_named(options, X, y, message):
     with pytest.raises(ValueError, match=message):
         OddsNetwork(**options).fit(X, y)
+
+
+def test_samples_that_do_not_count_are_as_if_not_there(tumours):
+    x, event = tumours
+    weight = (np.arange(len(x)) % 3 > 0) | (event == 0)
+    some = OddsNetwork().fit(x[weight], event[weight])
+    model = OddsNetwork().fit(x, event, sample_weight=weight.astype(float))
+    np.testing.assert_allclose(model.predict_proba(x), some.predict_proba(x), rtol=1e-9)
+    few = np.where(np.cumsum(event) > 1, 1.0 - event, 1.0)  # one tumour counts
+    assert OddsNetwork().fit(x, event, sample_weight=few).rule_.slope == 1.0
+
+
+def test_calibration_needs_both_classes(tumours):
+    x, event = tumours
+    model = OddsNetwork(cv=None).fit(x, event)
+    with pytest.raises(ValueError, match="`y` must hold two classes or more"):
+        model.calibrate(x[:9], np.ones(9))
+    with pytest.raises(ValueError, match=r"classes of \[0.0, 1.0\]. Received: 2.0"):
+        model.calibrate(x[:2], [0.0, 2.0])

@@ -76,3 +76,23 @@ def test_weights_count_samples_and_gaps_do_not():
     for one, other in ((weighted, repeated), (SoftThresholds.from_training(gaps, event), known)):
         np.testing.assert_allclose(one.threshold, other.threshold)
         np.testing.assert_allclose(one.width, other.width)
+
+
+@pytest.mark.parametrize("unit", [1e-310, 1e-13, 2e307])
+def test_findings_do_not_depend_on_the_unit(unit):
+    rng = np.random.default_rng(0)
+    event = np.arange(60) % 2
+    x = np.clip(rng.normal(event[:, None], 1.0, (60, 2)), -8.0, 8.0)
+    x[:, 1] = event * 16.0 - 8.0  # (the classes have no spread)
+    want = SoftThresholds.from_training(x, event)(x)
+    found = SoftThresholds.from_training(x * unit, event)(x * unit)
+    np.testing.assert_allclose(found, want, rtol=1e-9)
+
+
+def test_places_beyond_float64_are_certain():
+    most = np.finfo(np.float64).max
+    findings = SoftThresholds([-most, 1e300], [most, 1e-300])
+    assert findings([[most, 1e299]]).round(3).tolist() == [[0.982, 0.0]]
+    whole = SoftThresholds.from_training([[most], [-most], [most], [-most]], [0, 0, 1, 1])
+    np.testing.assert_allclose(whole([[0.0]]), 0.5)
+    assert SoftThresholds.from_training([[most], [most]], [0, 1]).threshold == most

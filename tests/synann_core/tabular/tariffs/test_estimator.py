@@ -220,3 +220,27 @@ def test_levels_that_were_not_seen_are_an_error():
     model = LogLinkRegressor().fit([["a"], ["b"]], [1, 2])
     with pytest.raises(ValueError, match=r"known levels of 'x0': .* Received: 'c'"):
         model.predict([["c"]])
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-9, 1e100])
+def test_factors_do_not_depend_on_the_unit_of_the_weights(unit):
+    rng = np.random.default_rng(0)
+    X, y = rng.random((60, 2)), rng.poisson(2.0, 60)
+    plain = LogLinkRegressor().fit(X, y)
+    other = LogLinkRegressor().fit(X, y, sample_weight=np.full(60, unit))
+    np.testing.assert_allclose(other.predict(X), plain.predict(X), rtol=1e-6)
+    np.testing.assert_allclose(other.alpha_error_ * np.sqrt(unit), plain.alpha_error_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("unit", [1e-310, 1e-13, 2e307])
+def test_factors_do_not_depend_on_the_unit_of_a_number(unit):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((60, 2)) * 16.0 - 8.0, rng.poisson(2.0, 60)
+    plain, other = LogLinkRegressor().fit(x, y), LogLinkRegressor().fit(x * unit, y)
+    np.testing.assert_allclose(other.predict(x * unit), plain.predict(x), rtol=1e-9)
+
+
+def test_counts_and_exposure_that_would_overflow_are_named():
+    for name, given in (("y", {"y": [1.0, 1e308]}), ("exposure", {"exposure": [1.0, 1e308]})):
+        with pytest.raises(ValueError, match=f"`{name}` must be at most"):
+            LogLinkRegressor().fit([[0.0], [1.0]], **{"y": [1.0, 2.0]} | given)

@@ -1,0 +1,44 @@
+"""From a CSV file to rules."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import rules
+
+
+def table(rows=120):
+    """The event comes with age, but not in the south; some ages are missing."""
+    rng = np.random.default_rng(0)
+    age, place = rng.integers(20, 80, rows).astype(float), rng.choice(["north", "south"], rows)
+    event = np.where((age > 50) & (place == "north"), "yes", "no")
+    age[:5] = np.nan
+    return pd.DataFrame({"age": age, "place": place, "event": event})
+
+
+def test_a_file_of_ones_own_is_learned_and_explained(tmp_path, capsys):
+    path = tmp_path / "own.csv"
+    table().to_csv(path, index=False)
+    rules.main(["--csv", str(path), "--target", "event", "--output", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert "log-odds of 'yes':" in out
+    assert "place = north" in out
+    accuracy = float(out.split("accuracy ")[1].split(",")[0])
+    assert accuracy > 0.9
+    assert "the same bits: True" in out
+    assert (tmp_path / "rules.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_table_that_comes_along():
+    X, y = rules.read(None, rules.TARGET)
+    assert X.shape == (569, 30)
+    assert set(y) == {"benign", "malignant"}
+
+
+def test_what_is_not_there_gives_one_line(tmp_path):
+    path = tmp_path / "own.csv"
+    with pytest.raises(SystemExit, match=r"--csv .*own\.csv: .*No such file"):
+        rules.main(["--csv", str(path), "--output", str(tmp_path)])
+    table(4).to_csv(path, index=False)
+    with pytest.raises(SystemExit, match="--target died: columns are age, place, event"):
+        rules.main(["--csv", str(path), "--target", "died", "--output", str(tmp_path)])
