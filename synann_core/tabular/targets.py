@@ -93,6 +93,13 @@ def check_several(labels: NDArray[Any], weight: Floats) -> None:
         )
 
 
+def check_known(labels: NDArray[Any], classes: NDArray[Any]) -> None:
+    """Refuse labels that are not of these classes."""
+    odd = labels[~np.isin(labels, classes)].tolist()
+    if odd:
+        raise ValueError(f"`y` must hold classes of {classes.tolist()}. Received: {odd[0]!r}")
+
+
 def with_class_weights(
     given: Mapping[Any, float] | str | None,
     classes: NDArray[Any],

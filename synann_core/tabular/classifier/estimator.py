@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from synann_core._lib.arguments import check_plain
@@ -16,34 +15,42 @@ from synann_core._lib.checks import to_numpy
 from synann_core._lib.files import FilePath
 from synann_core.models import Explanation, SynaMLP
 from synann_core.models.architecture import GateKind, LayerKind
-from synann_core.tabular.classifier.encoding import Encoding, Scale, encoding_of
+from synann_core.tabular.classifier.encoding import Encoding, Scale
 from synann_core.tabular.classifier.files import read_classifier, write_classifier
-from synann_core.tabular.classifier.training import check_options, train, train_on
+from synann_core.tabular.classifier.training import begin, check_options, train, train_on
 from synann_core.tabular.tables import feature_names, read_values
-from synann_core.tabular.targets import check_several, labels_and_weights, with_class_weights
+from synann_core.tabular.targets import (
+    check_known,
+    check_several,
+    labels_and_weights,
+    with_class_weights,
+)
 
 __all__ = ["SynapseClassifier"]
 
 Floats = NDArray[np.floating[Any]]
-_BACKGROUND = 100  # rows that explanations compare with
 
 
 class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """SynaMLP's network as an estimator: Dense → batch norm → gate → synapse tensor → Dense.
+    """Classify tables by SynaMLP's network: Dense → batch norm → gate → synapse tensor → Dense.
 
     Parameters
     ----------
     hidden : int
         Width of the synapse tensor, ≥ 1.
-    layer, gate, dropout
-        As `SynaMLP` has them.
+    layer : {"synapse", "dense", "none"}
+        What follows the gate; the latter two are there for comparisons.
+    gate : {"sigmoid", "softmax"}
+        Makes probabilities of the first layer's output.
+    dropout : float
+        Share of the last layer's inputs to drop in training, in [0, 1).
     scale : {"minmax", "ranks"}, optional
         How numbers become inputs in [0, 1]: from the smallest to the largest, or by the share of
         smaller ones, which outliers do not compress. None takes numbers that are in [0, 1].
     categorical_features : sequence of names or numbers, or of bools for all, optional
-        Columns of numbers that are categories, as those that do not hold numbers always are: one
-        input for each of their words. A missing one is a word; words that `fit` has not seen are
-        none.
+        Columns of numbers that are categories, as strings and a frame's categories always are, and
+        objects unless all of them are numbers: one input for each of their words. A missing one is
+        a word; words that `fit` has not seen are none.
     max_iter : int
         Most epochs, ≥ 1. On small tables many of them overfit.
     batch_size : int
@@ -60,7 +67,7 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_iter_no_change, tol
         Epochs, ≥ 1, without an improvement of at least `tol` ≥ 0 nats a sample.
     class_weight : "balanced" or mapping from classes to float, optional
-        What samples of a class count.
+        What samples of a class count, from 0 to 1e100; 1 for a class without an entry.
     verbose : bool or int
         Whether to show the progress: a bar, if tqdm is installed.
     random_state : int, RandomState or None
@@ -69,6 +76,7 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : ndarray, shape (classes,)
+        Sorted, the order of the columns of `predict_proba`.
     model_ : SynaMLP
         Takes the inputs that `encoding_` makes.
     encoding_ : Encoding
@@ -92,7 +100,15 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    In whole batches a sample of weight 2 is the same as a repeated one.
+    In whole batches a sample of weight 2 is the same as a repeated one. Missing numbers are an
+    error: impute them in a pipeline.
+
+    `save` and `from_file` keep a model without code. Pickles work too, but loading one can execute
+    any code, so load only your own.
+
+    See Also
+    --------
+    SynapseRules : A few rules that can be read, which takes missing numbers.
 
     Examples
     --------
@@ -107,6 +123,9 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> model.predict([[9.0, "a"], [9.0, "b"]])
     array(['yes', 'no'], dtype='<U3')
     """
+
+    model_: SynaMLP
+    encoding_: Encoding
 
     def __init__(
         self,
@@ -155,11 +174,11 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array_like or frame, shape (samples, features)
-            Finite numbers, and categories.
+            Finite numbers, none missing, and categories.
         y : array_like, shape (samples,)
             Classes, at least two.
         sample_weight : array_like, shape (samples,), optional
-            How often each sample counts, ≥ 0.
+            How often each sample counts, from 0 to 1e100.
 
         Returns
         -------
@@ -180,7 +199,7 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         some = weight > 0.0
         columns = [column[some] for column in columns]
         numbers, weight = numbers[some], weight[some]
-        self._begin(columns, classes, weight)
+        begin(self, columns, classes, weight)
         seed = int(self._random.randint(2**31))
         self.loss_curve_, self.validation_losses_ = train(
             self, self.encoding_(columns), numbers, weight, seed
@@ -218,10 +237,8 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if first:
             check_plain("classes", classes)
             given = labels if classes is None else np.asarray(classes)
-            self._begin(columns, np.unique(given), weight)
-        odd, known = labels[~np.isin(labels, self.classes_)].tolist(), self.classes_.tolist()
-        if odd:
-            raise ValueError(f"`y` must hold classes of {known}. Received: {odd[0]!r}")
+            begin(self, columns, np.unique(given), weight)
+        check_known(labels, self.classes_)
         if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(f"`classes` must be those of the first call. Received: {classes!r}")
         numbers = np.searchsorted(self.classes_, labels)
@@ -229,29 +246,6 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         seed = int(self._random.randint(2**31))
         self.loss_curve_ += train_on(self, self.encoding_(columns), labels, weight, seed)
         return self._trained()
-
-    def _begin(self, columns: list[NDArray[Any]], classes: NDArray[Any], weight: Floats) -> None:
-        """A new network for these classes and columns."""
-        if len(columns[0]) < 2:
-            raise ValueError("`X` must hold two samples or more. Received: n_samples = 1")
-        if len(classes) < 2:
-            raise ValueError(f"`classes` must be two or more. Received: {classes.tolist()}")
-        self.classes_ = classes
-        self._random = rng = check_random_state(self.random_state)
-        self.encoding_: Encoding = encoding_of(columns, feature_names(self), self.scale, weight)
-        self.model_ = SynaMLP(
-            self.encoding_.size,
-            self.hidden,
-            len(classes),
-            layer=self.layer,
-            gate=self.gate,
-            dropout=self.dropout,
-            seed=int(rng.randint(2**31)),
-            labels=classes.tolist(),
-        )
-        rows = rng.permutation(len(columns[0]))[:_BACKGROUND]
-        self._background = self.encoding_([column[rows] for column in columns])
-        self.loss_curve_, self.validation_losses_ = [], []
 
     def _inputs(self, X: Any) -> Floats:
         check_is_fitted(self)
@@ -308,7 +302,8 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         Explanation
             Of the features, by `SynaMLP.explain_inputs`: ``parts`` is (samples, classes, features),
-            and a category's part the sum over its words.
+            and a category's part the sum over its words. ``ranked(0, 1)`` lists those of the first
+            sample for ``classes_[1]``.
 
         Errors are those of `decision_function`.
         """

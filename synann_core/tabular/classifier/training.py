@@ -1,4 +1,4 @@
-"""Train the network of SynapseClassifier: options, epochs, early stopping, progress."""
+"""Make and train the network of SynapseClassifier: options, epochs, early stopping."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
 
 from synann_core import optim
 from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
 from synann_core.models import SynaMLP
-from synann_core.tabular.classifier.encoding import SCALES
+from synann_core.tabular.classifier.encoding import SCALES, encoding_of
 from synann_core.tabular.classifier.progress import Progress
+from synann_core.tabular.tables import feature_names
 
 Floats = NDArray[np.floating[Any]]
+_BACKGROUND = 100  # rows that explanations compare with
 
 
 def check_options(estimator: Any) -> None:
@@ -50,6 +53,33 @@ class _Aside:
             self.best, self.weights = loss, model.weights
         self.losses.append(loss)
         return loss
+
+
+def begin(
+    estimator: Any, columns: list[NDArray[Any]], classes: NDArray[Any], weight: Floats
+) -> None:
+    """Give an estimator a new network for these classes and columns."""
+    if len(columns[0]) < 2:
+        raise ValueError("`X` must hold two samples or more. Received: n_samples = 1")
+    if len(classes) < 2:
+        raise ValueError(f"`classes` must be two or more. Received: {classes.tolist()}")
+    estimator.classes_ = classes
+    estimator._random = rng = check_random_state(estimator.random_state)
+    encoding = encoding_of(columns, feature_names(estimator), estimator.scale, weight)
+    estimator.encoding_ = encoding
+    estimator.model_ = SynaMLP(
+        encoding.size,
+        estimator.hidden,
+        len(classes),
+        layer=estimator.layer,
+        gate=estimator.gate,
+        dropout=estimator.dropout,
+        seed=int(rng.randint(2**31)),
+        labels=classes.tolist(),
+    )
+    rows = rng.permutation(len(columns[0]))[:_BACKGROUND]
+    estimator._background = encoding([column[rows] for column in columns])
+    estimator.loss_curve_, estimator.validation_losses_ = [], []
 
 
 def train(

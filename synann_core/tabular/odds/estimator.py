@@ -19,7 +19,7 @@ from synann_core.tabular.folds import Masks, fold_masks
 from synann_core.tabular.odds.bayes_rule import BayesRule
 from synann_core.tabular.odds.thresholds import SoftThresholds
 from synann_core.tabular.tables import MISSING, feature_names, read_values
-from synann_core.tabular.targets import check_several, labels_and_weights
+from synann_core.tabular.targets import check_known, check_several, labels_and_weights
 
 __all__ = ["OddsNetwork"]
 
@@ -28,7 +28,7 @@ _Columns = list[NDArray[Any]]
 
 
 class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Two classes by Bayes' rule: the odds of the second, times a ratio for every finding.
+    """Classify two classes by Bayes' rule: odds of the second, times a ratio for every finding.
 
     A number is a finding that it is larger (or smaller) than usual, with a probability; a category
     is the finding of its word. What is missing says nothing.
@@ -44,7 +44,8 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         An int is lowered to the number of samples that count in the smaller class; 1 of these
         leaves it out, too. The rows to learn from and those to judge must hold both classes.
     categorical_features : sequence of names or numbers, or of bools for all, optional
-        Columns of numbers that are categories, as those that do not hold numbers always are.
+        Columns of numbers that are categories, as strings and a frame's categories always are, and
+        objects unless all of them are numbers.
 
     Attributes
     ----------
@@ -106,11 +107,11 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array_like or frame, shape (samples, features)
-            Numbers, NaN where missing, and categories.
+            Finite numbers, NaN where missing, and categories, None or NaN where missing.
         y : array_like, shape (samples,)
-            Two classes.
+            Two classes, numbers or strings; ``classes_`` has them sorted.
         sample_weight : array_like, shape (samples,), optional
-            How often each sample counts, ≥ 0.
+            How often each sample counts, from 0 to 1e100.
 
         Returns
         -------
@@ -226,11 +227,7 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         findings = self.findings(X)
         labels, weight = labels_and_weights(y, sample_weight, len(findings))
-        if not np.isin(labels, self.classes_).all():
-            odd = labels[~np.isin(labels, self.classes_)].tolist()[0]
-            raise ValueError(
-                f"`y` must hold classes of {self.classes_.tolist()}. Received: {odd!r}"
-            )
+        check_known(labels, self.classes_)
         check_several(labels, weight)
         rule = self.rule_
         plain = BayesRule(rule.prior, rule.given, rule.otherwise, rule.names)
@@ -259,18 +256,39 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._findings(read_values(self, X, reset=False, allow_missing=True))
 
     def decision_function(self, X: Any) -> Floats:
-        """Return the log-odds of the second class, shape (samples,), for X as for `findings`."""
+        """Return the log-odds of the second class.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (samples, features)
+            As for `fit`. A word that `fit` has not seen says nothing.
+
+        Returns
+        -------
+        ndarray of float64, shape (samples,)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X does not fit.
+        """
         findings = self.findings(X)
         log_odds: Floats = self.rule_.log_odds(findings)
         return log_odds
 
     def predict_proba(self, X: Any) -> Floats:
-        """Return the probabilities of both classes, shape (samples, 2), for X as for `findings`."""
+        """Return the probabilities of both classes, shape (samples, 2).
+
+        Arguments and errors are those of `decision_function`.
+        """
         log_odds = self.decision_function(X)
         return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the more probable class of each sample, shape (samples,), for X as above."""
+        """Return the more probable class of each sample, shape (samples,).
+
+        Arguments and errors are those of `decision_function`.
+        """
         second = self.decision_function(X) > 0.0
         classes: NDArray[Any] = self.classes_[second.astype(int)]
         return classes
@@ -286,7 +304,8 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         Explanation
             ``constant`` (1,), what is known without findings; ``parts`` (samples, 1, features), of
-            a category the sum over its words; the features' names.
+            a category the sum over its words; the features' names. ``ranked(0, 0)`` lists those
+            of the first sample, the largest first.
 
         Raises
         ------

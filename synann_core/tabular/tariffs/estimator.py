@@ -26,7 +26,7 @@ Floats = NDArray[np.floating[Any]]
 
 
 class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Counts as ``exposure · α ∏_j (1 − β_j y_j)``: a rate and multiplicative factors.
+    """Fit counts as ``exposure · α ∏_j (1 − β_j y_j)``: a rate and multiplicative factors.
 
     The product is the synapse tensor, its logarithm the log-transmission: a generalised linear
     model with log link for categories, and a factor that is linear in a number.
@@ -50,10 +50,11 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     levels : mapping from features to sequences, optional
         Order of their levels; otherwise the frame's, or the alphabet's.
     categorical_features : sequence of names or numbers, or of bools for all, optional
-        Columns of numbers that are categories, as those that do not hold numbers always are. A
-        missing category is a level, "missing".
+        Columns of numbers that are categories, as strings and a frame's categories always are, and
+        objects unless all of them are numbers. A missing category is a level, "missing".
     max_iter : int
-        Most of Newton's steps for a choice of bases, ≥ 1.
+        Most of Newton's steps for a choice of bases, ≥ 1. Where `n_iter_` reaches it, the factors
+        may not be the most likely ones yet.
 
     Attributes
     ----------
@@ -84,6 +85,18 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     ------
     TypeError, ValueError
         By `fit`, if a parameter names what is not there or is out of its range.
+
+    Notes
+    -----
+    Missing numbers are an error: impute them in a pipeline. In a cross-validation `exposure` gets
+    to the folds by scikit-learn's metadata routing (``set_fit_request(exposure=True)``).
+
+    A fitted model is kept with `pickle` or `joblib`: loading such a file can execute any code, so
+    load only your own.
+
+    See Also
+    --------
+    sklearn.linear_model.PoissonRegressor : The GLM, whose factors may be above 1.
 
     Examples
     --------
@@ -130,13 +143,13 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array_like or frame, shape (samples, features)
-            Categories, and finite numbers.
+            Categories, and finite numbers, none missing.
         y : array_like, shape (samples,)
-            Counts, ≥ 0, and for "binomial" at most the exposure.
+            Counts, from 0 to 1e100, and for "binomial" at most the exposure.
         sample_weight : array_like, shape (samples,), optional
-            How often each sample counts, ≥ 0.
+            How often each sample counts, from 0 to 1e100.
         exposure : array_like, shape (samples,), optional
-            Years insured, say, or trials; > 0, and 1 if not given.
+            Years insured, say, or trials; above 0, at most 1e100, and 1 if not given.
 
         Returns
         -------

@@ -7,6 +7,7 @@ import pytest
 
 from synann_core.tabular import LogLinkRegressor, OddsNetwork, SynapseClassifier, SynapseRules
 from synann_core.tabular.targets import (
+    check_known,
     check_several,
     check_target,
     check_weights,
@@ -55,6 +56,12 @@ def test_one_class_is_not_enough():
     check_several(np.array([0, 1]), np.ones(2))
     with pytest.raises(ValueError, match=r"two classes or more.* Received: 1 class, \['a'\]"):
         check_several(np.array(["a", "b"]), np.array([1.0, 0.0]))
+
+
+def test_classes_that_are_not_known():
+    check_known(np.array(["a"]), np.array(["a", "b"]))
+    with pytest.raises(ValueError, match=r"classes of \['a', 'b'\]. Received: 'c'"):
+        check_known(np.array(["a", "c"]), np.array(["a", "b"]))
 
 
 def test_weights_of_classes():
