@@ -71,7 +71,7 @@ def test_thresholds_of_one_column_are_one_phrase():
     assert str(falling) == "a ≤ -3.5 (0.20), 1"
 
 
-def test_long_rules_are_folded_between_literals_and_short_in_lists():
+def test_long_rules_are_folded_and_short_in_lists():
     names = tuple(f"column {k} = some value" for k in range(12))
     rule = Rule(names, (0.5,) * 12, -0.7, "ill", 0)
     lines = as_text([rule], ["well", "ill"], None).splitlines()
