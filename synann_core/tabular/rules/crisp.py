@@ -175,14 +175,16 @@ def _extended(
 ) -> list[tuple[float, tuple[int, ...]]]:
     """The best conjunctions with one literal more: gains of weights > 0, and literals."""
     found: dict[tuple[int, ...], float] = {}
-    for _, literals in beam:
-        fires = problem.truth[:, literals].min(axis=1) if literals else np.ones(len(g), np.float32)
-        rows = np.flatnonzero(fires)
-        part = problem.truth[rows]
-        first, second = np.stack([g[rows], h[rows]]) @ part
-        gain = np.where(able & (first > 0.0), 0.5 * first**2 / (second + problem.growth.ridge), 0.0)
-        # A literal that is true wherever the rule fires would change nothing.
-        gain = np.where(part.sum(axis=0) >= len(rows) - 0.5, 0.0, gain)
+    if not beam:
+        return []
+    none = np.ones(len(g), np.float32)
+    fires = np.stack([problem.truth[:, s].min(axis=1) if s else none for _, s in beam])
+    sums = np.concatenate([fires * g, fires * h, fires]) @ problem.truth
+    first, second, count = sums.reshape(3, len(beam), -1)
+    gains = np.where(able & (first > 0.0), 0.5 * first**2 / (second + problem.growth.ridge), 0.0)
+    # A literal that is true wherever the rule fires would change nothing.
+    gains = np.where(count >= fires.sum(axis=1, keepdims=True) - 0.5, 0.0, gains)
+    for (_, literals), gain in zip(beam, gains, strict=True):
         for j in np.argsort(-gain, kind="stable")[:_BEAM].tolist():
             if gain[j] > 0.0 and j not in literals:
                 found[tuple(sorted((*literals, j)))] = float(gain[j])
@@ -213,9 +215,7 @@ def _newton(problem: _Problem, rules: tuple[HardRule, ...]) -> HardRules:
     w = np.zeros(len(own))
 
     def all_scores(w: Floats) -> Floats:
-        total = np.zeros((classes, design.shape[1]))
-        for k, label in enumerate(moved):
-            total[label] += w[k] * design[k]
+        total: Floats = (own == np.arange(classes)[:, None]) * w @ design
         return total
 
     def loss(w: Floats) -> float:
@@ -226,12 +226,9 @@ def _newton(problem: _Problem, rules: tuple[HardRule, ...]) -> HardRules:
     for _ in range(_NEWTON):
         p = np.exp(log_probabilities(all_scores(w)))
         gradient = ((problem.weight * (p - problem.target))[own] * design).sum(axis=1) + penalty * w
-        curvature = np.diag(penalty).astype(np.float64)
-        for c in {*moved}:
-            for d in {*moved}:
-                mass = problem.weight * p[c] * ((c == d) - p[d])
-                here, there = own == c, own == d
-                curvature[np.ix_(here, there)] += (design[here] * mass) @ design[there].T
+        share = design * p[own]
+        mass = share * problem.weight
+        curvature = np.diag(penalty) + (own[:, None] == own) * (mass @ design.T) - mass @ share.T
         step = np.linalg.solve(curvature, gradient)
         while (next_value := loss(w - step)) > value + 1e-12 and np.abs(step).max() > 1e-9:
             step = step / 2.0

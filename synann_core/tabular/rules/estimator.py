@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from synann_core._lib.checks import as_tuple, check_int, check_number, check_option
 from synann_core._lib.files import FilePath
+from synann_core._lib.namespaces import numpy_namespace
+from synann_core._lib.threads import blas_threads_for
 from synann_core.log_odds import expit
 from synann_core.tabular.rules.crisp_selection import choose_crisp
 from synann_core.tabular.rules.files import read_rules
@@ -217,11 +219,12 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         train, test = make_folds(4 if self.cv is None else self.cv, codes, label, weight, rng)
         rows = distinct_rows(codes, label, weight, train, test)
         sides = rule_sides(self.monotone, self.literals_, len(self.classes_), feature_names(self))
-        if self.crisp:
-            points = 10 if self.integer_weights else 0
-            found = choose_crisp(self.literals_, rows, sides, settings, points)
-        else:
-            found = choose(self.literals_, rows, sides, settings, rng)
+        with blas_threads_for(0, numpy_namespace):  # thousands of small products
+            if self.crisp:
+                points = 10 if self.integer_weights else 0
+                found = choose_crisp(self.literals_, rows, sides, settings, points)
+            else:
+                found = choose(self.literals_, rows, sides, settings, rng)
         self.models_, self.penalty_ = found.models, found.penalty
         self.log_losses_, self.n_iter_, self.unit_ = found.losses, found.steps, found.unit
         self.state_share_ = self.literals_.share(codes, weight)
@@ -304,7 +307,11 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         penalties = self.penalties
         if penalties is None:
             penalties = PENALTIES["crisp" if self.crisp else structure]
-        most = (12, 20) if self.crisp else (10, 60)
+        rules, literals = (12, 20) if self.crisp else (10, 60)
+        if self.max_rules is not None:
+            rules = check_int("max_rules", self.max_rules, 1)
+        if self.max_literals is not None:
+            literals = check_int("max_literals", self.max_literals, 1)
         given = as_tuple("penalties", penalties, "numbers of at least 0")
         if not given:
             raise ValueError("`penalties` must hold one or more. Received: none")
@@ -312,10 +319,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
             structure,
             tuple(sorted(check_number("penalties", p, 0.0, MOST_PENALTY) for p in given)),
             check_option("select", self.select, ("best", "one_standard_error")) != "best",
-            most[0] if self.max_rules is None else check_int("max_rules", self.max_rules, 1),
-            most[1]
-            if self.max_literals is None
-            else check_int("max_literals", self.max_literals, 1),
+            min(rules, literals),  # each rule that counts has a literal
+            literals,
             check_int("max_iter", self.max_iter, 1),
             check_number("learning_rate", self.learning_rate, 0.0, ends="(]"),
             check_int("n_bags", self.n_bags, 1),

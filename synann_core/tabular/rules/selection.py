@@ -204,7 +204,8 @@ def _start(
 ) -> tuple[Parameters, Limits]:
     """Rules made of some true literals of random rows, of every class as many."""
     structure, (classes, _) = settings.structure, sides.shape
-    each = max(3, round(_STARTING * settings.max_rules / classes))
+    wanted = min(settings.max_rules, len(rows.label))  # a rule for each distinct row is enough
+    each = max(3, round(_STARTING * wanted / classes))
     side = np.repeat(np.arange(classes), each)
     truth = literals(rows.codes)
     few, strength = (6, 0.3) if structure == "mix" else (3, 1.5)

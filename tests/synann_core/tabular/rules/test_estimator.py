@@ -255,3 +255,26 @@ def test_folds_by_default_are_four():
     X, y = numbers(60)
     some = [SynapseRules(**QUICK | {"cv": cv}).fit(X, y).log_losses_ for cv in (None, 4)]
     np.testing.assert_array_equal(*some)
+
+
+def test_limits_that_are_never_reached_cost_nothing():
+    X, y = numbers(200)
+    for options in (QUICK, HARD):
+        model = SynapseRules(**options | {"max_rules": 10**9}).fit(X, y)
+        assert 1 <= sum(bool(rule.literals) for rule in model.rules_) <= 60
+    huge = SynapseRules(**QUICK | {"max_rules": 10**9, "max_literals": 10**9, "max_iter": 2})
+    assert len(huge.fit(*numbers(30)).rules_) <= 75
+
+
+def test_small_products_get_one_thread(monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    seen = []
+
+    def choose(*arguments):
+        seen.extend(library["num_threads"] for library in threadpoolctl.threadpool_info())
+        raise InterruptedError
+
+    monkeypatch.setattr("synann_core.tabular.rules.estimator.choose", choose)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"), pytest.raises(InterruptedError):
+        SynapseRules(**QUICK).fit(*numbers(60))
+    assert 1 in seen
