@@ -45,16 +45,26 @@ def is_frame(X: object) -> bool:
     return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "to_series"))
 
 
+def check_collected(parameter: str, table: object) -> None:
+    """Refuse a lazy frame of polars, which does not have its rows yet."""
+    if type(table).__name__ == "LazyFrame":
+        raise TypeError(
+            f"`{parameter}` must have its rows: collect() it first. Received: a LazyFrame"
+        )
+
+
 def as_table(X: Any) -> Any:
     """Frames as they are, anything else as an array that mixes texts and numbers if it does."""
-    if type(X).__name__ == "LazyFrame":
-        raise TypeError("`X` must have its rows: collect() it first. Received: a LazyFrame")
+    check_collected("X", X)
     if is_frame(X):
         return X
     check_plain("X", X)
     if hasattr(X, "shape") or hasattr(X, "__array__"):
         return X
-    table = np.asarray(X)
+    try:
+        table = np.asarray(X)
+    except ValueError:
+        raise ValueError("`X` must have rows of one length. Received: several lengths") from None
     return np.asarray(X, dtype=object) if table.dtype.kind in "US" else table
 
 
@@ -106,7 +116,7 @@ def _column(raw: Any, name: str, kind: Kind | None, where: str) -> Column:
         except OverflowError:
             raise _too_large(where) from None
         except (TypeError, ValueError):
-            odd = next(value for value in values[~missing] if not _is_number(value))
+            odd = next(value for value in values[~missing] if not is_real(value))
             raise ValueError(
                 f"{where} must hold numbers, as it did in `fit`. Received: {plain(odd)!r}"
             ) from None
@@ -181,10 +191,11 @@ def _kind(values: NDArray[Any], missing: NDArray[np.bool_]) -> Kind:
     known = values[~missing]
     if known.size and all(isinstance(value, bool | np.bool_) for value in known):
         return "boolean"
-    return "number" if all(_is_number(value) for value in known) else "category"
+    return "number" if all(is_real(value) for value in known) else "category"
 
 
-def _is_number(value: object) -> bool:
+def is_real(value: object) -> bool:
+    """Whether a value is a real number, of Python or NumPy, or a truth value."""
     return isinstance(value, numbers.Real | Decimal | np.bool_)
 
 
@@ -199,12 +210,14 @@ def is_missing(value: Any) -> bool:
         return True
     if isinstance(value, Decimal):
         return value.is_nan()
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
     return isinstance(value, float | np.floating) and bool(value != value)
 
 
 def text_of(value: Any) -> str:
     """A category's text: 1, 1.0 and True of one column's are not told apart from "1"."""
-    if _is_number(value):
+    if is_real(value):
         number = float(value)
         if isinstance(value, numbers.Integral):
             return str(int(value))  # also where float64 would round it

@@ -14,7 +14,7 @@ from sklearn.utils.validation import column_or_1d
 from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import check_number, check_option
 from synann_core.models.samples import as_weights, check_most
-from synann_core.tabular.columns import is_missing, plain
+from synann_core.tabular.columns import check_collected, is_missing, is_real, plain
 
 Floats = NDArray[np.float64]
 
@@ -30,16 +30,22 @@ def check_target(y: Any, samples: int, what: str, dtype: Any = None) -> NDArray[
             "but the target y is None. Received: None"
         )
     check_plain("y", y)
+    check_collected("y", y)
+    if isinstance(y, list | tuple):
+        try:
+            y = np.asarray(y)
+        except ValueError:
+            raise ValueError(f"`y` must hold {what}, one a sample. Received: {y[0]!r}, …") from None
     values: NDArray[Any] = column_or_1d(y, warn=True)
-    if values.dtype.kind == "O":
-        lost = [is_missing(value) for value in values.tolist()]
+    if values.dtype.kind in "OmM":
+        lost = [is_missing(value) for value in values]
         if any(lost):
             row = lost.index(True)
             raise ValueError(f"`y` must not be missing. Received: {values[row]!r} in row {row}")
     if dtype is not None:
-        texts = [value for value in values.tolist() if isinstance(value, str | bytes)]
-        if texts:
-            raise TypeError(f"`y` must hold {what}, as numbers. Received: {texts[0]!r}")
+        odd = [] if values.dtype.kind in "fiub" else [v for v in values if not is_real(v)]
+        if odd:
+            raise TypeError(f"`y` must hold {what}, as numbers. Received: {plain(odd[0])!r}")
         values = values.astype(dtype)
     assert_all_finite(values, input_name="y")
     if len(values) != samples:

@@ -36,8 +36,8 @@ def test_targets_are_one_value_a_sample():
             labels_and_weights(np.array(["a", none], object), None, 2)
     with pytest.raises(TypeError, match=r"classes of one kind.* Received: 'a', and 1 in row 1"):
         labels_and_weights(np.array(["a", 1], object), None, 2)
-    for texts in (["1", "2"], np.array([1, "2"], object)):
-        with pytest.raises(TypeError, match=r"`y` must hold the counts, as numbers. Received: '"):
+    for texts in (["1", "2"], np.array([1, "2"], object), np.array(["2020"] * 2, "M8[D]")):
+        with pytest.raises(TypeError, match=r"`y` must hold the counts, as numbers. Received: "):
             check_target(texts, 2, "the counts", np.float64)
 
 
@@ -105,6 +105,10 @@ WRONG = {
     "Period": (pd.DataFrame({"a": pd.period_range("2020", periods=4)}), [0, 1, 0, 1], None),
     "lazy": (pl.LazyFrame({"a": [0, 1, 0, 1]}), [0, 1, 0, 1], None),
     "too large": ([[10**400], [1], [0], [1]], [0, 1, 0, 1], None),
+    "lazy target": (X, pl.LazyFrame({"y": [0, 1, 0, 1]}), None),
+    "target of several lengths": (X, [[1], [2, 3]] * 2, None),
+    "rows of several lengths": ([[1], [2, 3]] * 2, [0, 1, 0, 1], None),
+    "dates and none": (X, np.array(["2020", "NaT"] * 2, "M8[D]"), None),
     "missing target": (X, [0, 1, None, 1], None),
     "containers": ([[{}], [1], [0], [1]], [0, 1, 0, 1], None),
     "no such column": (X, [0, 1, 0, 1], None),
