@@ -263,7 +263,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
     def load(cls, path: FilePath) -> SynapseRules:
         """Read rules that `save` wrote: the same predictions, bit for bit.
 
-        Safe for files from anyone. Parameters are the defaults but for the structure.
+        Safe for files from anyone. Parameters are those that the rules were learned with, but the
+        default for what JSON cannot hold: a splitter, a generator of random numbers.
 
         Parameters
         ----------
@@ -280,9 +281,9 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         ValueError
             If it does not hold rules: one line that names the file and the place in it.
         """
-        content = read_rules(path)
+        content = read_rules(path, cls._get_param_names())
         model = content.models[0]
-        found = cls(structure=model.structure)
+        found = cls(**content.settings)
         found.classes_, found.models_ = content.classes, content.models
         found.literals_ = model.literals
         found.state_share_, found.unit_ = content.share, content.unit

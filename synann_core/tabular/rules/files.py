@@ -6,7 +6,9 @@ Nothing in a file is executed. What a file asks for is checked before memory is 
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -27,9 +29,11 @@ from synann_core.tabular.rules.model import RuleModel, mix_model
 from synann_core.tabular.rules.structures import STRUCTURES
 
 _HEAD = {"format": "synann", "version": 1, "kind": "SynapseRules"}
-_KEYS = ("structure", "classes", "named", "features", "share", "unit", "models")
+_KEYS = ("settings", "structure", "classes", "named", "features", "share", "unit", "models")
 _LARGEST = 1 << 24  # numbers that rules take in memory, states and literals together
 _SHOWN = 300  # characters of a reason
+_PLAIN = (str, int, float, bool)
+_LEFT_OUT = object()
 _CLASSES = {"str": str, "int": int, "float": float, "bool": bool}
 
 
@@ -46,6 +50,8 @@ class Content(NamedTuple):
     unit : float
         Nats of a point of integer weights, or 0.
     models : list of RuleModel
+    settings : dict
+        Parameters of the estimator, of which those that JSON cannot hold are left out.
     """
 
     classes: NDArray[Any]
@@ -53,6 +59,7 @@ class Content(NamedTuple):
     share: Floats
     unit: float
     models: list[RuleModel]
+    settings: dict[str, Any]
 
 
 def write_rules(path: FilePath, content: Content) -> None:
@@ -67,6 +74,11 @@ def write_rules(path: FilePath, content: Content) -> None:
             f"Received: {content.classes.dtype}"
         )
     document = _HEAD | {
+        "settings": {
+            name: plain
+            for name, value in content.settings.items()
+            if (plain := _plain_setting(value)) is not _LEFT_OUT
+        },
         "structure": content.models[0].structure,
         "classes": {"kind": kind, "values": classes},
         "named": content.named,
@@ -104,11 +116,11 @@ def _model_document(model: RuleModel) -> read.Object:
     return document
 
 
-def read_rules(path: FilePath) -> Content:
+def read_rules(path: FilePath, parameters: Sequence[str]) -> Content:
     """Read a file; ValueError if it is damaged or holds something else."""
     place = Path(path_text(path))
     try:
-        return _content(read.parse(place))
+        return _content(read.parse(place), parameters)
     except FileNotFoundError:
         raise
     except (OSError, OverflowError, RecursionError, TypeError, ValueError) as error:
@@ -120,11 +132,12 @@ def read_rules(path: FilePath) -> Content:
         ) from None
 
 
-def _content(document: Any) -> Content:
+def _content(document: Any, parameters: Sequence[str]) -> Content:
     read.keys(document, "the file", *_HEAD, *_KEYS)
     for key, wanted in _HEAD.items():
         value = document[key]
         read.expect(type(value) is type(wanted) and value == wanted, key, repr(wanted), value)
+    settings = _read_settings(document["settings"], parameters)
     structure = document["structure"]
     known = isinstance(structure, str) and structure in STRUCTURES
     read.expect(known, "structure", f"one of {STRUCTURES}", structure)
@@ -149,7 +162,44 @@ def _content(document: Any) -> Content:
     ]
     _check_size(literals, sum(rules.size for rules in parsed), "models")
     built = [_model(rules, structure, literals, f"models[{k}]") for k, rules in enumerate(parsed)]
-    return Content(classes, named, share, unit, built)
+    return Content(classes, named, share, unit, built, settings)
+
+
+def _plain_setting(value: Any) -> Any:
+    """A parameter as JSON: of mappings, pairs. A splitter or a generator is left out."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or type(value) in _PLAIN:
+        finite = not isinstance(value, float) or math.isfinite(value)
+        return value if finite else _LEFT_OUT
+    if isinstance(value, Mapping):
+        pairs = [_plain_setting(pair) for pair in value.items()]
+        return _LEFT_OUT if _LEFT_OUT in pairs else {"pairs": pairs}
+    if isinstance(value, list | tuple | np.ndarray):
+        parts = [_plain_setting(part) for part in value]
+        return parts if all(type(part) in _PLAIN for part in parts) else _LEFT_OUT
+    return _LEFT_OUT
+
+
+def _read_settings(value: Any, parameters: Sequence[str]) -> dict[str, Any]:
+    """Parameters for `SynapseRules`, whose `fit` checks them as it does anyone's."""
+    settings = {}
+    for name, given in read.mapping(value, "settings").items():
+        place = f"settings.{name}"
+        read.expect(name in parameters, "settings", "parameters of SynapseRules", name)
+        if isinstance(given, dict):
+            read.keys(given, place, "pairs")
+            pairs = read.sequence(given["pairs"], f"{place}.pairs")
+            for k, pair in enumerate(pairs):
+                both = read.sequence(pair, f"{place}.pairs[{k}]")
+                fits = len(both) == 2 and all(type(part) in _PLAIN for part in both)
+                read.expect(fits, f"{place}.pairs[{k}]", "a name and a value", pair)
+            given = dict(pairs)
+        elif isinstance(given, list):
+            flat = all(type(part) in _PLAIN for part in given)
+            read.expect(flat, place, "numbers or strings", given)
+        settings[name] = given
+    return settings
 
 
 def _check_size(literals: Literals, rules: int, place: str) -> None:

@@ -43,6 +43,11 @@ class RuleReports:
     def _codes(self, X: Any) -> Codes:
         raise NotImplementedError
 
+    if TYPE_CHECKING:
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]:
+            """Return the parameters by name."""
+
     @property
     def rules_(self) -> list[Rule]:
         """The rules, by model and class; those that are always true last."""
@@ -209,9 +214,9 @@ class RuleReports:
         """
         check_is_fitted(self)
         named = hasattr(self, "feature_names_in_")
-        write_rules(
-            path, Content(self.classes_, named, self.state_share_, self.unit_, self.models_)
-        )
+        settings = self.get_params(deep=False)
+        content = self.classes_, named, self.state_share_, self.unit_, self.models_, settings
+        write_rules(path, Content(*content))
 
     def to_c(self, *, name: str = "model", dtype: str = "float64") -> str:
         """Return the rules as a C99 source file without dependencies but math.h.

@@ -6,9 +6,11 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.model_selection import KFold
 
 from synann_core.tabular import SynapseRules
 from synann_core.tabular.rules.structures import STRUCTURES
+from tests.synann_core.tabular.rules.tables import numbers
 from tests.synann_core.tabular.rules.test_c import fitted
 
 KINDS = [{"structure": s} for s in STRUCTURES]
@@ -125,4 +127,32 @@ def test_shares_are_from_0_to_1(tmp_path, document, share):
     damaged["share"][0] = share
     (tmp_path / "rules.json").write_text(json.dumps(damaged))
     with pytest.raises(ValueError, match="share"):
+        SynapseRules.load(tmp_path / "rules.json")
+
+
+def test_a_loaded_model_learns_again_as_it_did(tmp_path):
+    X, y = numbers()
+    options = {
+        "crisp": True,
+        "penalties": np.array([1.0, 4.0]),
+        "monotone": {0: 1},
+        "class_weight": {0: 1.0, np.int64(1): 2.0},
+        "random_state": np.int64(3),
+        "cv": KFold(3),
+    }
+    rules = SynapseRules(**options).fit(X, y)
+    rules.save(tmp_path / "rules.json")
+    again = SynapseRules.load(tmp_path / "rules.json")
+    assert again.cv == SynapseRules().cv
+    own = again.get_params()
+    assert own | {"cv": options["cv"]} == rules.get_params() | {"penalties": [1.0, 4.0]}
+    again.set_params(cv=options["cv"]).fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), rules.predict_proba(X))
+
+
+def test_settings_of_other_names_are_refused(tmp_path, document):
+    damaged = copy.deepcopy(document["mix"])
+    damaged["settings"]["depth"] = 3
+    (tmp_path / "rules.json").write_text(json.dumps(damaged))
+    with pytest.raises(ValueError, match=r"settings: .*'depth'"):
         SynapseRules.load(tmp_path / "rules.json")
