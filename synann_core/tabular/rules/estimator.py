@@ -216,7 +216,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         if self.crisp:
             self.literals_ = self.literals_.hardened()
         codes = self.literals_.codes(columns)
-        train, test = make_folds(4 if self.cv is None else self.cv, codes, label, weight, rng)
+        train, test = make_folds(4 if self.cv is None else self.cv, label, weight, rng)
         rows = distinct_rows(codes, label, weight, train, test)
         sides = rule_sides(self.monotone, self.literals_, len(self.classes_), feature_names(self))
         with blas_threads_for(0, numpy_namespace):  # thousands of small products

@@ -7,15 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from synann_core._lib.checks import as_tuple, check_int
+from synann_core._lib.checks import check_int
+from synann_core.tabular.folds import Masks, fold_masks
 from synann_core.tabular.rules.literals import Codes, Floats, Literals
 from synann_core.tabular.rules.selection import stratified
 from synann_core.tabular.tables import by_place
-
-Masks = NDArray[np.bool_]
-_FOLDS = "an int, a splitter, or pairs of rows to learn from and rows to judge"
 
 
 def rule_sides(
@@ -50,7 +47,7 @@ def rule_sides(
 
 
 def make_folds(
-    cv: Any, codes: Codes, label: Codes, weight: Floats, rng: np.random.Generator
+    cv: Any, label: Codes, weight: Floats, rng: np.random.Generator
 ) -> tuple[Masks, Masks]:
     """Rows to learn from and rows to judge, each of shape (folds, rows)."""
     if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
@@ -60,42 +57,7 @@ def make_folds(
         train, test = (np.zeros((folds, len(label)), bool) for _ in range(2))
         train[:, used], test[:, used] = parts
         return train, test
-    splitter = hasattr(cv, "split") and not isinstance(cv, str)
-    splits = cv.split(codes, label) if splitter else cv
-    pairs = as_tuple("cv", splits, _FOLDS)
-    train, test = (np.zeros((len(pairs), len(label)), bool) for _ in range(2))
-    for k, pair in enumerate(pairs):
-        two = as_tuple("cv", pair, _FOLDS)
-        if len(two) != 2:
-            raise ValueError(f"`cv` must be {_FOLDS}. Received: {len(two)} parts in fold {k}")
-        for mask, part in ((train[k], two[0]), (test[k], two[1])):
-            mask[_rows(part, k, len(label))] = True
-    for name, masks in (("learn from", train), ("judge", test)):
-        empty = np.flatnonzero(~(masks & (weight > 0.0)).any(axis=1)).tolist()
-        if empty or not pairs:
-            where = f"none in fold {empty[0]}" if empty else "no fold"
-            raise ValueError(
-                f"`cv` must give rows to {name}, of positive weight. Received: {where}"
-            )
-    return train, test
-
-
-def _rows(part: Any, fold: int, count: int) -> NDArray[Any]:
-    """Numbers of rows, or a bool for each."""
-    try:
-        rows = np.asarray(part)
-    except ValueError:  # of several lengths
-        rows = np.zeros((1, 1))
-    if rows.shape == (0,):
-        return rows.astype(np.int64)
-    whole = rows.dtype.kind in "iu" and rows.ndim == 1
-    if whole and bool(np.all((rows >= -count) & (rows < count))):
-        return rows
-    if rows.dtype.kind == "b" and rows.shape == (count,):
-        return rows
-    raise ValueError(
-        f"`cv` must give numbers of rows, below {count}. Received: {part!r} in fold {fold}"
-    )
+    return fold_masks(cv, label, weight)
 
 
 def counted(parameter: str, weight: Floats) -> Floats:

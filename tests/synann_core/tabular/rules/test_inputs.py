@@ -39,10 +39,10 @@ def test_folds_leave_out_rows_without_weight():
     label, weight = np.arange(30) % 2, np.ones(30)
     weight[:3] = 0.0
     rng = np.random.default_rng(0)
-    train, test = make_folds(3, np.zeros((30, 1)), label, weight, rng)
+    train, test = make_folds(3, label, weight, rng)
     assert (test[:, 3:].sum(axis=0) == 1).all()
     assert not (test | train)[:, :3].any()
-    train, test = make_folds(KFold(5), np.zeros((30, 1)), label, weight, rng)
+    train, test = make_folds(KFold(5), label, weight, rng)
     assert test[0].tolist() == [True] * 6 + [False] * 24
     assert (train == ~test).all()
 
@@ -72,13 +72,13 @@ def test_folds_of_no_use_are_refused_by_name(cv, reason):
     weight = np.ones(10)
     weight[9] = 0.0
     with pytest.raises((TypeError, ValueError), match=f"`cv` .*{reason}"):
-        make_folds(cv, np.zeros((10, 1)), np.arange(10) % 2, weight, np.random.default_rng(0))
+        make_folds(cv, np.arange(10) % 2, weight, np.random.default_rng(0))
 
 
 def test_folds_as_pairs_of_numbers_or_bools():
     masks = np.arange(10) < 5
     for pair in (PAIR, (masks, ~masks)):
-        train, test = make_folds([pair], np.zeros((10, 1)), np.zeros(10), np.ones(10), None)
+        train, test = make_folds([pair], np.zeros(10), np.ones(10), None)
         assert train.tolist() == [masks.tolist()]
         assert test.tolist() == [(~masks).tolist()]
 
