@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import synann_core.noisy_or as _core
+from synann_core._lib.later import names_for_later
 from synann_core.noisy_or import __all__ as __all__
 
 if TYPE_CHECKING:
@@ -10,8 +11,4 @@ if TYPE_CHECKING:
 else:
     # What the core has imported; the estimators, which need scikit-learn, when they are used.
     globals().update({name: value for name, value in vars(_core).items() if name in __all__})
-
-    def __getattr__(name: str) -> object:
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return globals().setdefault(name, getattr(_core, name))
+    __getattr__, _ = names_for_later(__name__, dict.fromkeys(__all__, _core.__name__))

@@ -21,7 +21,7 @@ from synann_core._lib.arguments import namespace_of, silence
 from synann_core._lib.checks import as_tuple, check_int, detached, to_numpy
 from synann_core._lib.loops import mean_over_rows, runner
 from synann_core._lib.namespaces import array_namespace
-from synann_core._lib.typing import Array, Namespace
+from synann_core._lib.typing import Array, Namespace, NumpyArray
 from synann_core.models import passes
 from synann_core.models.samples import as_features, as_given
 from synann_core.transmission import check_samples
@@ -54,6 +54,15 @@ class Explanation(NamedTuple):
         parts = to_numpy(self.parts)[sample, label].ravel()
         order = np.argsort(-np.abs(parts), kind="stable").tolist()
         return [(self.names[k], float(parts[k])) for k in order]
+
+
+def summed_by_feature(parts: NumpyArray, sizes: Sequence[int]) -> NumpyArray:
+    """Sums over the inputs of each feature, of which there are `sizes`, along the last axis."""
+    ends = np.cumsum(sizes)
+    sums = [
+        parts[..., end - size : end].sum(axis=-1) for size, end in zip(sizes, ends, strict=True)
+    ]
+    return np.stack(sums, axis=-1)
 
 
 def checked_names(names: Sequence[str] | None, features: int) -> Names:

@@ -80,7 +80,13 @@ class Saved:
     @classmethod
     def from_file(cls, path: FilePath, /) -> Self:
         """Make the model that `save` wrote; raises as `load` does."""
-        tensors, metadata = read_tensors(path)
+        return cls._from_content(path, *read_tensors(path))
+
+    @classmethod
+    def _from_content(
+        cls, path: FilePath, tensors: dict[str, NumpyArray], metadata: dict[str, str]
+    ) -> Self:
+        """The model of a file that has been read; errors name its path."""
         config = read_config(path, metadata, required=CONFIG)
         # The tensors first: what a damaged configuration asks for may not fit into memory.
         weights = passes.checked_weights(tensors, config, "path", repr(os.fspath(path)))

@@ -131,6 +131,13 @@ def as_weights(name: str, value: Any, samples: int) -> NumpyArray:
     return weight
 
 
+def check_weights(sample_weight: Any, samples: int) -> NumpyArray:
+    """How often each sample counts, as `as_weights` checks it, shape (samples,); 1 if None."""
+    if sample_weight is None:
+        return np.ones(samples)
+    return as_weights("sample_weight", sample_weight, samples)
+
+
 def check_most(name: str, weight: NumpyArray) -> None:
     """Refuse weights whose sums or products could overflow."""
     most = float(weight.max(initial=0.0))

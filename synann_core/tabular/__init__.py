@@ -4,9 +4,9 @@ Arrays of NumPy and frames. The estimators need scikit-learn, which is imported 
 first used: ``pip install "synann[tabular]"``. `import synann_core` does not import this package.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
+from synann_core._lib.later import names_for_later
 from synann_core.tabular.odds.bayes_rule import BayesRule
 from synann_core.tabular.odds.thresholds import SoftThresholds
 from synann_core.tabular.rules.parts import RuleParts
@@ -18,28 +18,13 @@ if TYPE_CHECKING:
     from synann_core.tabular.rules.estimator import SynapseRules
     from synann_core.tabular.tariffs.estimator import LogLinkRegressor
 else:
-    _LATER = {
-        "LogLinkRegressor": "tariffs.estimator",
-        "OddsNetwork": "odds.estimator",
-        "SynapseClassifier": "classifier.estimator",
-        "SynapseRules": "rules.estimator",
+    _HOMES = {
+        "LogLinkRegressor": f"{__name__}.tariffs.estimator",
+        "OddsNetwork": f"{__name__}.odds.estimator",
+        "SynapseClassifier": f"{__name__}.classifier.estimator",
+        "SynapseRules": f"{__name__}.rules.estimator",
     }
-
-    def __getattr__(name: str) -> object:
-        if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        try:
-            module = importlib.import_module(f"{__name__}.{_LATER[name]}")
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != "sklearn":
-                raise
-            raise ImportError(
-                f'`{name}` needs scikit-learn: pip install "synann[tabular]"'
-            ) from None
-        return globals().setdefault(name, getattr(module, name))
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *_LATER})
+    __getattr__, __dir__ = names_for_later(__name__, _HOMES, extra="tabular")
 
 
 __all__ = [

@@ -13,7 +13,7 @@ from sklearn.utils.validation import column_or_1d
 
 from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import check_number, check_option
-from synann_core.models.samples import as_weights, check_most
+from synann_core.models.samples import check_most, check_weights
 from synann_core.tabular.columns import check_collected, is_missing, is_real, plain
 
 Floats = NDArray[np.float64]
@@ -56,21 +56,10 @@ def check_target(y: Any, samples: int, what: str, dtype: Any = None) -> NDArray[
     return values
 
 
-def check_weights(sample_weight: Any, samples: int) -> Floats:
-    """How often each sample counts, as `as_weights` checks it, shape (samples,); 1 if None."""
-    if sample_weight is None:
-        return np.ones(samples)
-    weight: Floats = as_weights("sample_weight", sample_weight, samples)
-    return weight
-
-
 def labels_and_weights(y: Any, sample_weight: Any, samples: int) -> tuple[NDArray[Any], Floats]:
     """One class a sample, of any kind that can be sorted, and how often each sample counts."""
     labels = check_target(y, samples, "the classes")
     if labels.dtype == object:
-        unknown = [row for row, one in enumerate(labels.tolist()) if one is None]
-        if unknown:
-            raise ValueError(f"`y` must hold a class a sample. Received: None in row {unknown[0]}")
         _check_one_order(labels)
     check_classification_targets(labels)
     return labels, check_weights(sample_weight, samples)

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from synann_core.models.explanations import summed_by_feature
+
 Floats = NDArray[np.floating[Any]]
 Scale = Literal["minmax", "ranks"]
 SCALES = ("minmax", "ranks", None)
@@ -69,12 +71,7 @@ class Encoding:
 
     def by_column(self, values: Floats) -> Floats:
         """Sums over the inputs of each column, along the last axis."""
-        ends = np.cumsum([part.size for part in self.parts])
-        sums = [
-            values[..., end - part.size : end].sum(axis=-1)
-            for part, end in zip(self.parts, ends, strict=True)
-        ]
-        return np.stack(sums, axis=-1)
+        return summed_by_feature(values, [part.size for part in self.parts])
 
     def document(self) -> list[dict[str, Any]]:
         """What JSON can hold of it."""

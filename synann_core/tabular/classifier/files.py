@@ -48,8 +48,8 @@ def write_classifier(estimator: Any, path: FilePath) -> None:
 
 def read_classifier(kind: Any, path: FilePath) -> Any:
     """The classifier of a file."""
-    model = SynaMLP.from_file(path)
-    _, metadata = read_tensors(path)
+    tensors, metadata = read_tensors(path)
+    model = SynaMLP._from_content(path, tensors, metadata)
     try:
         document = json.loads(metadata["classifier"])
         if not isinstance(document, dict) or set(document) != set(_KEYS):

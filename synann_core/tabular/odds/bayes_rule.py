@@ -17,7 +17,7 @@ from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import as_numbers, check_event, check_number, check_range
 from synann_core.graph import CompiledGraph, SynapseGraph, bayes_graph
 from synann_core.log_odds import expit
-from synann_core.models.samples import as_weights
+from synann_core.models.samples import check_weights
 from synann_core.surprisals import surprisal
 
 __all__ = ["BayesRule"]
@@ -223,7 +223,7 @@ class BayesRule:
         z: Floats = check_range("log_odds", log_odds).astype(np.float64)
         check_shape("log_odds", z, "samples")
         truth = check_event("event", event, len(z))
-        slope, shift = _platt(z, truth, _weights(sample_weight, len(z)))
+        slope, shift = _platt(z, truth, check_weights(sample_weight, len(z)))
         return replace(self, slope=slope, shift=shift)
 
 
@@ -260,11 +260,4 @@ def _checked_samples(
     missing = np.isnan(y)
     check_range("findings", np.where(missing, 0.0, y), 0.0, 1.0)
     check_shape("findings", y, "samples", "findings")
-    return y, check_event("event", event, len(y)), _weights(sample_weight, len(y))
-
-
-def _weights(sample_weight: ArrayLike | None, samples: int) -> Floats:
-    if sample_weight is None:
-        return np.ones(samples)
-    weight: Floats = as_weights("sample_weight", sample_weight, samples)
-    return weight
+    return y, check_event("event", event, len(y)), check_weights(sample_weight, len(y))

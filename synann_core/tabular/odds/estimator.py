@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from synann_core._lib.checks import check_int
 from synann_core.log_odds import expit
 from synann_core.models import Explanation
+from synann_core.models.explanations import summed_by_feature
 from synann_core.tabular.folds import Masks, fold_masks
 from synann_core.tabular.odds.bayes_rule import BayesRule
 from synann_core.tabular.odds.thresholds import SoftThresholds
@@ -315,11 +316,7 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         findings = self.findings(X)
         constant, parts = self.rule_.explain(findings)
         sizes = [1 if levels is None else len(levels) for levels in self._levels]
-        ends = np.cumsum(sizes)
-        summed = [
-            parts[:, end - size : end].sum(axis=1) for size, end in zip(sizes, ends, strict=True)
-        ]
-        whole: Any = np.stack(summed, axis=1)[:, None, :]
+        whole: Any = summed_by_feature(parts, sizes)[:, None, :]
         first: Any = np.array([constant])
         return Explanation(first, whole, tuple(feature_names(self)))
 

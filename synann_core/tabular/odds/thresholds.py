@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import as_numbers, check_event, check_range
 from synann_core.log_odds import expit
-from synann_core.models.samples import as_weights
+from synann_core.models.samples import check_weights
 
 __all__ = ["SoftThresholds"]
 
@@ -100,9 +100,7 @@ class SoftThresholds:
         x = check_range("measurements", np.where(missing, 0.0, x))
         check_shape("measurements", x, "samples", "measurements")
         truth = check_event("event", event, len(x))
-        weight = np.ones(len(x))
-        if sample_weight is not None:
-            weight = as_weights("sample_weight", sample_weight, len(x))
+        weight = check_weights(sample_weight, len(x))
         # Powers of two, which keep squares and differences of any measurements in range.
         unit = np.ldexp(1.0, np.frexp(np.abs(x).max(axis=0))[1] - 1)
         x = x / unit

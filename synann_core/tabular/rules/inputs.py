@@ -23,10 +23,7 @@ def rule_sides(
 ) -> Floats:
     """Which literals a rule for each class may have, 1 or 0, shape (classes, literals)."""
     sides = np.ones((classes, len(literals.names)))
-    directions = by_place("monotone", monotone, names)
-    if monotone is not None and len(directions) < len(monotone):
-        raise ValueError(f"`monotone` must name a feature once. Received: {dict(monotone)!r}")
-    for place, direction in directions.items():
+    for place, direction in by_place("monotone", monotone, names).items():
         feature = names[place]
         whole = isinstance(direction, int | float | np.integer | np.floating)
         if not whole or direction not in (-1, 0, 1) or (direction and classes != 2):

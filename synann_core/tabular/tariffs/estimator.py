@@ -12,9 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import check_int, check_option, check_range
-from synann_core.models.samples import check_most
+from synann_core.models.samples import check_most, check_weights
 from synann_core.tabular.tables import feature_names, order_of_words, read_values
-from synann_core.tabular.targets import check_target, check_weights
+from synann_core.tabular.targets import check_target
 from synann_core.tabular.tariffs.fitting import Tariff, search
 from synann_core.tabular.tariffs.loss import Family, deviance, rate_surprisals
 from synann_core.tabular.tariffs.report import tariff_table

@@ -11,6 +11,7 @@ from synann_core.models.samples import (
     as_given,
     as_labels,
     as_weights,
+    check_weights,
     checked_classes,
     classes_of,
     numbers_of,
@@ -103,3 +104,14 @@ def test_weights():
     for bad in ([1, -1], [0, 0], [1], [1, np.nan], [1, 1e101]):
         with pytest.raises(ValueError, match=r"`w` must .*Received"):
             as_weights("w", bad, 2)
+
+
+def test_weights_are_one_unless_given():
+    assert check_weights(None, 2).tolist() == [1.0, 1.0]
+    weights = check_weights([2, 0], 2)
+    assert weights.dtype == np.float64
+    assert weights.tolist() == [2.0, 0.0]
+    with pytest.raises(
+        ValueError, match=r"`sample_weight` must be at most 1e\+100. Received: 1e\+308"
+    ):
+        check_weights([1.0, 1e308], 2)

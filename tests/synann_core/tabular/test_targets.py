@@ -10,7 +10,6 @@ from synann_core.tabular.targets import (
     check_known,
     check_several,
     check_target,
-    check_weights,
     labels_and_weights,
     with_class_weights,
 )
@@ -39,17 +38,6 @@ def test_targets_are_one_value_a_sample():
     for texts in (["1", "2"], np.array([1, "2"], object), np.array(["2020"] * 2, "M8[D]")):
         with pytest.raises(TypeError, match=r"`y` must hold the counts, as numbers. Received: "):
             check_target(texts, 2, "the counts", np.float64)
-
-
-def test_weights_are_one_unless_given():
-    assert check_weights(None, 2).tolist() == [1.0, 1.0]
-    weights = check_weights([2, 0], 2)
-    assert weights.dtype == np.float64
-    assert weights.tolist() == [2.0, 0.0]
-    with pytest.raises(
-        ValueError, match=r"`sample_weight` must be at most 1e\+100. Received: 1e\+308"
-    ):
-        check_weights([1.0, 1e308], 2)
 
 
 def test_one_class_is_not_enough():
