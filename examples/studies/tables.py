@@ -7,6 +7,7 @@
 FOLDER holds ``keel/NAME.dat.gz`` and ``tables/NAME.csv.gz``; scikit-learn's own tables need none.
 Each fold of each model is a line that is appended to the file of --output when it is done. What
 is there already is not done again, so that the study can be stopped, continued, and run in parts.
+--predictions FOLDER keeps the probabilities of the test rows, too, for other studies.
 One fit uses one thread where OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1 say so.
 """
 
@@ -26,7 +27,13 @@ from shared.options import make_folder, make_parser, number
 from studies.tables_data import FOLDS, MOST_ROWS, Table, by_size, folds, read_table, table_names
 from studies.tables_models import RIVALS
 from studies.tables_own import OWN
-from studies.tables_results import Result, append, read_results
+from studies.tables_results import (
+    Result,
+    append,
+    keep_predictions,
+    predictions_path,
+    read_results,
+)
 from studies.tables_summary import summarise
 
 MODELS = RIVALS | OWN
@@ -54,24 +61,40 @@ def measure(y: np.ndarray, p: np.ndarray, classes: np.ndarray) -> tuple[float, f
     return auc, accuracy_score(y, classes[p.argmax(axis=1)]), log_loss(y, p, labels=classes)
 
 
-def run_fold(table: Table, model: str, fold: int, train: np.ndarray, test: np.ndarray) -> Result:
-    """Fit a model on the training rows of a fold and measure it on the others."""
+def run_fold(
+    table: Table, model: str, fold: int, train: np.ndarray, test: np.ndarray, keep: Path | None
+) -> Result:
+    """Fit a model on the training rows of a fold and measure it on the others.
+
+    Parameters
+    ----------
+    keep : Path or None
+        Folder for the probabilities of the test rows.
+    """
     start = time.process_time()
     fitted, rules, literals = MODELS[model](table.x.iloc[train], table.y[train])
     seconds = time.process_time() - start
     p = np.asarray(fitted.predict_proba(table.x.iloc[test]), float)
     measured = measure(table.y[test], p, np.asarray(fitted.classes_))
+    if keep is not None:
+        keep_predictions(keep, (table.name, model, fold), test, p)
     return Result(table.name, model, fold, *measured, float(rules), float(literals), seconds)
 
 
-def run(tables: list[Table], models: list[str], some: set[int], path: Path) -> None:
-    """Append what is missing in the file, table after table and fold after fold."""
+def run(
+    tables: list[Table], models: list[str], some: set[int], path: Path, keep: Path | None
+) -> None:
+    """Append what is missing in the file, table after table and fold after fold.
+
+    Where predictions are kept, a fold without them is missing as well.
+    """
     for table in tables:
         for fold, train, test in folds(table):
             for model in models if fold in some else ():
                 done = {(r.table, r.model, r.fold) for r in read_results([path])}
-                if (table.name, model, fold) not in done:
-                    result = run_fold(table, model, fold, train, test)
+                case = table.name, model, fold
+                if case not in done or (keep and not predictions_path(keep, case).exists()):
+                    result = run_fold(table, model, fold, train, test, keep)
                     append(path, result)
                     print(
                         f"{table.name}, fold {fold}, {model}: AUC {result.auc:.3f}, "
@@ -96,6 +119,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--rows", type=number(int, 100), default=MOST_ROWS, help="of a table, at most"
     )
     parser.add_argument("--output", type=Path, default=Path("outputs/tables.csv"))
+    parser.add_argument("--predictions", type=Path, metavar="FOLDER")
     parser.add_argument(
         "--summary", nargs="*", type=Path, metavar="FILE",
         help="only print the tables, of the file of --output or of these",
@@ -110,7 +134,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.summary is None:
         make_folder(options.output.parent)
         tables = tables if options.tables else by_size(tables)
-        run(tables, options.models, set(options.folds), options.output)
+        run(tables, options.models, set(options.folds), options.output, options.predictions)
     chosen = [
         r
         for r in read_results(options.summary or [options.output])

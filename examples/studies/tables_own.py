@@ -7,9 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline
 
-from studies.tables_models import Fitted
-from synann.tabular import SynapseRules
+from studies.tables_models import NUMBERS, Fitted, inner_folds
+from synann.tabular import OddsNetwork, SynapseClassifier, SynapseRules
 
 BAGS = 4
 
@@ -21,6 +26,30 @@ def fit_rules(x: pd.DataFrame, y: np.ndarray, **options: object) -> Fitted:
     return Fitted(model, len(sizes), sum(sizes))
 
 
+def fit_network(x: pd.DataFrame, y: np.ndarray) -> Fitted:
+    """A network with a synapse tensor, its width and epochs by log-loss in inner folds.
+
+    What is missing is the median. Literals are parameters.
+    """
+    fill = ColumnTransformer(
+        [("n", SimpleImputer(strategy="median"), NUMBERS)], remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")  # fmt: skip
+    network = Pipeline([("fill", fill), ("network", SynapseClassifier(random_state=0))])
+    grid = {"network__hidden": (8, 32), "network__max_iter": (15, 60)}
+    search = GridSearchCV(network, grid, scoring="neg_log_loss", cv=inner_folds()).fit(x, y)
+    model = search.best_estimator_[-1]
+    return Fitted(search, model.hidden, model.model_.parameter_count)
+
+
+def fit_odds(x: pd.DataFrame, y: np.ndarray) -> Fitted:
+    """Bayes' rule, of several classes one against the rest. Literals are likelihoods."""
+    several = len(np.unique(y)) > 2
+    model = (OneVsRestClassifier(OddsNetwork()) if several else OddsNetwork()).fit(x, y)
+    networks = model.estimators_ if several else [model]
+    return Fitted(model, len(networks), sum(2 * n.rule_.given.size for n in networks))
+
+
 OWN: dict[str, Callable[[pd.DataFrame, np.ndarray], Fitted]] = {
     "rules": fit_rules,
     "rules, duel": functools.partial(fit_rules, structure="duel"),
@@ -28,4 +57,6 @@ OWN: dict[str, Callable[[pd.DataFrame, np.ndarray], Fitted]] = {
     "rules, bagged": functools.partial(fit_rules, n_bags=BAGS),
     "rules, crisp": functools.partial(fit_rules, crisp=True),
     "rules, signed, bagged": functools.partial(fit_rules, structure="rrl", n_bags=BAGS),
+    "network": fit_network,
+    "odds": fit_odds,
 }

@@ -1,4 +1,4 @@
-"""Keep the results of the study of tables in files of comma-separated lines, one for each fit."""
+"""Keep the results of the study of tables: lines of a file, one for each fit, and predictions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 
 class Result(NamedTuple):
@@ -57,3 +59,30 @@ def read_results(paths: Iterable[Path]) -> list[Result]:
                 result = Result(*(kind(cell) for kind, cell in zip(KINDS, cells, strict=True)))
                 found[result[:3]] = result
     return list(found.values())
+
+
+def predictions_path(folder: Path, case: tuple[str, str, int]) -> Path:
+    """File of the predictions of a table's model in a fold."""
+    table, model, fold = case
+    return folder / table / model.replace(", ", "-") / f"{fold}.npz"
+
+
+def keep_predictions(
+    folder: Path, case: tuple[str, str, int], rows: np.ndarray, p: np.ndarray
+) -> None:
+    """Write the test rows of a fold and their probabilities, shape (rows, classes), to a file."""
+    path = predictions_path(folder, case)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez_compressed(file, rows=rows, p=p)
+    part.replace(path)  # whole or not at all
+
+
+def read_predictions(folder: Path, table: str, model: str) -> dict[int, tuple[np.ndarray, ...]]:
+    """Rows and probabilities by fold, as far as they are there."""
+    found = {}
+    for path in sorted(predictions_path(folder, (table, model, 0)).parent.glob("*.npz")):
+        with np.load(path) as file:
+            found[int(path.stem)] = file["rows"], file["p"]
+    return found

@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from studies import tables, tables_models
-from studies.tables_results import read_results
+from studies.tables_data import folds, read_table
+from studies.tables_results import read_predictions, read_results
 from tests.examples.studies.tables_files import write_files
 
 
@@ -36,6 +37,19 @@ def test_the_study_is_continued_where_it_stopped(arguments, tmp_path, capsys, mo
     results = read_results([path])
     assert len(results) == 10
     assert all(0 <= r.auc <= 1 and r.log_loss > 0 and r.seconds > 0 for r in results)
+
+
+def test_folds_without_kept_predictions_are_done_again(arguments, tmp_path):
+    arguments = [*arguments, "--models", "logistic", "--folds", "3"]
+    tables.main(arguments)
+    tables.main([*arguments, "--predictions", str(tmp_path / "kept")])
+    table = read_table("first", tmp_path)
+    (fold, (rows, p)), *others = read_predictions(tmp_path / "kept", "first", "logistic").items()
+    assert (fold, others) == (3, [])
+    np.testing.assert_array_equal(rows, list(folds(table))[3][2])
+    (result,) = [r for r in read_results([tmp_path / "out" / "tables.csv"]) if r.table == "first"]
+    measured = tables.measure(table.y[rows], p, np.unique(table.y))
+    np.testing.assert_allclose(result[3:6], measured, rtol=1e-5)
 
 
 def test_a_summary_fits_nothing(arguments, tmp_path, capsys, monkeypatch):

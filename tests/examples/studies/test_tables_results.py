@@ -2,7 +2,15 @@
 
 import math
 
-from studies.tables_results import Result, append, read_results
+import numpy as np
+
+from studies.tables_results import (
+    Result,
+    append,
+    keep_predictions,
+    read_predictions,
+    read_results,
+)
 
 ONE = Result("iris", "logistic, binned", 3, 0.9, 0.8, 0.25, math.nan, 12.0, 0.5)
 
@@ -38,3 +46,15 @@ def test_a_line_that_broke_off_is_done_again(tmp_path):
 
 def test_without_a_file_there_are_no_results(tmp_path):
     assert read_results([tmp_path / "nothing.csv"]) == []
+
+
+def test_predictions_are_kept_whole_by_table_model_and_fold(tmp_path):
+    rows, p = np.array([3, 1]), np.array([[0.25, 0.75], [0.5, 0.5]])
+    keep_predictions(tmp_path, ("iris", "rules, bagged", 2), rows, p)
+    keep_predictions(tmp_path, ("iris", "rules, bagged", 0), rows[:1], p[:1])
+    found = read_predictions(tmp_path, "iris", "rules, bagged")
+    assert list(found) == [0, 2]
+    np.testing.assert_array_equal(found[2][0], rows)
+    np.testing.assert_array_equal(found[2][1], p)
+    assert read_predictions(tmp_path, "iris", "rules") == {}
+    assert not list(tmp_path.rglob("*.part"))
