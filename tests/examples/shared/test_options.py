@@ -63,6 +63,18 @@ def test_what_is_not_an_option_gives_one_line(arguments, capsys):
     assert err.endswith("(--help says what there is)\n")
 
 
+def test_help_tells_defaults(capsys):
+    parser = make_parser("Title.")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[3, 10])
+    parser.add_argument("--seed", type=int, default=0, help="of the data")
+    parser.add_argument("--quick", action="store_true", help="a small network")
+    text = " ".join(parser.format_help().split())
+    assert "--sizes SIZES [SIZES ...] 3 10 by default" in text
+    assert "--seed SEED of the data; 0 by default" in text
+    assert "--quick a small network" in text
+    assert "folder of what is written; outputs by default" in text
+
+
 SCRIPTS = sorted(
     path
     for path in EXAMPLES.rglob("*.py")
