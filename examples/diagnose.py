@@ -6,18 +6,14 @@ The network is made up: six causes of a cough, ten findings, and numbers that so
 shows how such a network reasons, and is not for patients. Each cause brings about each finding with
 some probability, independently of the others; `leak` is what brings it about without any of them.
 
-Posteriors are exact. What each finding did to the log-odds of a cause is its Shapley value: the
-mean, over all orders in which the findings may have been told, of what it added when it was. These
-parts add up to the log-odds. Where two findings share a cause, or one cause explains another's
-findings away, they share what that does.
+Posteriors are exact. What each finding added to the log-odds of the first cause is told in turn, the
+weightiest first: these parts and the log-odds before any finding add up to those of the answer.
 
 Needs: pip install -e ".[examples]"
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +23,7 @@ from tabulate import tabulate
 import synann as syn
 from shared import plots
 from shared.options import make_parser
-from synann.noisy_or import NoisyOr
+from synann.noisy_or import NoisyOr, Reasons
 
 # Prior of each cause, of people who cough and see a doctor.
 PRIOR = {
@@ -69,36 +65,12 @@ def network() -> NoisyOr:
     return NoisyOr(np.array(list(PRIOR.values())), table[:, 0], table[:, 1:], **names)
 
 
-def parts_of(model: NoisyOr, patient: dict[str, int], cause: str) -> tuple[float, dict[str, float]]:
-    """Prior log-odds of a cause, and the Shapley value of each finding.
-
-    Posteriors of all 2ᵏ subsets of the k findings are exact, and one call.
-    """
-    known, count = list(patient), len(patient)
-    told = np.array(list(itertools.product((False, True), repeat=count)))
-    rows = np.full((len(told), len(FINDINGS)), np.nan)
-    rows[:, [model.findings.index(name) for name in known]] = np.where(
-        told, list(patient.values()), np.nan
-    )
-    log_odds = syn.logit(model.posterior(rows).probability[:, model.causes.index(cause)])
-    parts = {}
-    for k, name in enumerate(known):
-        # The subsets without this finding come in the same order as those with it.
-        gain = log_odds[told[:, k]] - log_odds[~told[:, k]]
-        before = told[~told[:, k]].sum(axis=1)
-        orders = [1.0 / (count * math.comb(count - 1, n)) for n in before]
-        parts[name] = float(gain @ orders)
-    return float(log_odds[0]), parts
-
-
 @plots.styled
-def draw(
-    model: NoisyOr, probability: np.ndarray, cause: str, prior: float, parts: dict, path: Path
-) -> None:
-    """Left the probability of each cause, right what each finding did to the first one's odds."""
+def draw(model: NoisyOr, probability: np.ndarray, why: Reasons, path: Path) -> None:
+    """Left the probability of each cause, right what each finding added to the first one's odds."""
     figure = Figure(figsize=(plots.WIDTH, 3.9))
     figure.get_layout_engine().set(wspace=0.05)
-    likely, why = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.0, 1.25]})
+    likely, added = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.0, 1.25]})
     order = np.argsort(-probability)
     y, percent = np.arange(len(order)), 100 * probability[order]
     colours = [plots.COLOURS[0]] + [plots.QUIET] * (len(order) - 1)
@@ -116,18 +88,20 @@ def draw(
     likely.tick_params(axis="y", length=0)
     likely.grid(False, axis="y")
     likely.invert_yaxis()
-    labels = ["before any finding"] + [told(name) for name in parts]
-    plots.waterfall(why, labels, [prior, *parts.values()], total=f"sum: {percent[0]:.1f} %")
-    why.set_title(f"Why {cause}? What each finding added")
-    ticks = np.arange(np.ceil(why.get_xlim()[0]), why.get_xlim()[1])
+    labels = ["before any finding", *map(told, why.findings)]
+    values = [why.prior, *why.in_turn]
+    plots.waterfall(added, labels, values, total=f"sum: {percent[0]:.1f} %")
+    added.set_title(f"Why {why.cause}? What each finding added, in turn")
+    ticks = np.arange(np.ceil(added.get_xlim()[0]), added.get_xlim()[1])
     shown = [f"{t:.0f}\n{100 * syn.expit(t):.0f} %".replace("-", "−") for t in ticks.tolist()]
-    why.set_xticks(ticks, shown)
-    why.set_xlabel("log-odds in nats, and the probability that they are")
+    added.set_xticks(ticks, shown)
+    added.set_xlabel("log-odds in nats, and the probability that they are")
     plots.save(figure, path)
 
 
-def told(finding: str) -> str:
-    return finding if PATIENT[finding] else f"no {finding}"
+def told(finding: str | int) -> str:
+    """A finding of the patient in words."""
+    return finding if PATIENT[str(finding)] else f"no {finding}"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -140,21 +114,15 @@ def main(arguments: list[str] | None = None) -> None:
     rows = [(model.causes[k], 100 * model.prior[k], 100 * probability[k]) for k in order]
     print("\n" + tabulate(rows, ("cause", "before, %", "now, %"), floatfmt=("", ".1f", ".1f")))
 
-    cause = model.causes[order[0]]
-    prior, parts = parts_of(model, PATIENT, cause)
-    parts = dict(sorted(parts.items(), key=lambda item: -item[1]))
-    log_odds = float(syn.logit(probability[order[0]]))
-    print(f"\nwhy {cause}: what each finding did to its log-odds, in nats")
-    rows = [("before any finding", prior), *((told(name), v) for name, v in parts.items())]
-    rows = [(what, f"{value:+.2f}") for what, value in [*rows, ("sum", log_odds)]]
-    print(tabulate(rows, disable_numparse=True, colalign=("left", "right")))
-    error = abs(prior + sum(parts.values()) - log_odds)
-    print(f"the parts add up to the log-odds: error {error:.0e}")
+    why = model.explain(PATIENT, model.causes[order[0]])
+    print(f"\nwhy {why}")
+    error = abs(why.prior + sum(why.in_turn) - why.log_odds)
+    print(f"what they added in turn adds up to the log-odds: error {error:.0e}")
 
     print("\nwhat to ask next, by the nats that it is expected to tell:")
     for ask in model.next_findings(PATIENT, count=3):
         print(f"  {ask.finding}: {ask.information:.3f}, present with {100 * ask.probability:.0f} %")
-    draw(model, probability, cause, prior, parts, path)
+    draw(model, probability, why, path)
     print(f"picture: {path}")
 
 

@@ -112,7 +112,7 @@ def draw(network: SpikingNetwork, image: np.ndarray, truth: int, path: Path) -> 
     membranes.set(
         xlabel="step", ylabel="potential, thresholds", title="output neurons; dots: spikes"
     )
-    membranes.legend(loc="upper left", bbox_to_anchor=(0.0, 1.0), ncols=3)
+    membranes.legend(loc="lower left")
     plots.save(figure, path)
 
 
