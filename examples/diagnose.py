@@ -6,8 +6,8 @@ The network is made up: six causes of a cough, ten findings, and numbers that so
 shows how such a network reasons, and is not for patients. Each cause brings about each finding with
 some probability, independently of the others; `leak` is what brings it about without any of them.
 
-Posteriors are exact. What each finding added to the log-odds of the first cause is told in turn, the
-weightiest first: these parts and the log-odds before any finding add up to those of the answer.
+Posteriors are exact. What each finding added to the log-odds of the first cause is told in turn,
+the weightiest first: these parts and the log-odds before any finding add up to those of the answer.
 
 Needs: pip install -e ".[examples]"
 """
@@ -40,7 +40,7 @@ FINDINGS = {
     "runny nose": (0.08, 0.85, 0.30, 0.00, 0.10, 0.00, 0.00),
     "aching muscles": (0.05, 0.15, 0.80, 0.20, 0.00, 0.00, 0.00),
     "short of breath": (0.02, 0.00, 0.10, 0.65, 0.80, 0.90, 0.85),
-    "chest hurts on breathing in": (0.02, 0.00, 0.05, 0.45, 0.05, 0.05, 0.65),
+    "chest pain on breathing in": (0.02, 0.00, 0.05, 0.45, 0.05, 0.05, 0.65),
     "crackles in the lung": (0.02, 0.00, 0.05, 0.75, 0.05, 0.70, 0.10),
     "wheezing": (0.02, 0.05, 0.05, 0.10, 0.85, 0.15, 0.05),
     "yellow phlegm": (0.05, 0.20, 0.10, 0.60, 0.05, 0.05, 0.00),
@@ -51,9 +51,8 @@ PATIENT = {
     "fever": 1,
     "short of breath": 1,
     "crackles in the lung": 1,
-    "aching muscles": 1,
+    "yellow phlegm": 0,
     "runny nose": 0,
-    "wheezing": 0,
     "swollen legs": 0,
 }
 
@@ -91,7 +90,7 @@ def draw(model: NoisyOr, probability: np.ndarray, why: Reasons, path: Path) -> N
     labels = ["before any finding", *map(told, why.findings)]
     values = [why.prior, *why.in_turn]
     plots.waterfall(added, labels, values, total=f"sum: {percent[0]:.1f} %")
-    added.set_title(f"Why {why.cause}? What each finding added, in turn")
+    added.set_title(f"Why {why.cause}? Finding by finding")
     ticks = np.arange(np.ceil(added.get_xlim()[0]), added.get_xlim()[1])
     shown = [f"{t:.0f}\n{100 * syn.expit(t):.0f} %".replace("-", "−") for t in ticks.tolist()]
     added.set_xticks(ticks, shown)
