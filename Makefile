@@ -1,5 +1,5 @@
 # Everything sets itself up in .venv; only Python 3.11+ with pip and venv, and make, are needed.
-#   make demo    train on handwritten digits, with pictures in outputs/
+#   make demo    a diagnosis with its reasons, and handwritten digits; pictures in outputs/
 #   make test    all tests, on NumPy, array-api-strict, torch, JAX and Keras
 #   make examples    every example that needs no files of MNIST, about a minute; pictures in outputs/
 #   make dashboard   all benchmarks, and a site of their results
@@ -15,13 +15,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-com
 	sanitize sanitize-kernels emulate emulate-aarch64 emulate-haswell clang threads bench dashboard golden clean
 
 demo: $(VENV)/.demo
+	$(BIN)/python examples/diagnose.py
 	$(BIN)/python examples/digits.py
 
 digits-seeds: $(VENV)/.demo
 	$(BIN)/python examples/studies/digits_seeds.py
 
 # The whole diagnosis study takes minutes: python examples/studies/diagnosis.py
-EXAMPLES := circuits pictures explain rules tariff odds credit edge membrane initial_values \
+EXAMPLES := diagnose circuits pictures explain rules tariff odds credit edge membrane initial_values \
 	studies/explain_table studies/edge_learner studies/encoders studies/stdp studies/spikeprop_xor
 # The rivals' small products, too, would wait for idle threads of BLAS: docs/performance.md.
 ONE_BLAS_THREAD := OPENBLAS_NUM_THREADS=1

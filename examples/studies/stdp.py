@@ -121,13 +121,14 @@ def score_of_kmeans(data: Dataset, centres: int, seed: int) -> float:
     return float(np.mean(np.asarray(names)[model.predict(data.test_x)] == data.test_y))
 
 
+@plots.styled
 def draw(fields: dict[str, np.ndarray], image_shape: tuple[int, int], path: Path) -> None:
-    """Each neuron's weights as an image, at several times."""
-    figure = Figure(figsize=(12, 3.8), dpi=120, layout="constrained")
+    """Each neuron's weights as an image, at several times, in one scale."""
+    figure = Figure(figsize=(1.25 * plots.WIDTH, 4.2))
     height, width = image_shape
-    for axes, (title, weights) in zip(
-        np.atleast_1d(figure.subplots(1, len(fields))), fields.items(), strict=True
-    ):
+    panels = np.atleast_1d(figure.subplots(1, len(fields)))
+    most = max(weights.max() for weights in fields.values())
+    for axes, (title, weights) in zip(panels, fields.items(), strict=True):
         columns = int(np.ceil(np.sqrt(len(weights))))
         lines = -(-len(weights) // columns)
         # One pixel of frame between the neurons.
@@ -135,9 +136,11 @@ def draw(fields: dict[str, np.ndarray], image_shape: tuple[int, int], path: Path
         for k, field in enumerate(weights):
             top, left = k // columns * (height + 1), k % columns * (width + 1)
             sheet[top : top + height, left : left + width] = field.reshape(image_shape)
-        axes.imshow(sheet, cmap="magma", vmin=0.0, vmax=fields[title].max())
+        shown = axes.imshow(sheet, vmin=0.0, vmax=most)
         axes.set(title=title)
-        axes.axis("off")
+        axes.set_axis_off()
+    figure.colorbar(shown, ax=panels, shrink=0.8, label="weight of a pixel")
+    figure.suptitle(f"what each of {len(next(iter(fields.values())))} neurons looks for")
     plots.save(figure, path)
 
 
