@@ -1,0 +1,135 @@
+// Show answers: the causes by their probabilities, the reasons for one of them, what to ask next.
+
+const FIRST = 10; // causes that are shown at first
+const NEXT = 5; // findings to ask for
+
+/** A bar's length is a custom property, which the style sheet reads. */
+function bar(className, lengths) {
+  const made = element("span", { className, "aria-hidden": "true" });
+  for (const [name, value] of Object.entries(lengths)) made.style.setProperty(`--${name}`, value);
+  return made;
+}
+
+/** The numbers of causes, the most probable first. */
+function byProbability(probability) {
+  return Array.from(probability.keys()).sort((a, b) => probability[b] - probability[a]);
+}
+
+function showCauses(network, probability, chosen, all, onChoose) {
+  const order = byProbability(probability);
+  const shown = all ? order : order.slice(0, FIRST);
+  if (!shown.includes(chosen)) shown.push(chosen);
+  const items = shown.map((j) => {
+    const button = element(
+      "button", { type: "button", "aria-pressed": String(j === chosen), id: `cause-${j}` },
+      element("span", { className: "name" }, network.causes[j]),
+      element("span", { className: "number" }, percent(probability[j])),
+      bar("bar", { length: probability[j], mark: network.prior[j] }),
+    );
+    button.addEventListener("click", () => onChoose(j));
+    return element("li", {}, button);
+  });
+  const focused = document.activeElement ? document.activeElement.id : "";
+  byId("cause-list").replaceChildren(...items);
+  if (focused.startsWith("cause-") && byId(focused)) byId(focused).focus();
+  byId("more").hidden = order.length <= FIRST;
+  byId("more").textContent = all ? `Show ${FIRST} only` : `Show all ${order.length}`;
+}
+
+/** The reasons for one cause, of the greatest weight first. */
+function reasonsFor(reasons, cause) {
+  return reasons
+    .map(({ finding, weight, alone, without }) => ({
+      finding, weight: weight[cause], alone: alone[cause], without: without[cause],
+    }))
+    .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+}
+
+/** A bar from the middle to the right (for the cause) or to the left (against it). */
+function weightBar(weight, largest) {
+  const share = Number.isFinite(weight) ? Math.abs(weight) / largest : 1;
+  return bar(weight < 0 ? "weight against" : "weight for", { length: Math.min(share, 1) || 0 });
+}
+
+function showReasons(network, x, { reasons, posterior, progress }, cause) {
+  const name = network.causes[cause];
+  byId("reasons-title").textContent = `Why ${name}?`;
+  const odds = signed(posterior.logOdds[cause]);
+  const prior = signed(logit(network.prior[cause]));
+  const own = element(
+    "p", {}, `${percent(posterior.probability[cause])}: log-odds ${odds} nats, ${prior} before.`,
+  );
+  byId("reasons").replaceChildren(own, reasonsTable(network, x, reasons, progress, cause));
+}
+
+function reasonsTable(network, x, reasons, progress, cause) {
+  if (reasons === undefined) return waiting(progress);
+  if (reasons === null) return notice("The reasons would take too many exact sums for a page.");
+  if (reasons.length === 0) return element("p", { className: "note" }, "No finding is known yet.");
+  const rows = reasonsFor(reasons, cause);
+  const finite = rows.map(({ weight }) => Math.abs(weight)).filter(Number.isFinite);
+  const largest = Math.max(...finite, 0.01);
+  const heads = ["finding", "weight", "alone", "without it"];
+  return element(
+    "table", { "aria-label": `Reasons for ${network.causes[cause]}` },
+    element("caption", {}, "Weight: by how much the log-odds fall, in nats, if the finding is taken "
+      + "away. Alone: the same were it the only one. Last, the probability without it."),
+    element("thead", {}, element("tr", {}, ...heads.map((h) => element("th", { scope: "col" }, h)))),
+    element("tbody", {}, ...rows.map((row) => element(
+      "tr", {},
+      element(
+        "th", { scope: "row" },
+        `${network.findings[row.finding]} `,
+        element("small", {}, x[row.finding] === PRESENT ? "present" : "absent"),
+        weightBar(row.weight, largest),
+      ),
+      element("td", {}, signed(row.weight)),
+      element("td", {}, signed(row.alone)),
+      element("td", {}, percent(row.without)),
+    ))),
+  );
+}
+
+function showNext(network, { next, progress, reasons }, onChange) {
+  if (next === undefined) {
+    byId("next").replaceChildren(waiting(reasons === undefined ? undefined : progress));
+  } else if (next === null) {
+    byId("next").replaceChildren(notice("To rank findings would take too many exact sums for a page."));
+  } else if (next.length === 0) {
+    const text = "No unknown finding tells anything more.";
+    byId("next").replaceChildren(element("p", { className: "note" }, text));
+  } else {
+    const items = next.slice(0, NEXT).map((one) => nextItem(network, one, onChange));
+    byId("next").replaceChildren(
+      element("p", { className: "note" }, "By how much the causes' uncertainty is expected to fall."),
+      element("ol", { id: "next-list" }, ...items),
+    );
+  }
+}
+
+function nextItem(network, { finding, information, probability }, onChange) {
+  const name = network.findings[finding];
+  const buttons = CHOICES.slice(0, 2).map(([word, value]) => {
+    const button = element("button", { type: "button", "aria-label": `${name} is ${word}` }, word);
+    button.addEventListener("click", () => onChange(finding, value));
+    return button;
+  });
+  return element(
+    "li", {},
+    element("span", { className: "name" }, name),
+    element(
+      "span", { className: "note" },
+      `${information.toPrecision(2)} nats; present with ${percent(probability)}`,
+    ),
+    element("span", { className: "tools" }, ...buttons),
+  );
+}
+
+function waiting(progress) {
+  const text = progress ? `Computing, ${progress.done} of ${progress.count}` : "Computing";
+  return element("p", { className: "note waiting" }, `${text} …`);
+}
+
+function notice(text) {
+  return element("p", { className: "notice" }, text);
+}

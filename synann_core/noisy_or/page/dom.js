@@ -1,0 +1,47 @@
+// Make elements, and write numbers for people.
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+/** An element with properties, attributes (where the name has a dash, or is `role`) and children. */
+function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.includes("-") || name === "role") made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children); // strings become text, whatever they hold
+  return made;
+}
+
+/** A probability for people: of an even chance and of a rare cause two digits or more. */
+function percent(p) {
+  if (p === 0 || p === 1) return `${100 * p} %`;
+  if (p < 1e-5) return "< 0.001 %";
+  if (p > 0.9999) return "> 99.99 %";
+  const hundred = 100 * p;
+  if (hundred < 1) return `${hundred.toPrecision(2)} %`;
+  return `${hundred.toFixed(hundred > 99 ? 2 : 1)} %`;
+}
+
+/** A number with its sign, to two digits. */
+function signed(number) {
+  const size = Number.isFinite(number) ? Math.abs(number).toFixed(2) : "∞";
+  return `${number < 0 && size !== "0.00" ? "−" : "+"}${size}`;
+}
+
+function counted(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** "a", "a and b", "a, b and c". */
+function listed(words) {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
+}
+
+/** Text as a search looks at it: without case and accents. */
+function folded(text) {
+  return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+}
