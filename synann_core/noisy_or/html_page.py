@@ -1,9 +1,9 @@
 """Write a noisy-OR network as one HTML file that answers for itself.
 
-The folder `page` holds its parts: the text (`page.html`), the style sheet, and scripts, of which one
-half computes in a thread of its own (a worker, made from text in the page) and the other half shows
-what comes back. The page may run just these scripts and nothing else, which its
-Content-Security-Policy says by their hashes; nor may it load or send anything.
+The folder `page` holds its parts: the text (`page.html`), the style sheet, and scripts. Half of
+them compute, in a thread of their own (a worker, made from text in the page); the others show what
+comes back. The page may run these scripts and nothing else, as its Content-Security-Policy says by
+their hashes, and may not load or send anything.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def page_of(network: Parameters, title: str, description: str) -> str:
         title=html.escape(title),
         description=html.escape(description),
         style=style,
-        network=_json(_plain(network)),
+        network=_json(plain(network)),
         engine=_script(ENGINE),
         view=view,
     )
@@ -81,7 +81,7 @@ def _json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace("&", "\\u0026")
 
 
-def _plain(network: Parameters) -> dict[str, Any]:
+def plain(network: Parameters) -> dict[str, Any]:
     """The network in lists; of each finding the links [cause, β], or [cause, β, δ] if δ > 0."""
     causes, findings = network.prior.size, network.leak.size
     return {

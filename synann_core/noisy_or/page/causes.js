@@ -69,18 +69,20 @@ function reasonsTable(network, x, reasons, progress, cause) {
   const rows = reasonsFor(reasons, cause);
   const finite = rows.map(({ weight }) => Math.abs(weight)).filter(Number.isFinite);
   const largest = Math.max(...finite, 0.01);
-  const heads = ["finding", "weight", "alone", "without it"];
+  const heads = ["finding", "weight", "alone", "without"]
+    .map((head) => element("th", { scope: "col" }, head));
   return element(
     "table", { "aria-label": `Reasons for ${network.causes[cause]}` },
-    element("caption", {}, "Weight: by how much the log-odds fall, in nats, if the finding is taken "
-      + "away. Alone: the same were it the only one. Last, the probability without it."),
-    element("thead", {}, element("tr", {}, ...heads.map((h) => element("th", { scope: "col" }, h)))),
+    element("caption", {}, "Weight: by how much the log-odds fall, in nats, if the finding is "
+      + "taken away. Alone: the same were it the only one. Without: the probability if it is taken "
+      + "away."),
+    element("thead", {}, element("tr", {}, ...heads)),
     element("tbody", {}, ...rows.map((row) => element(
       "tr", {},
       element(
         "th", { scope: "row" },
         `${network.findings[row.finding]} `,
-        element("small", {}, x[row.finding] === PRESENT ? "present" : "absent"),
+        element("small", {}, wordOf(x[row.finding])),
         weightBar(row.weight, largest),
       ),
       element("td", {}, signed(row.weight)),
@@ -94,14 +96,16 @@ function showNext(network, { next, progress, reasons }, onChange) {
   if (next === undefined) {
     byId("next").replaceChildren(waiting(reasons === undefined ? undefined : progress));
   } else if (next === null) {
-    byId("next").replaceChildren(notice("To rank findings would take too many exact sums for a page."));
+    const text = "To rank findings would take too many exact sums for a page.";
+    byId("next").replaceChildren(notice(text));
   } else if (next.length === 0) {
     const text = "No unknown finding tells anything more.";
     byId("next").replaceChildren(element("p", { className: "note" }, text));
   } else {
     const items = next.slice(0, NEXT).map((one) => nextItem(network, one, onChange));
+    const text = "By how much the causes' uncertainty is expected to fall.";
     byId("next").replaceChildren(
-      element("p", { className: "note" }, "By how much the causes' uncertainty is expected to fall."),
+      element("p", { className: "note" }, text),
       element("ol", { id: "next-list" }, ...items),
     );
   }
@@ -119,7 +123,7 @@ function nextItem(network, { finding, information, probability }, onChange) {
     element("span", { className: "name" }, name),
     element(
       "span", { className: "note" },
-      `${information.toPrecision(2)} nats; present with ${percent(probability)}`,
+      `${information.toPrecision(2)} nats, present with ${percent(probability)}`,
     ),
     element("span", { className: "tools" }, ...buttons),
   );

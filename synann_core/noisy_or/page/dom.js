@@ -1,10 +1,12 @@
 // Make elements, and write numbers for people.
 
+const PER_CENT = "\u00a0%"; // after a space that does not break
+
 function byId(id) {
   return document.getElementById(id);
 }
 
-/** An element with properties, attributes (where the name has a dash, or is `role`) and children. */
+/** An element with properties, attributes (names with a dash, and `role`) and children. */
 function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -17,12 +19,12 @@ function element(tag, properties = {}, ...children) {
 
 /** A probability for people: of an even chance and of a rare cause two digits or more. */
 function percent(p) {
-  if (p === 0 || p === 1) return `${100 * p} %`;
-  if (p < 1e-5) return "< 0.001 %";
-  if (p > 0.9999) return "> 99.99 %";
+  if (p === 0 || p === 1) return `${100 * p}${PER_CENT}`;
+  if (p < 1e-5) return `<\u00a00.001${PER_CENT}`;
+  if (p > 0.9999) return `>\u00a099.99${PER_CENT}`;
   const hundred = 100 * p;
-  if (hundred < 1) return `${hundred.toPrecision(2)} %`;
-  return `${hundred.toFixed(hundred > 99 ? 2 : 1)} %`;
+  if (hundred < 1) return `${hundred.toPrecision(2)}${PER_CENT}`;
+  return `${hundred.toFixed(hundred > 99 ? 2 : 1)}${PER_CENT}`;
 }
 
 /** A number with its sign, to two digits. */

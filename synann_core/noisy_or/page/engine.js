@@ -16,7 +16,13 @@ class Engine {
     this.worker.onerror = (event) => {
       for (const id of this.listeners.keys()) this.hear({ id, failed: event.message, done: true });
     };
-    this.worker.postMessage({ network: this.network });
+    this.load(this.network);
+  }
+
+  /** Take another network from now on. */
+  load(network) {
+    this.network = network;
+    this.worker.postMessage({ network });
   }
 
   hear({ id, ...message }) {

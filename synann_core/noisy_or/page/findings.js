@@ -2,6 +2,11 @@
 
 const CHOICES = [["present", PRESENT], ["absent", ABSENT], ["unknown", UNKNOWN]];
 
+/** The word for a finding's state. */
+function wordOf(state) {
+  return CHOICES.find(([, value]) => value === state)[0];
+}
+
 class FindingList {
   constructor(findings, onChange) {
     this.findings = findings;

@@ -8,40 +8,40 @@ function protectedFindings(network) {
 }
 
 /**
- * What has to be summed over: a bit for each finding that does not go into its causes' weights.
+ * What has to be summed over: bits for each finding that does not go into its causes' weights.
  *
  * A finding that is absent, and that no cause protects from, multiplies the weight of each present
- * cause by 1 − β; one that is present, by 1 − δ. What is left of a present finding is whether it
- * has been brought about, and of an absent one with protection whether it has been blocked. Both
- * are bits that a present cause leaves off with the weight `stay` and switches on with `move`.
- * All weights are positive, so that nothing cancels.
+ * cause by 1 − β; one that is present, by 1 − δ. What is left is a few groups of bits, one a
+ * finding. A present cause leaves a bit off with the weight `stay` and switches it on with `move`;
+ * `start` and `end` are weights of a group before all causes and of a bit after them. All are
+ * positive, so that nothing cancels.
  */
 function problemOf(network, x) {
   const factor = new Float64Array(network.prior.length); // logarithm, of a present cause's weight
-  const bits = [];
+  const groups = [];
   let logConstant = 0;
   for (let i = 0; i < x.length; i += 1) {
     if (x[i] === PRESENT) {
       for (const [j, , delta = 0] of network.links[i]) factor[j] += Math.log1p(-delta);
-      bits.push(presentBit(network, i));
+      groups.push(presentGroup(network.leak[i], network.links[i]));
     } else if (x[i] === ABSENT && network.protected[i]) {
-      bits.push(blockedBit(network, i));
+      groups.push(absentGroup(network.leak[i], network.links[i]));
     } else if (x[i] === ABSENT) {
       for (const [j, beta] of network.links[i]) factor[j] += Math.log1p(-beta);
       logConstant += Math.log1p(-network.leak[i]);
     }
   }
-  const { weights, logScale } = weightsOf(network.prior, factor);
-  for (const bit of bits) {
+  for (const bit of groups.flatMap(({ bits }) => bits)) {
     // A cause that cannot be present switches nothing on; nor does a link without strength.
     bit.links = bit.links.filter(
       ({ cause, stay, move }) => factor[cause] > -Infinity && (move > 0 || stay < 1),
     );
   }
-  return { bits, weights, factor, logConstant: logConstant + logScale };
+  const { weights, logScale } = weightsOf(network.prior, factor);
+  return { groups, weights, factor, logConstant: logConstant + logScale };
 }
 
-/** The weights of each cause absent and present, scaled to a sum of 1, and the scales' logarithm. */
+/** Each cause's weights absent and present, scaled to a sum of 1, and the scales' logarithm. */
 function weightsOf(prior, factor) {
   let logScale = 0;
   const weights = Array.from(prior, (p, j) => {
@@ -54,22 +54,30 @@ function weightsOf(prior, factor) {
   return { weights, logScale };
 }
 
-function presentBit(network, i) {
-  return {
-    start: [1 - network.leak[i], network.leak[i]],
+/** A bit: whether the finding has been brought about. */
+function presentGroup(leak, links) {
+  const broughtAbout = {
     end: [0, 1],
-    links: network.links[i].map(([cause, beta]) => ({ cause, stay: 1 - beta, move: beta })),
+    links: links.map(([cause, beta]) => ({ cause, stay: 1 - beta, move: beta })),
   };
+  return { start: [1 - leak, leak], bits: [broughtAbout] };
 }
 
-function blockedBit(network, i) {
-  return {
-    start: [1, 0],
-    end: [1 - network.leak[i], 1], // never blocked, and silent; or blocked
-    links: network.links[i].map(([cause, beta, delta = 0]) => ({
-      cause,
-      stay: (1 - beta) * (1 - delta),
-      move: delta,
+/**
+ * A finding that is absent, and may be blocked, is a sum of two terms: it was never brought about
+ * nor blocked, or it was blocked. The second bit chooses the term, the first is whether it is
+ * blocked; in the first term, where nothing may block, that counts as done from the start.
+ */
+function absentGroup(leak, links) {
+  const blocked = {
+    end: [0, 1],
+    links: links.map(([cause, , delta = 0]) => ({ cause, stay: 1 - delta, move: delta })),
+  };
+  const term = {
+    end: [1, 1],
+    links: links.map(([cause, beta, delta = 0]) => ({
+      cause, stay: (1 - beta) * (1 - delta), move: 0,
     })),
   };
+  return { start: [0, 1 - leak, 1, 0], bits: [blocked, term] };
 }

@@ -1,11 +1,13 @@
 // Plan the sum over sets of findings: an order in which bits enter, causes are taken, bits leave.
 //
 // What must be kept is a number for every set of the bits that are under way: those that have
-// entered and not left. A bit leaves as soon as no later one shares a cause with it.
+// entered and not left. Those of a finding enter together; a bit leaves as soon as no later one
+// shares a cause with it.
 
 
 const NUMBERS_A_LINK = 32; // of a sum, in the time that a trial of an order takes for a link
 const MOST_TRIALS = 4000;
+const HOPELESS = 1e14; // numbers of a sum that no other order will make short
 const ROUNDS = 2;
 
 /**
@@ -139,67 +141,81 @@ function orderAlong(count, causes) {
 
 /** Bits with few links at either end: little has to wait for them. */
 function orderFromEnds(bits) {
-  const sorted = Array.from(bits.keys()).sort((a, b) => bits[a].links.length - bits[b].links.length);
+  const sorted = Array.from(bits.keys())
+    .sort((a, b) => bits[a].links.length - bits[b].links.length);
   const ends = sorted.filter((_, at) => at % 2 === 0);
   return ends.concat(sorted.filter((_, at) => at % 2 === 1).reverse());
 }
 
-/** Move one bit after the other to where the sum is cheapest, while that is worth its time. */
-function improved({ order, units }, causes) {
-  let best = { order, units };
-  const worth = units / NUMBERS_A_LINK / (1 + causes.members.length + order.length);
+/** The order of the bits for an order of their groups. */
+function flatOrder(order, groups) {
+  return order.flatMap((group) => groups[group]);
+}
+
+/** Move one group after the other to where the sum is cheapest, while that is worth its time. */
+function improved(best, groups, causes) {
+  if (best.units > HOPELESS) return best;
+  const worth = best.units / NUMBERS_A_LINK / (1 + causes.members.length + groups.length);
   let trials = Math.min(worth, MOST_TRIALS);
-  for (const bit of Array(ROUNDS).fill(order).flat()) {
-    const others = best.order.filter((other) => other !== bit);
-    for (let at = 0; at < order.length; at += 1) {
+  for (const group of Array(ROUNDS).fill(best.order).flat()) {
+    const others = best.order.filter((other) => other !== group);
+    for (let at = 0; at <= others.length; at += 1) {
       trials -= 1;
       if (trials < 0) return best;
-      const trial = [...others.slice(0, at), bit, ...others.slice(at)];
-      const cost = unitsOf(trial, causes);
-      if (cost < best.units) best = { order: trial, units: cost };
+      const order = [...others.slice(0, at), group, ...others.slice(at)];
+      const units = unitsOf(flatOrder(order, groups), causes);
+      if (units < best.units) best = { order, units };
     }
   }
   return best;
 }
 
-/** The cheapest order found for a problem, and its cost. */
-function planOf(bits) {
+/** The cheapest order found for a problem's groups of bits, and its cost. */
+function planOf(problem) {
+  const bits = problem.groups.flatMap((group) => group.bits);
+  const owner = problem.groups.flatMap((group, g) => group.bits.map(() => g));
+  const groups = problem.groups.map(() => []);
+  owner.forEach((group, bit) => groups[group].push(bit));
   const causes = causesOf(bits);
-  const [best] = [orderAlong(bits.length, causes), orderFromEnds(bits)]
-    .map((order) => ({ order, units: unitsOf(order, causes) }))
+  const [first] = [orderAlong(bits.length, causes), orderFromEnds(bits)]
+    .map((found) => Array.from(new Set(found.map((bit) => owner[bit]))))
+    .map((order) => ({ order, units: unitsOf(flatOrder(order, groups), causes) }))
     .sort((a, b) => a.units - b.units);
-  const { order, units } = improved(best, causes);
-  const width = Math.max(0, ...turnsOf(causes, departures(order, causes)).width);
-  return { causes, order, units, width };
+  const { order, units } = improved(first, groups, causes);
+  const { width } = turnsOf(causes, departures(flatOrder(order, groups), causes));
+  return { bits, groups, causes, order, units, width: Math.max(0, ...width) };
 }
 
 /** The operations of a plan, in their order; bits of a state are counted from its lowest one. */
-function programOf(bits, { order, causes }) {
-  const when = departures(order, causes);
-  const events = order.map((bit, at) => ({ key: [at, -1, 0], bit, enters: true }));
-  for (const bit of order) events.push({ key: [when.step[bit], when.rank[bit], 1], bit });
+function programOf({ bits, groups, causes, order }) {
+  const flat = flatOrder(order, groups);
+  const when = departures(flat, causes);
   const { time, left } = turnsOf(causes, when);
-  causes.own.forEach((cause, c) => {
-    const members = Array.from(causes.members.subarray(causes.starts[c], causes.starts[c + 1]));
-    events.push({ key: [time[c], left[c], 0], cause, members });
-  });
+  const events = [
+    ...order.map((group) => ({ key: [when.place[groups[group][0]], -1, 0], group })),
+    ...flat.map((bit) => ({ key: [when.step[bit], when.rank[bit], 1], bit })),
+    ...causes.own.map((cause, c) => ({
+      key: [time[c], left[c], 0],
+      cause,
+      members: Array.from(causes.members.subarray(causes.starts[c], causes.starts[c + 1])),
+    })),
+  ];
   events.sort((a, b) => a.key[0] - b.key[0] || a.key[1] - b.key[1] || a.key[2] - b.key[2]);
   const alive = [];
-  return events.map(({ bit, enters, cause, members }) => {
-    if (enters) {
-      alive.push(bit);
-      return { kind: "enter", bit, width: alive.length };
+  return events.map(({ group, bit, cause, members }) => {
+    if (group !== undefined) {
+      alive.push(...groups[group]);
+      return { kind: "enter", group };
     }
-    if (members === undefined) {
+    if (bit !== undefined) {
       const place = alive.indexOf(bit);
       alive.splice(place, 1);
-      return { kind: "leave", bit, place, width: alive.length };
+      return { kind: "leave", bit, place };
     }
     const links = members.map((own) => ({
       place: alive.indexOf(own),
-      bit: own,
       ...bits[own].links.find((link) => link.cause === cause),
     }));
-    return { kind: "cause", cause, links, width: alive.length };
+    return { kind: "cause", cause, links };
   });
 }

@@ -22,9 +22,9 @@ class TooLarge extends Error {
  */
 function solve(network, x) {
   const problem = problemOf(network, x);
-  const plan = planOf(problem.bits);
+  const plan = planOf(problem);
   if (plan.units > MOST_UNITS || plan.width > MOST_WIDTH) {
-    throw new TooLarge(plan.units, problem.bits.length);
+    throw new TooLarge(plan.units, problem.groups.length);
   }
   const bayes = problem.factor;
   const log = new Sum(problem, plan).solve(bayes);
@@ -119,8 +119,8 @@ function screened(network, x, q) {
 /**
  * How much a finding is expected to tell, in nats, and how probable it is; null if it is certain.
  *
- * The expected fall of the causes' entropies. One sum, with the finding absent, gives both outcomes:
- * the posterior is their mean.
+ * The expected fall of the causes' entropies. One sum, with the finding absent, gives both
+ * outcomes: the posterior is their mean.
  */
 function informationOf(network, x, { logEvidence, probability }, finding) {
   const outcomes = [ABSENT, PRESENT].map((value) => changed(x, finding, value));

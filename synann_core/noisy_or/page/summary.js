@@ -16,15 +16,17 @@ function statusOf(network, x, { probability }) {
 /** What is wrong with a case, or null. */
 function problemWith(network, x, { impossible, tooLarge, bits, failed }) {
   if (impossible) {
-    const stated = impossible.map((i) => `“${network.findings[i]}” ${x[i] === PRESENT ? "present" : "absent"}`);
+    const stated = impossible.map((i) => `“${network.findings[i]}” ${wordOf(x[i])}`);
     const more = stated.length - NAMED;
     const named = more > 0 ? [...stated.slice(0, NAMED), `${more} more`] : stated;
     const verb = stated.length === 1 ? "cannot be" : "cannot be together";
-    return `These findings contradict the network: ${listed(named)} ${verb}. Their probability is 0.`;
+    return `These findings contradict the network: ${listed(named)} ${verb}. `
+      + "Their probability is 0.";
   }
   if (tooLarge) {
-    return `Too many findings at once for this page: the exact sum over ${counted(bits, "finding")} `
-      + `takes ${tooLarge.toPrecision(2)} numbers. Set some present findings to unknown.`;
+    const findings = counted(bits, "finding");
+    return `Too many findings at once for this page: the exact sum over ${findings} takes `
+      + `${tooLarge.toPrecision(2)} numbers. Set some present findings to unknown.`;
   }
   return failed ? `This case could not be computed: ${failed}.` : null;
 }
@@ -53,7 +55,7 @@ function textOf(title, network, x, { posterior, reasons, next }, chosen) {
   ]));
   if (reasons && reasons.length) {
     lines.push("", `reasons for ${network.causes[chosen]}`, ...columns([
-      ["finding", "weight", "alone", "without it"],
+      ["finding", "weight", "alone", "without"],
       ...reasonsFor(reasons, chosen).map((row) => [
         network.findings[row.finding], signed(row.weight), signed(row.alone), percent(row.without),
       ]),

@@ -1,7 +1,7 @@
 // Sum over sets of findings, exactly: forwards for the evidence, backwards for every cause.
 //
 // A state holds a number for each set of the bits under way: the probability that just these are on
-// so far. A cause takes it to f ← w₀ f + w₁ N f, where N switches bits on. The way back has the
+// so far. A cause takes it to f ← w₀ f + w₁ N f, where N switches bits on. The way back takes the
 // derivatives by the states. Both are scaled as they go, so that nothing underflows.
 
 const MOST_KEPT = 2 ** 23; // numbers of states that are kept for the way back
@@ -50,8 +50,38 @@ function dot(first, second) {
   return sum;
 }
 
-/** A state before a bit left: twice as long, with the bit at this place. */
-function widened(state, place, [off, on]) {
+/** The state with a group of bits more, on top: a copy for each set of them. */
+function entered(state, start) {
+  const wide = new Float64Array(start.length * state.length);
+  start.forEach((weight, set) => {
+    for (let k = 0; k < state.length; k += 1) wide[set * state.length + k] = weight * state[k];
+  });
+  return wide;
+}
+
+/** The transposed operation. */
+function enteredBack(state, start) {
+  const size = state.length / start.length;
+  const narrow = new Float64Array(size);
+  start.forEach((weight, set) => {
+    for (let k = 0; k < size; k += 1) narrow[k] += weight * state[set * size + k];
+  });
+  return narrow;
+}
+
+/** The state after the bit at this place has left. */
+function parted(state, place, [off, on]) {
+  const half = 1 << place;
+  const narrow = new Float64Array(state.length >> 1);
+  for (let k = 0; k < narrow.length; k += 1) {
+    const at = spread(k, half);
+    narrow[k] = off * state[at] + on * state[at | half];
+  }
+  return narrow;
+}
+
+/** The transposed operation. */
+function partedBack(state, place, [off, on]) {
   const half = 1 << place;
   const wide = new Float64Array(2 * state.length);
   for (let k = 0; k < state.length; k += 1) {
@@ -60,17 +90,6 @@ function widened(state, place, [off, on]) {
     wide[at | half] = on * state[k];
   }
   return wide;
-}
-
-/** The state after the bit at this place has left. */
-function narrowed(state, place, [off, on]) {
-  const half = 1 << place;
-  const narrow = new Float64Array(state.length >> 1);
-  for (let k = 0; k < narrow.length; k += 1) {
-    const at = spread(k, half);
-    narrow[k] = off * state[at] + on * state[at | half];
-  }
-  return narrow;
 }
 
 /** Multiply a small state by a number, in place; return the logarithm that has been taken out. */
@@ -82,38 +101,33 @@ function rescale(state) {
   return Math.log(highest);
 }
 
-/** A problem's sum, with bits scaled by the square roots of their probabilities. */
+/** A problem's sum. */
 class Sum {
-  constructor(problem, plan) {
-    this.bits = tilted(problem);
-    this.weights = problem.weights;
-    this.program = programOf(this.bits, plan);
-    this.logTilt = this.bits.reduce((sum, { tilt }) => sum + Math.log(tilt), 0);
+  constructor({ groups, weights }, plan) {
+    const tilts = groups.map((group) => tiltOf(group, weights));
+    this.starts = groups.map(({ start }, g) => start.map((w, set) => (set ? w / tilts[g] : w)));
+    this.ends = plan.bits.map(({ end }) => end);
+    this.weights = weights;
+    const bits = groups.flatMap((group, g) => tilted(group.bits, tilts[g]));
+    this.program = programOf({ ...plan, bits });
+    this.logTilt = tilts.reduce((sum, tilt) => sum + Math.log(tilt), 0);
   }
 
   /** The state after an operation. */
-  forward(operation, state) {
-    if (operation.kind === "enter") {
-      return widened(state, operation.width - 1, this.bits[operation.bit].start);
-    }
-    if (operation.kind === "leave") {
-      return narrowed(state, operation.place, this.bits[operation.bit].end);
-    }
-    const [absent, present] = this.weights[operation.cause];
-    return combine(absent, state, present, switchOn(state.slice(), operation.links));
+  forward({ kind, group, bit, place, cause, links }, state) {
+    if (kind === "enter") return entered(state, this.starts[group]);
+    if (kind === "leave") return parted(state, place, this.ends[bit]);
+    const [absent, present] = this.weights[cause];
+    return combine(absent, state, present, switchOn(state.slice(), links));
   }
 
-  /** The derivative by the state before an operation; of a cause also log P(x | it) / P(x | not). */
-  backward(operation, state, other, bayes) {
-    if (operation.kind === "enter") {
-      return narrowed(other, operation.width - 1, this.bits[operation.bit].start);
-    }
-    if (operation.kind === "leave") {
-      return widened(other, operation.place, this.bits[operation.bit].end);
-    }
-    const [absent, present] = this.weights[operation.cause];
-    const switched = switchBack(other.slice(), operation.links);
-    bayes[operation.cause] += Math.log(dot(switched, state)) - Math.log(dot(other, state));
+  /** The derivative by the state before an operation; into `bayes` what it says of its cause. */
+  backward({ kind, group, bit, place, cause, links }, state, other, bayes) {
+    if (kind === "enter") return enteredBack(other, this.starts[group]);
+    if (kind === "leave") return partedBack(other, place, this.ends[bit]);
+    const [absent, present] = this.weights[cause];
+    const switched = switchBack(other.slice(), links);
+    bayes[cause] += Math.log(dot(switched, state)) - Math.log(dot(other, state));
     return combine(absent, other, present, switched);
   }
 
@@ -161,20 +175,20 @@ class Sum {
 }
 
 /**
- * The bits, with what is on divided by a `tilt`: the square root of how probable that is.
+ * What the on-numbers of a present finding are divided by: the square root of how probable it is.
  *
  * Otherwise the set of all present findings could be too improbable for a number.
  */
-function tilted({ bits, weights }) {
-  return bits.map(({ start, end, links }) => {
-    if (end[0] !== 0) return { start, end, links, tilt: 1 };
-    const on = links.reduce((p, { cause, move }) => p + (1 - p) * weights[cause][1] * move, start[1]);
-    const tilt = Math.max(Math.sqrt(on), LEAST_TILT);
-    return {
-      start: [start[0], start[1] / tilt],
-      end,
-      links: links.map((link) => ({ ...link, move: link.move / tilt })),
-      tilt,
-    };
-  });
+function tiltOf({ start, bits }, weights) {
+  if (bits.length > 1) return 1;
+  const on = bits[0].links.reduce(
+    (p, { cause, move }) => p + (1 - p) * weights[cause][1] * move, start[1],
+  );
+  return Math.max(Math.sqrt(on), LEAST_TILT);
+}
+
+function tilted(bits, tilt) {
+  return bits.map(({ links }) => ({
+    links: links.map(({ cause, stay, move }) => ({ cause, stay, move: move / tilt })),
+  }));
 }
