@@ -216,7 +216,7 @@ class Questions(Parameters):
         Returns
         -------
         Reasons
-            Prints as a table. It takes two exact evidences for each known finding.
+            Prints as a table. It takes four exact evidences for each known finding.
 
         Raises
         ------
@@ -231,10 +231,10 @@ class Questions(Parameters):
         ...     causes=["flu", "cold"], findings=["cough", "fever"],
         ... )
         >>> print(model.explain([1, 1], "flu"))
-        flu: probability 0.1361, log-odds -1.85
-        finding  weight   alone  probability without it
-        cough     +0.74   +2.32  0.07024
-        fever     +0.43   +2.01  0.09332
+        flu: probability 0.1361, log-odds -4.60 before, -1.85 now
+        finding  in turn  weight   alone  probability without it
+        cough      +2.32   +0.74   +2.32  0.07024
+        fever      +0.43   +0.43   +2.01  0.09332
         """
         own = self._one(x)
         place = index_of("cause", cause, self.causes, self.prior.size)
