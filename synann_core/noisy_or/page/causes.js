@@ -51,44 +51,49 @@ function weightBar(weight, largest) {
   return bar(weight < 0 ? "weight against" : "weight for", { length: Math.min(share, 1) || 0 });
 }
 
-function showReasons(network, x, { reasons, posterior, progress }, cause) {
-  const name = network.causes[cause];
-  byId("reasons-title").textContent = `Why ${name}?`;
-  const odds = signed(posterior.logOdds[cause]);
-  const prior = signed(logit(network.prior[cause]));
-  const own = element(
-    "p", {}, `${percent(posterior.probability[cause])}: log-odds ${odds} nats, ${prior} before.`,
+function showReasons(network, x, answer, cause) {
+  const { probability, logOdds } = answer.posterior;
+  const odds = [logit(network.prior[cause]), logOdds[cause]].map(signed);
+  const text = `${percent(probability[cause])}: log-odds ${odds[0]} nats before, ${odds[1]} now.`;
+  byId("reasons-title").textContent = `Why ${network.causes[cause]}?`;
+  byId("reasons").replaceChildren(
+    element("p", {}, text), reasonsTable(network, x, answer, cause),
   );
-  byId("reasons").replaceChildren(own, reasonsTable(network, x, reasons, progress, cause));
 }
 
-function reasonsTable(network, x, reasons, progress, cause) {
+function reasonsTable(network, x, { reasons, growths, progress }, cause) {
   if (reasons === undefined) return waiting(progress);
   if (reasons === null) return notice("The reasons would take too many exact sums for a page.");
   if (reasons.length === 0) return element("p", { className: "note" }, "No finding is known yet.");
   const rows = reasonsFor(reasons, cause);
   const finite = rows.map(({ weight }) => Math.abs(weight)).filter(Number.isFinite);
   const largest = Math.max(...finite, 0.01);
-  const heads = ["finding", "weight", "alone", "without"]
+  const heads = ["in turn", "weight", "alone", "without"]
     .map((head) => element("th", { scope: "col" }, head));
+  const growth = growths.get(cause) ?? [];
   return element(
     "table", { "aria-label": `Reasons for ${network.causes[cause]}` },
-    element("caption", {}, "Weight: by how much the log-odds fall, in nats, if the finding is "
-      + "taken away. Alone: the same were it the only one. Without: the probability if it is taken "
-      + "away."),
+    element("caption", {}, "In turn: how the log-odds grow, in nats, as the findings are taken one "
+      + "by one; with those before, these parts add up to those now. Weight: by how much they fall "
+      + "if the finding is taken away. Alone: the same were it the only one. Without: the "
+      + "probability if it is taken away."),
     element("thead", {}, element("tr", {}, ...heads)),
-    element("tbody", {}, ...rows.map((row) => element(
-      "tr", {},
-      element(
-        "th", { scope: "row" },
-        `${network.findings[row.finding]} `,
-        element("small", {}, wordOf(x[row.finding])),
-        weightBar(row.weight, largest),
-      ),
-      element("td", {}, signed(row.weight)),
-      element("td", {}, signed(row.alone)),
-      element("td", {}, percent(row.without)),
-    ))),
+    ...rows.map((row, k) => reasonRows(
+      `${network.findings[row.finding]} `, wordOf(x[row.finding]), row, growth[k], largest,
+    )),
+  );
+}
+
+/** A finding on a line of its own, and its numbers under it: names are long, and phones narrow. */
+function reasonRows(name, word, { weight, alone, without }, grown, largest) {
+  const numbers = [grown, weight, alone].map(signed);
+  return element(
+    "tbody", {},
+    element("tr", {}, element(
+      "th", { scope: "rowgroup", colSpan: 4 },
+      name, element("small", {}, word), weightBar(weight, largest),
+    )),
+    element("tr", {}, ...[...numbers, percent(without)].map((text) => element("td", {}, text))),
   );
 }
 

@@ -27,8 +27,9 @@ function percent(p) {
   return `${hundred.toFixed(hundred > 99 ? 2 : 1)}${PER_CENT}`;
 }
 
-/** A number with its sign, to two digits. */
+/** A number with its sign, to two digits; of what is not there yet, dots. */
 function signed(number) {
+  if (number === undefined) return "…";
   const size = Number.isFinite(number) ? Math.abs(number).toFixed(2) : "∞";
   return `${number < 0 && size !== "0.00" ? "−" : "+"}${size}`;
 }

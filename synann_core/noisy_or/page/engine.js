@@ -39,21 +39,21 @@ class Engine {
     this.start();
   }
 
-  /** Send a case; `listen` gets the messages that worker.js describes. */
-  ask(x, listen, part = "all") {
+  /** Send a question, as worker.js describes it; `listen` gets the messages that come back. */
+  ask(question, listen) {
     this.asked += 1;
     this.listeners.set(this.asked, listen);
-    this.worker.postMessage({ id: this.asked, x, part });
+    this.worker.postMessage({ id: this.asked, ...question });
   }
 
-  /** All parts of the answer in one object, once they are there. */
-  whole(x, part = "all") {
+  /** The whole answer in one object, once it is there. */
+  whole(question) {
     return new Promise((resolve) => {
       const answer = {};
-      this.ask(x, ({ done, ...message }) => {
+      this.ask(question, ({ done, ...message }) => {
         Object.assign(answer, message);
         if (done) resolve(answer);
-      }, part);
+      });
     });
   }
 }

@@ -20,23 +20,49 @@ function render() {
   if (problem !== null) byId("status").textContent = "";
   if (!answer.posterior) return;
   byId("status").textContent = statusOf(network, x, answer.posterior);
-  showCauses(network, answer.posterior.probability, chosenCause(), page.all, (j) => {
-    page.chosen = j;
-    render();
-  });
+  showCauses(network, answer.posterior.probability, chosenCause(), page.all, choose);
   showReasons(network, x, answer, chosenCause());
   showNext(network, answer, change);
+}
+
+/** Explain this cause, or go on with the most probable one. */
+function choose(cause) {
+  page.chosen = cause;
+  askGrowth();
+  render();
+}
+
+/** Ask a question about the case, and show what comes back as long as it is the same case. */
+function askPart(question, then = () => {}) {
+  const { answer, x } = page;
+  engine.ask({ x, ...question }, ({ done, ...message }) => {
+    Object.assign(answer, message);
+    render();
+    if (done) then(answer);
+  });
+}
+
+/** Ask how the log-odds of the chosen cause grow, in the order of its reasons. */
+function askGrowth() {
+  const { reasons, growths } = page.answer;
+  const cause = chosenCause();
+  if (!reasons || growths.has(cause)) return;
+  const order = reasonsFor(reasons, cause).map(({ finding }) => finding);
+  askPart({ part: "growth", cause, order }, (answer) => {
+    growths.set(cause, answer.growth);
+    render();
+  });
 }
 
 /** Ask for the case that is ticked, and forget the one before. */
 function ask() {
   engine.interrupt();
-  page.answer = {};
+  page.answer = { growths: new Map() };
   byId("answers").setAttribute("aria-busy", "true");
-  const answer = page.answer;
-  engine.ask(page.x.slice(), (message) => {
-    Object.assign(answer, message);
-    render();
+  askPart({ part: "reasons" }, (answer) => {
+    if (problemWith(network, page.x, answer) !== null) return;
+    askGrowth();
+    askPart({ part: "next" });
   });
 }
 

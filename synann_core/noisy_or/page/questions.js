@@ -72,6 +72,18 @@ function* reasons(network, x, logOdds) {
   }
 }
 
+/** How the log-odds of a cause grow as known findings are taken in this order, one by one. */
+function* growth(network, x, order, cause) {
+  let now = x.map(() => UNKNOWN);
+  let before = logit(network.prior[cause]);
+  for (const finding of order) {
+    now = changed(now, finding, x[finding]);
+    const after = logOddsOf(network, solve(network, now).bayes)[cause];
+    yield after === before ? 0 : after - before; // infinite both times: as certain as before
+    before = after;
+  }
+}
+
 /** Entropy of an event, in nats. */
 function entropy(p) {
   const q = Math.min(Math.max(p, 0), 1);
@@ -136,9 +148,12 @@ function informationOf(network, x, { logEvidence, probability }, finding) {
   return { finding, information: Math.max(total(falls), 0), probability: present };
 }
 
-/** The findings not yet known, by the information to expect of them; one after the other. */
-function* nextFindings(network, x, now) {
-  for (const finding of screened(network, x, now.probability)) {
-    yield informationOf(network, x, now, finding);
-  }
+/** What each of some findings is expected to tell, one after the other. */
+function* nextFindings(network, x, now, candidates) {
+  for (const finding of candidates) yield informationOf(network, x, now, finding);
+}
+
+/** Those that are not certain, the most informative first. */
+function ranked(found) {
+  return found.filter((one) => one !== null).sort((a, b) => b.information - a.information);
 }

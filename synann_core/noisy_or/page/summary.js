@@ -40,7 +40,7 @@ function columns(rows) {
 }
 
 /** The case as plain text. */
-function textOf(title, network, x, { posterior, reasons, next }, chosen) {
+function textOf(title, network, x, { posterior, reasons, growths, next }, chosen) {
   const lines = [title, ""];
   for (const [word, value] of WORDS) {
     lines.push(`${word}: ${namesOf(network, x, value).join(", ") || "nothing"}`);
@@ -53,11 +53,14 @@ function textOf(title, network, x, { posterior, reasons, next }, chosen) {
       network.causes[j], percent(posterior.probability[j]), percent(network.prior[j]),
     ]),
   ]));
+  const growth = growths.get(chosen) ?? [];
   if (reasons && reasons.length) {
     lines.push("", `reasons for ${network.causes[chosen]}`, ...columns([
-      ["finding", "weight", "alone", "without"],
-      ...reasonsFor(reasons, chosen).map((row) => [
-        network.findings[row.finding], signed(row.weight), signed(row.alone), percent(row.without),
+      ["finding", "in turn", "weight", "alone", "without"],
+      ...reasonsFor(reasons, chosen).map((row, k) => [
+        network.findings[row.finding],
+        ...[growth[k], row.weight, row.alone].map(signed),
+        percent(row.without),
       ]),
     ]));
   }
