@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import synann as syn
+from synann.noisy_or import NoisyOr
 
 branch = sys.argv[1]
 here = Path(__file__).parent.parent
@@ -26,4 +27,5 @@ gradients = syn.log_transmission_vjp(y, beta, np.ones(5))
 np.testing.assert_allclose(gradients[0], (-beta / (1 - beta * y)).sum(axis=0), rtol=1e-13)
 with tempfile.TemporaryDirectory() as folder:  # the templates came along
     syn.export.save_c(syn.SynaMLP(2, 3, 2), Path(folder) / "network.c")
+    NoisyOr([0.1], [0.1], [[0.5]]).save_html(Path(folder) / "page.html")
 print(f"synann {syn.__version__} from the wheel, with {served}: {syn.synapse(0.9, 0.2, beta=0.5)}")

@@ -149,8 +149,8 @@ class NoisyOr(Questions):
         Notes
         -----
         Dense, sparse and protecting links are all supported. Uncertain findings cannot be ticked.
-        A sum that takes more than 5e8 numbers (two seconds or so) is refused by the page, which
-        says so; `posterior` takes larger ones, and has bounds and samples beyond.
+        The page refuses sums that take more than 5e8 numbers or 22 findings at a time, and says
+        so; `posterior` takes larger ones, and has bounds and samples beyond.
 
         Examples
         --------

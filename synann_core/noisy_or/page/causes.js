@@ -74,9 +74,9 @@ function reasonsTable(network, x, { reasons, growths, progress }, cause) {
   return element(
     "table", { "aria-label": `Reasons for ${network.causes[cause]}` },
     element("caption", {}, "In turn: how the log-odds grow, in nats, as the findings are taken one "
-      + "by one; with those before, these parts add up to those now. Weight: by how much they fall "
-      + "if the finding is taken away. Alone: the same were it the only one. Without: the "
-      + "probability if it is taken away."),
+      + "by one; before, plus all of these, is now. Weight: by how much the log-odds fall if the "
+      + "finding is taken away. Alone: the same were it the only one. Without: the probability if "
+      + "it is taken away."),
     element("thead", {}, element("tr", {}, ...heads)),
     ...rows.map((row, k) => reasonRows(
       `${network.findings[row.finding]} `, wordOf(x[row.finding]), row, growth[k], largest,
@@ -128,7 +128,7 @@ function nextItem(network, { finding, information, probability }, onChange) {
     element("span", { className: "name" }, name),
     element(
       "span", { className: "note" },
-      `${information.toPrecision(2)} nats, present with ${percent(probability)}`,
+      `${information.toPrecision(2)} nats, ${percent(probability)} present`,
     ),
     element("span", { className: "tools" }, ...buttons),
   );
