@@ -97,6 +97,9 @@ def test_a_finding_can_be_answered_where_it_is_asked(opened):
     page.get_by_role("button", name="fever is present").click()
     settled(page)
     assert page.get_by_role("radio", name="present").first.is_checked()
+    # The keyboard is at the next one.
+    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert focused == f"{page.locator('#next-list .name').first.inner_text()} is present"
     page.get_by_role("button", name="Clear all").click()
     assert causes_of(settled(page)) == {"flu": "5.0 %", "pneumonia": "1.0 %"}
     assert "#" not in page.url
@@ -203,6 +206,23 @@ def test_the_page_answers_while_it_computes(opened, new_page, tmp_path):
     assert page.inner_text("#shown") == "20 findings, 0 known"
     settled(page)
     assert page.inner_text("#status").startswith("0 findings known")
+
+
+def test_buttons_stay_while_parts_come_in(opened):
+    """A button that is made anew while it is pressed would not be clicked."""
+    page = opened(dense_network(14), hash_=all_present(5))
+    page.evaluate("() => { window.seen = []; }")
+    page.get_by_role("button", name="Clear all").click()
+    page.wait_for_selector("#next-list")
+    page.evaluate(
+        "() => new MutationObserver((all) => all.forEach((m) => window.seen.push(m.target.id)))"
+        ".observe(document.getElementById('answers'), { childList: true, subtree: true })"
+    )
+    choose(page, "finding 0", "present")
+    settled(page)
+    changes = page.evaluate("() => window.seen")
+    assert changes.count("cause-list") == 1
+    assert {"reasons", "next"} <= set(changes)
 
 
 def test_numbers_below_all_floats_are_said_in_words(opened):

@@ -61,8 +61,8 @@ function showReasons(network, x, answer, cause) {
   );
 }
 
-function reasonsTable(network, x, { reasons, growths, progress }, cause) {
-  if (reasons === undefined) return waiting(progress);
+function reasonsTable(network, x, { reasons, growths }, cause) {
+  if (reasons === undefined) return waiting();
   if (reasons === null) return notice("The reasons would take too many exact sums for a page.");
   if (reasons.length === 0) return element("p", { className: "note" }, "No finding is known yet.");
   const rows = reasonsFor(reasons, cause);
@@ -97,9 +97,9 @@ function reasonRows(name, word, { weight, alone, without }, grown, largest) {
   );
 }
 
-function showNext(network, { next, progress, reasons }, onChange) {
+function showNext(network, { next }, onChange) {
   if (next === undefined) {
-    byId("next").replaceChildren(waiting(reasons === undefined ? undefined : progress));
+    byId("next").replaceChildren(waiting());
   } else if (next === null) {
     const text = "To rank findings would take too many exact sums for a page.";
     byId("next").replaceChildren(notice(text));
@@ -134,9 +134,14 @@ function nextItem(network, { finding, information, probability }, onChange) {
   );
 }
 
-function waiting(progress) {
-  const text = progress ? `Computing, ${progress.done} of ${progress.count}` : "Computing";
-  return element("p", { className: "note waiting" }, `${text} …`);
+function waiting() {
+  return element("p", { className: "note waiting" }, "Computing …");
+}
+
+/** How far the first part is that is waited for. */
+function showProgress({ done, count }) {
+  const first = document.querySelector(".waiting");
+  if (first) first.textContent = `Computing, ${done} of ${count} …`;
 }
 
 function notice(text) {

@@ -1,8 +1,26 @@
 // Put the page together: what is ticked is asked, and what comes back is shown.
 
 const network = JSON.parse(byId("network").textContent);
-const engine = new Engine(byId("engine").textContent, network);
-const page = { x: network.findings.map(() => UNKNOWN), chosen: null, all: false, answer: {} };
+const engine = startEngine();
+const page = {
+  x: network.findings.map(() => UNKNOWN),
+  chosen: null, // cause to explain
+  all: false, // whether all causes are shown
+  answer: {}, // what has come back for the case
+  shown: [], // what the list of causes shows
+  refocus: false, // on the next finding to ask for, once it is known
+};
+
+/** The thread that computes; where the browser has none for this page, it says so. */
+function startEngine() {
+  try {
+    return new Engine(byId("engine").textContent, network);
+  } catch (error) {
+    byId("problem").hidden = false;
+    byId("problem").textContent = `This browser does not let the page compute: ${error.message}.`;
+    throw error;
+  }
+}
 
 /** The cause to explain: the one that was chosen, else the most probable one. */
 function chosenCause() {
@@ -13,16 +31,36 @@ function render() {
   const { answer, x } = page;
   const problem = problemWith(network, x, answer);
   byId("problem").hidden = problem === null;
-  byId("problem").textContent = problem ?? "";
   byId("answers").classList.toggle("unanswered", problem !== null);
   byId("answers").setAttribute("aria-busy", String(!problem && answer.next === undefined));
   byId("copy-text").disabled = !answer.posterior;
-  if (problem !== null) byId("status").textContent = "";
+  say("problem", problem ?? "");
+  if (problem !== null) say("status", "");
   if (!answer.posterior) return;
-  byId("status").textContent = statusOf(network, x, answer.posterior);
-  showCauses(network, answer.posterior.probability, chosenCause(), page.all, choose);
+  say("status", statusOf(network, x, answer.posterior));
+  renderCauses();
   showReasons(network, x, answer, chosenCause());
-  showNext(network, answer, change);
+  showNext(network, answer, (finding, value) => {
+    page.refocus = true;
+    change(finding, value);
+  });
+  if (page.refocus && answer.next) {
+    page.refocus = false;
+    (byId("next").querySelector("button") ?? byId("search")).focus({ preventScroll: true });
+  }
+}
+
+/** Put a text into a live region, which is read aloud when it changes. */
+function say(id, text) {
+  if (byId(id).textContent !== text) byId(id).textContent = text;
+}
+
+/** Show the causes anew only where they changed: a button must not go while it is pressed. */
+function renderCauses() {
+  const now = [page.answer.posterior, chosenCause(), page.all];
+  if (now.every((part, k) => part === page.shown[k])) return;
+  page.shown = now;
+  showCauses(network, page.answer.posterior.probability, chosenCause(), page.all, choose);
 }
 
 /** Explain this cause, or go on with the most probable one. */
@@ -35,10 +73,13 @@ function choose(cause) {
 /** Ask a question about the case, and show what comes back as long as it is the same case. */
 function askPart(question, then = () => {}) {
   const { answer, x } = page;
-  engine.ask({ x, ...question }, ({ done, ...message }) => {
-    Object.assign(answer, message);
-    render();
+  engine.ask({ x, ...question }, ({ done, progress, ...message }) => {
     if (done) then(answer);
+    else if (progress) showProgress(progress);
+    else if (!(message.posterior && answer.posterior)) { // which comes with every part
+      Object.assign(answer, message);
+      render();
+    }
   });
 }
 
