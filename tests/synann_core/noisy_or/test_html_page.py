@@ -134,3 +134,32 @@ def test_no_name_is_defined_twice_or_never_used(names):
     )
     for name in set(defined) - set(shared):
         assert len(re.findall(rf"\b{name}\b", code)) > 1, name
+
+
+def luminance(colour):
+    """Relative luminance, as WCAG 2.2 defines it."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_colours_can_be_told_apart():
+    """WCAG's AA: 4.5 for text, and 3 for controls and bars, in light and in dark."""
+    style = (FOLDER / "style.css").read_text("utf-8")
+    for own in re.findall(r":root \{([^}]*)\}", style):
+        colour = dict(re.findall(r"--(\w+): (#\w{6});", own))
+        grounds = colour["ground"], colour["panel"]
+        for name in ("text", "soft", "for", "against"):
+            assert min(contrast(colour[name], ground) for ground in grounds) >= 4.5, name
+        for name in ("edge", "focus"):
+            assert min(contrast(colour[name], ground) for ground in grounds) >= 3, name
+        for name in ("for", "against"):
+            assert contrast(colour[name], colour["line"]) >= 3, name
+        assert contrast(colour["text"], colour["warn"]) >= 4.5
+        assert contrast(colour["text"], colour["line"]) >= 4.5
+    assert len(re.findall(r":root \{", style)) == 2
