@@ -5,44 +5,33 @@
 
 Each page is one HTML file, which needs neither a server nor the internet. Tick what you see as
 present or absent: it shows the probability of every cause, the reasons, and what to look at next,
-by exact sums. The first page asks why a car does not start; its numbers are made up. The second one
-is of a network that is learned here from simulated patients, as `examples/studies/diagnosis.py`
-has them.
+by exact sums. The first page has the made-up network of `examples/diagnose.py`, the second one a
+network that is learned here from simulated patients, as `examples/studies/diagnosis.py` has them.
+
+Makes ask-diagnosis.html and ask-learned.html, or a page named as the network's file.
 
 Needs: pip install -e ".[examples]"
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
 
+import diagnose
 from shared.options import make_folder, make_parser, number
 from studies.networks import draw_diseases, draw_symptoms, random_network
 from synann.noisy_or import NoisyOr, NoisyOrClassifier
 
-# P(cause), and with which probability it brings about what one finds.
-CAR = {
-    "flat battery": (0.08, {"engine does not turn": 0.8, "lamps are dim": 0.9, "it clicks": 0.6}),
-    "corroded terminals": (0.03, {"engine does not turn": 0.6, "lamps are dim": 0.5}),
-    "faulty starter": (0.02, {"engine does not turn": 0.9, "it clicks": 0.5, "it grinds": 0.4}),
-    "empty tank": (0.03, {"gauge shows empty": 0.95, "engine turns, does not fire": 0.99}),
-    "blocked fuel filter": (0.02, {"engine turns, does not fire": 0.5, "it had stuttered": 0.7}),
-    "worn spark plugs": (0.04, {"engine turns, does not fire": 0.3, "it had stuttered": 0.6}),
-    "flooded engine": (0.02, {"engine turns, does not fire": 0.8, "smell of fuel": 0.9}),
-    "leaking fuel line": (0.005, {"smell of fuel": 0.9, "gauge shows empty": 0.4, "puddle": 0.8}),
-    "old alternator": (0.02, {"battery light had been on": 0.9, "lamps are dim": 0.5}),
-}
-LEAK = 0.01  # of every finding: it may be there without any of these causes
 
-
-def car() -> NoisyOr:
-    """Why does the car not start? The numbers are made up."""
-    links = pd.DataFrame({cause: strengths for cause, (_, strengths) in CAR.items()}).fillna(0.0)
-    prior = pd.Series({cause: p for cause, (p, _) in CAR.items()})
-    return NoisyOr(prior, pd.Series(LEAK, links.index), links)
+def address(path: Path, patient: Mapping[str, int]) -> str:
+    """The address that opens a page with what is known of a patient."""
+    words = [("present" if value else "absent", finding) for finding, value in patient.items()]
+    return f"{path.absolute().as_uri()}#{urlencode(words)}"
 
 
 def learned(patients: int, *, seed: int = 0) -> tuple[NoisyOr, NoisyOr]:
@@ -56,7 +45,7 @@ def learned(patients: int, *, seed: int = 0) -> tuple[NoisyOr, NoisyOr]:
     return truth, NoisyOrClassifier().fit(x, pd.DataFrame(y, columns=diseases)).network_
 
 
-def write(network: NoisyOr, path: Path, title: str, description: str) -> None:
+def write(network: NoisyOr, path: Path, title: str, description: str = "") -> None:
     """Write a page, and say where it is."""
     network.save_html(path, title=title, description=description)
     print(f"{network}: {path}, {path.stat().st_size / 1e3:.0f} kB")
@@ -71,16 +60,20 @@ def main(arguments: list[str] | None = None) -> None:
     if options.network:
         if not options.network.is_file():
             raise SystemExit(f"--network: there is no file {options.network}")
-        path = options.output / f"{options.network.stem}.html"
-        write(NoisyOr.load(options.network), path, options.network.stem, "")
+        name = options.network.stem
+        write(NoisyOr.load(options.network), options.output / f"{name}.html", name)
         return
-    note = "The numbers are made up."
-    write(car(), options.output / "ask-car.html", "Why does the car not start?", note)
+
+    path = options.output / "ask-diagnosis.html"
+    note = "A made-up network, to show how it reasons. Not for patients."
+    write(diagnose.network(), path, "Why this cough?", note)
+    print(f"with a patient: {address(path, diagnose.PATIENT)}")
+
     truth, network = learned(options.patients)
-    found = np.abs(network.beta - truth.beta).mean()
-    print(f"learned from {options.patients} patients: links are off by {found:.3f} in the mean")
+    error = np.abs(network.beta - truth.beta).mean()
+    print(f"learned from {options.patients} patients: links are off by {error:.3f} in the mean")
     note = f"A network of {len(network.causes)} diseases, learned from simulated patients."
-    write(network, options.output / "ask-diagnosis.html", "Which disease is it?", note)
+    write(network, options.output / "ask-learned.html", "Which disease is it?", note)
 
 
 if __name__ == "__main__":

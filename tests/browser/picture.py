@@ -3,28 +3,23 @@
 import sys
 import tempfile
 from pathlib import Path
-from urllib.parse import urlencode
 
 from PIL import Image
 
 from tests.browser.chromium import browser, pages
 
-sys.path.insert(0, "examples")
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 import ask
-
-CASE = [
-    ("present", "engine does not turn"),
-    ("present", "it clicks"),
-    ("absent", "lamps are dim"),
-]
+import diagnose
 
 
 def main(picture):
     with tempfile.TemporaryDirectory() as folder, browser() as running:
         path = Path(folder) / "page.html"
-        ask.car().save_html(path, title="Why does the car not start?")
+        note = "A made-up network, to show how it reasons. Not for patients."
+        ask.write(diagnose.network(), path, "Why this cough?", note)
         with pages(running) as (open_page, problems):
-            page = open_page(f"{path.as_uri()}#{urlencode(CASE)}", width=1280, height=850)
+            page = open_page(ask.address(path, diagnose.PATIENT), width=1280, height=850)
             page.wait_for_selector("#answers[aria-busy=false]")
             page.screenshot(path=picture, full_page=True)
         assert not problems, problems
