@@ -16,7 +16,8 @@ import json
 import re
 import shutil
 import string
-from collections.abc import Iterable
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +58,7 @@ def gather(history: Path = HISTORY, results: Path = RESULTS) -> int:
 
 
 def keep(results: Path = RESULTS, history: Path = HISTORY) -> int:
-    """Keep the headline of all results, without names of folders; return how many."""
+    """Keep the headline of results of this Python, without names of folders; return how many."""
     kept = 0
     for source in sorted(results.glob("*/*.json")):
         if source.name == "machine.json":
@@ -66,10 +67,7 @@ def keep(results: Path = RESULTS, history: Path = HISTORY) -> int:
         headline = {k: v for k, v in given["results"].items() if k.startswith(HEADLINE)}
         if not any(value and value[0] and value[0][0] is not None for value in headline.values()):
             continue
-        version = re.search(r"\d+\.\d+", given["params"].get("python", "")) or re.search(
-            r"python(\d\.\d+)", given["python"]
-        )
-        python = version.group(version.lastindex or 0) if version else "3"
+        python = f"{sys.version_info.major}.{sys.version_info.minor}"
         given |= {"results": headline, "env_name": f"existing-py{python}", "python": python}
         given["params"] |= {"python": python}
         given["durations"] = {}
@@ -128,7 +126,7 @@ def ratio(result: Result) -> float | None:
     return None if ours is None or theirs is None else ours / theirs
 
 
-def draw(results: Iterable[Result], path: Path) -> None:
+def draw(results: Sequence[Result], path: Path) -> None:
     """Draw the figure that matters, commit by commit."""
     with matplotlib.rc_context(plot.STYLE):
         figure = Figure(figsize=(9.0, 3.2))
@@ -142,8 +140,9 @@ def draw(results: Iterable[Result], path: Path) -> None:
             places = [commits.index(r.commit) for r in rows]
             axes.plot(places, [ratio(r) for r in rows], "o-", label=machine)  # type: ignore[arg-type]
         axes.set_xticks(range(len(commits)), [commit[:7] for commit in commits], rotation=30)
-        axes.set(ylabel="steps of nn.Linear", ylim=(0, None), xlabel="commit, the oldest first")
-        axes.set_title("A training step of a synapse layer costs as much as")
+        most = max((ratio(r) or 0.0 for r in results), default=0.0)
+        axes.set(ylabel="× nn.Linear", ylim=(0, 1.2 * (most or 1.0)), xlabel="commit, oldest first")
+        axes.set_title("Processor time of a training step, over that of nn.Linear")
         if by_machine:
             axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="machine")
         figure.savefig(path)
@@ -193,12 +192,26 @@ def _table(machine: str, results: list[Result], names: dict[str, str], most: int
     )
 
 
+def leave_out_empty(pages: Path) -> None:
+    """Take benchmarks without any result out of asv's index: their graphs do not exist."""
+    path = pages / "index.json"
+    index = json.loads(path.read_text(encoding="utf-8"))
+    summaries = pages / "graphs" / "summary"
+    index["benchmarks"] = {
+        name: given
+        for name, given in index["benchmarks"].items()
+        if (summaries / f"{name}.json").exists()
+    }
+    path.write_text(json.dumps(index), encoding="utf-8")
+
+
 def finish(pages: Path = PAGES, results: Path = RESULTS) -> None:
     """Make asv's pages local, and put the first page before them."""
     page, names = localise((pages / "index.html").read_text(encoding="utf-8"))
     for name in names:
         shutil.copy(WWW / name, pages / name)
     (pages / EXPLORER).write_text(page, encoding="utf-8")
+    leave_out_empty(pages)
     benchmarks: dict[str, Any] = json.loads(
         (results / "benchmarks.json").read_text(encoding="utf-8")
     )

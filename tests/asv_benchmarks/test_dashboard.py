@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 from pathlib import Path
 
 import asv
@@ -14,6 +15,7 @@ from asv_benchmarks import dashboard
 
 ROOT = Path(__file__).resolve().parents[2]
 ASV = Path(asv.__file__).parent / "www"
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 COLUMNS = ["result", "params", "version"]
 
 
@@ -101,7 +103,14 @@ def test_pages_ask_no_other_server(results, tmp_path):
     asv_page = (ASV / "index.html").read_text()
     assert len(outside(asv_page)) > 10
     (pages / "index.html").write_text(asv_page)
+    (pages / "graphs" / "summary").mkdir(parents=True)
+    (pages / "graphs" / "summary" / f"{dashboard.OURS}.json").write_text("[]")
+    listed = {"benchmarks": {dashboard.OURS: {}, dashboard.YARDSTICK: {}}, "project": "synann"}
+    (pages / "index.json").write_text(json.dumps(listed))
     dashboard.finish(pages, results)
+    # No link to a graph that is not there.
+    index = json.loads((pages / "index.json").read_text())
+    assert index == {"benchmarks": {dashboard.OURS: {}}, "project": "synann"}
     assert {"index.html", "explore.html", "headline.png", "jquery-3.3.1.min.js"} <= {
         p.name for p in pages.iterdir()
     }
@@ -137,8 +146,8 @@ def test_kept_results_name_no_folder(results, tmp_path):
     assert dashboard.keep(results, tmp_path / "history") == 2
     kept = sorted((tmp_path / "history" / "epyc").iterdir())
     assert [p.name for p in kept] == [
-        "aaaaaaaa-existing-py3.11.json",
-        "bbbbbbbb-existing-py3.11.json",
+        f"aaaaaaaa-existing-py{VERSION}.json",
+        f"bbbbbbbb-existing-py{VERSION}.json",
         "machine.json",
     ]
     for path in kept[:2]:
