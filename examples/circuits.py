@@ -2,6 +2,9 @@
 
     python examples/circuits.py                 everything, pictures in outputs/
 
+Makes a table of the gates, the latch's fixed points, and circuits.png, bifurcation.png and
+growth.png.
+
 Needs: pip install -e ".[examples]"
 """
 

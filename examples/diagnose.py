@@ -9,6 +9,8 @@ some probability, independently of the others; `leak` is what brings it about wi
 Posteriors are exact. What each finding added to the log-odds of the first cause is told in turn,
 the weightiest first: these parts and the log-odds before any finding add up to those of the answer.
 
+Makes diagnosis.png, and the same as text.
+
 Needs: pip install -e ".[examples]"
 """
 

@@ -8,6 +8,8 @@ capacitance). In the article a step is 5 ms, and the membranes lose 0.05 or 0.02
 or 200 ms. An input spike adds a weight of 0.5 or 0.35; at 1 the neuron fires and the threshold is
 taken away. Of the article's spikes, the neurons that lose 0.05 forget too much to fire, whatever
 the weight; the one that loses 0.025 and has the weight 0.5 fires after the third.
+
+Makes a table of the neurons, and spiking-membrane.png.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
     python examples/pictures.py                 into outputs/
 
+Makes graph.png and synapse-surface.png.
+
 Needs: pip install -e ".[examples]"
 """
 

@@ -5,6 +5,8 @@
 
 The file has a line of names and a row for each case. Numbers, words and gaps may stand in it as
 they are. A quarter of the rows is held out. Pictures and the model go to --output.
+
+Makes the rules and the reasons of one row as text, rules.png, and the model as rules.json.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@
 784 inputs, 1000 hidden and 10 output neurons, decay 0.95, every image shown for 25 steps, batches
 of 128, Adam with 5e-4. The test uses all test images, the last smaller batch included, with two
 readouts: the class whose neuron fires most often, and the one with the largest summed membrane.
+
+Makes the test accuracy by each readout, and spiking-DATA-LAYER.png: one image's spikes.
 """
 
 from __future__ import annotations

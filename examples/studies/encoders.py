@@ -3,6 +3,8 @@
     python examples/studies/encoders.py       what the decoders give back, and a picture in outputs/
 
 Each code of the signal has the threshold that suits it, and HSA and BSA a Hamming window of 8 taps.
+
+Makes a table of codes with what comes back, and encoders.png.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ when Σ (t − target)² over the four patterns is below 1 ms².
 
 Irises: one neuron, which is to fire at 10, 13 or 16 ms for the three species; half of the flowers
 to learn from, the other half to test. A picture goes to --output.
+
+Makes tables of both problems, and spikeprop.png.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from e
 
 from shared import plots
 from shared.options import make_folder, make_parser, number
-from shared.tables import mean_and_spread
+from shared.tables import known, mean_and_spread
 from synann.spiking import (
     firing_times,
     raise_silent,
@@ -223,7 +225,8 @@ def main(arguments: list[str] | None = None) -> None:
     mean, spread = mean_and_spread(100.0 * np.array([score for score, _ in results]))
     names = ("one neuron, training half", "one neuron, test half", "logistic regression, test half")
     print("irises, accuracy in %:")
-    print(tabulate(zip(names, mean, spread, strict=True), floatfmt=".1f"))
+    rows = [(*row, known(s, ".1f")) for *row, s in zip(names, mean, spread, strict=True)]
+    print(tabulate(rows, ("", "mean", "± seeds"), floatfmt=".1f"))
     draw(runs, results[0][1], options.output / "spikeprop.png")
     print(f"picture: {options.output / 'spikeprop.png'}")
 

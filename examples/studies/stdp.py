@@ -9,6 +9,8 @@ others. STDP strengthens the synapses whose pixels had just fired. Two slow rule
 in play: the sum of a neuron's weights stays the same, and one that fires more than the others gets
 a higher threshold. Labels are used at the end only, to name each neuron by the digit it fires for
 most, and to count how often the neurons with the most spikes have the right name.
+
+Makes a table of names that are right, and stdp.png: the weights as images.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from e
 from shared import plots
 from shared.datasets import Dataset, load_digits
 from shared.options import make_folder, make_parser, number
-from shared.tables import mean_and_spread
+from shared.tables import known, mean_and_spread
 from synann.spiking import STDP
 
 # Chosen on a part of the training images, with seed 0 and about as many neurons.
@@ -177,7 +179,7 @@ def main(arguments: list[str] | None = None) -> None:
     mean, spread = mean_and_spread(100.0 * np.asarray(scores))
     names = ("after STDP", "before, random weights", "k-means, as many centres")
     print(f"{options.neurons} neurons, {len(data.test_y)} test images, {len(scores)} seeds")
-    rows = zip(names, mean, spread, strict=True)
+    rows = zip(names, mean, (known(s, ".1f") for s in spread), strict=True)
     print(tabulate(rows, ("right name, %", "mean", "± seeds"), floatfmt=".1f"))
     print(f"picture: {options.output / 'stdp.png'}")
 
