@@ -71,6 +71,7 @@ def draw(tables: Mapping[str, Mapping[str, Calibration]], units: Mapping[str, st
     columns = max(len(models) for models in tables.values())
     size = 2.45 * columns + 0.4, 2.55 * len(tables) + 0.2
     figure = Figure(figsize=size, dpi=110, layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.08)
     rows = figure.subplots(len(tables), columns, squeeze=False)
     for row, (table, models) in zip(rows, tables.items(), strict=True):
         most = 1.05 * max(max(c.high.max(), c.predicted.max()) for c in models.values())
@@ -83,7 +84,7 @@ def draw(tables: Mapping[str, Mapping[str, Calibration]], units: Mapping[str, st
             axes.errorbar(found.predicted, found.observed, bars, linewidth=1.2, **style)
             limits = -0.03 * most, most
             axes.set(xlim=limits, ylim=limits, title=f"{table}: {model}", aspect="equal")
-            axes.title.set_fontsize("medium")
+            axes.title.set_fontsize(9)
             axes.set_xlabel(f"predicted, {units[table]}", fontsize="small")
             axes.locator_params(nbins=5)
             axes.tick_params(labelsize="small")
