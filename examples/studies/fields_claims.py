@@ -8,8 +8,8 @@ categories, whose order is that of risk where there is one.
 - *GLM*: one factor for each level, without a penalty (scikit-learn's PoissonRegressor).
 - *GLM, ridge*: the same with its penalty chosen.
 - *GLM, numbers*: ordered features as numbers 0, 1, …, of log-linear effect; penalty chosen.
-- *tree*, *forest*, *boosting*: with the Poisson criterion; ordered features are numbers; sizes chosen,
-  but for the forest's.
+- *tree*, *forest*, *boosting*: with the Poisson criterion; ordered features are numbers; sizes
+  chosen, but for the forest's.
 - *EBM*: interpret-core's at its defaults, with the Poisson deviance.
 - *tariff*: this library's LogLinkRegressor; its factors are the GLM's, beside the highest level.
 - *tariff, monotone*: engines up and ages down.
