@@ -35,13 +35,15 @@ _STRONGEST = 50.0
 _LATER = {"mix": 1.0, "duel": 0.5, "rrl": 0.5}  # of the rate, where training goes on
 _STARTING = 2.4  # rules that training starts with, for one in the end
 
-# Of the weight W of every literal, on the mean log-loss in nats.
+# On the mean log-loss in nats, of the weight W of every literal.
 PENALTIES = {
     "mix": (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2),
     "duel": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
     "rrl": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
-    "crisp": (4.0, 32.0),  # of a literal beyond a rule's first, on the summed log-loss
+    "crisp": (1.2e-3,),  # of each literal
 }
+# How many rules and literals there may be.
+SIZES = {"mix": (10, 60), "duel": (10, 60), "rrl": (10, 60), "crisp": (20, 40)}
 
 
 MOST_PENALTY = 1e12  # far above what leaves a rule, and no trouble to float32

@@ -18,7 +18,7 @@ KINDS = [{"structure": s} for s in STRUCTURES]
 
 @pytest.mark.parametrize(
     "options",
-    [*KINDS, {"n_bags": 2}, {"crisp": True, "penalties": (1.0,), "integer_weights": True}],
+    [*KINDS, {"n_bags": 2}, {"crisp": True, "penalties": (1e-3,), "integer_weights": True}],
     ids=str,
 )
 @pytest.mark.parametrize("classes", [3])
