@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from synann_core._lib.progress import Progress
 from synann_core.tabular.rules.crisp import Growth, HardRules, grow, in_points, scores
 from synann_core.tabular.rules.literals import Codes, Floats, Literals
 from synann_core.tabular.rules.model import RuleModel
@@ -54,16 +55,21 @@ def choose_crisp(
     soft, steps = _soft_rules(literals, rows, sides, settings, rng)
     allowed = sides > 0.0
     losses = np.zeros((len(settings.penalties), len(rows.label)))
-    for used, test, model in zip(rows.train, rows.test, soft, strict=False):
-        target = _target(classes[:, used], _probabilities([model], rows.codes[used]))
-        weight = rows.weight[used] * (rows.weight.sum() / rows.weight[used].sum())
-        for k, found in enumerate(_at_prices(truth[used], target, weight, allowed, settings)):
-            log_p = log_probabilities(scores(truth[test], found))
-            losses[k, test] -= (classes[:, test] * log_p).sum(axis=0)
+    growths = len(rows.train) + 1
+    with Progress("hard rules", growths, shown=settings.verbose, unit="growth") as bar:
+        for used, test, model in zip(rows.train, rows.test, soft, strict=False):
+            target = _target(classes[:, used], _probabilities([model], rows.codes[used]))
+            weight = rows.weight[used] * (rows.weight.sum() / rows.weight[used].sum())
+            for k, found in enumerate(_at_prices(truth[used], target, weight, allowed, settings)):
+                log_p = log_probabilities(scores(truth[test], found))
+                losses[k, test] -= (classes[:, test] * log_p).sum(axis=0)
+            bar.advance()
+        target = _target(classes, _probabilities(soft, rows.codes))
+        on_all = _at_prices(truth, target, rows.weight, allowed, settings)
+        bar.advance()
     judged = rows.weight * rows.test.any(axis=0)
     best = best_of(losses, judged, one_standard_error=settings.one_standard_error)
-    target = _target(classes, _probabilities(soft, rows.codes))
-    found, unit = _at_prices(truth, target, rows.weight, allowed, settings)[best], 0.0
+    found, unit = on_all[best], 0.0
     if points:
         found, unit = in_points(truth, target, rows.weight, found, points)
     return Chosen(

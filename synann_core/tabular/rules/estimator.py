@@ -88,6 +88,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         Columns of numbers that are categories. Strings, objects and pandas' categories are anyhow.
     class_weight : mapping or "balanced", optional
         Weights of the classes.
+    verbose : bool or int
+        Whether to show the progress: a bar, if tqdm is installed.
     random_state : int, RandomState or None
 
     Attributes
@@ -154,6 +156,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         monotone: Mapping[str | int, int] | None = None,
         categorical_features: Sequence[Any] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
+        verbose: bool | int = False,
         random_state: Any = None,
     ) -> None:
         self.structure = structure
@@ -173,6 +176,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         self.monotone = monotone
         self.categorical_features = categorical_features
         self.class_weight = class_weight
+        self.verbose = verbose
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> SynapseRules:
@@ -262,7 +266,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         return classes
 
     @classmethod
-    def load(cls, path: FilePath) -> SynapseRules:
+    def from_file(cls, path: FilePath, /) -> SynapseRules:
         """Read rules that `save` wrote: the same predictions, bit for bit.
 
         Safe for files from anyone. Parameters are those that the rules were learned with, but the
@@ -327,6 +331,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
             check_number("learning_rate", self.learning_rate, 0.0, ends="(]"),
             check_int("n_bags", self.n_bags, 1),
             check_int("n_starts", self.n_starts, 1),
+            self.verbose,
         )
 
     def __sklearn_tags__(self) -> Any:

@@ -124,6 +124,24 @@ def test_limits_of_size():
     assert sum(len(rule.literals) for rule in rules) <= 5
 
 
+@pytest.mark.parametrize("crisp", [False, True])
+def test_progress_goes_to_the_standard_error(capsys, monkeypatch, crisp):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)  # as if it were not installed
+    X, y = numbers()
+    quiet, shown = (
+        SynapseRules(**QUICK | {"crisp": crisp, "verbose": verbose}) for verbose in (False, True)
+    )
+    quiet.fit(X, y)
+    assert capsys.readouterr() == ("", "")
+    shown.fit(X, y)
+    out, err = capsys.readouterr()
+    assert out == ""
+    steps = 40 + 6 * 10 if crisp else 40
+    assert f"soft rules: step {steps} of {steps}\n" in err
+    assert ("hard rules: growth 3 of 3\n" in err) == crisp
+    np.testing.assert_array_equal(shown.predict_proba(X), quiet.predict_proba(X))
+
+
 @pytest.mark.parametrize("options", [*({"structure": s} for s in STRUCTURES), HARD], ids=str)
 def test_monotone_constraints_hold(options):
     rng = np.random.default_rng(0)
