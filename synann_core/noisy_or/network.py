@@ -110,7 +110,7 @@ class NoisyOr(Questions):
         write_network(path, self)
 
     @classmethod
-    def load(cls, path: FilePath, /) -> NoisyOr:
+    def from_file(cls, path: FilePath, /) -> NoisyOr:
         """Make the network that `save` wrote.
 
         Raises
