@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
         if not options.network.is_file():
             raise SystemExit(f"--network: there is no file {options.network}")
         name = options.network.stem
-        write(NoisyOr.load(options.network), options.output / f"{name}.html", name)
+        write(NoisyOr.from_file(options.network), options.output / f"{name}.html", name)
         return
 
     path = options.output / "ask-diagnosis.html"
