@@ -23,7 +23,7 @@ digits-seeds: $(VENV)/.demo
 	$(BIN)/python examples/studies/digits_seeds.py
 
 # The whole diagnosis study takes minutes: python examples/studies/diagnosis.py
-EXAMPLES := diagnose circuits pictures explain rules tariff odds credit edge membrane initial_values \
+EXAMPLES := diagnose circuits pictures explain ask rules tariff odds credit edge membrane initial_values \
 	studies/explain_table studies/edge_learner studies/encoders studies/stdp studies/spikeprop_xor
 # The rivals' small products, too, would wait for idle threads of BLAS: docs/performance.md.
 ONE_BLAS_THREAD := OPENBLAS_NUM_THREADS=1
