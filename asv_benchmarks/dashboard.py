@@ -176,7 +176,7 @@ def first_page(results: list[Result], names: dict[str, str]) -> str:
     return page.substitute(headline=headline, tables=tables, explorer=EXPLORER)
 
 
-def _table(machine: str, results: list[Result], names: dict[str, str], most: int = 8) -> str:
+def _table(machine: str, results: list[Result], names: dict[str, str], most: int = 5) -> str:
     rows = [r for r in results if r.machine == machine][-most:]
     used = [name for name in names if any(name in r.seconds for r in rows)]
     head = "".join(f"<th>{r.commit[:7]}<br><small>{r.date:%Y-%m-%d}</small></th>" for r in rows)
@@ -207,7 +207,9 @@ def leave_out_empty(pages: Path) -> None:
 
 def finish(pages: Path = PAGES, results: Path = RESULTS) -> None:
     """Make asv's pages local, and put the first page before them."""
-    page, names = localise((pages / "index.html").read_text(encoding="utf-8"))
+    # Where this has run before, the first page stands in the place of asv's.
+    source = next(pages / name for name in (EXPLORER, "index.html") if (pages / name).exists())
+    page, names = localise(source.read_text(encoding="utf-8"))
     for name in names:
         shutil.copy(WWW / name, pages / name)
     (pages / EXPLORER).write_text(page, encoding="utf-8")

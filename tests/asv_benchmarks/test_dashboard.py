@@ -108,6 +108,9 @@ def test_pages_ask_no_other_server(results, tmp_path):
     listed = {"benchmarks": {dashboard.OURS: {}, dashboard.YARDSTICK: {}}, "project": "synann"}
     (pages / "index.json").write_text(json.dumps(listed))
     dashboard.finish(pages, results)
+    explorer = (pages / "explore.html").read_text()
+    dashboard.finish(pages, results)  # once more changes nothing
+    assert (pages / "explore.html").read_text() == explorer != (pages / "index.html").read_text()
     # No link to a graph that is not there.
     index = json.loads((pages / "index.json").read_text())
     assert index == {"benchmarks": {dashboard.OURS: {}}, "project": "synann"}

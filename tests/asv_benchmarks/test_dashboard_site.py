@@ -41,9 +41,8 @@ def site(tmp_path_factory):
     found = dashboard.read(results)
     given = {"code": "", "param_names": [], "params": [], "timeout": 60, "type": "time"}
     given |= {"unit": "seconds", "version": "1"}
-    names = {
-        name: given | {"name": name, "pretty_name": f"Call {name}"} for name in found[0].seconds
-    }
+    measured = sorted({name for result in found for name in result.seconds})
+    names = {name: given | {"name": name, "pretty_name": f"Call {name}"} for name in measured}
     names["other.A.time_b"] = given | {"name": "other.A.time_b", "pretty_name": "No result"}
     (results / "benchmarks.json").write_text(json.dumps(names | {"version": 2}))
     told = {"version": 1, "project": "synann", "repo": str(ROOT), "dvcs": "git"}
