@@ -33,7 +33,7 @@ from synann_core.tabular.rules.structures import Array, log_probabilities
 CLOSED = 800.0
 
 _TAUGHT = 0.6  # share of the soft rules' probabilities in what is learned; the rest is classes
-_COSTS = (0.3, 2.0)  # of a literal beyond a rule's first while rules are grown
+_COSTS = (0.3, 2.0, 16.0)  # of a literal beyond the first while a rule is grown, in nats
 
 
 def choose_crisp(
