@@ -21,9 +21,13 @@ from synann_core import SynaMLP
 from synann_core.export import load_json, save_json, save_onnx
 from synann_core.graph import SynapseGraph
 from synann_core.noisy_or import NoisyOr
+from synann_core.spiking import LIF, SpikingNetwork, triangle
+from synann_torch.spiking import Spiking
+from synann_torch.spiking_files import load_spiking, save_spiking
 from tests.export_models import MODELS, json_text, random_graph
 from tests.fuzz.harness import MOST_SECONDS
 from tests.fuzz.mutations import changed_text, damaged
+from tests.synann_core.spiking.network.cases import NETWORKS, make
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
 
@@ -103,6 +107,37 @@ def _networks() -> list[bytes]:
     return files
 
 
+def _load_spiking(path: Path) -> None:
+    network = SpikingNetwork.from_file(path)
+    _use(network)
+    network.load(path)
+
+
+def _load_neurons(path: Path) -> None:
+    module = load_spiking(path)
+    module.sequence(torch.zeros(2, 1, np.size(module.neuron.decay), dtype=module.decay.dtype))
+
+
+def _written(save: Callable[[Path], object]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder, "x"))
+        return Path(folder, "x").read_bytes()
+
+
+def _spiking_files() -> list[bytes]:
+    networks = [*(make(kind)[0] for kind in NETWORKS), MODELS["spiking"]()]
+    return [_written(network.save) for network in networks]
+
+
+def _neuron_files() -> list[bytes]:
+    arrays = LIF(np.array([0.5, 0.9]), 1.0, 0.3, np.eye(2), surrogate=triangle(0.5))
+    modules = (
+        Spiking(LIF(0.9)),
+        Spiking(arrays, learn=("threshold", "recurrent"), units=2).double(),
+    )
+    return [_written(functools.partial(save_spiking, module)) for module in modules]
+
+
 def _load_noisy_or(path: Path) -> None:
     network = NoisyOr.load(path)
     network.predict(np.full((1, network.prior.size), 0.5))
@@ -123,8 +158,8 @@ def _load_model(path: Path) -> None:
     _use(load_json(path))
 
 
-def _use(model: SynaMLP | SynapseGraph) -> np.ndarray:
-    if isinstance(model, SynaMLP):
+def _use(model: SynaMLP | SynapseGraph | SpikingNetwork) -> np.ndarray:
+    if not isinstance(model, SynapseGraph):
         return model.predict(np.full((1, model.in_features), 0.5))
     return model.compile()(np.linspace(0.1, 0.9, len(model.inputs))[None, :])
 
@@ -302,6 +337,8 @@ def _random_graph(rng: np.random.Generator, most: int = 40) -> SynapseGraph:
 TARGETS = {
     "safetensors": Loader(_load_network, _networks, ValueError),
     "json": Loader(_load_model, _json_files, ValueError, header=False),
+    "spiking": Loader(_load_spiking, _spiking_files, ValueError),
+    "spiking-torch": Loader(_load_neurons, _neuron_files, ValueError),
     "noisy-or": Loader(_load_noisy_or, _noisy_or_files, ValueError),
     "checkpoints": Loader(load_checkpoint, _checkpoints, RunError, start="not a readable"),
     "idx": Idx(),
