@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from synann_core._lib.checks import to_numpy
 from synann_core._lib.typing import NumpyArray, Space
 from synann_core.graph import CompiledGraph, GraphParameters
 from synann_core.graph.parameters import numbers
 from synann_core.models import SynaMLP
 from synann_core.spiking import SpikingNetwork
+from synann_core.spiking.network.passes import constants
 from synann_core.surprisals import surprisal
 
 Precision = Literal["float32", "float64"]
@@ -60,3 +62,14 @@ def parameters(
     return GraphParameters(
         in_dtype("alpha", result.alpha, dtype), in_dtype("beta", result.beta, dtype)
     )
+
+
+def numbers_of(network: SpikingNetwork, dtype: Precision) -> dict[str, NumpyArray]:
+    """Return all weights and numbers of neurons, by name, in the dtype of a file."""
+    found: dict[str, Any] = dict(constants(network.layers, np.zeros(1), np))
+    found |= {key: to_numpy(weight) for key, weight in network.weights.items()}
+    infinite = {key for key in found if key.endswith(".threshold")}  # a neuron that never fires
+    return {
+        key: np.asarray(values, dtype) if key in infinite else in_dtype("model", values, dtype)
+        for key, values in found.items()
+    }

@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from synann_core._lib.checks import to_numpy
 from synann_core._lib.typing import NumpyArray
 from synann_core.export.c.text import literal, source
-from synann_core.export.checks import Precision, in_dtype
+from synann_core.export.checks import Precision, numbers_of
 from synann_core.layer import beta_of
 from synann_core.spiking import Layer, SpikingNetwork
-from synann_core.spiking.network.passes import constants as own_numbers
 from synann_core.spiking.neurons.records import Parameters
 
 Constants = dict[str, NumpyArray]
@@ -24,7 +22,7 @@ def spiking_source(network: SpikingNetwork, name: str, dtype: Precision) -> str:
     Elementwise operations are those of the neurons' formulas in the same order, so that in one
     dtype and with the same currents the membranes have the same bits.
     """
-    numbers = _numbers(network, dtype)
+    numbers = numbers_of(network, dtype)
     constants: Constants = {}
     fields, init, steps = [], [], []
     inputs, given = network.in_features, "x"
@@ -85,17 +83,6 @@ def spiking_source(network: SpikingNetwork, name: str, dtype: Precision) -> str:
         input=_lines(first),
         layers=_lines(steps),
     )
-
-
-def _numbers(network: SpikingNetwork, dtype: Precision) -> Constants:
-    """All weights and numbers of neurons, by name, in the dtype of the file."""
-    found: dict[str, Any] = dict(own_numbers(network.layers, np.zeros(1), np))
-    found |= {key: to_numpy(weight) for key, weight in network.weights.items()}
-    never = {key for key in found if key.endswith(".threshold")}  # one may be infinite
-    return {
-        key: np.asarray(values, dtype) if key in never else in_dtype("model", values, dtype)
-        for key, values in found.items()
-    }
 
 
 def _lines(lines: list[str]) -> str:
