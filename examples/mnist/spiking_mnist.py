@@ -4,6 +4,7 @@
     python examples/mnist/spiking_mnist.py --layer synapse   a synapse tensor as the hidden layer
     python examples/mnist/spiking_mnist.py --backend torch   the same code on other arrays
     python examples/mnist/spiking_mnist.py --epochs 5 --loss count
+    python examples/mnist/spiking_mnist.py --save net.safetensors   for spiking_export.py
 
 784 inputs, 1000 hidden and 10 output neurons, decay 0.95, every image shown for 25 steps, batches
 of 128, Adam with 5e-4. The test uses all test images, the last smaller batch included, with two
@@ -128,6 +129,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--hidden", type=number(int, 1), default=HIDDEN)
     parser.add_argument("--batch-size", type=number(int, 1), default=128)
     parser.add_argument("--learning-rate", type=number(float, 0), default=5e-4)
+    parser.add_argument("--save", type=Path, help="write the trained network to this file")
     parser.add_argument("--limit", type=number(int, 1), help="use only so many training images")
     return parser.parse_args(arguments)
 
@@ -148,6 +150,8 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
         f"{network.parameter_count} parameters"
     )
     seconds = train(network, data, options, to_backend)
+    if options.save:
+        network.save(options.save)
     test = to_backend(data.test_x)
     scores = {k: network.score(test, data.test_y, readout=v) for k, v in READOUTS.items()}
     rows = [(name, 100 * score) for name, score in scores.items()]
