@@ -7,12 +7,15 @@ The network is loaded in a fresh process, and written as JSON, C, ONNX and NIR. 
 on test images. What is compared with the network itself, in float64, are the classes and the spikes
 of every neuron (ONNX: of the output neurons) at every step. Arithmetic that rounds in another order
 can turn a spike round only where a membrane comes close to its threshold: images on which all stay
-further away than 1e-4 are counted apart. Needs a C compiler, onnxruntime, ndonnx and h5py.
+further away than 1e-4 are counted apart. Needs a C compiler, onnxruntime, ndonnx, nir and h5py.
+A network trained with ``--reset zero`` is also run by snnTorch, from the NIR file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import subprocess
 import sys
 import tempfile
@@ -60,7 +63,8 @@ COPY = """            for (int i = 0; i < {units}; i++)
                 *spikes++ = state.{out}_{k}[i] > 0;
 """
 
-Found = tuple[np.ndarray, np.ndarray]  # spikes (steps, images, neurons), classes (images,)
+# Spikes (steps, images, neurons), and classes (images,) by the sums of the membranes.
+Found = tuple[np.ndarray, np.ndarray | None]
 
 
 def of_network(network: SpikingNetwork, x: np.ndarray) -> Found:
@@ -128,10 +132,32 @@ def onnx_file(dtype: str) -> Callable[..., Found]:
     return run
 
 
+def in_words(network: SpikingNetwork) -> bool:
+    """Whether NIR has a word for the neurons' reset."""
+    return all(layer.neuron.reset == "zero" for layer in network.layers)
+
+
 def nir_file(network: SpikingNetwork, x: np.ndarray, folder: Path) -> Found:
     """With metadata for what NIR has no word for, such as a reset that subtracts."""
-    save_nir(network, folder / "net.nir", strict=False)
+    save_nir(network, folder / "net.nir", strict=in_words(network))
     return of_network(load_nir(folder / "net.nir"), x)
+
+
+def by_snntorch(network: SpikingNetwork, x: np.ndarray, folder: Path) -> Found:
+    """The same NIR file, read and run by snnTorch, in float32: spikes of the output neurons."""
+    import nir
+    import torch
+    from snntorch.import_nir import import_from_nir
+
+    save_nir(network, folder / "net.nir")
+    with contextlib.redirect_stdout(io.StringIO()):
+        module = import_from_nir(nir.read(folder / "net.nir"))
+    images, state, spikes = torch.as_tensor(x.astype(np.float32)), None, []
+    with torch.no_grad():
+        for _ in range(network.steps):
+            out, state = module(images) if state is None else module(images, state)
+            spikes.append(out.numpy() > 0)
+    return np.stack(spikes), None
 
 
 FORMATS = {
@@ -177,14 +203,19 @@ def main(arguments: list[str] | None = None) -> dict[str, tuple[float, float, fl
         f"{network.steps} steps; {len(x)} test images, {100 * right:.1f} % of them right; on "
         f"{100 * apart.mean():.1f} % all membranes stay more than {MARGIN:g} from the threshold"
     )
+    formats = FORMATS | ({"NIR, by snnTorch": by_snntorch} if in_words(network) else {})
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, run in FORMATS.items():
+        for name, run in formats.items():
             found, chosen = run(network, x, Path(folder))
             same = (found == spikes[..., -found.shape[2] :]).all(axis=(0, 2))
-            agree = (chosen == classes).mean(), same[apart].mean(), same.mean()
+            agrees = np.nan if chosen is None else (chosen == classes).mean()
+            agree = agrees, same[apart].mean(), same.mean()
             rows[name] = tuple(100 * float(share) for share in agree)
-        table = [(name, *shares) for name, shares in rows.items()]
+        table = [
+            (name, *(None if np.isnan(share) else share for share in shares))
+            for name, shares in rows.items()
+        ]
         sizes = [f"{p.name} {p.stat().st_size}" for p in sorted(Path(folder).glob("net.*"))]
     headers = ("images in %", "same class", "same spikes, clear ones", "same spikes, all")
     print(tabulate(table, headers, floatfmt=".1f"))

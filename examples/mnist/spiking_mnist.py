@@ -39,12 +39,13 @@ MEAN_PIXEL = 0.13  # of the training images
 READOUTS = {"spike count": "count", "summed membrane": "membrane"}
 
 
-def build(data: Dataset, layer: str, hidden: int, loss: str, seed: int) -> SpikingNetwork:
+def build(data: Dataset, options: argparse.Namespace) -> SpikingNetwork:
     """The article's network, or one with a synapse tensor in front of the hidden neurons."""
-    neuron = LIF(DECAY, surrogate=arctan())
-    first = Layer(hidden, neuron, kind=layer, mean_input=MEAN_PIXEL)
+    neuron = LIF(DECAY, reset=options.reset, surrogate=arctan())
+    first = Layer(options.hidden, neuron, kind=options.layer, mean_input=MEAN_PIXEL)
     layers = [first, Layer(data.classes, neuron)]
-    return SpikingNetwork(data.train_x.shape[1], layers, steps=STEPS, loss=loss, seed=seed)
+    features, seed = data.train_x.shape[1], options.seed
+    return SpikingNetwork(features, layers, steps=STEPS, loss=options.loss, seed=seed)
 
 
 def train(network: SpikingNetwork, data: Dataset, options: argparse.Namespace, to_backend) -> float:
@@ -124,6 +125,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--loss", choices=("membrane", "membrane_sum", "count", "first_spike"), default="membrane"
     )
+    parser.add_argument("--reset", choices=("subtract", "zero"), default="subtract")
     parser.add_argument("--seed", type=number(int, 0), default=0)
     parser.add_argument("--epochs", type=number(int, 1), default=1)
     parser.add_argument("--hidden", type=number(int, 1), default=HIDDEN)
@@ -143,7 +145,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
         data = files.load(options)
     except files.DataError as error:
         raise SystemExit(str(error)) from None
-    network = build(data, options.layer, options.hidden, options.loss, options.seed)
+    network = build(data, options)
     print(
         f"{data.name}: {len(data.train_y)} training and {len(data.test_y)} test images, "
         f"{options.backend} arrays, {options.layer} hidden layer, "
