@@ -1,6 +1,4 @@
-"""The public names of `synann_torch.spiking` and `synann_torch.spiking_files`."""
+"""The public names of `synann_torch.spiking`."""
 
-from synann_torch.spiking import Spiking
-from synann_torch.spiking_files import load_spiking, save_spiking, to_core, to_torch
-
-__all__ = ["Spiking", "load_spiking", "save_spiking", "to_core", "to_torch"]
+from synann_torch.spiking import *
+from synann_torch.spiking import __all__ as __all__

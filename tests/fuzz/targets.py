@@ -24,8 +24,8 @@ from synann_core.export import load_json, load_nir, save_json, save_nir, save_on
 from synann_core.graph import SynapseGraph
 from synann_core.noisy_or import NoisyOr
 from synann_core.spiking import LIF, Layer, SpikingNetwork, triangle
+from synann_torch.exchange import load_spiking, save_spiking
 from synann_torch.spiking import Spiking
-from synann_torch.spiking_files import load_spiking, save_spiking
 from tests.export_models import MODELS, json_text, random_graph
 from tests.fuzz.harness import MOST_SECONDS
 from tests.fuzz.mutations import changed_text, damaged
@@ -297,7 +297,10 @@ class Json:
     most_seconds = MOST_SECONDS
 
     def prepare(self, rng: np.random.Generator, folder: Path) -> Prepared:
-        if rng.random() < 0.3:
+        kind = rng.random()
+        if kind < 0.2:
+            model, _, _ = make(str(rng.choice(list(NETWORKS))), seed=int(rng.integers(0, 1000)))
+        elif kind < 0.4:
             layer = str(rng.choice(["synapse", "dense", "none"]))
             sizes = rng.integers(1, 9, 2).tolist()
             model = SynaMLP(*sizes, 2 + int(rng.integers(0, 4)), layer=layer)

@@ -142,10 +142,10 @@ class Map:
                 inside &= (read >= 0) & (read < sizes[axis])
                 at = at * sizes[axis] + read
             to = np.flatnonzero(inside)
-            for o in range(outputs):
-                start = o // (outputs // groups) * each
-                for c in range(each):
-                    matrix[o, to, start + c, at[to]] = weight[(o, c, *place)]
+            for g in range(groups):
+                rows = slice(g * outputs // groups, (g + 1) * outputs // groups)
+                columns = slice(g * each, (g + 1) * each)
+                matrix[rows, to, columns, at[to]] = weight[(rows, slice(None), *place)]
         if bias is not None:
             if bias.size != outputs:
                 raise ValueError(f"its bias has shape {bias.shape}")

@@ -1,4 +1,4 @@
-"""Take spiking modules to files and to the core, and networks of the core to torch."""
+"""Exchange spiking modules: with files, and with networks of the core."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def save_spiking(module: Spiking, path: str | os.PathLike[str], /) -> None:
     >>> import pathlib, tempfile
     >>> from synann_core.spiking import LIF
     >>> from synann_torch.spiking import Spiking
-    >>> from synann_torch.spiking_files import load_spiking, save_spiking
+    >>> from synann_torch.exchange import load_spiking, save_spiking
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "neurons.safetensors")
     ...     save_spiking(Spiking(LIF(decay=0.9), learn=("decay",), units=3), path)
@@ -133,7 +133,7 @@ def to_core(
     >>> import torch
     >>> from synann_core.spiking import LIF
     >>> from synann_torch.spiking import Spiking
-    >>> from synann_torch.spiking_files import to_core
+    >>> from synann_torch.exchange import to_core
     >>> network = to_core([torch.nn.Linear(5, 3), Spiking(LIF(0.9))])
     >>> network.in_features, network.classes
     (5, 3)
@@ -188,7 +188,7 @@ def to_torch(network: SpikingNetwork, /) -> nn.ModuleList:
     Examples
     --------
     >>> from synann_core.spiking import Layer, SpikingNetwork
-    >>> from synann_torch.spiking_files import to_torch
+    >>> from synann_torch.exchange import to_torch
     >>> [type(module).__name__ for module in to_torch(SpikingNetwork(4, [Layer(3), Layer(2)]))]
     ['Linear', 'Spiking', 'Linear', 'Spiking']
     """

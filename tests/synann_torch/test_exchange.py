@@ -9,8 +9,8 @@ from torch import nn
 
 from synann_core._lib.files import read_tensors, write_tensors
 from synann_core.spiking import LIF, Layer, SpikingNetwork
+from synann_torch.exchange import load_spiking, save_spiking, to_core, to_torch
 from synann_torch.spiking import Spiking
-from synann_torch.spiking_files import load_spiking, save_spiking, to_core, to_torch
 from tests.synann_core.spiking.network.cases import make
 
 MODULES = {
