@@ -143,9 +143,9 @@ class Map:
                 at = at * sizes[axis] + read
             to = np.flatnonzero(inside)
             for g in range(groups):
-                rows = slice(g * outputs // groups, (g + 1) * outputs // groups)
-                columns = slice(g * each, (g + 1) * each)
-                matrix[rows, to, columns, at[to]] = weight[(rows, slice(None), *place)]
+                made_of = slice(g * each, (g + 1) * each)
+                made_by = slice(g * outputs // groups, (g + 1) * outputs // groups)
+                matrix[made_by, to, made_of, at[to]] = weight[(made_by, slice(None), *place)]
         if bias is not None:
             if bias.size != outputs:
                 raise ValueError(f"its bias has shape {bias.shape}")

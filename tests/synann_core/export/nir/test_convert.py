@@ -119,7 +119,7 @@ def test_to_snntorch_and_back(kind, tmp_path, capsys):
     np.testing.assert_array_equal(run(module, x)[:, rows], one.run(x)[-1][0][:, rows])
 
 
-@pytest.mark.parametrize("kind", ["Leaky", "Synaptic"])
+@pytest.mark.parametrize("kind", ["Leaky", "RLeaky", "Synaptic"])
 def test_from_snntorch(kind, capsys):
     """With one number a neuron: its own export fails where one is for all."""
     torch.manual_seed(1)
@@ -129,6 +129,9 @@ def test_from_snntorch(kind, capsys):
         options = {"reset_mechanism": "zero", "init_hidden": True}
         if kind == "Leaky":
             return snntorch.Leaky(decay, threshold, **options)
+        if kind == "RLeaky":
+            options |= {"threshold": threshold, "linear_features": n, "reset_delay": False}
+            return snntorch.RLeaky(decay, **options)
         slow = torch.full((n,), 0.5)
         return snntorch.Synaptic(slow, decay, threshold, reset_delay=False, **options)
 
