@@ -2,6 +2,7 @@
 #   make demo    train on handwritten digits, with pictures in outputs/
 #   make test    all tests, on NumPy, array-api-strict, torch, JAX and Keras
 #   make examples    every example that needs no files of MNIST, about a minute; pictures in outputs/
+#   make docs    the site, in build/site
 #   make dashboard   all benchmarks, and a site of their results
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ CONSTRAINTS ?= -c requirements/tested.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
 .PHONY: demo digits-seeds examples test test-all fuzz kernel-branches lint wheel kernels widths sanitize sanitize-kernels \
-	emulate emulate-aarch64 emulate-haswell clang threads bench dashboard golden clean
+	emulate emulate-aarch64 emulate-haswell clang threads bench docs dashboard golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/digits.py
@@ -156,6 +157,12 @@ dashboard: $(VENV)/.test
 	--set-commit-hash $$(git rev-parse HEAD)
 	cd asv_benchmarks && ../$(BIN)/asv publish --no-pull
 
+# The site, from guides, tutorials (which run), examples (which run) and docstrings. No request is
+# made, and every warning is a failure: of Sphinx, of a link, of a public name without a docstring.
+SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --jobs $(PROCESSES)
+docs: $(VENV)/.test
+	$(ONE_BLAS_THREAD) $(SPHINX) -b html -d build/doctrees docs build/site
+
 golden: $(VENV)/.test
 	$(BIN)/python -m reference.golden
 
@@ -169,7 +176,7 @@ $(VENV)/.demo: pyproject.toml requirements/tested.txt $(NATIVE) | $(VENV)/bin/py
 	touch $@
 
 $(VENV)/.test: pyproject.toml requirements/tested.txt requirements/dev.txt $(NATIVE) | $(VENV)/bin/python
-	$(PIP) -e ".[examples,test,torch,jax,keras,bench,studies]" -r requirements/dev.txt
+	$(PIP) -e ".[examples,test,torch,jax,keras,bench,studies,docs]" -r requirements/dev.txt
 	touch $@
 
 clean:

@@ -28,6 +28,7 @@ __all__ = ["EXCITATORY", "INHIBITORY", "graph", "pixels", "surface", "trajectory
 _BENDS = (0.12, 0.3, 0.48, 0.66)  # of synapses that join the same two nodes
 
 # Of the colours of Okabe and Ito, which colour-blind readers can tell apart.
+#: Colours of excitatory and of inhibitory inputs, in this order.
 EXCITATORY, INHIBITORY = "#0072B2", "#D55E00"
 
 
