@@ -1,9 +1,9 @@
 # Everything sets itself up in .venv; only Python 3.11+ with pip and venv, and make, are needed.
-#   make demo    train on handwritten digits, with pictures in outputs/
+#   make demo    a diagnosis with its reasons, and handwritten digits; pictures in outputs/
 #   make test    all tests, on NumPy, array-api-strict, torch, JAX and Keras
 #   make examples    every example that needs no files of MNIST, about a minute; pictures in outputs/
 #   make docs    the site, in build/site
-#   make dashboard   all benchmarks, and a site of their results
+#   make dashboard   all benchmarks, and a site of their results; dashboard-site: of those that are kept
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,17 +12,19 @@ CONSTRAINTS ?= -c requirements/tested.txt
 # Modules are compiled when they are first imported: most of what comes along never is.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
-.PHONY: demo digits-seeds examples test test-all fuzz kernel-branches lint wheel kernels widths sanitize sanitize-kernels \
-	emulate emulate-aarch64 emulate-haswell clang threads bench docs dashboard golden clean
+.PHONY: demo digits-seeds examples test test-all fuzz kernel-branches lint wheel pythons lower-bounds kernels widths \
+	sanitize sanitize-kernels emulate emulate-aarch64 emulate-haswell clang threads bench docs dashboard \
+	dashboard-site history golden clean
 
 demo: $(VENV)/.demo
+	$(BIN)/python examples/diagnose.py
 	$(BIN)/python examples/digits.py
 
 digits-seeds: $(VENV)/.demo
 	$(BIN)/python examples/studies/digits_seeds.py
 
 # The whole diagnosis study takes minutes: python examples/studies/diagnosis.py
-EXAMPLES := circuits pictures explain rules tariff odds credit edge membrane initial_values \
+EXAMPLES := diagnose circuits pictures explain ask rules tariff odds credit edge membrane initial_values \
 	studies/explain_table studies/edge_learner studies/encoders studies/stdp studies/spikeprop_xor
 # The rivals' small products, too, would wait for idle threads of BLAS: docs/performance.md.
 ONE_BLAS_THREAD := OPENBLAS_NUM_THREADS=1
@@ -48,6 +50,17 @@ test-all: $(VENV)/.test
 	SYNANN_TEST_BACKENDS=jax,jax-jit $(PYTEST) tests/synann_core -m jax_alternates
 	SYNANN_TEST_KERAS=whole $(PYTEST) tests/synann_keras/test_backends.py -k test_suite
 	$(MAKE) widths sanitize threads emulate clang
+	$(MAKE) wheel
+	$(MAKE) pythons lower-bounds
+
+# Other Pythons that are installed here, with the wheel in dist/ and the newest libraries.
+PYTHONS ?= 3.12 3.13 3.14
+pythons: $(VENV)/.test
+	$(ONE_BLAS_THREAD) $(BIN)/python .ci/environments.py pythons $(PYTHONS)
+
+# Exactly the lower bounds of the dependencies, a group of extras at a time: all, or GROUPS="base jax".
+lower-bounds: $(VENV)/.test
+	$(ONE_BLAS_THREAD) $(BIN)/python .ci/environments.py lower-bounds $(GROUPS)
 
 # Damaged files for every loader and random models for the exporters; `make test` tries some hundred.
 FUZZ_SECONDS ?= 600
@@ -65,17 +78,16 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
-# The source distribution, and the wheel built from it once unpacked, with the tag of the systems it
-# runs on; each used in an environment that holds nothing else. Then built again as on a machine
+# The source distribution, which holds all that git does, and the wheel built from it once unpacked,
+# with the tag of the systems it runs on; each used in an environment that holds nothing else. Then built again as on a machine
 # without a compiler.
-SDIST := CHANGELOG.md CITATION.cff LICENSE README.md adapters pyproject.toml synann synann_core
 MOST_BYTES := 3000000
 USE_WHEEL := cd .wheel-venv && bin/python ../.ci/use_wheel.py
 wheel: $(VENV)/.test
 	rm -rf dist .wheel-venv
 	SYNANN_NATIVE_REQUIRED=ON $(BIN)/python -m build --quiet --outdir dist/built
 	mv dist/built/*.tar.gz dist
-	(echo PKG-INFO; git ls-files --cached --others --exclude-standard $(SDIST)) | sort > dist/built/wanted
+	(echo PKG-INFO; git ls-files --cached --others --exclude-standard) | sort > dist/built/wanted
 	tar -tf dist/*.tar.gz | cut -d/ -f2- | sort | diff dist/built/wanted -
 	$(ACTIVE) auditwheel repair --wheel-dir dist dist/built/*.whl
 	$(BIN)/check-wheel-contents dist/*.whl
@@ -150,12 +162,30 @@ bench: $(VENV)/.test
 	cd asv_benchmarks && SYNANN_BENCH_SMOKE=1 ../$(BIN)/asv check --python=same
 	cd asv_benchmarks && SYNANN_BENCH_SMOKE=1 $(ONE_BLAS_THREAD) ../$(BIN)/python smoke.py
 
-# The whole suite for the commit that is checked out, and the site in asv_benchmarks/html.
+# The whole suite for the commit that is checked out, and the site in asv_benchmarks/html, which needs no
+# network. The history beside it is in asv_benchmarks/history; `make dashboard-site` builds it from that.
+ASV := cd asv_benchmarks && ../$(BIN)/asv
+RUN := run --python=same --show-stderr --set-commit-hash $$(git rev-parse HEAD)
 dashboard: $(VENV)/.test
-	cd asv_benchmarks && ../$(BIN)/asv machine --yes > /dev/null
-	cd asv_benchmarks && ../$(BIN)/asv run --python=same --show-stderr \
-	--set-commit-hash $$(git rev-parse HEAD)
-	cd asv_benchmarks && ../$(BIN)/asv publish --no-pull
+	$(ASV) machine --yes > /dev/null
+	$(ASV) $(RUN)
+	$(MAKE) dashboard-site
+
+dashboard-site: $(VENV)/.test
+	$(ASV) machine --yes > /dev/null
+	$(ASV) run --python=same --bench just-discover
+	$(BIN)/python asv_benchmarks/dashboard.py gather
+	rm -rf asv_benchmarks/html
+	$(ASV) publish --no-pull
+	$(BIN)/python asv_benchmarks/dashboard.py finish
+
+# A minute: the headline of the commit that is checked out, kept in the history. Give a machine's name that
+# others understand: make history MACHINE=epyc-2-cores
+MACHINE ?= $$(hostname)
+history: $(VENV)/.test
+	$(ASV) machine --yes --machine $(MACHINE) > /dev/null
+	export $(ONE_BLAS_THREAD); $(ASV) $(RUN) --machine $(MACHINE) --bench '^headline\.'
+	$(BIN)/python asv_benchmarks/dashboard.py keep
 
 # The site, from guides, tutorials (which run), examples (which run) and docstrings. No request is
 # made, and every warning is a failure: of Sphinx, of a link, of a public name without a docstring.

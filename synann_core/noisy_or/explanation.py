@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synann_core._lib.checks import check_int
 from synann_core.log_odds import expit, logit
@@ -58,8 +59,8 @@ class Reasons:
     Attributes
     ----------
     cause : str or int
-    probability, log_odds : float
-        Of the cause, given all findings; the log-odds are in nats.
+    probability, log_odds, prior : float
+        Of the cause, given all findings; log-odds and the prior's log-odds are in nats.
     findings : tuple of str or int
         The known ones, of the greatest weight first.
     weight : tuple of float
@@ -70,23 +71,33 @@ class Reasons:
         The same were it the only finding. What falls short of it is explained away.
     without : tuple of float
         Probability of the cause if the finding is taken away.
+    in_turn : tuple of float
+        How much the log-odds grow with the finding, beside those before it in this order. With the
+        prior they add up to the log-odds, exactly. They are those of this order: in another one,
+        findings that share causes divide what they say together otherwise.
     """
 
     cause: Label
     probability: float
     log_odds: float
+    prior: float
     findings: tuple[Label, ...]
     weight: tuple[float, ...]
     alone: tuple[float, ...]
     without: tuple[float, ...]
+    in_turn: tuple[float, ...]
 
     def __str__(self) -> str:
-        own = f"probability {self.probability:.4g}, log-odds {_signed(self.log_odds)}"
+        start, end = _signed(self.prior), _signed(self.log_odds)
         width = max([7, *(len(str(f)) for f in self.findings)])
-        lines = [f"{self.cause}: {own}", f"{'finding':{width}}  weight   alone  {_WITHOUT}"]
-        rows = zip(self.findings, self.weight, self.alone, self.without, strict=True)
-        for finding, w, a, p in rows:
-            lines.append(f"{finding!s:{width}}  {_signed(w):>6}  {_signed(a):>6}  {p:.4g}")
+        lines = [
+            f"{self.cause}: probability {self.probability:.4g}, log-odds {start} before, {end} now",
+            f"{'finding':{width}}  in turn  weight   alone  {_WITHOUT}",
+        ]
+        parts = zip(self.in_turn, self.weight, self.alone, strict=True)
+        for finding, numbers, p in zip(self.findings, parts, self.without, strict=True):
+            turn, weight, alone = map(_signed, numbers)
+            lines.append(f"{finding!s:{width}}  {turn:>7}  {weight:>6}  {alone:>6}  {p:.4g}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -168,15 +179,38 @@ def explain(network: Questions, x: Reals, cause: int, **limits: Any) -> Reasons:
     weight[np.isnan(weight)] = 0.0  # the cause is as certain without the finding
     probability = expit(log_odds)
     order = np.argsort(-np.abs(np.nan_to_num(weight, posinf=np.inf)), kind="stable")
+    turns = _in_turn(network, x, known[order], cause, float(log_odds[-1]), limits)
     return Reasons(
         _label(network.causes, cause),
         float(probability[-1]),
         float(log_odds[-1]),
+        float(_logit(network.prior[cause])),
         tuple(_label(network.findings, int(known[k])) for k in order),
         tuple(weight[order].tolist()),
         tuple(alone[order].tolist()),
         tuple(probability[:-1][order].tolist()),
+        tuple(turns.tolist()),
     )
+
+
+def _in_turn(
+    network: Questions,
+    x: Reals,
+    findings: NDArray[np.intp],
+    cause: int,
+    last: float,
+    limits: dict[str, Any],
+) -> Reals:
+    """Growth of the log-odds with each finding beside those before it; `last` has all of them."""
+    rows = np.full((max(len(findings) - 1, 0), x.size), np.nan)
+    for k, row in enumerate(rows):
+        row[findings[: k + 1]] = x[findings[: k + 1]]
+    between = _log_odds(network, rows, cause, limits) if len(rows) else np.empty(0)
+    ends = [last] if len(findings) else []
+    log_odds = np.concatenate([[_logit(network.prior[cause])], between, ends])
+    with np.errstate(invalid="ignore"):
+        growth = np.diff(log_odds)
+    return np.where(np.isnan(growth), 0.0, growth)  # as certain as before
 
 
 def next_findings(
@@ -242,10 +276,16 @@ def _label(names: Names, k: int) -> Label:
     return int(k) if names is None else names[k]
 
 
+def _logit(p: float) -> Any:
+    """Log-odds of a probability, infinite at 0 and 1."""
+    with np.errstate(divide="ignore"):
+        return logit(p)
+
+
 def _log_odds(network: Questions, rows: Reals, cause: int, limits: dict[str, Any]) -> Reals:
     """Log-odds of a cause by rows of findings: of two evidences, so that no digit is lost."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        prior = logit(network.prior[cause])
+        prior = _logit(network.prior[cause])
         there, gone = (
             evidence(network.with_cause(cause, value), rows, possible=False, **limits)
             for value in (1.0, 0.0)

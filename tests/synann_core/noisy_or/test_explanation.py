@@ -45,6 +45,32 @@ def test_weights_are_what_the_log_odds_fall_by(kind, seed):
             np.testing.assert_allclose(alone, single, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(4))
+def test_parts_in_turn_add_up_from_the_prior_to_the_log_odds(kind, seed):
+    network = network_of(kind, seed)
+    x = evidence_of(network, seed)
+    for cause in range(2, 6):
+        reasons = network.explain(x, f"c{cause}")
+        so_far, before = np.full(8, np.nan), np.log(odds(network.prior[cause]))
+        np.testing.assert_allclose(reasons.prior, before, rtol=1e-12)
+        for i, part in zip(reasons.findings, reasons.in_turn, strict=True):
+            so_far[i] = x[i]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                now = np.log(odds(posterior_of(network, so_far)[cause]))
+                want = now - before if now != before else 0.0  # certain before and after
+            np.testing.assert_allclose(part, want, rtol=1e-7, atol=1e-9)
+            before = now
+        total = reasons.prior + sum(reasons.in_turn)
+        np.testing.assert_allclose(total, reasons.log_odds, rtol=1e-12, atol=1e-12)
+
+
+def test_without_findings_the_log_odds_are_the_priors():
+    reasons = NoisyOr([0.2], [0.1], [[0.5]]).explain([np.nan], 0)
+    assert reasons.in_turn == ()
+    assert reasons.prior == reasons.log_odds == pytest.approx(math.log(0.25))
+
+
 def test_log_odds_keep_their_digits_near_certainty():
     network = NoisyOr([0.5], np.full(30, 1e-6), np.full((30, 1), 0.9))
     reasons = network.explain(np.ones(30), 0)
