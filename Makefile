@@ -77,6 +77,8 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
+	$(BIN)/python docs/extensions/cells.py build/cells > /dev/null
+	$(BIN)/mypy build/cells/*.py
 
 # The source distribution, which holds all that git does, and the wheel built from it once unpacked,
 # with the tag of the systems it runs on; each used in an environment that holds nothing else. Then built again as on a machine
