@@ -7,8 +7,14 @@ from pathlib import Path
 
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS / "extensions"), str(DOCS.parent), str(DOCS.parent / "adapters")]
+# Pages and programs run side by side: threads that wait for each other make them many times slower.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # else TensorFlow says that it is on
+
+from gallery import fingerprint  # noqa: E402
 
 import synann  # noqa: E402
 
@@ -26,6 +32,7 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
     "reference",
+    "gallery",
 ]
 exclude_patterns = ["extensions"]
 nitpicky = True
@@ -40,8 +47,9 @@ myst_heading_anchors = 4
 myst_links_external_new_tab = False
 
 # Tutorials run again when they or the packages change; a cell that raises fails the build.
-nb_execution_mode = os.environ.get("SYNANN_DOCS_NOTEBOOKS", "force")
-nb_execution_timeout = 180
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(DOCS.parent / "build" / "tutorials" / fingerprint()[:16])
+nb_execution_timeout = 900  # seconds a cell, on a machine with much else to do
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 nb_execution_show_tb = True
@@ -61,8 +69,10 @@ html_static_path = ["_static", str(_mathjax_folder / "tex-svg.js")]
 mathjax_path = "tex-svg.js"
 
 html_theme = "pydata_sphinx_theme"
+html_context = {"default_mode": "auto"}
 html_title = f"synann {release}"
 html_css_files = ["synann.css"]
+html_extra_path = ["../build/pages"]  # of examples: pages of their own, written by `gallery`
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {

@@ -118,7 +118,8 @@ def constant(full_name: str) -> str:
     if not comment:
         logger.warning("%s has no comment with #:", full_name, type="synann")
     shown = repr(value).replace("typing.", "")
-    return f"\n.. py:data:: {name}\n   :value: {shown}\n\n   {comment}\n"
+    line = f"   :value: {shown}\n" if len(shown) < 100 else ""
+    return f"\n.. py:data:: {name}\n{line}\n   {comment}\n"
 
 
 def headline(text: str) -> str:
