@@ -13,6 +13,7 @@ import pytest
 import synann_core as syn
 from synann_core.export import load_json, save_json
 from synann_core.graph import SynapseGraph
+from synann_core.spiking import LIF, Layer, SpikingNetwork, triangle
 
 
 @functools.cache
@@ -119,7 +120,15 @@ def named_graph():
     return random_graph(np.random.default_rng(5), inputs=2, neurons=4)
 
 
-MODELS = {"mlp": small_mlp, "graph": named_graph, "arrays": array_graph}
+def spiking():
+    """Arrays of numbers, a neuron that never fires, recurrent and learned weights."""
+    one = LIF(np.array([0.5, 0.75]), np.array([0.5, np.inf]), 0.25, reset="zero", gain=1.5)
+    two = LIF(0.8, 0.7, order="immediate", surrogate=triangle(0.5), adaptation=0.1)
+    layers = [Layer(2, one, kind="synapse"), Layer(2, two, recurrent=True, learn=("decay",))]
+    return SpikingNetwork(3, layers, steps=5, loss="count")
+
+
+MODELS = {"mlp": small_mlp, "graph": named_graph, "arrays": array_graph, "spiking": spiking}
 
 
 @functools.cache

@@ -6,24 +6,32 @@ from typing import Any, Literal
 
 import numpy as np
 
+from synann_core._lib.checks import to_numpy
 from synann_core._lib.typing import NumpyArray, Space
 from synann_core.graph import CompiledGraph, GraphParameters
 from synann_core.graph.parameters import numbers
 from synann_core.models import SynaMLP
+from synann_core.spiking import SpikingNetwork
+from synann_core.spiking.network.passes import constants
 from synann_core.surprisals import surprisal
 
 Precision = Literal["float32", "float64"]
 
 
-def check_network(model: Any, params: Any, space: Space = "probability") -> SynaMLP:
-    """Refuse a model that is neither a graph nor a SynaMLP, and for a SynaMLP a graph's options."""
-    if not isinstance(model, SynaMLP):
-        raise TypeError(f"`model` must be a SynaMLP or a SynapseGraph. Received: {model!r}")
+def check_network(
+    model: Any, params: Any, space: Space = "probability"
+) -> SynaMLP | SpikingNetwork:
+    """Refuse a model of another kind, and for a network the options of a graph."""
+    if not isinstance(model, SynaMLP | SpikingNetwork):
+        raise TypeError(
+            f"`model` must be a SynaMLP, a SynapseGraph or a SpikingNetwork. Received: {model!r}"
+        )
+    kind = type(model).__name__
     if params is not None:
-        raise TypeError(f"`params` must be None for a SynaMLP. Received: {params!r}")
+        raise TypeError(f"`params` must be None for a {kind}. Received: {params!r}")
     if space != "probability":
         raise ValueError(
-            f"`space` must be 'probability' for a SynaMLP, whose inputs are features. "
+            f"`space` must be 'probability' for a {kind}, whose inputs are features. "
             f"Received: {space!r}"
         )
     return model
@@ -54,3 +62,14 @@ def parameters(
     return GraphParameters(
         in_dtype("alpha", result.alpha, dtype), in_dtype("beta", result.beta, dtype)
     )
+
+
+def numbers_of(network: SpikingNetwork, dtype: Precision) -> dict[str, NumpyArray]:
+    """Return all weights and numbers of neurons, by name, in the dtype of a file."""
+    found: dict[str, Any] = dict(constants(network.layers, np.zeros(1), np))
+    found |= {key: to_numpy(weight) for key, weight in network.weights.items()}
+    infinite = {key for key in found if key.endswith(".threshold")}  # a neuron that never fires
+    return {
+        key: np.asarray(values, dtype) if key in infinite else in_dtype("model", values, dtype)
+        for key, values in found.items()
+    }

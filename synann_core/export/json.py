@@ -23,6 +23,8 @@ from synann_core.graph import GraphParameters, SynapseGraph
 from synann_core.models import passes
 from synann_core.models.files import CONFIG
 from synann_core.models.mlp import SynaMLP
+from synann_core.spiking.network import files as spiking_files
+from synann_core.spiking.network.network import SpikingNetwork
 
 __all__ = ["load_json", "save_json"]
 
@@ -31,15 +33,15 @@ _DTYPES = ("float16", "float32", "float64")
 _MOST_INPUTS = 1 << 24  # a number in a small file that asks for memory
 _SHOWN = 300  # characters of a reason
 
+Model = SynaMLP | SynapseGraph | SpikingNetwork
 
-def save_json(
-    model: SynaMLP | SynapseGraph, path: FilePath, /, *, params: GraphParameters | None = None
-) -> None:
+
+def save_json(model: Model, path: FilePath, /, *, params: GraphParameters | None = None) -> None:
     """Write a model as JSON, whole or not at all; `load_json` gives it back, bit for bit.
 
     Parameters
     ----------
-    model : SynaMLP or SynapseGraph
+    model : SynaMLP, SynapseGraph or SpikingNetwork
     path : str or path
     params : GraphParameters, optional
         Of a graph, to be saved in place of its own: after training, say. Probabilities.
@@ -52,9 +54,10 @@ def save_json(
     Raises
     ------
     TypeError
-        If `model` is neither, or if a SynaMLP comes with `params`.
+        If `model` is none of these, or not a graph and comes with `params`.
     ValueError
-        If a number is not finite, a graph has a cycle or an unknown name, or `params` do not fit.
+        If a number is not finite (but for thresholds of ∞ among others), a graph has a cycle or an
+        unknown name, or `params` do not fit.
 
     Examples
     --------
@@ -78,7 +81,7 @@ def save_json(
     write_whole(path, (text + "\n").encode("ascii"))
 
 
-def load_json(path: FilePath, /) -> SynaMLP | SynapseGraph:
+def load_json(path: FilePath, /) -> Model:
     """Read a model that `save_json` wrote, or that follows its schema.
 
     Safe for files from anyone: nothing in them is executed, and they take time and memory in
@@ -90,7 +93,7 @@ def load_json(path: FilePath, /) -> SynaMLP | SynapseGraph:
 
     Returns
     -------
-    SynaMLP or SynapseGraph
+    SynaMLP, SynapseGraph or SpikingNetwork
 
     Raises
     ------
@@ -134,10 +137,20 @@ def _document(model: Any, params: Any) -> read.Object:
     check_network(model, params)
     config, weights = model._content("model")
     tensors = {
-        name: {"dtype": str(a.dtype), "shape": list(a.shape), "values": a.ravel().tolist()}
+        name: {"dtype": str(a.dtype), "shape": list(a.shape), "values": _values(name, a)}
         for name, a in weights.items()
     }
-    return {"kind": "SynaMLP", "config": config, "tensors": tensors}
+    return {"kind": type(model).__name__, "config": config, "tensors": tensors}
+
+
+def _values(name: str, a: NumpyArray) -> list[Any]:
+    """Numbers for JSON: null is a threshold of ∞, that of a neuron that never fires."""
+    values: list[Any] = a.ravel().tolist()
+    return [None if v == math.inf else v for v in values] if _may_never_fire(name) else values
+
+
+def _may_never_fire(name: str) -> bool:
+    return name.endswith(".neuron.threshold")
 
 
 def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> read.Object:
@@ -182,16 +195,17 @@ def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> read
     }
 
 
-def _model(document: Any, path: FilePath) -> SynaMLP | SynapseGraph:
+def _model(document: Any, path: FilePath) -> Model:
     read.mapping(document, "the file")
     for key, wanted in _HEAD.items():
         value = document.get(key)
         same = type(value) is type(wanted) and bool(value == wanted)
         read.expect(same, key, repr(wanted), value)
-    kinds: dict[str, Callable[[read.Object, FilePath], SynaMLP | SynapseGraph]] = {
+    kinds: dict[str, Callable[[read.Object, FilePath], Model]] = {
         "SynaMLP": _network_model,
         "SynapseGraph": _named_graph,
         "SynapseGraph.from_arrays": _array_graph,
+        "SpikingNetwork": _spiking_network,
     }
     kind = document.get("kind")
     read.expect(isinstance(kind, str) and kind in kinds, "kind", f"one of {tuple(kinds)}", kind)
@@ -205,25 +219,39 @@ def _network_model(document: read.Object, path: FilePath) -> SynaMLP:
     for key in ("in_features", "hidden", "classes"):
         read.integer(config[key], f"config.{key}")
     read.number(config["dropout"], "config.dropout")
-    given = read.mapping(document["tensors"], "tensors")
-    tensors = {name: _tensor(tensor, f"tensors[{name[:60]!r}]") for name, tensor in given.items()}
+    tensors = _tensors(document)
     # The tensors first: what the configuration asks for may not fit into memory.
     weights = passes.checked_weights(tensors, config, "path", repr(os.fspath(path)))
     return SynaMLP._restored(config, weights)
 
 
-def _tensor(value: Any, place: str) -> NumpyArray:
+def _spiking_network(document: read.Object, path: FilePath) -> SpikingNetwork:
+    read.keys(document, "the file", *_HEAD, "kind", "config", "tensors")
+    config = read.keys(document["config"], "config", *spiking_files.CONFIG)
+    return SpikingNetwork._restored(config, _tensors(document), "path", repr(os.fspath(path)))
+
+
+def _tensors(document: read.Object) -> dict[str, NumpyArray]:
+    given = read.mapping(document["tensors"], "tensors")
+    return {name: _tensor(name, tensor) for name, tensor in given.items()}
+
+
+def _tensor(name: str, value: Any) -> NumpyArray:
+    place = f"tensors[{name[:60]!r}]"
     read.keys(value, place, "dtype", "shape", "values")
     dtype, shape = value["dtype"], read.sequence(value["shape"], f"{place}.shape")
     read.expect(isinstance(dtype, str) and dtype in _DTYPES, f"{place}.dtype", f"{_DTYPES}", dtype)
     read.expect(len(shape) <= 2, f"{place}.shape", "at most two sizes", shape)
     for i, size in enumerate(shape):
         read.integer(size, f"{place}.shape[{i}]")
-    values = read.numbers(value["values"], f"{place}.values")
+    given = read.sequence(value["values"], f"{place}.values")
+    if _may_never_fire(name):
+        given = [math.inf if v is None else v for v in given]
+    values = read.numbers(given, f"{place}.values")
     read.expect(math.prod(shape) == values.size, place, f"{values.size} values by its shape", shape)
     with np.errstate(over="ignore"):
         result = values.astype(dtype)
-    finite = bool(np.isfinite(result).all())
+    finite = bool((np.isfinite(result) | np.isinf(values)).all())
     read.expect(finite, f"{place}.values", f"{dtype} numbers", "too large ones")
     return result.reshape(shape)
 

@@ -12,18 +12,20 @@ from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.typing import Array, NumpyArray, Space
 from synann_core.export.c.graph import graph_source
+from synann_core.export.c.spiking import spiking_source
 from synann_core.export.c.text import check_dtype, check_name, literal, source
 from synann_core.export.checks import Precision, check_network, in_dtype
 from synann_core.graph import GraphParameters, SynapseGraph
 from synann_core.layer import beta_of
 from synann_core.models import passes
 from synann_core.models.mlp import SynaMLP
+from synann_core.spiking import SpikingNetwork
 
 __all__ = ["save_c", "save_c_learner"]
 
 
 def save_c(
-    model: SynaMLP | SynapseGraph,
+    model: SynaMLP | SynapseGraph | SpikingNetwork,
     path: FilePath,
     /,
     *,
@@ -36,11 +38,11 @@ def save_c(
 
     Scalar code: no heap, no library but math.h. Of a SynaMLP, batch norms are folded into the
     affine maps beside them, which is exact but for rounding; of a graph, every neuron that an
-    output needs is one scalar variable.
+    output needs is one scalar variable; of a spiking network, the state of the neurons is a struct.
 
     Parameters
     ----------
-    model : SynaMLP or SynapseGraph
+    model : SynaMLP, SynapseGraph or SpikingNetwork
     path : str or path
         Of the file to write, usually ending in ``.c``; written whole or not at all.
     name : str
@@ -57,15 +59,18 @@ def save_c(
     The file of a SynaMLP defines ``void NAME_logits(const float *x, float *logits)``, for features
     in [0, 1] and what `SynaMLP.decision_function` gives, and ``int NAME_predict(const float *x)``,
     the most probable class; they need 2·hidden + classes numbers of stack. That of a graph defines
-    ``void NAME_run(const float *x, float *out)``. No function keeps a state. Constants are
-    hexadecimal literals, so that none is rounded again.
+    ``void NAME_run(const float *x, float *out)``. Neither keeps a state. A spiking network's is
+    ``NAME_state``: ``void NAME_init(NAME_state *)`` puts it to rest, ``void NAME_step(NAME_state *,
+    const float *x)`` takes one step (``NAME_input`` and ``NAME_advance`` are its two halves, where
+    inputs stay), and ``int NAME_predict(NAME_state *, const float *x)`` takes all steps of inputs
+    that stay. Constants are hexadecimal literals, so that none is rounded again.
 
     Raises
     ------
     TypeError
-        If `model` is neither, or if a SynaMLP comes with `params`.
+        If `model` is none of these, or not a graph and comes with `params`.
     ValueError
-        If an option is unknown, a SynaMLP asked for in surprisal space (its inputs are features), a
+        If an option is unknown, a network asked for in surprisal space (its inputs are features), a
         weight not finite in `dtype`, or a graph has more than 20,000 synapses.
 
     Examples
@@ -85,8 +90,11 @@ def save_c(
     if isinstance(model, SynapseGraph):
         text = graph_source(model.compile(), params, name, dtype, space)
     else:
-        check_network(model, params, space)
-        text = _network_source(model, name, dtype)
+        network = check_network(model, params, space)
+        if isinstance(network, SpikingNetwork):
+            text = spiking_source(network, name, dtype)
+        else:
+            text = _network_source(network, name, dtype)
     write_whole(path, text.encode("ascii"))
 
 
@@ -198,7 +206,7 @@ def _network_source(model: SynaMLP, name: str, dtype: Precision) -> str:
         pieces.append("transmission")
         middle, encoded = (
             f"    for (int i = 0; i < {model.hidden}; i++)\n        log_y[i] += "
-            f"{name}_log_transmission({name}_beta + i * {model.hidden}, y);\n",
+            f"{name}_log_transmission({name}_beta + i * {model.hidden}, y, {model.hidden});\n",
             "log_y",
         )
     sizes: dict[str, Any] = {

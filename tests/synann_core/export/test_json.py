@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import synann_core as syn
 from synann_core.export import load_json, save_json
 from synann_core.graph import GraphParameters, SynapseGraph
+from synann_core.spiking import SpikingNetwork
 from tests.export_models import (
     MODELS,
     array_graph,
@@ -25,7 +26,9 @@ from tests.export_models import (
     random_graph,
     refusal,
     small_mlp,
+    spiking,
 )
+from tests.synann_core.spiking.network.cases import NETWORKS, make
 
 SCHEMA = json.loads(resources.files("synann_core.export").joinpath("schema.json").read_text())
 
@@ -86,6 +89,32 @@ def test_a_loaded_graph_can_be_added_to(tmp_path):
     save_json(named_graph(), tmp_path / "graph.json")
     graph = load_json(tmp_path / "graph.json")
     assert graph.synapse("new", excitatory=graph.outputs[0]) == "new"
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_spiking_networks_compute_the_same_bits(kind, dtype, tmp_path):
+    network, x, _ = make(kind)
+    network.weights = {key: weight.astype(dtype) for key, weight in network.weights.items()}
+    save_json(network, tmp_path / "net.json")
+    again = load_json(tmp_path / "net.json")
+    assert type(again) is SpikingNetwork
+    assert (again.steps, again.loss) == (network.steps, network.loss)
+    for one, two in zip(network.run(x), again.run(x), strict=True):
+        assert [a.tobytes() for a in one] == [a.tobytes() for a in two]
+    VALIDATOR.validate(json.loads((tmp_path / "net.json").read_text()))
+
+
+def test_a_neuron_that_never_fires_comes_back(tmp_path):
+    save_json(spiking(), tmp_path / "net.json")
+    assert document("spiking")["tensors"]["0.neuron.threshold"]["values"] == [0.5, None]
+    neuron = load_json(tmp_path / "net.json").layers[0].neuron
+    assert neuron.threshold.tolist() == [0.5, np.inf]
+    assert neuron.rule == spiking().layers[0].neuron.rule
+    content = document("spiking")
+    content["tensors"]["0.gain"]["values"][0] = None
+    (tmp_path / "net.json").write_text(json.dumps(content))
+    assert "expected a finite number, got None" in refusal(tmp_path / "net.json")
 
 
 def test_parameters_that_nothing_uses_are_kept(tmp_path):
