@@ -16,9 +16,12 @@ Precision = Literal["float32", "float64"]
 
 
 def check_network(model: Any, params: Any, space: Space = "probability") -> SynaMLP:
-    """Refuse a model that is neither a graph nor a SynaMLP, and for a SynaMLP a graph's options."""
+    """Refuse a model that no export has left, and for a SynaMLP a graph's options."""
     if not isinstance(model, SynaMLP):
-        raise TypeError(f"`model` must be a SynaMLP or a SynapseGraph. Received: {model!r}")
+        raise TypeError(
+            "`model` must be a SynaMLP, a SynapseGraph or (as JSON and C) a Circuit. "
+            f"Received: {model!r}"
+        )
     if params is not None:
         raise TypeError(f"`params` must be None for a SynaMLP. Received: {params!r}")
     if space != "probability":

@@ -19,30 +19,32 @@ from synann_core._lib.files import FilePath, path_text, write_whole
 from synann_core._lib.typing import NumpyArray
 from synann_core.export import json_values as read
 from synann_core.export.checks import check_network, parameters
-from synann_core.graph import GraphParameters, SynapseGraph
+from synann_core.graph import Circuit, GraphParameters, SynapseGraph
+from synann_core.graph.wiring import Name
 from synann_core.models import passes
 from synann_core.models.files import CONFIG
 from synann_core.models.mlp import SynaMLP
 
 __all__ = ["load_json", "save_json"]
 
+Model = SynaMLP | SynapseGraph | Circuit
+
 _HEAD = {"format": "synann", "version": 1}
 _DTYPES = ("float16", "float32", "float64")
 _MOST_INPUTS = 1 << 24  # a number in a small file that asks for memory
+_MOST_DRIVES = 1 << 16  # of a circuit, which lists them by name
 _SHOWN = 300  # characters of a reason
 
 
-def save_json(
-    model: SynaMLP | SynapseGraph, path: FilePath, /, *, params: GraphParameters | None = None
-) -> None:
+def save_json(model: Model, path: FilePath, /, *, params: GraphParameters | None = None) -> None:
     """Write a model as JSON, whole or not at all; `load_json` gives it back, bit for bit.
 
     Parameters
     ----------
-    model : SynaMLP or SynapseGraph
+    model : SynaMLP, SynapseGraph or Circuit
     path : str or path
     params : GraphParameters, optional
-        Of a graph, to be saved in place of its own: after training, say. Probabilities.
+        Of a graph or circuit, to be saved in place of its own: after training, say. Probabilities.
 
     Notes
     -----
@@ -52,9 +54,10 @@ def save_json(
     Raises
     ------
     TypeError
-        If `model` is neither, or if a SynaMLP comes with `params`.
+        If `model` is none of these, or if a SynaMLP comes with `params`.
     ValueError
-        If a number is not finite, a graph has a cycle or an unknown name, or `params` do not fit.
+        If a number is not finite, a graph has a cycle or an unknown name, a circuit more than
+        65,536 drives, or `params` do not fit.
 
     Examples
     --------
@@ -78,7 +81,7 @@ def save_json(
     write_whole(path, (text + "\n").encode("ascii"))
 
 
-def load_json(path: FilePath, /) -> SynaMLP | SynapseGraph:
+def load_json(path: FilePath, /) -> Model:
     """Read a model that `save_json` wrote, or that follows its schema.
 
     Safe for files from anyone: nothing in them is executed, and they take time and memory in
@@ -90,7 +93,7 @@ def load_json(path: FilePath, /) -> SynaMLP | SynapseGraph:
 
     Returns
     -------
-    SynaMLP or SynapseGraph
+    SynaMLP, SynapseGraph or Circuit
 
     Raises
     ------
@@ -131,6 +134,18 @@ def load_json(path: FilePath, /) -> SynaMLP | SynapseGraph:
 def _document(model: Any, params: Any) -> read.Object:
     if isinstance(model, SynapseGraph):
         return _graph_document(model, params)
+    if isinstance(model, Circuit):
+        if len(model.drives) > _MOST_DRIVES:
+            raise ValueError(
+                f"`model` must have at most {_MOST_DRIVES} drives, as JSON. "
+                f"Received: {len(model.drives)}"
+            )
+        return {
+            "kind": "Circuit",
+            "graph": _graph_document(model.graph, params),
+            "feedback": [[_name(into), _name(out)] for into, out in model.feedback.items()],
+            "clip": model.clip,
+        }
     check_network(model, params)
     config, weights = model._content("model")
     tensors = {
@@ -157,7 +172,7 @@ def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> read
             **{key: None if a is None else a.tolist() for key, a in indices.items()},
             "outputs": wiring.outputs.tolist(),
         }
-    names = [name if isinstance(name, str) else int(name) for name in compiled.nodes]
+    names = [_name(name) for name in compiled.nodes]
     read.names(names, "`model`: nodes")
     shared = {name: unused.value for name, unused in graph._parameters.items()}
     for parameter, (kind, place) in compiled.parameters.items():
@@ -182,20 +197,49 @@ def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> read
     }
 
 
-def _model(document: Any, path: FilePath) -> SynaMLP | SynapseGraph:
+def _name(name: Name) -> Name:
+    """A string, or an int of Python."""
+    return name if isinstance(name, str) else int(name)
+
+
+def _model(document: Any, path: FilePath) -> Model:
     read.mapping(document, "the file")
     for key, wanted in _HEAD.items():
         value = document.get(key)
         same = type(value) is type(wanted) and bool(value == wanted)
         read.expect(same, key, repr(wanted), value)
-    kinds: dict[str, Callable[[read.Object, FilePath], SynaMLP | SynapseGraph]] = {
-        "SynaMLP": _network_model,
-        "SynapseGraph": _named_graph,
-        "SynapseGraph.from_arrays": _array_graph,
-    }
+    kind = _kind(document, "SynaMLP", *_GRAPHS, "Circuit")
+    if kind == "SynaMLP":
+        return _network_model(document, path)
+    if kind == "Circuit":
+        return _circuit(document)
+    return _GRAPHS[kind](document, *_HEAD)
+
+
+def _kind(document: read.Object, *kinds: str) -> str:
     kind = document.get("kind")
-    read.expect(isinstance(kind, str) and kind in kinds, "kind", f"one of {tuple(kinds)}", kind)
-    return kinds[kind](document, path)
+    read.expect(isinstance(kind, str) and kind in kinds, "kind", f"one of {kinds}", kind)
+    return str(kind)
+
+
+def _circuit(document: read.Object) -> Circuit:
+    read.keys(document, "the file", *_HEAD, "kind", "graph", "feedback", "clip")
+    read.expect(type(document["clip"]) is bool, "clip", "true or false", document["clip"])
+    feedback: dict[Name, Name] = {}
+    for k, pair in enumerate(read.sequence(document["feedback"], "feedback")):
+        fits = isinstance(pair, list) and len(pair) == 2
+        read.expect(fits, f"feedback[{k}]", "a pair [input, output]", pair)
+        into, out = read.names(pair, f"feedback[{k}]")
+        read.expect(into not in feedback, f"feedback[{k}]", "a new input", into)
+        feedback[into] = out
+    content = read.mapping(document.pop("graph"), "graph")
+    try:
+        graph = _GRAPHS[_kind(content, *_GRAPHS)](content)
+    except ValueError as error:
+        raise ValueError(f"graph: {error}") from None
+    drives = len(graph.inputs) - len(feedback)
+    read.expect(drives <= _MOST_DRIVES, "graph", f"at most {_MOST_DRIVES} drives", drives)
+    return Circuit(graph, feedback, clip=document["clip"])
 
 
 def _network_model(document: read.Object, path: FilePath) -> SynaMLP:
@@ -228,8 +272,8 @@ def _tensor(value: Any, place: str) -> NumpyArray:
     return result.reshape(shape)
 
 
-def _named_graph(document: read.Object, path: FilePath) -> SynapseGraph:
-    read.keys(document, "the file", *_HEAD, "kind", "inputs", "parameters", "neurons", "outputs")
+def _named_graph(document: read.Object, *head: str) -> SynapseGraph:
+    read.keys(document, "the object", *head, "kind", "inputs", "parameters", "neurons", "outputs")
     graph = SynapseGraph()
     graph.input(*read.names(document["inputs"], "inputs"))
     shared = read.mapping(document["parameters"], "parameters")
@@ -268,10 +312,10 @@ def _named_graph(document: read.Object, path: FilePath) -> SynapseGraph:
     return graph
 
 
-def _array_graph(document: read.Object, path: FilePath) -> SynapseGraph:
+def _array_graph(document: read.Object, *head: str) -> SynapseGraph:
     edges, arrays, sizes = ("excitatory", "inhibitory"), ("alpha", "beta"), ("inputs", "neurons")
     indices = ("alpha_index", "beta_index")
-    read.keys(document, "the file", *_HEAD, "kind", *sizes, *edges, *arrays, *indices, "outputs")
+    read.keys(document, "the object", *head, "kind", *sizes, *edges, *arrays, *indices, "outputs")
     inputs, neurons = (read.integer(document[key], key) for key in sizes)
     read.expect(inputs <= _MOST_INPUTS, "inputs", f"at most {_MOST_INPUTS}", inputs)
     # Sizes that ask for memory: both must be those of arrays in the file.
@@ -291,3 +335,9 @@ def _array_graph(document: read.Object, path: FilePath) -> SynapseGraph:
     graph = SynapseGraph.from_arrays(inputs, neurons, outputs=outputs, **values)
     graph.compile()
     return graph
+
+
+_GRAPHS: dict[str, Callable[..., SynapseGraph]] = {
+    "SynapseGraph": _named_graph,
+    "SynapseGraph.from_arrays": _array_graph,
+}

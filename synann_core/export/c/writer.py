@@ -11,10 +11,11 @@ from synann_core._lib.checks import any_numbers, check_number, check_option, to_
 from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.typing import Array, NumpyArray, Space
+from synann_core.export.c.circuit import circuit_source
 from synann_core.export.c.graph import graph_source
 from synann_core.export.c.text import check_dtype, check_name, literal, source
 from synann_core.export.checks import Precision, check_network, in_dtype
-from synann_core.graph import GraphParameters, SynapseGraph
+from synann_core.graph import Circuit, GraphParameters, SynapseGraph
 from synann_core.layer import beta_of
 from synann_core.models import passes
 from synann_core.models.mlp import SynaMLP
@@ -23,7 +24,7 @@ __all__ = ["save_c", "save_c_learner"]
 
 
 def save_c(
-    model: SynaMLP | SynapseGraph,
+    model: SynaMLP | SynapseGraph | Circuit,
     path: FilePath,
     /,
     *,
@@ -36,11 +37,11 @@ def save_c(
 
     Scalar code: no heap, no library but math.h. Of a SynaMLP, batch norms are folded into the
     affine maps beside them, which is exact but for rounding; of a graph, every neuron that an
-    output needs is one scalar variable.
+    output needs is one scalar variable. A circuit has its state in a struct.
 
     Parameters
     ----------
-    model : SynaMLP or SynapseGraph
+    model : SynaMLP, SynapseGraph or Circuit
     path : str or path
         Of the file to write, usually ending in ``.c``; written whole or not at all.
     name : str
@@ -50,23 +51,26 @@ def save_c(
     space : {"probability", "surprisal"}
         Of a graph: what its inputs and outputs are.
     params : GraphParameters, optional
-        Of a graph, in place of its own: after training, say. Probabilities in either space.
+        Of a graph or circuit, in place of its own: after training, say. Probabilities, always.
 
     Notes
     -----
     The file of a SynaMLP defines ``void NAME_logits(const float *x, float *logits)``, for features
     in [0, 1] and what `SynaMLP.decision_function` gives, and ``int NAME_predict(const float *x)``,
     the most probable class; they need 2·hidden + classes numbers of stack. That of a graph defines
-    ``void NAME_run(const float *x, float *out)``. No function keeps a state. Constants are
-    hexadecimal literals, so that none is rounded again.
+    ``void NAME_run(const float *x, float *out)``. That of a circuit defines a struct ``NAME_state``
+    with an array ``x`` in the order of `Circuit.states`, which the program sets, and ``void
+    NAME_step(NAME_state *state, const float *drive)``, which is `Circuit.step`. No function keeps a
+    state of its own. Constants are hexadecimal literals, so that none is rounded again.
 
     Raises
     ------
     TypeError
-        If `model` is neither, or if a SynaMLP comes with `params`.
+        If `model` is none of these, or if a SynaMLP comes with `params`.
     ValueError
-        If an option is unknown, a SynaMLP asked for in surprisal space (its inputs are features), a
-        weight not finite in `dtype`, or a graph has more than 20,000 synapses.
+        If an option is unknown, a SynaMLP or circuit asked for in surprisal space (their inputs are
+        features and probabilities), a weight not finite in `dtype`, or a graph has more than 20,000
+        synapses.
 
     Examples
     --------
@@ -84,6 +88,10 @@ def save_c(
     check_option("space", space, get_args(Space))
     if isinstance(model, SynapseGraph):
         text = graph_source(model.compile(), params, name, dtype, space)
+    elif isinstance(model, Circuit):
+        if space != "probability":
+            raise ValueError(f"`space` must be 'probability' for a Circuit. Received: {space!r}")
+        text = circuit_source(model, params, name, dtype)
     else:
         check_network(model, params, space)
         text = _network_source(model, name, dtype)
