@@ -20,6 +20,8 @@ from shared import plots
 from shared.options import make_parser
 from synann.spiking import (
     bsa_encode,
+    burst_decode,
+    burst_encode,
     contrast_decode,
     convolution_decode,
     counts_to_events,
@@ -31,6 +33,9 @@ from synann.spiking import (
     latency_decode,
     latency_encode,
     moving_window_encode,
+    phase_decode,
+    phase_encode,
+    poisson_encode,
     population_decode,
     population_encode,
     rank_order_decode,
@@ -39,6 +44,8 @@ from synann.spiking import (
     rate_encode,
     step_forward_encode,
     temporal_contrast_encode,
+    ttfs_decode,
+    ttfs_encode,
 )
 
 STEPS, NEURONS = 50, 8
@@ -67,7 +74,17 @@ def code_values(values: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     log = {"normalise": True, "threshold": 0.05, "epsilon": 0.01}
     codes = {}
     codes["rate"] = rate_encode(values, STEPS, key=0), rate_decode
+    codes["rate, signed"] = (
+        rate_encode(2.0 * values - 1.0, STEPS, key=0, signed=True),
+        lambda s: (1.0 + rate_decode(s)) / 2.0,
+    )
+    codes["Poisson, 2 a step"] = (
+        poisson_encode(values, STEPS, key=0, max_rate=2.0),
+        lambda s: rate_decode(s, max_rate=2.0),
+    )
     codes["deterministic rate"] = deterministic_rate_encode(values, STEPS), rate_decode
+    codes["phase"] = phase_encode(values, STEPS), phase_decode
+    codes["burst"] = burst_encode(values, STEPS), burst_decode
     codes["latency, linear"] = (
         latency_encode(values, STEPS, **linear),
         lambda s: latency_decode(s, **linear),
@@ -76,6 +93,11 @@ def code_values(values: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         latency_encode(values, STEPS, **log),
         lambda s: latency_decode(s, **log),
     )
+    codes["first spike, linear"] = (
+        ttfs_encode(values, STEPS, linear=True),
+        lambda s: ttfs_decode(s, linear=True),
+    )
+    codes["first spike, exponential"] = ttfs_encode(values, STEPS), ttfs_decode
     codes["rank order"] = rank_order_encode(values), rank_order_decode
     codes["population"] = population_encode(values, STEPS, NEURONS), population_decode
     return {name: (spikes, decode(spikes)) for name, (spikes, decode) in codes.items()}
@@ -96,6 +118,7 @@ def code_signal(x: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     kernel = np.hamming(8) / np.hamming(8).sum()  # a spike at every step is a signal of 1
     for name, spikes in (
         ("HSA", hsa_encode(x, kernel, end="partial")),
+        ("modified HSA", hsa_encode(x, kernel, threshold=0.2, end="partial")),
         ("BSA", bsa_encode(x, kernel, 0.7, end="partial")),
     ):
         results[name] = spikes, convolution_decode(spikes, kernel)
@@ -125,23 +148,29 @@ def main(arguments: list[str] | None = None) -> None:
 
 def draw(values, of_values, x, of_signal, frames, counts, decoded, path) -> None:
     """Rasters of the codes of values, the signal beside what is decoded, events of a film."""
-    figure = Figure(figsize=(13, 10), dpi=100, layout="constrained")
-    grid = figure.add_gridspec(3, 12, height_ratios=(1.0, 1.3, 1.2))
+    figure = Figure(figsize=(13, 12.5), dpi=100, layout="constrained")
+    grid = figure.add_gridspec(3, 1, height_ratios=(2.0, 1.5, 1.2))
+    above = grid[0].subgridspec(2, 6)
     for k, (name, (spikes, _)) in enumerate(of_values.items()):
-        axes = figure.add_subplot(grid[0, 2 * k : 2 * k + 2])
+        axes = figure.add_subplot(above[k // 6, k % 6])
         axes.set_title(name, fontsize=11)
         if spikes.ndim == 3:  # the population's, a colour for each neuron
             axes.set_title(f"{name} of {NEURONS}", fontsize=11)
         t, value, *neuron = np.nonzero(spikes)
-        colours = {"c": neuron[0], "cmap": "turbo"} if neuron else {"color": UP}
+        darker = spikes[np.nonzero(spikes)] < 0.0
+        colours = {"color": np.where(darker, DOWN, UP)}
+        if neuron:
+            colours = {"c": neuron[0], "cmap": "turbo"}
         axes.scatter(t, values[value], marker="|", s=25, **colours)
-        axes.set(xlabel="step", xlim=(-1, len(spikes)), ylim=(-0.03, 1.03))
-        if k == 0:
+        axes.set(xlim=(-1, len(spikes)), ylim=(-0.03, 1.03))
+        if k >= 6:
+            axes.set_xlabel("step")
+        if k % 6 == 0:
             axes.set_ylabel("value")
 
-    below = grid[1, :].subgridspec(2, 3, hspace=0.02)
+    below = grid[1].subgridspec(2, 4, hspace=0.02)
     for k, (name, (spikes, back)) in enumerate(of_signal.items()):
-        axes = figure.add_subplot(below[k // 3, k % 3])
+        axes = figure.add_subplot(below[k // 4, k % 4])
         axes.plot(x, color=SIGNAL, linewidth=3, label="signal")
         axes.plot(back, color="black", linewidth=1, label="decoded")
         for sign, colour, height, label in ((1, UP, -0.15, "spike up"), (-1, DOWN, -0.3, "down")):
@@ -149,11 +178,14 @@ def draw(values, of_values, x, of_signal, frames, counts, decoded, path) -> None
             axes.plot(at, np.full(len(at), height), "|", color=colour, markersize=6, label=label)
         axes.set_title(name, fontsize=11)
         axes.tick_params(labelbottom=k >= 3)
-        axes.set(ylim=(-0.45, 1.35))
-        if k == 0:
-            axes.legend(ncols=4, fontsize=7, loc="upper left", frameon=False, columnspacing=0.8)
+        axes.set(ylim=(-0.45, 1.2))
+        if k >= 3:
+            axes.set_xlabel("step")
+    key = figure.add_subplot(below[1, 3])
+    key.legend(*axes.get_legend_handles_labels(), loc="center", frameon=False, markerscale=2)
+    key.set_axis_off()
 
-    last = grid[2, :].subgridspec(1, 4)
+    last = grid[2].subgridspec(1, 4)
     middle = len(frames) // 2
     pictures = (("frame 12", frames[middle]), ("decoded from events", decoded[middle]))
     for k, (name, picture) in enumerate(pictures):
