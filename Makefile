@@ -1,5 +1,5 @@
 # Everything sets itself up in .venv; only Python 3.11+ with pip and venv, and make, are needed.
-#   make demo    train on handwritten digits, with pictures in outputs/
+#   make demo    a diagnosis with its reasons, and handwritten digits; pictures in outputs/
 #   make test    all tests, on NumPy, array-api-strict, torch, JAX and Keras
 #   make examples    every example that needs no files of MNIST, about a minute; pictures in outputs/
 #   make dashboard   all benchmarks, and a site of their results
@@ -11,17 +11,18 @@ CONSTRAINTS ?= -c requirements/tested.txt
 # Modules are compiled when they are first imported: most of what comes along never is.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
-.PHONY: demo digits-seeds examples test test-all fuzz kernel-branches lint wheel kernels widths sanitize sanitize-kernels \
-	emulate emulate-aarch64 emulate-haswell clang threads bench dashboard golden clean
+.PHONY: demo digits-seeds examples test test-all fuzz kernel-branches lint wheel pythons lower-bounds kernels widths \
+	sanitize sanitize-kernels emulate emulate-aarch64 emulate-haswell clang threads bench dashboard golden clean
 
 demo: $(VENV)/.demo
+	$(BIN)/python examples/diagnose.py
 	$(BIN)/python examples/digits.py
 
 digits-seeds: $(VENV)/.demo
 	$(BIN)/python examples/studies/digits_seeds.py
 
 # The whole diagnosis study takes minutes: python examples/studies/diagnosis.py
-EXAMPLES := circuits pictures explain rules tariff odds credit edge membrane initial_values \
+EXAMPLES := diagnose circuits pictures explain rules tariff odds credit edge membrane initial_values \
 	studies/explain_table studies/edge_learner studies/encoders studies/stdp studies/spikeprop_xor
 # The rivals' small products, too, would wait for idle threads of BLAS: docs/performance.md.
 ONE_BLAS_THREAD := OPENBLAS_NUM_THREADS=1
@@ -48,6 +49,17 @@ test-all: $(VENV)/.test
 	SYNANN_TEST_BACKENDS=jax,jax-jit $(PYTEST) tests/synann_core -m jax_alternates
 	SYNANN_TEST_KERAS=whole $(PYTEST) tests/synann_keras/test_backends.py -k test_suite
 	$(MAKE) widths sanitize threads emulate clang
+	$(MAKE) wheel
+	$(MAKE) pythons lower-bounds
+
+# Other Pythons that are installed here, with the wheel in dist/ and the newest libraries.
+PYTHONS ?= 3.12 3.13 3.14
+pythons: $(VENV)/.test
+	$(ONE_BLAS_THREAD) $(BIN)/python .ci/environments.py pythons $(PYTHONS)
+
+# Exactly the lower bounds of the dependencies, a group of extras at a time: all, or GROUPS="base jax".
+lower-bounds: $(VENV)/.test
+	$(ONE_BLAS_THREAD) $(BIN)/python .ci/environments.py lower-bounds $(GROUPS)
 
 # Damaged files for every loader and random models for the exporters; `make test` tries some hundred.
 FUZZ_SECONDS ?= 600
@@ -65,17 +77,16 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
-# The source distribution, and the wheel built from it once unpacked, with the tag of the systems it
-# runs on; each used in an environment that holds nothing else. Then built again as on a machine
+# The source distribution, which holds all that git does, and the wheel built from it once unpacked,
+# with the tag of the systems it runs on; each used in an environment that holds nothing else. Then built again as on a machine
 # without a compiler.
-SDIST := CHANGELOG.md CITATION.cff LICENSE README.md adapters pyproject.toml synann synann_core
 MOST_BYTES := 3000000
 USE_WHEEL := cd .wheel-venv && bin/python ../.ci/use_wheel.py
 wheel: $(VENV)/.test
 	rm -rf dist .wheel-venv
 	SYNANN_NATIVE_REQUIRED=ON $(BIN)/python -m build --quiet --outdir dist/built
 	mv dist/built/*.tar.gz dist
-	(echo PKG-INFO; git ls-files --cached --others --exclude-standard $(SDIST)) | sort > dist/built/wanted
+	(echo PKG-INFO; git ls-files --cached --others --exclude-standard) | sort > dist/built/wanted
 	tar -tf dist/*.tar.gz | cut -d/ -f2- | sort | diff dist/built/wanted -
 	$(ACTIVE) auditwheel repair --wheel-dir dist dist/built/*.whl
 	$(BIN)/check-wheel-contents dist/*.whl

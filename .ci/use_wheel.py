@@ -4,6 +4,8 @@ BRANCH is what `log_transmission_variant` is to say: native, or array-api where 
 without a compiler. The checkout's own sources must not be found in place of the wheel's.
 """
 
+import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -26,4 +28,9 @@ gradients = syn.log_transmission_vjp(y, beta, np.ones(5))
 np.testing.assert_allclose(gradients[0], (-beta / (1 - beta * y)).sum(axis=0), rtol=1e-13)
 with tempfile.TemporaryDirectory() as folder:  # the templates came along
     syn.export.save_c(syn.SynaMLP(2, 3, 2), Path(folder) / "network.c")
+told = subprocess.run([sys.executable, "-m", "synann", "--json"], capture_output=True, text=True)
+report = json.loads(told.stdout)  # it fails by itself where a result is wrong
+if told.returncode or report["kernels"]["active"] != (branch == "native"):
+    raise SystemExit(f"python -m synann, status {told.returncode}: {told.stdout}{told.stderr}")
+print(f"python -m synann: {report['kernels']['reason']}, {report['branches']}")
 print(f"synann {syn.__version__} from the wheel, with {served}: {syn.synapse(0.9, 0.2, beta=0.5)}")

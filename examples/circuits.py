@@ -2,6 +2,9 @@
 
     python examples/circuits.py                 everything, pictures in outputs/
 
+Makes a table of the gates, the latch's fixed points, and circuits.png, bifurcation.png and
+growth.png.
+
 Needs: pip install -e ".[examples]"
 """
 
@@ -38,29 +41,33 @@ def set_hold_reset() -> tuple[np.ndarray, np.ndarray]:
     return motifs.latch().iterate(np.array([0.0, 1.0]), len(drive), drive=drive), drive
 
 
+@plots.styled
 def draw_circuits(path: Path) -> None:
     """Trajectories of the comparator, the latch, the oscillator and the published flip."""
-    figure = Figure(figsize=(11, 7), dpi=110, layout="constrained")
+    figure = Figure(figsize=(plots.WIDTH, 6.0))
     axes = figure.subplots(2, 2)
-    states = motifs.comparator().iterate(np.array([0.9, 0.6]), 30)
+    states = motifs.comparator().iterate(np.array([0.9, 0.6]), 12)
     plot.trajectory(states, ["x", "y"], axes[0, 0])
-    axes[0, 0].set_title(f"comparator: x − y stays {states[0, 0] - states[0, 1]:.1f}")
+    axes[0, 0].set_title(f"comparator: only x − y = {states[0, 0] - states[0, 1]:.1f} is left")
     states, drive = set_hold_reset()
     plot.trajectory(states, ["q", "p"], axes[0, 1])
     for name, colour, column in (("set", "0.75", 0), ("reset", "0.9", 1)):
         on = np.append(drive[:, column], 0.0)
         axes[0, 1].fill_between(np.arange(len(on)), on, step="post", color=colour, label=name)
-    axes[0, 1].legend(frameon=False, loc="center right")
-    axes[0, 1].set_title("latch: remembers what it was told")
-    states = motifs.oscillator().iterate(np.array([0.6, 0.7, 0.66]), 40)
+    axes[0, 1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    axes[0, 1].set_title("latch: remembers what it was told last")
+    states = motifs.oscillator().iterate(np.array([0.6, 0.7, 0.66]), 24)
     plot.trajectory(states, ["x", "y", "z"], axes[1, 0])
-    axes[1, 0].set_title("oscillator: a ring of three")
-    states = motifs.flip(3.5).iterate(np.array([0.5, 0.6]), 40)
+    axes[1, 0].set_title("oscillator: a ring of three takes turns")
+    states = motifs.flip(3.5).iterate(np.array([0.5, 0.6]), 24)
     plot.trajectory(states, ["x", "y"], axes[1, 1])
-    axes[1, 1].set_title("published flip, α = 3.5: one logistic map twice")
+    axes[1, 1].set_title(
+        "published flip, α = 3.5: x and y are the same\nafter one step, and never rest"
+    )
     plots.save(figure, path)
 
 
+@plots.styled
 def draw_bifurcation(path: Path, gains: int = 1200, shown: int = 200) -> None:
     """Where the logistic map x' = αx(1 − x) ends up, for every gain α at once."""
     alpha = np.linspace(2.5, 4.0, gains)[:, None]
@@ -68,11 +75,16 @@ def draw_bifurcation(path: Path, gains: int = 1200, shown: int = 200) -> None:
     start = np.full((gains, 1), 0.4)
     settled = circuit.iterate(start, 1000, drive=alpha)[-1]
     states = circuit.iterate(settled, shown, drive=alpha)[..., 0]
-    figure = Figure(figsize=(9, 4.6), dpi=110, layout="constrained")
+    figure = Figure(figsize=(plots.WIDTH, 4.2))
     axes = figure.subplots()
     x = np.broadcast_to(alpha[:, 0], states.shape)
     axes.plot(x.ravel(), states.ravel(), ",", color=plots.COLOURS[0], alpha=0.25)
-    axes.set(xlabel="gain α", ylabel="x", title="one synapse on itself, after 1,000 steps")
+    axes.set(xlabel="gain α", ylabel="states x that it visits (open probability)")
+    axes.set_title(f"one synapse on itself: {shown} states after 1,000 steps")
+    for at, low, text in (
+        (2.75, 0.68, "comes to rest"), (3.2, 0.9, "alternates between two"), (3.6, 0.05, "chaos")
+    ):  # fmt: skip
+        axes.text(at, low, text, ha="center")
     axes.margins(x=0)
     plots.save(figure, path)
 

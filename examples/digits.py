@@ -8,6 +8,9 @@ the test part epoch by epoch; nothing is chosen by it.
 
 `examples/studies/digits_seeds.py` trains over several seeds; `examples/mnist/mnist_numpy.py` does
 on MNIST what is done here.
+
+Makes a table of layers, digits-learning-curves.png, digits-decision.png and the trained model as
+digits-synapse.safetensors.
 """
 
 from __future__ import annotations
@@ -65,22 +68,19 @@ def check_saved(model: syn.SynaMLP, data: Dataset, path: Path) -> None:
 
 
 def explain_one(model: syn.SynaMLP, data: Dataset, path: Path) -> None:
-    """Picture of the exact parts of the least certain correct decision of the test part."""
+    """Picture of what each pixel adds to the least certain correct decision of the test part."""
     x = data.test_x.astype(np.float64)
     probability = np.sort(model.predict_proba(x), axis=1)
     margin = probability[:, -1] - probability[:, -2]
     margin[model.predict(x) != data.test_y] = np.inf
     one = int(np.argmin(margin))
-    constant, parts = model.explain(x[[one]])
-    # Measured from the average training image: the picture then shows what is special about this
-    # one. What is taken from the parts goes to the constant, so that the sum stays exact.
-    average = model.explain(data.train_x[:500].astype(np.float64))[1].mean(axis=0)
-    constant, parts = constant + average.sum(-1), parts - average
+    others = data.train_x[:100].astype(np.float64)
+    why = model.explain_inputs(x[[one]], others, steps=32)
     logits = model.decision_function(x[[one]])
-    error = np.abs(constant + parts.sum(-1) - logits).max()
+    error = np.abs(why.constant + why.parts.sum(-1) - logits).max()
     print(f"parts of the decision on test image {one} add up to its logits: error {error:.1e}")
-    shown = {"image_shape": data.image_shape, "classes": data.classes, "truth": data.test_y[one]}
-    plots.decision_parts(data.test_x[one], constant, parts[0], logits[0], path, **shown)
+    shown = {"image_shape": data.image_shape, "truth": data.test_y[one]}
+    plots.decision_pixels(x[one], why.constant, why.parts[0], others.mean(axis=0), path, **shown)
 
 
 def demonstrate(

@@ -9,6 +9,8 @@ They are compared with features of 0; docs/explanations.md has other backgrounds
 opposite, 1 − y, are both inputs: ink and the lack of ink.
 `examples/studies/explain_table.py` does the same for named features.
 
+Makes explained-pixels.png, and a line of accuracy and of how exactly the parts add up.
+
 Needs: pip install -e ".[examples]"
 """
 

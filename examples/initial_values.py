@@ -4,6 +4,8 @@ A layer learns only if its outputs differ between samples: the table sets the li
 values beside β ≈ 2/n everywhere, whose spread fades like 1/√n.
 
     python examples/initial_values.py
+
+Makes a table; no file.
 """
 
 from __future__ import annotations

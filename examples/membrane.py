@@ -8,6 +8,8 @@ capacitance). In the article a step is 5 ms, and the membranes lose 0.05 or 0.02
 or 200 ms. An input spike adds a weight of 0.5 or 0.35; at 1 the neuron fires and the threshold is
 taken away. Of the article's spikes, the neurons that lose 0.05 forget too much to fire, whatever
 the weight; the one that loses 0.025 and has the weight 0.5 fires after the third.
+
+Makes a table of the neurons, and spiking-membrane.png.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
+from shared import plots
 from shared.options import make_parser, number
-from shared.plots import COLOURS, TEXT, save
 from synann.spiking import LIF, decay_factor, leaky_integrator
 
 DT = 5.0  # ms
@@ -66,27 +68,29 @@ def check_decay() -> list[tuple[float, float, float]]:
     return rows
 
 
+@plots.styled
 def draw(inputs: np.ndarray, results: list[Neuron], path: Path) -> None:
     """One row for each neuron, with the input above."""
-    figure = Figure(figsize=(10, 7.5), dpi=120, layout="constrained")
+    figure = Figure(figsize=(plots.WIDTH, 6.0))
     rows = figure.subplots(
-        1 + len(results), 1, sharex=True, gridspec_kw={"height_ratios": [0.4] + [1] * len(results)}
+        1 + len(results), 1, sharex=True, gridspec_kw={"height_ratios": [0.3] + [1] * len(results)}
     )
     when = np.arange(len(inputs)) * DT
-    rows[0].vlines(when[inputs > 0], 0, 1, color=TEXT, linewidth=0.8)
+    rows[0].vlines(when[inputs > 0], 0, 1, color=plots.TEXT, linewidth=1.2)
     rows[0].set(yticks=[], title=f"input: {int(inputs.sum())} spikes")
     for axes, (tau, weight, spikes, membrane) in zip(rows[1:], results, strict=True):
-        axes.plot(when, membrane, color=COLOURS[0], linewidth=1.0)
-        axes.vlines(when[spikes > 0], 1.05, 1.6, color=COLOURS[1], linewidth=1.2)
-        axes.axhline(1.0, color=TEXT, linewidth=0.8, linestyle="--")
-        loss = f"loses {DT / tau:g} a step"
-        axes.set(ylim=(0, 1.65), ylabel="membrane")
+        axes.plot(when, membrane, color=plots.COLOURS[0], linewidth=1.4, label="potential")
+        fires = {"color": plots.COLOURS[1], "linewidth": 2.0, "label": "it fires"}
+        axes.vlines(when[spikes > 0], 1.05, 1.6, **fires)
+        axes.axhline(1.0, color=plots.TEXT, linewidth=0.9, linestyle="--", label="threshold")
+        axes.set(ylim=(0, 1.65), yticks=[0, 0.5, 1, 1.5])
         fired = f"fires {int(spikes.sum())} ×" if spikes.any() else "silent"
-        axes.set_title(f"{loss}, weight {weight}: {fired}", fontsize="medium")
-    for axes in rows:
-        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_title(f"loses {100 * DT / tau:g} % a step, weight {weight}: {fired}")
+    figure.supylabel("potential of the membrane, in thresholds", fontsize="medium")
     rows[-1].set(xlabel="time in ms", xlim=(0, when[-1]))
-    save(figure, path)
+    handles, labels = rows[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    plots.save(figure, path)
 
 
 def main(arguments: list[str] | None = None) -> list[int]:

@@ -7,6 +7,8 @@ Every measurement of a cell nucleus becomes a finding, "larger than usual", with
 place of the value between the classes' means of the training part. Two networks of synapses judge
 by them: Bayes' rule in log-odds (`synann.OddsNetwork`) and a noisy-OR of causes of malignancy.
 Logistic regression has the same findings, and another one the measurements themselves.
+
+Makes tables of accuracy, odds ratios and one case's reasons, and odds-reliability.png.
 """
 
 from __future__ import annotations

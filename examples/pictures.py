@@ -1,14 +1,19 @@
-"""The pictures of docs/graphs.md: two graphs, and one synapse as a surface.
+"""The pictures of docs/graphs.md: two graphs, and one synapse as a map.
 
     python examples/pictures.py                 into outputs/
+
+Makes graph.png and synapse-surface.png.
 
 Needs: pip install -e ".[examples]"
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from shared import plots
 from shared.options import make_parser
@@ -28,19 +33,43 @@ def lungs() -> SynapseGraph:
     return graph
 
 
+@plots.styled
+def draw_graphs(path: Path) -> None:
+    """A gate with its values, and the lungs."""
+    figure = Figure(figsize=(plots.WIDTH, 4.0))
+    left, right = figure.subplots(1, 2)
+    gate, x = logic_gate("xor"), np.array([0.9, 0.8])
+    plot.graph(gate, left, values=gate.compile().values(x))
+    left.set_title("xor of two uncertain inputs, with every value")
+    plot.graph(lungs(), right)
+    right.set_title("three causes of cough and scars, with strengths")
+    handles = [
+        Line2D([], [], color=plot.EXCITATORY, marker=">", label="excites"),
+        Line2D([], [], color=plot.INHIBITORY, marker="|", ms=9, mew=1.6, label="inhibits"),
+        Line2D(
+            [], [], color=plot.TEXT, marker="o", mfc="white", mew=2.2, ms=10, ls="", label="output"
+        ),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    plots.save(figure, path)
+
+
+@plots.styled
+def draw_surfaces(path: Path) -> None:
+    """One synapse as a map, in probabilities and in surprisals."""
+    figure = Figure(figsize=(plots.WIDTH, 4.7))
+    left, right = figure.subplots(1, 2)
+    plot.surface(left, beta=0.9).set_title("open probability S(x, y), β = 0.9")
+    plot.surface(right, beta=0.9, space="surprisal").set_title(
+        "surprisal −log S(x, y) in nats, β = 0.9"
+    )
+    plots.save(figure, path)
+
+
 def main(arguments: list[str] | None = None) -> None:
     output = make_parser(__doc__).parse_args(arguments).output
-    figure = Figure(figsize=(11, 4.2), dpi=110, layout="constrained")
-    left, right = figure.subplots(1, 2)
-    gate = logic_gate("xor")
-    plot.graph(gate, left, values=gate.compile().values(np.array([0.9, 0.8])))
-    plot.graph(lungs(), right)
-    plots.save(figure, output / "graph.png")
-    figure = Figure(figsize=(9, 4.2), dpi=110, layout="constrained")
-    left, right = figure.subplots(1, 2, subplot_kw={"projection": "3d"})
-    plot.surface(left, beta=0.9)
-    plot.surface(right, beta=0.9, space="surprisal")
-    plots.save(figure, output / "synapse-surface.png")
+    draw_graphs(output / "graph.png")
+    draw_surfaces(output / "synapse-surface.png")
     print(f"pictures: graph.png, synapse-surface.png in {output}")
 
 

@@ -5,6 +5,8 @@
 
 The file has a line of names and a row for each case. Numbers, words and gaps may stand in it as
 they are. A quarter of the rows is held out. Pictures and the model go to --output.
+
+Makes the rules and the reasons of one row as text, rules.png, and the model as rules.json.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
+from shared import plots
 from shared.options import make_folder, make_parser, number
 from synann import SynapseRules
 
@@ -41,13 +44,14 @@ def read(path: Path | None, target: str) -> tuple[pd.DataFrame, pd.Series]:
         raise SystemExit(f"--target {target}: columns are {', '.join(table)}") from None
 
 
+@plots.styled
 def draw(model: SynapseRules, feature: str, path: Path) -> None:
     """The rules, and what one feature does."""
-    figure, axes = plt.subplots(1, 2, figsize=(13, 4), layout="constrained")
-    model.plot_rules(ax=axes[0])
-    model.plot_feature(feature, ax=axes[1])
-    figure.savefig(path, dpi=80)
-    plt.close(figure)
+    figure = Figure(figsize=(1.25 * plots.WIDTH, 4.2))
+    left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
+    model.plot_rules(ax=left)
+    model.plot_feature(feature, ax=right)
+    plots.save(figure, path)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

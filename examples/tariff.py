@@ -6,6 +6,8 @@
 64 groups of holders (Baxter, Coutts and Ross 1980; examples/data/README.md) by district, engine and
 age. `synann.LogLinkRegressor` learns claims = holders · α ∏ (1 − β y); scikit-learn's
 PoissonRegressor without a penalty is the generalised linear model with log link.
+
+Makes tables of deviance and of the tariff's factors, and one premium as a product; no file.
 """
 
 from __future__ import annotations

@@ -8,79 +8,102 @@ them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import any_numbers, check_int, check_number, check_option
-from synann_core._lib.typing import Array, Space
+from synann_core._lib.style import COLOURS, QUIET, STYLE, TEXT, new_axes
+from synann_core._lib.typing import Array, NumpyArray, Space
 from synann_core.graph import SynapseGraph
 from synann_core.surprisals import surprisal
 from synann_core.synapses import synapse
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
-__all__ = ["EXCITATORY", "INHIBITORY", "graph", "pixels", "surface", "trajectory"]
+__all__ = [
+    "COLOURS",
+    "EXCITATORY",
+    "INHIBITORY",
+    "QUIET",
+    "STYLE",
+    "TEXT",
+    "graph",
+    "pixels",
+    "surface",
+    "trajectory",
+]
 
-_BENDS = (0.12, 0.3, 0.48, 0.66)  # of synapses that join the same two nodes
+_BENDS = (0.0, 0.15, -0.15, 0.3, -0.3, 0.5, -0.5)  # of synapses, the first free one
 
-# Of the colours of Okabe and Ito, which colour-blind readers can tell apart.
-EXCITATORY, INHIBITORY = "#0072B2", "#D55E00"
+EXCITATORY, INHIBITORY = COLOURS[:2]
 
 
 def surface(
-    ax: Axes3D | None = None,
+    ax: Axes | None = None,
     *,
     alpha: float = 1.0,
     beta: float = 1.0,
     space: Space = "probability",
-    points: int = 41,
-) -> Axes3D:
-    """Draw one synapse over its two inputs, S(x, y; α, β) or −log of it.
+    points: int = 101,
+) -> Axes:
+    """Draw one synapse over its two inputs as a map, S(x, y; α, β) or −log of it.
 
     Parameters
     ----------
-    ax : three-dimensional Axes of matplotlib, optional
+    ax : Axes of matplotlib, optional
     alpha, beta : float
         Gain, ≥ 0, and strength, in [0, 1].
     space : {"probability", "surprisal"}
-        What is drawn upwards; x and y are probabilities.
+        What the colours and the lines of equal height mean; x and y are probabilities.
     points : int
         To each side, ≥ 2.
 
     Returns
     -------
     Axes
+        Lines have their heights; the darker, the less probable. Surprisals above 5 nats are drawn
+        as 5.
 
     Raises
     ------
-    TypeError, ValueError
-        If `ax` is not three-dimensional, `points` not an int of 2 or more, or `space` unknown.
+    ValueError
+        If `points` is not an int of 2 or more, or `space` unknown.
 
     Examples
     --------
     >>> from synann_core import plot
-    >>> plot.surface(beta=0.9).get_zlabel()
-    'S(x, y)'
+    >>> plot.surface(beta=0.9).get_title()
+    'S(x, y), α = 1, β = 0.9'
     """
     check_option("space", space, get_args(Space))
-    if not (ax is None or hasattr(ax, "plot_surface")):
-        raise TypeError(f"`ax` must be three-dimensional. Received: {type(ax).__name__}")
-    # In surprisal space the borders, where it is infinite, are left out.
-    low, high = (0.0, 1.0) if space == "probability" else (0.02, 0.98)
-    side = np.linspace(low, high, check_int("points", points, 2))
+    side = np.linspace(0.0, 1.0, check_int("points", points, 2))
     x, y = np.meshgrid(side, side)
-    s = synapse(x, y, alpha, beta)
-    ax = _new_axes(projection="3d") if ax is None else ax
-    ax.plot_surface(x, y, s if space == "probability" else surprisal(s), cmap="viridis", lw=0)
-    ax.set_box_aspect(None, zoom=0.85)  # else the labels are cut
-    label = "S(x, y)" if space == "probability" else "−log S(x, y)  [nats]"
-    ax.set(
-        xlabel="x excites", ylabel="y inhibits", zlabel=label, title=f"α = {alpha:g}, β = {beta:g}"
-    )
+    heights = synapse(x, y, alpha, beta)
+    levels, name, colours, ends = np.linspace(0.0, 1.0, 11), "S(x, y)", "cividis", "neither"
+    if alpha > 1.0:
+        levels = levels * alpha
+    if space == "surprisal":
+        levels, name = (
+            np.array([0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0]),
+            "−log S(x, y), nats",
+        )
+        heights, colours = np.minimum(surprisal(heights), levels[-1]), "cividis_r"
+        ends = "min" if alpha > 1.0 else "neither"
+    ax = new_axes(4.6, 4.2) if ax is None else ax
+    ax.contourf(x, y, heights, levels, cmap=colours, extend=ends)
+    inner = levels[1:-1]
+    on = [
+        TEXT if (k > len(inner) / 2) == (space == "probability") else "white"
+        for k in range(len(inner))
+    ]
+    lines = ax.contour(x, y, heights, inner, colors=on, linewidths=0.8)
+    ax.clabel(lines, fontsize="small", fmt="%g")
+    ax.set(xlabel="x, which excites", ylabel="y, which inhibits", aspect="equal")
+    ax.set_title(f"{name}, α = {alpha:g}, β = {beta:g}")
+    ax.grid(False)
     return ax
 
 
@@ -98,8 +121,8 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
     Returns
     -------
     Axes
-        Excitatory synapses blue with an arrow, inhibitory ones orange with a bar and their β;
-        outputs have a thick rim.
+        Excitatory synapses blue with an arrow, inhibitory ones orange with a bar and their β if it
+        is not 1; outputs have a thick rim.
 
     Raises
     ------
@@ -137,27 +160,84 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
         for k in sorted(set(levels))
     }
     places = networkx.multipartite_layout(drawn, subset_key=columns)
-    ax = _new_axes() if ax is None else ax
+    places = {node: place * (1.0, -1.0) for node, place in places.items()}  # the first one above
+    ax = new_axes() if ax is None else ax
     rims = [2.5 if node in compiled.outputs else 0.8 for node in drawn]
-    colours, size = {"node_color": "white", "edgecolors": "black"}, {"ax": ax, "node_size": 1700}
+    widest = max(len(line) for name in names.values() for line in name.split("\n"))
+    diameter = max(38.0, 5.4 * widest + 6.0)  # points
+    size, margin = {"ax": ax, "node_size": diameter**2}, diameter / 2 + 3.0
+    colours = {"node_color": "white", "edgecolors": TEXT}
     networkx.draw_networkx_nodes(drawn, places, linewidths=rims, **colours, **size)
-    networkx.draw_networkx_labels(drawn, places, names, ax=ax, font_size=8)
-    # Bent to either side: a pair of nodes may have synapses of both kinds.
-    for kind, colour, tip, side in (
-        ("excitatory", EXCITATORY, "-|>", -1.0),
-        ("inhibitory", INHIBITORY, "-[", 1.0),
+    networkx.draw_networkx_labels(drawn, places, names, ax=ax, font_size=9, font_color=TEXT)
+    box = ax.get_position().transformed(ax.figure.transSubfigure)  # pixels
+    high = np.ptp([y for _, y in places.values()]) or 1.0
+    radius = 0.55 * diameter * ax.figure.dpi / 72.0 * 1.3 * high / box.height
+    wide = np.ptp([x for x, _ in places.values()]) or 1.0
+    ways = _ways(drawn, places, (high / wide) * box.width / box.height, radius)
+    for kind, colour, tip in (
+        ("excitatory", EXCITATORY, "-|>"),
+        ("inhibitory", INHIBITORY, "|-|,widthA=0,widthB=0.5"),
     ):
-        bent = {"connectionstyle": [f"arc3,rad={side * bend}" for bend in _BENDS]}
-        edges = {e[:3]: e[3] for e in drawn.edges(keys=True, data=True) if e[3]["kind"] == kind}
-        line = {"edgelist": list(edges), "edge_color": colour, "arrowstyle": tip}
-        networkx.draw_networkx_edges(drawn, places, **line, **bent, **size)
-        if kind == "inhibitory":
-            strengths = {edge: f"{attributes['beta']:.3g}" for edge, attributes in edges.items()}
-            text = {"ax": ax, "font_size": 7, "font_color": colour}
-            networkx.draw_networkx_edge_labels(drawn, places, strengths, **text, **bent)
-    ax.margins(0.12)
+        for edge, way in ways.items():
+            if drawn.edges[edge]["kind"] == kind:
+                line = {"edgelist": [edge], "edge_color": colour, "arrowstyle": tip, "width": 1.4}
+                bent = {"connectionstyle": f"arc3,rad={way.bend}"}
+                line |= {"arrowsize": 14, "min_target_margin": margin}
+                networkx.draw_networkx_edges(drawn, places, **line, **bent, **size)
+                beta = drawn.edges[edge].get("beta", 1.0)
+                if kind == "inhibitory" and beta != 1.0:
+                    text = {"font_size": 8, "font_color": colour, "label_pos": 1.0 - way.free}
+                    text |= {"rotate": False, "bbox": {"fc": "white", "ec": "none", "pad": 0.5}}
+                    label = {edge: f"{beta:.3g}"}
+                    networkx.draw_networkx_edge_labels(drawn, places, label, ax=ax, **bent, **text)
+    ax.margins(0.14)
     ax.set_axis_off()
     return ax
+
+
+class _Way(NamedTuple):
+    """How a synapse is drawn."""
+
+    bend: float  # of an arc
+    free: float  # where it is farthest from other synapses, as a share of its length
+
+
+def _ways(
+    drawn: Any, places: dict[Any, Any], aspect: float, radius: float
+) -> dict[tuple[Any, ...], _Way]:
+    """Bend each synapse, and find where on it there is room for a number.
+
+    Of several between two nodes each is bent more than the one before it. All keep `radius` away
+    from other nodes if one of the bends does. A width of 1 is drawn as wide as a height of
+    `aspect`.
+    """
+    t = np.linspace(0.0, 1.0, 41)[:, None]
+    at = {node: place * (aspect, 1.0) for node, place in places.items()}
+
+    def curve(edge: tuple[Any, ...], bend: float) -> NumpyArray:
+        a, b = at[edge[0]], at[edge[1]]
+        control = (a + b) / 2 + bend * (b - a)[::-1] * (1.0, -1.0)
+        found: NumpyArray = (1 - t) ** 2 * a + 2 * t * (1 - t) * control + t**2 * b
+        return found
+
+    def free(edge: tuple[Any, ...], bend: float) -> bool:
+        others = [place for node, place in at.items() if node not in edge[:2]]
+        gaps = [np.linalg.norm(curve(edge, bend) - place, axis=1).min() for place in others]
+        return min(gaps, default=np.inf) > radius
+
+    bends: dict[tuple[Any, ...], float] = {}
+    for edge in drawn.edges(keys=True):
+        taken = {bend for other, bend in bends.items() if other[:2] == edge[:2]}
+        left = [b for b in _BENDS if b not in taken] or list(_BENDS)
+        bends[edge] = next((b for b in left if free(edge, b)), left[0])
+    curves = {edge: curve(edge, bend) for edge, bend in bends.items()}
+    middle = np.arange(12, 27)  # of 41 points: clear of the nodes
+    ways = {}
+    for edge, own in curves.items():
+        others = [c for other, c in curves.items() if other != edge] or [own + 1.0]
+        gaps = np.linalg.norm(own[middle, None] - np.concatenate(others), axis=-1).min(axis=1)
+        ways[edge] = _Way(bends[edge], float(t[middle[np.argmax(gaps)], 0]))
+    return ways
 
 
 def trajectory(
@@ -197,12 +277,14 @@ def trajectory(
         raise TypeError(f"`names` must be a sequence. Received: {type(names).__name__}")
     if len(names) != values.shape[1]:
         raise ValueError(f"`names` must hold {values.shape[1]} names. Received: {len(names)}")
-    ax = _new_axes() if ax is None else ax
-    for name, column in zip(names, values.T, strict=True):
-        ax.plot(column, label=name, marker="." if len(values) <= 60 else None)
+    ax = new_axes(7.0, 3.2) if ax is None else ax
+    for k, (name, column) in enumerate(zip(names, values.T, strict=True)):
+        # Where curves coincide, the earlier ones are seen beside the later ones.
+        width = max(1.4, 4.2 - 1.4 * k) if len(names) <= 3 else 1.6
+        ax.plot(column, label=name, lw=width, color=COLOURS[k % len(COLOURS)])
     ax.set(xlabel="step", ylabel="open probability")
     if len(names):
-        ax.legend(frameon=False)
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
 
 
@@ -252,7 +334,7 @@ def pixels(
     check_shape("parts", values, rows * columns)
     if limit is not None:
         limit = check_number("limit", limit, 0.0)
-    ax = _new_axes() if ax is None else ax
+    ax = new_axes() if ax is None else ax
     from matplotlib.colors import LinearSegmentedColormap
 
     if limit is None:
@@ -262,12 +344,6 @@ def pixels(
     image = np.clip(values, -limit, limit).reshape(rows, columns)  # infinity would be left blank
     ax.imshow(image, cmap=colours, vmin=-limit, vmax=limit)
     ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(True)
+    ax.grid(False)
     return ax
-
-
-def _new_axes(**options: Any) -> Any:
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError('pictures need matplotlib: pip install "synann[plot]"') from None
-    return pyplot.figure(layout="constrained").add_subplot(**options)

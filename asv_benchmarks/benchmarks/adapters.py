@@ -165,6 +165,8 @@ class TorchLayer(Prepared):
         """Time one step."""
         self.call()
 
+    time_step.pretty_name = "PyTorch layers: a training step"
+
 
 class TorchInference(Prepared):
     """One sample, without gradients: what a call costs that has little to compute."""
@@ -176,6 +178,8 @@ class TorchInference(Prepared):
     def time_call(self, *params: object) -> None:
         """Time one call."""
         self.call()
+
+    time_call.pretty_name = "PyTorch layers: one row, without gradients"
 
 
 class KerasLayer(Prepared):
@@ -189,6 +193,8 @@ class KerasLayer(Prepared):
         """Time one call."""
         self.call()
 
+    time_call.pretty_name = "Keras layers: a call without gradients"
+
 
 class KerasStep(Prepared):
     """Steps of training on each backend, in a process of its own: batches of one epoch."""
@@ -200,3 +206,5 @@ class KerasStep(Prepared):
     def time_steps(self, *params: object) -> None:
         """Time the batches of a call."""
         self.call()
+
+    time_steps.pretty_name = "Keras: training steps by fit and by hand"

@@ -26,8 +26,12 @@ class Rival(Prepared):
         """Time one call, forward and backward."""
         self.call()
 
+    time_rival.pretty_name = "Rivals: forward and backward"
+
     def peakmem_rival(self, *params: object) -> None:
         """Peak memory of the process."""
         self.call()
+
+    peakmem_rival.pretty_name = "Rivals: peak memory"
 
     peakmem_rival.params = (params[0][:1] if SMOKE else params[0], BATCHES[-1:], SOME_LAYERS)

@@ -107,6 +107,8 @@ class Graph(Prepared):
         """Time one call."""
         self.call()
 
+    time_call.pretty_name = "Graphs: one call"
+
 
 class Build(Prepared):
     """Time and memory of building a graph from arrays."""
@@ -122,9 +124,13 @@ class Build(Prepared):
         """Time from arrays to the compiled graph."""
         build(self.wiring)
 
+    time_build.pretty_name = "Graphs: building from arrays"
+
     def peakmem_build(self, synapses: int) -> None:
         """Peak memory of the process."""
         build(self.wiring)
+
+    peakmem_build.pretty_name = "Graphs: peak memory of building"
 
 
 def make_chain(neurons: int, order: str, *, names: bool = False) -> SynapseGraph:
@@ -157,6 +163,8 @@ class Chain(Prepared):
         """Time what sorts the neurons."""
         self.graph.compile()
 
+    time_compile.pretty_name = "Graphs: compiling a long chain"
+
 
 def chain_gradient() -> Call:
     """Bind `torch.func.grad` of a chain's output, by its input."""
@@ -175,3 +183,5 @@ class ChainGradient(Prepared):
     def time_gradient(self) -> None:
         """Time one call."""
         self.call()
+
+    time_gradient.pretty_name = "Graphs: torch.func.grad of a long chain"

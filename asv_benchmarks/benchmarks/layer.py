@@ -30,8 +30,12 @@ class LayerStep(common.Prepared):
         """Time one step."""
         self.call()
 
+    time_step.pretty_name = "Synapse layer: a training step"
+
     def peakmem_step(self, *params: object) -> None:
         """Peak memory of the process."""
         self.call()
+
+    peakmem_step.pretty_name = "Synapse layer: peak memory of a training step"
 
     peakmem_step.params = (common.MEMORY_BACKENDS, common.BATCHES[-1:], common.SOME_LAYERS)

@@ -52,6 +52,10 @@ class Inference(Prepared):
         """Time one call."""
         self.call()
 
+    time_call.pretty_name = "Noisy-OR: exact inference for one sample"
+
     def peakmem_call(self, *params: object) -> None:
         """Peak memory of the process."""
         self.call()
+
+    peakmem_call.pretty_name = "Noisy-OR: peak memory of exact inference"

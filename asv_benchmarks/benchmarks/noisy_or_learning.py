@@ -72,9 +72,13 @@ class LearnQMR(Prepared):
         """Time one fit."""
         self.call()
 
+    time_learn.pretty_name = "Noisy-OR: learning from many patients"
+
     def peakmem_learn(self, size: str) -> None:
         """Peak memory of the process."""
         self.call()
+
+    peakmem_learn.pretty_name = "Noisy-OR: peak memory of learning"
 
 
 class Learn(Prepared):
@@ -87,3 +91,5 @@ class Learn(Prepared):
     def time_fit(self, method: str) -> None:
         """Time one fit."""
         self.call()
+
+    time_fit.pretty_name = "Noisy-OR: learning from 1,000 samples"

@@ -138,9 +138,13 @@ class SpikingStep(Prepared):
         """Time one step."""
         self.call()
 
+    time_step.pretty_name = "Spiking network: a training step"
+
     def peakmem_step(self, name: str) -> None:
         """Peak memory of the process."""
         self.call()
+
+    peakmem_step.pretty_name = "Spiking network: peak memory of a training step"
 
 
 def sequential_code(code: str, backend: str) -> Call:
@@ -165,6 +169,8 @@ class SequentialCode(Prepared):
     def time_encode(self, code: str, backend: str) -> None:
         """Time one call."""
         self.call()
+
+    time_encode.pretty_name = "Spike codes: a signal, step by step"
 
 
 def count_events(how: str) -> Call:
@@ -195,3 +201,5 @@ class EventCounts(Prepared):
     def time_count(self, how: str) -> None:
         """Time one call."""
         self.call()
+
+    time_count.pretty_name = "Spike codes: a million events to frames"

@@ -16,9 +16,13 @@ class Start:
         """Time the import of the core, beyond NumPy's own."""
         return "import synann_core", BEFORE
 
+    timeraw_import.pretty_name = "Start: importing the library"
+
     def timeraw_first_forward(self) -> tuple[str, str]:
         """Time the first `log_transmission`."""
         return "syn.log_transmission(y, beta)", f"{BEFORE}; import synann_core as syn; {ARGUMENTS}"
+
+    timeraw_first_forward.pretty_name = "Start: the first log_transmission"
 
     def timeraw_first_vjp(self) -> tuple[str, str]:
         """Time the first `log_transmission_vjp`."""
@@ -26,3 +30,5 @@ class Start:
             "syn.log_transmission_vjp(y, beta, np.ones((32, 256)))",
             f"{BEFORE}; import synann_core as syn; {ARGUMENTS}",
         )
+
+    timeraw_first_vjp.pretty_name = "Start: the first gradients"

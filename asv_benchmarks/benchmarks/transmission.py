@@ -33,9 +33,13 @@ class Forward(common.Prepared):
         """Time one call."""
         self.call()
 
+    time_forward.pretty_name = "log_transmission: forward"
+
     def peakmem_forward(self, *params: object) -> None:
         """Peak memory of the process."""
         self.call()
+
+    peakmem_forward.pretty_name = "log_transmission: peak memory, forward"
 
     peakmem_forward.params = MEMORY_PARAMS
 
@@ -51,9 +55,13 @@ class Vjp(common.Prepared):
         """Time one call."""
         self.call()
 
+    time_vjp.pretty_name = "log_transmission: gradients"
+
     def peakmem_vjp(self, *params: object) -> None:
         """Peak memory of the process."""
         self.call()
+
+    peakmem_vjp.pretty_name = "log_transmission: peak memory of the gradients"
 
     peakmem_vjp.params = MEMORY_PARAMS
 
@@ -74,6 +82,8 @@ class Shape(common.Prepared):
         """Time it."""
         self.call()
 
+    time_call.pretty_name = "log_transmission: narrow shapes"
+
 
 class Accuracy(common.Prepared):
     """Errors of float32 against the loop over j in float64."""
@@ -91,9 +101,13 @@ class Accuracy(common.Prepared):
         """Largest relative error of T."""
         return meters.forward_error(self.value, self.exact)
 
+    track_forward_error.pretty_name = "log_transmission: largest error of float32"
+
     def track_vjp_error(self, *params: object) -> float:
         """Largest error of a gradient, relative to its largest entry."""
         return meters.vjp_error(self.gradients, self.exact_gradients)
+
+    track_vjp_error.pretty_name = "log_transmission: largest error of the gradients"
 
     track_forward_error.unit = track_vjp_error.unit = "relative"
 
@@ -119,6 +133,8 @@ class Ratio(common.Prepared):
         """Time over that of `nn.Linear`."""
         times = meters.medians(self.calls, range(3))
         return times["ours"] / times["linear"]
+
+    track_ratio_to_linear.pretty_name = "log_transmission: time over that of nn.Linear"
 
     track_ratio_to_linear.unit = "× nn.Linear"
 
@@ -146,9 +162,13 @@ class OnJax(common.Prepared):
         times = meters.medians(self.forward, range(5))
         return times["jax"] / times["numpy"]
 
+    track_forward_ratio.pretty_name = "log_transmission: JAX's time over NumPy's, forward"
+
     def track_gradient_ratio(self, *params: object) -> float:
         """Time over that with NumPy's arrays."""
         times = meters.medians(self.gradient, range(5))
         return times["jax"] / times["numpy"]
+
+    track_gradient_ratio.pretty_name = "log_transmission: JAX's time over NumPy's, gradients"
 
     track_forward_ratio.unit = track_gradient_ratio.unit = "× NumPy"

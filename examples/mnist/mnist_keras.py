@@ -17,6 +17,8 @@ the last bit.
 --recipe published trains the published Keras network of 5.1 million parameters for 31 epochs, with
 Keras' own callbacks (published_keras.py): hours for two cores, and better left to a GPU.
 
+Makes a folder of the run: weights, results.json, predictions.csv and two pictures.
+
 Needs: pip install -e ".[examples,keras]" and the backend, for instance ".[torch]"
 """
 

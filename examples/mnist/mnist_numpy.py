@@ -6,6 +6,8 @@
 
 Pictures and the trained model go to --output. The solid curves of the picture show the accuracy on
 the test part epoch by epoch; nothing is chosen by it.
+
+Makes a table of layers, pictures of learning curves and of a decision, and the trained model.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ the last bit, on a GPU up to the order of its sums.
 published, --recipe free with augmentation and Adam. Only the published layer's accuracy depends on
 how many images are tested at a time.
 
+Makes a folder of the run: weights, results.json, predictions.csv and two pictures.
+
 Needs: pip install -e ".[examples,torch]"
 """
 

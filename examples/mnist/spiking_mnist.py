@@ -8,6 +8,8 @@
 784 inputs, 1000 hidden and 10 output neurons, decay 0.95, every image shown for 25 steps, batches
 of 128, Adam with 5e-4. The test uses all test images, the last smaller batch included, with two
 readouts: the class whose neuron fires most often, and the one with the largest summed membrane.
+
+Makes the test accuracy by each readout, and spiking-DATA-LAYER.png: one image's spikes.
 """
 
 from __future__ import annotations
@@ -25,10 +27,10 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from examples/
 
 from mnist import files
+from shared import plots
 from shared.backends import add_backend, backend_array
 from shared.datasets import Dataset
 from shared.options import make_folder, make_parser, number
-from shared.plots import COLOURS, TEXT, save
 from synann.optim import Adam
 from synann.spiking import LIF, Layer, SpikingNetwork, arctan
 
@@ -80,18 +82,19 @@ def train(network: SpikingNetwork, data: Dataset, options: argparse.Namespace, t
     return time.perf_counter() - start
 
 
+@plots.styled
 def draw(network: SpikingNetwork, image: np.ndarray, truth: int, path: Path) -> None:
     """Raster of the hidden spikes, membranes and spikes of the output, for one image."""
     hidden, last = network.run(image[None].astype(np.float64))
-    figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
+    figure = Figure(figsize=(plots.WIDTH, 5.6))
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 3), height_ratios=(3, 2))
     shown = figure.add_subplot(grid[:, 0])
     side = int(image.size**0.5)
-    shown.imshow(image.reshape(side, side), cmap="gray_r")
-    shown.set(xticks=[], yticks=[], title=f"a {truth}, shown for {STEPS} steps")
+    plots.draw_image(shown, image.reshape(side, side))
+    shown.set_title(f"a {truth}, shown for {STEPS} steps")
     raster = figure.add_subplot(grid[0, 1])
     step, neuron = np.nonzero(hidden[0][:, 0, :SHOWN])
-    raster.plot(step + 1, neuron, "o", color=TEXT, markersize=2)
+    raster.plot(step + 1, neuron, "o", color=plots.TEXT, markersize=2)
     rate = 100 * hidden[0].mean()
     raster.set(
         ylabel="hidden neuron",
@@ -102,17 +105,17 @@ def draw(network: SpikingNetwork, image: np.ndarray, truth: int, path: Path) -> 
     membranes = figure.add_subplot(grid[1, 1], sharex=raster)
     steps = np.arange(1, STEPS + 1)
     for k in range(last[1].shape[-1]):
-        style = {"color": COLOURS[1], "zorder": 3} if k == truth else {"color": "#BBBBBB"}
-        membranes.plot(steps, last[1][:, 0, k], linewidth=1.5, **style)
+        style = {"color": plots.COLOURS[1], "zorder": 3} if k == truth else {"color": plots.QUIET}
+        name = f"the neuron of {truth}" if k == truth else "the others" if not k else None
+        membranes.plot(steps, last[1][:, 0, k], label=name, **style)
         fired = last[0][:, 0, k] > 0
         membranes.plot(steps[fired], last[1][fired, 0, k], "o", markersize=4, **style)
-    membranes.axhline(1.0, color=TEXT, linewidth=0.8, linestyle="--")
+    membranes.axhline(1.0, color=plots.TEXT, linewidth=0.8, linestyle="--", label="threshold")
     membranes.set(
-        xlabel="step",
-        ylabel="membrane",
-        title=f"output neurons (orange: {truth}; dots: spikes; dashed: threshold)",
+        xlabel="step", ylabel="potential, thresholds", title="output neurons; dots: spikes"
     )
-    save(figure, path)
+    membranes.legend(loc="lower left")
+    plots.save(figure, path)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -5,16 +5,29 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar
 
 _Settings = TypeVar("_Settings")
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, and whose options tell their defaults."""
+
+    def add_argument(self, *names: str, **options: Any) -> argparse.Action:
+        default = options.get("default")
+        if not (default is None or default is False or default == argparse.SUPPRESS):
+            shown = " ".join(map(str, default)) if isinstance(default, list) else default
+            own = options.get("help")
+            options["help"] = f"{own}; {shown} by default" if own else f"{shown} by default"
+        return super().add_argument(*names, **options)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (--help says what there is)\n")
+
+
 def make_parser(description: str | None, *, output: bool = True) -> argparse.ArgumentParser:
     """Parser that shows a script's docstring as it is written, with --output unless told not to."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     if output:
         parser.add_argument(
             "--output", type=Path, default=Path("outputs"), help="folder of what is written"

@@ -1,4 +1,7 @@
-"""Pictures for the examples, drawn without pyplot: no window, no global state, no clean-up."""
+"""Pictures for the examples, drawn without pyplot: no window, no global state, no clean-up.
+
+All have the style of `synann.plot.STYLE`: a function that draws has the decorator `styled`.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,22 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 from synann import plot
 from synann.extending import write_whole
 
-# The colours of Okabe and Ito, which colour-blind readers can tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-(_FOR, _AGAINST), _CONSTANT, TEXT = COLOURS[:2], "#A0A0A0", "#333333"
-_SHOWN = 12  # bars that can be read at a glance
+COLOURS, QUIET, TEXT = plot.COLOURS, plot.QUIET, plot.TEXT
+WIDTH = 9.0  # inches of a picture as wide as a page
+styled = matplotlib.rc_context(plot.STYLE)
 
 
+@styled
 def learning_curves(
     histories: Mapping[str, Mapping[str, Sequence[float]]],
     path: str | Path,
@@ -57,8 +62,8 @@ def learning_curves(
                 + ", ".join(f"{key} {len(values)}" for key, values in history.items())
             )
 
-    figure = Figure(figsize=(10, 4.6), dpi=120, layout="constrained")
-    figure.suptitle(title, fontsize=13)
+    figure = Figure(figsize=(WIDTH, 4.2))
+    figure.suptitle(title)
     loss_axes, accuracy_axes = figure.subplots(1, 2)
     solid = any("val_accuracy" in history for history in histories.values())
     losses = any("val_loss" in history for history in histories.values())
@@ -66,7 +71,7 @@ def learning_curves(
     for colour, history in zip(colours, histories.values(), strict=True):
         epochs = np.arange(1, len(history["loss"]) + 1)
         # A line through a single point is invisible.
-        style = {"color": colour, "linewidth": 1.8, "marker": "o" if len(epochs) == 1 else None}
+        style = {"color": colour, "linewidth": 1.4, "marker": "o" if len(epochs) == 1 else None}
         loss_axes.plot(epochs, history["loss"], "--" if losses else "-", **style)
         if "val_loss" in history:
             loss_axes.plot(epochs, history["val_loss"], **style)
@@ -77,30 +82,34 @@ def learning_curves(
             accuracy_axes.plot(epochs, 100 * np.asarray(history["val_accuracy"]), **style)
 
     longest = max(len(history["loss"]) for history in histories.values())
-    loss_axes.set(title="loss" if losses else "training loss", xlabel="epoch")
-    accuracy_axes.set(title="accuracy in %", xlabel="epoch")
+    loss_axes.set(title="loss" if losses else "training loss", xlabel="epoch", ylabel="nats")
+    # Where all curves fall or rise alike, ratios and the last tenths tell them apart.
+    if longest > 10 and min(min(history["loss"]) for history in histories.values()) > 0:
+        loss_axes.set(yscale="log")
+    accuracy_axes.set(title="accuracy", xlabel="epoch", ylabel="%")
+    if longest > 10:
+        late = [line.get_ydata()[longest // 5 :].min(initial=100) for line in accuracy_axes.lines]
+        low = min(late)
+        accuracy_axes.set_ylim(low - 0.05 * (100 - low), 100 + 0.03 * (100 - low))
     for axes in (loss_axes, accuracy_axes):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if longest == 1:
             axes.set_xlim(0.5, 1.5)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
 
     # One legend for both panels, outside them: inside, it would cover curves sooner or later.
     handles = [
-        Line2D([], [], color=colour, linewidth=1.8, label=label)
+        Line2D([], [], color=colour, linewidth=2.5, label=label)
         for colour, label in zip(colours, histories, strict=True)
     ]
     what = "" if losses else "accuracy "
     handles.append(Line2D([], [], color=TEXT, linestyle="--", label=f"{what}in training"))
     if solid:
         handles.append(Line2D([], [], color=TEXT, label=f"{what}in {tested}"))
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(4, len(handles)), frameon=False
-    )
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(5, len(handles)))
     save(figure, path)
 
 
+@styled
 def confusion_matrix(
     counts: np.ndarray, path: str | Path, *, title: str, names: Sequence[str]
 ) -> None:
@@ -124,8 +133,9 @@ def confusion_matrix(
             f"Received: {counts.shape}"
         )
     size = 2.5 + 0.48 * len(names)
-    figure = Figure(figsize=(size, size), dpi=120, layout="constrained")
+    figure = Figure(figsize=(size, size))
     axes = figure.subplots()
+    axes.grid(False)
     # The errors are what one looks for: they alone have colours, or the diagonal outshines them.
     errors = np.where(np.eye(len(names), dtype=bool), 0, counts)
     most = max(errors.max(), 1)
@@ -147,142 +157,124 @@ def confusion_matrix(
     save(figure, path)
 
 
-def decision_parts(
+@styled
+def decision_pixels(
     image: np.ndarray,
     constant: np.ndarray,
     parts: np.ndarray,
-    logits: np.ndarray,
+    average: np.ndarray,
     path: str | Path,
     *,
     image_shape: tuple[int, int],
-    classes: int,
     truth: int,
 ) -> None:
-    """Draw why one image got its class, from the exact parts of its logits.
+    """Draw why one image got its class and not the next best: pixel by pixel, and summed up.
 
-    The parts must add up: ``logits[k] = constant[k] + parts[k].sum()``.
+    The logits are ``constant + parts.sum(axis=1)``.
 
     Parameters
     ----------
     image : ndarray, shape (h·w,)
         The image, in [0, 1].
     constant : ndarray, shape (classes,)
-        What each logit has whatever the hidden inputs are.
-    parts : ndarray, shape (classes, hidden)
-        What each hidden input adds to each logit.
-    logits : ndarray, shape (classes,)
-        The logits that the model gave.
+        Mean logits of the images that this one is compared with.
+    parts : ndarray, shape (classes, h·w)
+        What each pixel adds to each logit.
+    average : ndarray, shape (h·w,)
+        Mean of the images that this one is compared with.
     path : path
         Image file; its ending names the format.
     image_shape : tuple of int
         (h, w).
-    classes : int
-        Number of classes, at least 2.
     truth : int
         The right class.
     """
-    constant, parts, logits = _checked(constant, parts, logits, classes)
-    predicted, runner_up = np.argsort(-logits, kind="stable")[:2].tolist()  # ties as argmax
-
-    figure = Figure(figsize=(13, 4.8), dpi=120, layout="constrained")
-    image_axes, logit_axes, margin_axes = figure.subplots(
-        1, 3, gridspec_kw={"width_ratios": [0.75, 1.15, 1.2]}
+    image, constant, parts, average = (
+        np.asarray(a, dtype=np.float64) for a in (image, constant, parts, average)
     )
+    if parts.shape != (constant.size, image.size) or constant.size < 2:
+        raise ValueError(
+            f"`parts` must have the shape ({constant.size}, {image.size}), of 2 or more classes. "
+            f"Received: {parts.shape}"
+        )
+    logits = constant + parts.sum(axis=1)
+    first, second = np.argsort(-logits, kind="stable")[:2].tolist()  # ties as argmax
+    difference, ink = parts[first] - parts[second], image > average
+    probability = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    figure = Figure(figsize=(WIDTH, 3.3))
     figure.get_layout_engine().set(wspace=0.06)
-    image_axes.imshow(np.asarray(image).reshape(image_shape), cmap="gray_r", vmin=0, vmax=1)
-    image_axes.set(xticks=[], yticks=[], title=f"truth: {truth}, prediction: {predicted}")
-    _draw_logits(logit_axes, constant, parts, logits, predicted)
-    _draw_margin(margin_axes, constant, parts, logits, predicted, runner_up)
-    for axes in (logit_axes, margin_axes):
-        axes.spines[["top", "right"]].set_visible(False)
+    shown, pixels, sums = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1, 1, 1.25]})
+    draw_image(shown, image.reshape(image_shape))
+    shown.set_title(f"a handwritten {truth}")
+    shown.set_xlabel(
+        f"the network says {first} ({100 * probability[first]:.0f} %),\n"
+        f"or else {second} ({100 * probability[second]:.0f} %)"
+    )
+    plot.pixels(-difference, image_shape, pixels)
+    pixels.set_title(f"what each pixel says: {first} or {second}?")
+    most = np.abs(difference).max()
+    pixels.set_xlabel(
+        f"blue: for {first}, orange: for {second}\n(at most {most:.1f} nats); dots: ink"
+    )
+    for row, column in np.argwhere(ink.reshape(image_shape)):
+        pixels.plot(column, row, ".", color=TEXT, markersize=3)
+    rows = {
+        "in an average image": constant[first] - constant[second],
+        f"ink, for {first}": difference[ink & (difference > 0)].sum(),
+        f"blank paper, for {first}": difference[~ink & (difference > 0)].sum(),
+        f"ink, for {second}": difference[ink & (difference <= 0)].sum(),
+        f"blank paper, for {second}": difference[~ink & (difference <= 0)].sum(),
+    }
+    waterfall(sums, list(rows), list(rows.values()), total=f"sum: {first}")
+    sums.set_title(f"why {first}: the sums of these pixels")
+    sums.set_xlabel(f"log-odds of {first} over {second}, nats")
     save(figure, path)
 
 
-def _checked(
-    constant: np.ndarray, parts: np.ndarray, logits: np.ndarray, classes: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the three arrays in float64 once they fit together and add up."""
-    constant, parts, logits = (np.asarray(a, dtype=np.float64) for a in (constant, parts, logits))
-    if classes < 2:
-        raise ValueError(f"`classes` must be 2 or more. Received: {classes}")
-    if parts.ndim != 2 or len(parts) != classes:
-        raise ValueError(
-            f"`parts` must have the shape ({classes}, hidden). Received: {parts.shape}"
-        )
-    for name, values in (("constant", constant), ("logits", logits)):
-        if values.shape != (classes,):
-            raise ValueError(f"`{name}` must have the shape ({classes},). Received: {values.shape}")
-    gap = np.abs(constant + parts.sum(axis=1) - logits)
-    # Wide enough for the rounding of a float32 model, too narrow to be seen in the picture.
-    allowed = 1e-3 * (np.abs(constant) + np.abs(parts).sum(axis=1))
-    if not np.all(gap <= allowed):  # written so that NaN is refused too
-        raise ValueError(
-            "`constant` and `parts` must add up to `logits`. "
-            f"Received: differences up to {gap.max():.3g}"
-        )
-    return constant, parts, logits
+def draw_image(axes, image: np.ndarray) -> None:
+    """Draw an image in [0, 1], ink black, in a frame without ticks."""
+    axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(True)
+    axes.grid(False)
 
 
-def _draw_logits(axes, constant, parts, logits, predicted):
-    """Draw each logit as a stack: what speaks for it above zero, what speaks against below."""
-    x = np.arange(len(logits))
-    positive = np.where(parts > 0, parts, 0).sum(axis=1)
-    negative = np.where(parts < 0, parts, 0).sum(axis=1)
-    axes.bar(x, constant, color=_CONSTANT, label="constant")
-    axes.bar(x, positive, bottom=np.maximum(constant, 0), color=_FOR, label="positive parts")
-    axes.bar(x, negative, bottom=np.minimum(constant, 0), color=_AGAINST, label="negative parts")
-    axes.plot(
-        x, logits, "D", color="white", markeredgecolor="black", markersize=6, label="sum = logit"
-    )
-    axes.axhline(0, color=TEXT, linewidth=0.8)
-    axes.use_sticky_edges = False  # else a marker at zero sits on the frame, cut in half
-    axes.margins(x=0.03, y=0.06)
-    axes.set(title="logit of each class", xlabel="class", xticks=x)
-    axes.get_xticklabels()[predicted].set_fontweight("bold")
-    axes.grid(axis="y", alpha=0.3)
-    axes.set_axisbelow(True)
-    axes.legend(
-        loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False, fontsize="small"
-    )
+def waterfall(axes, labels: Sequence[str], values: Sequence[float], *, total: str) -> None:
+    """Draw bars that each begin where the one above ends, and their sum below.
 
-
-def _draw_margin(axes, constant, parts, logits, predicted, runner_up):
-    """Draw what decides between the two best classes, largest hidden inputs first."""
-    difference = parts[predicted] - parts[runner_up]
-    order = np.argsort(-np.abs(difference), kind="stable")
-    labels = [f"hidden {j}" for j in order[:_SHOWN]]
-    values = difference[order[:_SHOWN]].tolist()
-    rest = order[_SHOWN:]
-    if len(rest):
-        labels.append(f"all {len(rest)} others")
-        values.append(difference[rest].sum())
-    labels.append("constants")
-    values.append(constant[predicted] - constant[runner_up])
-
-    y = np.arange(len(values))
-    colours = [_FOR if value > 0 else _AGAINST for value in values]
-    bars = axes.barh(y, values, color=colours)
-    largest = max(map(abs, values)) or 1.0
-    decimals = int(np.clip(2 - np.floor(np.log10(largest)), 0, 9))  # three digits of the largest
-
-    def signed(value):
-        return f"{value:+.{decimals}f}".replace("-", "−")
-
-    numbers = [signed(value) for value in values]
-    axes.bar_label(bars, numbers, padding=3, fontsize="small", color=TEXT)
-    axes.margins(x=0.035 * max(map(len, numbers)))  # room for them at the ends of the bars
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    The first bar, what there is to begin with, is grey. Of the others, blue ones lead to the right
+    and orange ones to the left. Each has its number.
+    """
+    values = [float(value) for value in values]
+    ends = np.cumsum(values)
+    starts = np.append(0.0, ends[:-1])
+    y = np.arange(len(values) + 1)
+    colours = [COLOURS[0] if value > 0 else COLOURS[1] for value in values]
+    colours[0] = QUIET
+    axes.barh(y[:-1], values, left=starts, color=colours, height=0.7)
+    axes.barh(y[-1], ends[-1], color=TEXT, height=0.7)
+    for k, end in enumerate(ends):
+        axes.plot([end, end], [k, k + 1], color=TEXT, linewidth=0.8)
+    starts, ends = np.append(starts, 0.0), np.append(ends, ends[-1])
+    for k, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        right = end > start
+        axes.annotate(
+            signed(end - start), (end, k), (4 if right else -4, 0), textcoords="offset points",
+            ha="left" if right else "right", va="center", fontsize="small",
+            bbox={"fc": "white", "ec": "none", "pad": 0.6},
+        )  # fmt: skip
     axes.axvline(0, color=TEXT, linewidth=0.8)
-    axes.axhline(y[len(order[:_SHOWN])] - 0.5, color=TEXT, linewidth=0.6, linestyle=":")
-    axes.set(yticks=y, yticklabels=labels, xlabel=f"←  for {runner_up}          for {predicted}  →")
+    low, high = min(starts.min(), ends.min()), max(starts.max(), ends.max())
+    share = 0.03 * max(len(signed(end - start)) for start, end in zip(starts, ends, strict=True))
+    room = share / (1 - 2 * share) * (high - low or 1.0)  # for the numbers
+    axes.set(yticks=y, yticklabels=[*labels, total], xlim=(low - room, high + room))
+    axes.get_yticklabels()[-1].set_fontweight("bold")
+    axes.grid(False, axis="y")
+    axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
-    axes.grid(axis="x", alpha=0.3)
-    axes.set_axisbelow(True)
-    margin = logits[predicted] - logits[runner_up]
-    claim = f"the bars add up to\nthe logit margin {signed(margin)}"
-    axes.set_title(f"why {predicted} and not {runner_up}: {claim}")
 
 
+@styled
 def explained_pixels(
     model, x: np.ndarray, truth: np.ndarray, path: str | Path, *, image_shape: tuple[int, int]
 ) -> None:
@@ -301,35 +293,43 @@ def explained_pixels(
     image_shape : tuple of int
         (h, w).
     """
-    figure = Figure(figsize=(9.4, 2.6 * len(x)), dpi=120, layout="constrained")
+    figure = Figure(figsize=(WIDTH, 2.85 * len(x)))
     surprisal, parts = model.surprisal(x), model.parts(x)
-    for row, z, c, label, axes in zip(
-        x, surprisal, parts, truth, figure.subplots(len(x), 4, squeeze=False), strict=True
-    ):
+    grid = figure.subplots(len(x), 4, squeeze=False)
+    for row, z, c, label, axes in zip(x, surprisal, parts, truth, grid, strict=True):
         first, second = np.argsort(z)[:2]
         limit = np.abs(c[[first, second]]).max()
-        axes[0].imshow(row.reshape(image_shape), cmap="gray_r", vmin=0, vmax=1)
-        axes[0].set(xticks=[], yticks=[], title=f"truth: {label}")
+        draw_image(axes[0], row.reshape(image_shape))
+        axes[0].set(title=f"a handwritten {label}", xlabel=f"{first} is decided")
         for axis, k in zip(axes[1:], (first, second), strict=False):
             plot.pixels(c[k], image_shape, axis, limit=limit)
-            axis.set(title=f"against {k}", xlabel=_sum(model.theta[k], z[k]))
+            axis.set(title=f"what speaks against {k}", xlabel=_sum(model.theta[k], z[k]))
         plot.pixels(c[first] - c[second], image_shape, axes[3], limit=limit)
         difference = model.theta[first] - model.theta[second]
         total = _sum(difference, z[first] - z[second])
-        axes[3].set(title=f"against {first} − against {second}", xlabel=total)
+        axes[3].set(title=f"blue: for {first}, orange: for {second}", xlabel=total)
     save(figure, path)
 
 
 def _sum(constant: float, whole: float) -> str:
-    sign = "+" if whole >= constant else "−"
-    text = f"{constant:.2f} {sign} {abs(whole - constant):.2f} = {whole:.2f} nats"
-    return text.replace("-", "−")
+    """What a class has before anything is seen, what pixels add, and the sum."""
+    added = signed(whole - constant)
+    return f"{constant:.2f} {added[0]} {added[1:]} = {whole:.2f} nats".replace("-", "−")
+
+
+def signed(value: float, decimals: int = 2) -> str:
+    """A number with its sign, a real minus; 0 has a plus."""
+    return f"{round(value, decimals) + 0.0:+.{decimals}f}".replace("-", "−")
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write the figure so that `path` never holds half a picture."""
+    """Write the figure so that `path` never holds half a picture; PNG files with 256 colours."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = io.BytesIO()
-    figure.savefig(picture, format=path.suffix[1:] or "png")
+    kind, picture = path.suffix[1:] or "png", io.BytesIO()
+    figure.savefig(picture, format=kind)
+    if kind == "png":  # a third of the bytes
+        few = Image.open(picture).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        picture = io.BytesIO()
+        few.save(picture, "png", optimize=True)
     write_whole(path, picture.getvalue())

@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from shared.plots import COLOURS, TEXT, save
+from shared.plots import COLOURS, TEXT, WIDTH, save, styled
 
 
+@styled
 def learning(
     panels: Mapping[str, Mapping[tuple, Sequence]],
     diagnoses: Mapping[tuple, Sequence],
@@ -28,7 +29,7 @@ def learning(
     path : path
         Image file; its ending names the format.
     """
-    figure = Figure(figsize=(13, 4.4), dpi=120, layout="constrained")
+    figure = Figure(figsize=(1.25 * WIDTH, 4.2))
     *curves, bars = figure.subplots(1, len(panels) + 1)
     models = dict.fromkeys(m for scores in panels.values() for _, m in scores)
     colours = dict(zip(models, COLOURS, strict=False))
@@ -46,9 +47,8 @@ def learning(
         axes.set(xscale="log", yscale="log", title=title, xlabel="samples")
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.grid(alpha=0.3)
     curves[0].set_ylabel("excess log-loss, thousandths of a nat")
-    curves[0].legend(frameon=False, fontsize="small")
+    curves[0].legend()
     names = [name for (name,) in diagnoses]
     losses = [np.mean([row[0] for row in rows]) for rows in diagnoses.values()]
     drawn = bars.barh(names, losses, color=COLOURS[0])
@@ -56,11 +56,10 @@ def learning(
     bars.margins(x=0.15)
     bars.invert_yaxis()
     bars.set(title="diagnosis from all symptoms", xlabel="log-loss of a disease, nats")
-    for axes in (*curves, bars):
-        axes.spines[["top", "right"]].set_visible(False)
     save(figure, path)
 
 
+@styled
 def links(strengths: Mapping[str, np.ndarray], models: Sequence[str], path: str | Path) -> None:
     """Draw the strengths that models give to all links against the true ones.
 
@@ -73,7 +72,7 @@ def links(strengths: Mapping[str, np.ndarray], models: Sequence[str], path: str 
     path : path
         Image file; its ending names the format.
     """
-    figure = Figure(figsize=(4.1 * len(models), 4.3), dpi=120, layout="constrained")
+    figure = Figure(figsize=(1.0 + 3.4 * len(models), 4.0))
     truth = strengths["truth"].ravel()
     panels = np.atleast_1d(figure.subplots(1, len(models), sharey=True))
     for axes, model in zip(panels, models, strict=True):
@@ -83,8 +82,6 @@ def links(strengths: Mapping[str, np.ndarray], models: Sequence[str], path: str 
         axes.scatter(truth[~real], got[~real], s=10, color=COLOURS[1], label="no link", alpha=0.5)
         axes.scatter(truth[real], got[real], s=10, color=COLOURS[0], label="link", alpha=0.7)
         axes.set(title=model, xlabel="true strength", xlim=(-0.04, 1.02), ylim=(-0.04, 1.02))
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("learned strength")
-    panels[0].legend(frameon=False)
+    panels[0].legend()
     save(figure, path)

@@ -1,7 +1,9 @@
 """Compare the layers of `examples/digits.py` over several seeds, or over folds.
 
-python examples/studies/digits_seeds.py                mean and spread over seeds 0 to 4
-python examples/studies/digits_seeds.py --validate     4-fold validation in the training part
+    python examples/studies/digits_seeds.py                mean and spread over seeds 0 to 4
+    python examples/studies/digits_seeds.py --validate     4-fold validation in the training part
+
+Makes a table; no file.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from shared.backends import backend_array
 from shared.datasets import Dataset, load_digits
 from shared.options import make_parser, number, override
 from shared.syna_mlp import Settings, add_options, announce
-from shared.tables import mean_and_spread
+from shared.tables import known, mean_and_spread
 
 
 def validate(data: Dataset, settings: Settings, layers: list[str], to_backend) -> None:
@@ -59,7 +61,8 @@ def compare_seeds(
             scores.append(100 * model.score(to_backend(data.test_x), data.test_y))
             times.append(seconds)
         each = " ".join(f"{score:.2f}" for score in scores)
-        rows.append((layer, *mean_and_spread(scores), each, max(times)))
+        mean, spread = mean_and_spread(scores)
+        rows.append((layer, mean, known(spread, ".2f"), each, max(times)))
     header = ("layer", "mean test accuracy %", "± seeds", "each", "longest run, s")
     print(tabulate(rows, header, floatfmt=("", ".2f", ".2f", "", ".0f")))
 

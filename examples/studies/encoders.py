@@ -3,6 +3,8 @@
     python examples/studies/encoders.py       what the decoders give back, and a picture in outputs/
 
 Each code of the signal has the threshold that suits it, and HSA and BSA a Hamming window of 8 taps.
+
+Makes a table of codes with what comes back, and encoders.png.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
@@ -49,7 +52,7 @@ from synann.spiking import (
 )
 
 STEPS, NEURONS = 50, 8
-(UP, DOWN), SIGNAL = plots.COLOURS[:2], "#A0A0A0"
+(UP, DOWN), SIGNAL = plots.COLOURS[:2], plots.QUIET
 
 
 def signal() -> np.ndarray:
@@ -146,66 +149,78 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"picture: {path}")
 
 
+@plots.styled
 def draw(values, of_values, x, of_signal, frames, counts, decoded, path) -> None:
     """Rasters of the codes of values, the signal beside what is decoded, events of a film."""
-    figure = Figure(figsize=(13, 12.5), dpi=100, layout="constrained")
-    grid = figure.add_gridspec(3, 1, height_ratios=(2.0, 1.5, 1.2))
-    above = grid[0].subgridspec(2, 6)
-    for k, (name, (spikes, _)) in enumerate(of_values.items()):
-        axes = figure.add_subplot(above[k // 6, k % 6])
-        axes.set_title(name, fontsize=11)
-        if spikes.ndim == 3:  # the population's, a colour for each neuron
-            axes.set_title(f"{name} of {NEURONS}", fontsize=11)
-        t, value, *neuron = np.nonzero(spikes)
-        darker = spikes[np.nonzero(spikes)] < 0.0
-        colours = {"color": np.where(darker, DOWN, UP)}
-        if neuron:
-            colours = {"c": neuron[0], "cmap": "turbo"}
-        axes.scatter(t, values[value], marker="|", s=25, **colours)
-        axes.set(xlim=(-1, len(spikes)), ylim=(-0.03, 1.03))
-        if k >= 6:
-            axes.set_xlabel("step")
-        if k % 6 == 0:
-            axes.set_ylabel("value")
+    figure = Figure(figsize=(1.25 * plots.WIDTH, 12.5))
+    top, centre, bottom = figure.subfigures(3, 1, height_ratios=(1.8, 1.3, 1.1))
+    _draw_values(top, values, of_values)
+    _draw_signal(centre, x, of_signal)
+    _draw_film(bottom, frames, counts, decoded)
+    plots.save(figure, path)
 
-    below = grid[1].subgridspec(2, 4, hspace=0.02)
-    for k, (name, (spikes, back)) in enumerate(of_signal.items()):
-        axes = figure.add_subplot(below[k // 4, k % 4])
+
+def _draw_values(figure, values: np.ndarray, of_values: dict) -> None:
+    figure.suptitle("A value as spikes: each row is one value, each mark a spike (orange: −1)")
+    grid = figure.subplots(2, len(of_values) // 2, sharey=True)
+    for axes, (name, (spikes, _)) in zip(grid.ravel(), of_values.items(), strict=True):
+        axes.set_title(name.replace(", ", ",\n"))
+        if spikes.ndim == 3:  # the population's, a shade for each neuron
+            axes.set_title(f"{name} of {NEURONS}\n(shade: which)")
+        t, value, *neuron = np.nonzero(spikes)
+        colours = {"color": np.where(spikes[np.nonzero(spikes)] < 0.0, DOWN, UP)}
+        if neuron:
+            colours = {"c": neuron[0], "cmap": "cividis"}
+        axes.scatter(t, values[value], marker="|", s=22, **colours)
+        axes.set(xlim=(-1, len(spikes)), ylim=(-0.03, 1.03))
+    for axes in grid[-1]:
+        axes.set_xlabel("step")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("value")
+
+
+def _draw_signal(figure, x: np.ndarray, of_signal: dict) -> None:
+    figure.suptitle("A signal as spikes, and back")
+    grid = figure.subplots(2, 4, sharex=True, sharey=True)
+    for axes, (name, (spikes, back)) in zip(grid.ravel(), of_signal.items(), strict=False):
         axes.plot(x, color=SIGNAL, linewidth=3, label="signal")
         axes.plot(back, color="black", linewidth=1, label="decoded")
         for sign, colour, height, label in ((1, UP, -0.15, "spike up"), (-1, DOWN, -0.3, "down")):
             at = np.flatnonzero(spikes == sign)
             axes.plot(at, np.full(len(at), height), "|", color=colour, markersize=6, label=label)
-        axes.set_title(name, fontsize=11)
-        axes.tick_params(labelbottom=k >= 3)
-        axes.set(ylim=(-0.45, 1.2))
-        if k >= 3:
-            axes.set_xlabel("step")
-    key = figure.add_subplot(below[1, 3])
-    key.legend(*axes.get_legend_handles_labels(), loc="center", frameon=False, markerscale=2)
+        axes.set(title=name, ylim=(-0.45, 1.1), yticks=[0, 0.5, 1])
+    for axes in grid[-1]:
+        axes.set_xlabel("step")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("signal")
+    key = grid[-1, -1]
+    key.legend(*grid[0, 0].get_legend_handles_labels(), loc="center", markerscale=2)
     key.set_axis_off()
 
-    last = grid[2].subgridspec(1, 4)
+
+def _draw_film(figure, frames: np.ndarray, counts: np.ndarray, decoded: np.ndarray) -> None:
+    figure.suptitle("A film as events: blue where it got brighter, orange where darker")
+    first, second, third, fourth = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1.2))
     middle = len(frames) // 2
-    pictures = (("frame 12", frames[middle]), ("decoded from events", decoded[middle]))
-    for k, (name, picture) in enumerate(pictures):
-        axes = figure.add_subplot(last[0, (0, 2)[k]])
+    for axes, name, picture in (
+        (first, f"frame {middle}", frames[middle]),
+        (third, "decoded from events", decoded[middle]),
+    ):
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
-        axes.set_title(name, fontsize=11)
+        axes.set_title(name)
+    colours = LinearSegmentedColormap.from_list("events", (DOWN, "white", UP))
+    second.imshow(np.clip(counts[middle], -3, 3), cmap=colours, vmin=-3, vmax=3)
+    second.set_title(f"events since frame {middle - 1}")
+    for axes in (first, second, third):
         axes.set(xticks=[], yticks=[])
-    axes = figure.add_subplot(last[0, 1])
-    axes.imshow(np.clip(counts[middle], -3, 3), cmap="RdBu", vmin=-3, vmax=3)
-    axes.set_title("events since frame 11: blue up, red down", fontsize=11)
-    axes.set(xticks=[], yticks=[])
-    axes = figure.add_subplot(last[0, 3])
+        axes.spines[:].set_visible(True)
     row = frames.shape[1] // 2
     events = counts_to_events(counts[:, row : row + 1, :])
     for polarity, colour in ((1, UP), (-1, DOWN)):
         at = events.p == polarity
-        axes.plot(events.x[at], events.t[at], "s", color=colour, markersize=3)
-    axes.set(xlabel="x", ylabel="frame", xlim=(0, frames.shape[2]))
-    axes.set_title("events of the middle row", fontsize=11)
-    plots.save(figure, path)
+        fourth.plot(events.x[at], events.t[at], "s", color=colour, markersize=2.5)
+    fourth.set(xlabel="x, pixels", ylabel="frame", xlim=(0, frames.shape[2]))
+    fourth.set_title("events of the middle row")
 
 
 if __name__ == "__main__":

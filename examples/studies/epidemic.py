@@ -193,22 +193,24 @@ def report(starts: np.ndarray, actual: np.ndarray, results: dict, peak: int) -> 
     print(tabulate(rows, heads, floatfmt=("", *[".2f"] * 5, *[".0f"] * 3)))
 
 
+@plots.styled
 def draw(deaths: np.ndarray, starts: np.ndarray, daily: dict, path: Path) -> None:
     """The year with forecasts from every fourth week, a panel for each of two models."""
-    figure = Figure(figsize=(9, 6.4), dpi=110, layout="constrained")
+    figure = Figure(figsize=(plots.WIDTH, 5.6))
+    figure.suptitle("cholera in England, 1849: a pause of the growth is no end of it")
     panels = figure.subplots(2, 1, sharex=True, sharey=True)
     chosen = [np.abs(starts - s).argmin() for s in range(FIRST, len(deaths) - AHEAD + 1, 28)]
     for axes, name, colour in zip(
         panels, ("one synapse", "straight line in logs"), plots.COLOURS, strict=False
     ):
-        axes.plot(np.arange(1, len(deaths) + 1), deaths, color="0.6", label="died")
+        axes.plot(np.arange(1, len(deaths) + 1), deaths, color=plots.QUIET, label="died")
         for k in chosen:
             days = np.arange(starts[k] + 1, starts[k] + AHEAD + 1)
-            axes.plot(days, daily[name][k], color=colour, label=name if k == chosen[0] else None)
+            label = f"{name}: four weeks from every fourth" if k == chosen[0] else None
+            axes.plot(days, daily[name][k], color=colour, label=label)
             axes.plot(days[0], daily[name][k][0], "o", color=colour, markersize=4)
         axes.set(ylabel="deaths a day", yscale="log", ylim=(0.7, 5000))
-        axes.legend(frameon=False, loc="upper left")
-    panels[0].set_title("cholera in England, 1849: four weeks ahead from every fourth week")
+        axes.legend(loc="upper left")
     panels[1].set(xlabel="day of the year", xlim=(0, len(deaths) + 1))
     plots.save(figure, path)
 

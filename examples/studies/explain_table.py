@@ -3,6 +3,8 @@
     python examples/studies/explain_table.py
 
 The layer of `examples/explain.py` on the Wisconsin breast-cancer data that scikit-learn ships.
+
+Makes a table of one decision's parts; no file.
 """
 
 from __future__ import annotations

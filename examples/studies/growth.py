@@ -87,13 +87,23 @@ def report(path: Path) -> None:
             f"  day {day} by {f.name}: {f.next:.0f} ± {f.half_width:.0f} (95 % band); "
             f"residuals' deviation {f.spread:.1f}"
         )
-    figure = Figure(figsize=(7.5, 4.4), dpi=110, layout="constrained")
+    _draw(synapse, line, path)
+
+
+@plots.styled
+def _draw(synapse: Forecast, line: Forecast, path: Path) -> None:
+    figure = Figure(figsize=(7.0, 3.8))
     axes = figure.subplots()
+    day = len(COUNTS) + 1
     days = np.arange(1, day + 1)
-    axes.plot(days[:-1], COUNTS, "ko", label="counted")
-    for f, colour, shift in ((synapse, plots.COLOURS[0], -0.04), (line, plots.COLOURS[1], 0.04)):
+    axes.plot(days[:-1], COUNTS, "o", color=plots.TEXT, label="counted")
+    for f, colour, shift in ((synapse, plots.COLOURS[0], -0.05), (line, plots.COLOURS[1], 0.05)):
         axes.plot(days, f.curve, color=colour, label=f.name)
-        axes.errorbar(day + shift, f.next, f.half_width, color=colour, capsize=4)
-    axes.set(xlabel="day", ylabel="exposures", title=f"day {day} with its 95 % band")
-    axes.legend(frameon=False)
+        axes.errorbar(
+            day + shift, f.next, f.half_width, color=colour, fmt="o", ms=4, capsize=4,
+            label=f"day {day} by it: {f.next:.0f} ± {f.half_width:.0f}",
+        )  # fmt: skip
+    axes.set(xlabel="day", ylabel="exposures")
+    axes.set_title("the next day, with 95 % bands: too few days to tell")
+    axes.legend(loc="upper left")
     plots.save(figure, path)

@@ -12,7 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tabulate import tabulate
 
-from shared.plots import COLOURS, TEXT, save
+from shared import plots
+from shared.plots import save
 from shared.tables import plus_minus
 from studies.diagnosis_rivals import cross_entropies
 from synann.noisy_or import fit_known_causes
@@ -77,29 +78,38 @@ def compare(
     return {name: np.concatenate(parts, axis=1) for name, parts in together.items()}
 
 
+@plots.styled
 def draw_reliability(together: dict[str, np.ndarray], path: Path) -> None:
     """Draw observed against predicted frequency in bins of equal width, and how many fall there."""
-    figure = Figure(figsize=(3.2 * len(together), 4.2), dpi=120, layout="constrained")
+    columns = min(3, len(together))
+    lines = -(-len(together) // columns)
+    figure = Figure(figsize=(plots.WIDTH, 0.5 + 2.9 * lines))
     edges = np.linspace(0, 1, 6)
-    panels = np.atleast_1d(figure.subplots(1, len(together), sharey=True))
-    for axes, (name, (truth, p)) in zip(panels, together.items(), strict=True):
+    panels = figure.subplots(lines, columns, sharey=True, sharex=True, squeeze=False).ravel()
+    for axes, (name, (truth, p)) in zip(panels, together.items(), strict=False):
         place = np.clip(np.digitize(p, edges) - 1, 0, len(edges) - 2)
         bins = [k for k in range(len(edges) - 1) if np.any(place == k)]
         counts = np.array([np.sum(place == k) for k in bins])
         predicted = [p[place == k].mean() for k in bins]
         observed = np.array([truth[place == k].mean() for k in bins])
         error = np.sqrt(observed * (1 - observed) / counts)
-        axes.plot([0, 1], [0, 1], color=TEXT, linewidth=0.8)
-        axes.errorbar(predicted, observed, error, fmt="o-", color=COLOURS[0], capsize=2)
-        for x, y, count in zip(predicted, observed, counts, strict=True):
-            below = y > 0.5
-            axes.annotate(
-                str(count), (x, y), (0, -14 if below else 8), textcoords="offset points",
-                ha="right" if below else "left", fontsize="x-small",
-            )  # fmt: skip
-        axes.set_title(name, fontsize="medium")
-        axes.set(xlabel="predicted probability", xlim=(-0.04, 1.04), ylim=(-0.06, 1.06))
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("share that was malignant")
+        axes.plot([0, 1], [0, 1], color=plots.QUIET, linewidth=1.0)
+        axes.errorbar(predicted, observed, error, fmt="o-", color=plots.COLOURS[0], capsize=2)
+        # In a line of their own at the foot: beside the points they would cover the curve.
+        for x, count in zip(predicted, counts, strict=True):
+            axes.text(x, -0.13, f"{count}", ha="center", va="center", fontsize="x-small")
+        axes.set(title=name, xlim=(-0.09, 1.09), ylim=(-0.2, 1.06))
+        axes.set_yticks(np.linspace(0, 1, 6))
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel("predicted probability")
+    for axes in panels[::columns]:
+        axes.set_ylabel("share that was malignant")
+    for axes in panels[len(together) :]:
+        axes.set_axis_off()
+    if len(together) < len(panels):
+        words = (
+            "blue: tumours in five bins,\nwith one standard error\n\n"
+            "grey: perfect\n\nat the foot: how many"
+        )
+        panels[-1].text(0.5, 0.5, words, ha="center", va="center")
     save(figure, path)

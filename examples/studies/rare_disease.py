@@ -6,6 +6,8 @@
 The network comes from the annotations of the Human Phenotype Ontology (extra `hpo`), the patients
 from the phenopacket-store: docs/rare_diseases.md says what the lines hold. Settings are chosen on
 two fifths of the cohorts, by a hash of their names, and figures are reported on the others.
+
+Makes tables, rare-disease-reliability.png and rare-disease-why.png.
 """
 
 from __future__ import annotations

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from shared.plots import COLOURS, TEXT, save
+from shared.plots import COLOURS, TEXT, save, signed, styled
 from studies.rare_disease_scores import binned
 
 _FEWEST = 10  # patients that a point stands for
 
 
+@styled
 def reliability(
     panels: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]], path: str | Path
 ) -> None:
@@ -26,7 +27,7 @@ def reliability(
     path : path
         Image file; its ending names the format.
     """
-    figure = Figure(figsize=(4.2 * len(panels), 4.6), dpi=120, layout="constrained")
+    figure = Figure(figsize=(1.0 + 3.4 * len(panels), 4.2))
     all_axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
     for axes, (title, models) in zip(all_axes, panels.items(), strict=True):
         axes.plot([0, 1], [0, 1], color=TEXT, linewidth=0.8)
@@ -38,13 +39,12 @@ def reliability(
             axes.scatter(x, y, s=8 + 0.25 * sizes[some], color=colour, label=model, alpha=0.8)
         axes.set(title=title, xlabel="probability of the first disease", xlim=(-0.03, 1.03))
         axes.set(ylim=(-0.03, 1.03))
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
     all_axes[0].set_ylabel("share that is right")
-    all_axes[0].legend(frameon=False, loc="upper left", markerscale=0.6)
+    all_axes[0].legend(loc="upper left", markerscale=0.6)
     save(figure, path)
 
 
+@styled
 def why(
     labels: Sequence[str],
     values: Sequence[float],
@@ -64,18 +64,22 @@ def why(
         Image file; its ending names the format.
     """
     y, values = np.arange(len(labels)), np.asarray(values)
-    figure = Figure(figsize=(10, 1.6 + 0.3 * len(labels)), dpi=120, layout="constrained")
+    figure = Figure(figsize=(9.0, 1.6 + 0.3 * len(labels)))
     axes = figure.subplots()
     bars = axes.barh(y, values, color=[COLOURS[0] if v > 0 else COLOURS[1] for v in values])
-    numbers = [f"{round(v, 2) + 0.0:+.2f}".replace("-", "−") for v in values.tolist()]
+    numbers = [signed(v) for v in values.tolist()]
     axes.bar_label(bars, numbers, padding=3, fontsize="small", color=TEXT)
     axes.axvline(0, color=TEXT, linewidth=0.8)
     axes.margins(x=0.12, y=0.02)
-    axes.set(yticks=y, yticklabels=labels, xlabel="nats:  ← for the second      for the first →")
+    axes.set(
+        yticks=y,
+        yticklabels=labels,
+        xlabel="log-odds in nats:  ← for the second      for the first →",
+    )
     axes.invert_yaxis()
-    axes.grid(axis="x", alpha=0.3)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    total = f"{values.sum():+.2f}".replace("-", "−")
-    figure.suptitle(f"first: {first}\nsecond: {second}\nlog-odds {total}", fontsize="medium")
+    axes.grid(False, axis="y")
+    figure.suptitle(
+        f"Why {first},\nand not {second}?\nThe parts add up to log-odds of {signed(values.sum())}",
+        fontsize="medium",
+    )
     save(figure, path)

@@ -10,6 +10,8 @@ when Σ (t − target)² over the four patterns is below 1 ms².
 
 Irises: one neuron, which is to fire at 10, 13 or 16 ms for the three species; half of the flowers
 to learn from, the other half to test. A picture goes to --output.
+
+Makes tables of both problems, and spikeprop.png.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from e
 
 from shared import plots
 from shared.options import make_folder, make_parser, number
-from shared.tables import mean_and_spread
+from shared.tables import known, mean_and_spread
 from synann.spiking import (
     firing_times,
     raise_silent,
@@ -53,7 +55,6 @@ XOR_RATE, XOR_WEIGHT, CONVERGED = 1e-3, 0.2, 1.0
 
 IRIS_TARGETS = np.array([10.0, 13.0, 16.0])
 IRIS_RATE, IRIS_WEIGHT = 3e-3, 0.05
-_COLOURS = plots.COLOURS[:4]
 
 
 class Run(NamedTuple):
@@ -133,50 +134,57 @@ def learn_irises(seed: int, epochs: int) -> tuple[tuple[float, float, float], np
     return (scores[0], scores[1], scores[2]), np.column_stack([times, test_y])
 
 
+@plots.styled
 def draw(runs: list[Run], irises: np.ndarray, path: Path) -> None:
     """Errors by epoch, the trained output's potential, and when the iris neuron fires."""
-    figure = Figure(figsize=(13, 4.2), dpi=120, layout="constrained")
+    figure = Figure(figsize=(1.25 * plots.WIDTH, 4.0))
     learning, potential, species = figure.subplots(1, 3)
     for run in runs:
-        style = {"color": _COLOURS[0], "alpha": 0.5} if run.converged else {"color": _COLOURS[1]}
-        learning.plot(run.errors, linewidth=1.0, **style)
-    learning.axhline(CONVERGED, color="black", linestyle=":", linewidth=1.0)
+        colour = plots.QUIET if run.converged else plots.COLOURS[1]
+        learning.plot(run.errors, linewidth=0.7, color=colour, alpha=0.5)
+    longest = max(len(run.errors) for run in runs)
+    # A run that has converged goes on with its last error.
+    held = [np.append(r.errors, np.full(longest - len(r.errors), r.errors[-1])) for r in runs]
+    middle = np.median(held, axis=0)
+    learning.plot(middle, color=plots.COLOURS[0], linewidth=2.0, label=f"median of {len(runs)}")
+    learning.axhline(CONVERGED, color=plots.TEXT, linestyle=":", linewidth=1.2, label="converged")
     learning.set(
         title=f"XOR: {sum(r.converged for r in runs)} of {len(runs)} seeds converge",
         xlabel="epoch",
-        ylabel="Σ (t − target)² in ms²",
+        ylabel="Σ (firing time − target)², ms²",
         yscale="log",
     )
+    learning.legend(loc="upper right")
 
     shown = next((run for run in runs if run.converged), runs[0])
     time = np.linspace(0.0, 25.0, 1001)
     curves, fired = output_potential(time, shown.layers), xor_times(shown.layers)[1][:, 0]
-    labels = [f"{int(a > 0)} xor {int(b > 0)}" for a, b in BITS]
-    for curve, at, label, colour in zip(curves, fired, labels, _COLOURS, strict=True):
-        before = time <= at
-        potential.plot(time[before], curve[before], color=colour, label=label)
+    for (a, b), curve, at, colour in zip(BITS, curves, fired, plots.COLOURS, strict=False):
+        before, style = time <= at, "--" if a > b else "-"  # 0 xor 1 and 1 xor 0 nearly coincide
+        label = f"{int(a > 0)} xor {int(b > 0)}"
+        potential.plot(time[before], curve[before], style, color=colour, label=label)
         potential.plot(at, THRESHOLD, "o", color=colour)
-    potential.axhline(THRESHOLD, color="black", linestyle=":", linewidth=1.0)
+    potential.axhline(THRESHOLD, color=plots.TEXT, linestyle=":", linewidth=1.2)
     for target in np.unique(TARGETS):
-        potential.axvline(target, color="grey", linestyle=":", linewidth=1.0)
+        potential.axvline(target, color=plots.QUIET, linestyle=":", linewidth=1.2)
+        potential.text(target, -0.2, f"target {target:g} ", ha="right", fontsize="small")
     potential.set(
-        title="the output's potential until it fires", xlabel="ms", ylabel="potential / threshold"
-    )
-    potential.legend(frameon=False, loc="upper left")
+        title="XOR: the output fires early or late", xlabel="time, ms", ylim=(-0.25, 1.1),
+        ylabel="potential / threshold",
+    )  # fmt: skip
+    potential.legend(loc="upper left", bbox_to_anchor=(0.0, 0.95))
 
     finite = irises[np.isfinite(irises[:, 0])]
     edges = np.arange(np.floor(finite[:, 0].min()), np.ceil(finite[:, 0].max()) + 0.5, 0.5)
-    names = load_iris().target_names
-    for label, (name, colour) in enumerate(zip(names, _COLOURS, strict=False)):
-        times = finite[finite[:, 1] == label, 0]
-        species.hist(times, edges, color=colour, alpha=0.7, label=str(name))
-        species.axvline(IRIS_TARGETS[label], color=colour, linestyle=":")
-    species.set(
-        title="one neuron, irises of the test half", xlabel="fires at, ms", ylabel="flowers"
-    )
-    species.legend(loc="upper center", framealpha=1.0, edgecolor="white")
-    for axes in (learning, potential, species):
-        axes.spines[["top", "right"]].set_visible(False)
+    names = [str(name) for name in load_iris().target_names]
+    groups = [finite[finite[:, 1] == label, 0] for label in range(len(names))]
+    colours = list(plots.COLOURS[: len(names)])
+    species.hist(groups, edges, stacked=True, color=colours, label=names)
+    for colour, target in zip(colours, IRIS_TARGETS, strict=True):
+        species.axvline(target, ymax=0.72, color=colour, linestyle=":")
+    species.set(title="irises, test half: one neuron", xlabel="it fires at, ms", ylabel="flowers")
+    species.set_ylim(top=1.4 * species.get_ylim()[1])
+    species.legend(loc="upper center", ncols=2, title="dotted: targets")
     plots.save(figure, path)
 
 
@@ -217,7 +225,8 @@ def main(arguments: list[str] | None = None) -> None:
     mean, spread = mean_and_spread(100.0 * np.array([score for score, _ in results]))
     names = ("one neuron, training half", "one neuron, test half", "logistic regression, test half")
     print("irises, accuracy in %:")
-    print(tabulate(zip(names, mean, spread, strict=True), floatfmt=".1f"))
+    rows = [(*row, known(s, ".1f")) for *row, s in zip(names, mean, spread, strict=True)]
+    print(tabulate(rows, ("", "mean", "± seeds"), floatfmt=".1f"))
     draw(runs, results[0][1], options.output / "spikeprop.png")
     print(f"picture: {options.output / 'spikeprop.png'}")
 

@@ -9,6 +9,8 @@ others. STDP strengthens the synapses whose pixels had just fired. Two slow rule
 in play: the sum of a neuron's weights stays the same, and one that fires more than the others gets
 a higher threshold. Labels are used at the end only, to name each neuron by the digit it fires for
 most, and to count how often the neurons with the most spikes have the right name.
+
+Makes a table of names that are right, and stdp.png: the weights as images.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from e
 from shared import plots
 from shared.datasets import Dataset, load_digits
 from shared.options import make_folder, make_parser, number
-from shared.tables import mean_and_spread
+from shared.tables import known, mean_and_spread
 from synann.spiking import STDP
 
 # Chosen on a part of the training images, with seed 0 and about as many neurons.
@@ -119,13 +121,14 @@ def score_of_kmeans(data: Dataset, centres: int, seed: int) -> float:
     return float(np.mean(np.asarray(names)[model.predict(data.test_x)] == data.test_y))
 
 
+@plots.styled
 def draw(fields: dict[str, np.ndarray], image_shape: tuple[int, int], path: Path) -> None:
-    """Each neuron's weights as an image, at several times."""
-    figure = Figure(figsize=(12, 3.8), dpi=120, layout="constrained")
+    """Each neuron's weights as an image, at several times, in one scale."""
+    figure = Figure(figsize=(1.25 * plots.WIDTH, 4.2))
     height, width = image_shape
-    for axes, (title, weights) in zip(
-        np.atleast_1d(figure.subplots(1, len(fields))), fields.items(), strict=True
-    ):
+    panels = np.atleast_1d(figure.subplots(1, len(fields)))
+    most = max(weights.max() for weights in fields.values())
+    for axes, (title, weights) in zip(panels, fields.items(), strict=True):
         columns = int(np.ceil(np.sqrt(len(weights))))
         lines = -(-len(weights) // columns)
         # One pixel of frame between the neurons.
@@ -133,9 +136,11 @@ def draw(fields: dict[str, np.ndarray], image_shape: tuple[int, int], path: Path
         for k, field in enumerate(weights):
             top, left = k // columns * (height + 1), k % columns * (width + 1)
             sheet[top : top + height, left : left + width] = field.reshape(image_shape)
-        axes.imshow(sheet, cmap="magma", vmin=0.0, vmax=fields[title].max())
+        shown = axes.imshow(sheet, vmin=0.0, vmax=most)
         axes.set(title=title)
-        axes.axis("off")
+        axes.set_axis_off()
+    figure.colorbar(shown, ax=panels, shrink=0.8, label="weight of a pixel")
+    figure.suptitle(f"what each of {len(next(iter(fields.values())))} neurons looks for")
     plots.save(figure, path)
 
 
@@ -174,7 +179,7 @@ def main(arguments: list[str] | None = None) -> None:
     mean, spread = mean_and_spread(100.0 * np.asarray(scores))
     names = ("after STDP", "before, random weights", "k-means, as many centres")
     print(f"{options.neurons} neurons, {len(data.test_y)} test images, {len(scores)} seeds")
-    rows = zip(names, mean, spread, strict=True)
+    rows = zip(names, mean, (known(s, ".1f") for s in spread), strict=True)
     print(tabulate(rows, ("right name, %", "mean", "± seeds"), floatfmt=".1f"))
     print(f"picture: {options.output / 'stdp.png'}")
 

@@ -9,6 +9,8 @@ Each fold of each model is a line that is appended to the file of --output when 
 is there already is not done again, so that the study can be stopped, continued, and run in parts.
 --predictions FOLDER keeps the probabilities of the test rows, too, for other studies.
 One fit uses one thread where OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1 say so.
+
+Makes lines of results in --output, or with --summary tables of them.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from tabulate import tabulate
 
-from shared.tables import mean_and_spread
+from shared.tables import known, mean_and_spread
 from studies.tables_results import Result
 
 EBM, BINNED = "EBM", "logistic, binned"
@@ -98,7 +98,10 @@ def show_differences(study: Study, reference: str) -> None:
     for model, tables in study.items():
         if model != reference:
             found = [difference(tables, study[reference], measure) for measure in MEASURES]
-            cells = (f"{1e3 * m:+.1f} ± {1e3 * t:.1f}, {1e3 * f:.1f}" for m, t, f in found)
+            cells = (
+                f"{1e3 * m:+.1f}{known(1e3 * t, '.1f', ' ± ')}{known(1e3 * f, '.1f', ', ')}"
+                for m, t, f in found
+            )
             rows.append((model, *cells))
     _print(rows, ("model", "AUC", "accuracy", "log-loss"))
 

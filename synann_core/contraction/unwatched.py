@@ -7,11 +7,14 @@ from typing import Protocol
 from array_api_compat import is_jax_namespace
 
 from synann_core._lib.autodiff import builds_graphs
+from synann_core._lib.log import logger
 from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace
 from synann_core.contraction import array_api, host_calls, jax_primitives, native, triton
 from synann_core.contraction.factors import Factors
 from synann_core.native import host
+
+_log = logger("kernels")
 
 
 class Implementation(Protocol):
@@ -30,22 +33,27 @@ class Implementation(Protocol):
 def choose(xp: Namespace, *arrays: Array | None) -> Implementation:
     """Return the module that runs: compiled loops, GPU kernels, or array operations."""
     if is_jax_namespace(xp):
-        return jax_primitives if jax_primitives.serves(*arrays) else array_api
+        return _logged(jax_primitives if jax_primitives.serves(*arrays) else array_api)
     if builds_graphs(xp):
-        return host_calls if host_calls.serves(xp, *arrays) else array_api
+        return _logged(host_calls if host_calls.serves(xp, *arrays) else array_api)
     return choose_eager(xp, *arrays)
 
 
 def choose_eager(xp: Namespace, *arrays: Array | None) -> Implementation:
     """`choose`, for NumPy, torch and other libraries that compute at once."""
     if host.serves(xp, *arrays):
-        return native
+        return _logged(native)
     if host.enabled() and triton.serves(*arrays):
-        return triton
-    return array_api
+        return _logged(triton)
+    return _logged(array_api)
 
 
 def choose_inside(xp: Namespace, *arrays: Array | None) -> Implementation:
     """`choose`, where torch may watch after all: inside an operation that it records."""
     watched = is_torch_namespace(xp) and torch_watcher(*arrays) != "nobody"
     return array_api if watched else choose(xp, *arrays)
+
+
+def _logged(module: Implementation) -> Implementation:
+    _log.debug("contraction by %s", module.__name__)  # type: ignore[attr-defined]
+    return module

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from array_api_compat import is_jax_namespace
 
+from synann_core._lib.log import logger
 from synann_core._lib.numerics import row_count
 from synann_core._lib.torch_modes import is_torch_namespace, torch_func_runs, torch_watcher
 from synann_core._lib.typing import Array, Namespace
@@ -13,6 +14,8 @@ from synann_core.graph import array_api, jitted, native, recorded, transformed
 from synann_core.graph.parameters import Gradients, Parameters
 from synann_core.graph.structure import Task
 from synann_core.native import host
+
+_log = logger("kernels")
 
 
 class Implementation(Protocol):
@@ -40,7 +43,9 @@ def choose(xp: Namespace, *arrays: Array) -> Implementation:
             return transformed
         if watcher != "nobody":
             return recorded if watcher == "autograd" else array_api
-    return native if host.serves(xp, *arrays) else array_api
+    module = native if host.serves(xp, *arrays) else array_api
+    _log.debug("graph by %s", module.__name__)
+    return module
 
 
 def forward(task: Task, x: Array, params: Parameters) -> Array:

@@ -156,6 +156,7 @@ class SynaMLP(Explained, Saved):
         rng: int | np.random.Generator = 0,
         sample_weight: Any = None,
         resume: bool = False,
+        verbose: bool | int = False,
     ) -> History:
         """Train on labelled samples, continuing from the present weights.
 
@@ -187,6 +188,8 @@ class SynaMLP(Explained, Saved):
         resume : bool
             Whether to go on with the optimizer's state of the last call that had this option, on
             data of the same library and dtype.
+        verbose : bool or int
+            Whether to show the progress: a bar, if tqdm is installed.
 
         Returns
         -------
@@ -209,7 +212,9 @@ class SynaMLP(Explained, Saved):
             score = functools.partial(self._hits, *held_out[:2])
         check_callable("augment", augment)
         rule = optim.Adam(learning_rate=0.005) if optimizer is None else optimizer
-        options = Options(epochs, batch_size, rule, schedule, callback, rng=rng, least=2)
+        options = Options(
+            epochs, batch_size, rule, schedule, callback, rng=rng, least=2, verbose=verbose
+        )
         weight = None
         if sample_weight is not None:
             weight = as_weights("sample_weight", sample_weight, labels.size)

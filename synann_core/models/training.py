@@ -23,13 +23,17 @@ from synann_core._lib.checks import (
     check_option,
     to_numpy,
 )
+from synann_core._lib.log import logger
 from synann_core._lib.namespaces import array_namespace
+from synann_core._lib.progress import Progress
 from synann_core._lib.threads import blas_threads_for
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 
 Weights = dict[str, Array]
 Entry = dict[str, float]
 History = dict[str, list[float]]
+
+_log = logger("training")
 
 SCHEDULES = {"constant": optim.constant, "cosine": optim.cosine, "one_cycle": optim.one_cycle}
 
@@ -64,6 +68,7 @@ class Options:
     progress: Callable[[int, float], object] | None = None
     rng: int | np.random.Generator = 0
     least: int = 1
+    verbose: bool | int = False
 
     def __post_init__(self) -> None:
         check_int("epochs", self.epochs, 0)
@@ -125,27 +130,32 @@ def epochs(
     largest = max((w.shape[0] * w.shape[1] for w in weights.values() if w.ndim == 2), default=0)
     multiplications = min(samples, options.batch_size) * rows_each * largest
     done = 0
-    for _ in range(options.epochs):
-        order = generator.permutation(samples)
-        total = correct = 0.0
-        with blas_threads_for(multiplications, xp):  # not for `score`, whose products are larger
-            for batch in batches:
-                rows, rate = order[batch], options.rate(done / steps)
-                loss, scores, weights, state = step(weights, state, rows, rate)
-                total += float(loss) * rows.size
-                correct += float(np.sum(to_numpy(xp.argmax(scores, axis=1)) == labels[rows]))
-                done += 1
-                if options.progress is not None:
-                    options.progress(rows.size, float(loss))
-        check_finite(weights, options.optimizer, xp)
-        model.weights = weights
-        entry = {"loss": total / samples, "accuracy": correct / samples}
-        if score is not None:
-            entry["val_accuracy"] = score()
-        for key, value in entry.items():
-            history.setdefault(key, []).append(value)
-        if options.callback is not None and options.callback(entry) is True:
-            break
+    with Progress(type(model).__name__, steps, shown=options.verbose, unit="batch") as bar:
+        for epoch in range(1, options.epochs + 1):
+            order = generator.permutation(samples)
+            total = correct = 0.0
+            with blas_threads_for(multiplications, xp):  # not for `score`: its products are larger
+                for batch in batches:
+                    rows, rate = order[batch], options.rate(done / steps)
+                    loss, scores, weights, state = step(weights, state, rows, rate)
+                    total += float(loss) * rows.size
+                    correct += float(np.sum(to_numpy(xp.argmax(scores, axis=1)) == labels[rows]))
+                    done += 1
+                    bar.advance(epoch=epoch, loss=float(loss))
+                    if options.progress is not None:
+                        options.progress(rows.size, float(loss))
+            check_finite(weights, options.optimizer, xp)
+            model.weights = weights
+            entry = {"loss": total / samples, "accuracy": correct / samples}
+            if score is not None:
+                entry["val_accuracy"] = score()
+            bar.advance(0, epoch=epoch, **entry)
+            _log.info("%s: epoch %d of %d, %s", bar.name, epoch, options.epochs, entry)
+            for key, value in entry.items():
+                history.setdefault(key, []).append(value)
+            if options.callback is not None and options.callback(entry) is True:
+                _log.info("%s: the callback ends the training", bar.name)
+                break
     return history, state
 
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from synann_core._lib.log import logger
 from synann_core._lib.threads import thread_count
 from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 
 try:
     from synann_core.native import _kernels
-except ImportError:  # installed where there is no compiler
+except ImportError as _error:  # installed where there is no compiler
     _kernels = None  # type: ignore[assignment]
+    logger("kernels").info("no compiled kernels, array operations serve: %s", _error)
 kernels: Any = _kernels
 
 

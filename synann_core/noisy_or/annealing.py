@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from synann_core._lib.progress import Progress
 from synann_core.log_odds import expit
 
 Floats = NDArray[np.float32]
@@ -59,7 +60,12 @@ class Bits:
 
 
 def search(
-    findings: NDArray[np.floating], causes: int, rng: np.random.Generator, *, restarts: int
+    findings: NDArray[np.floating],
+    causes: int,
+    rng: np.random.Generator,
+    *,
+    restarts: int,
+    verbose: bool | int = False,
 ) -> tuple[Floats, Floats, float, float]:
     """Return the causes found: (samples, causes), (causes, findings), leak, strength.
 
@@ -74,21 +80,38 @@ def search(
     rng : numpy.random.Generator
     restarts : int
         Searches side by side.
+    verbose : bool or int
+        Whether to show the progress.
     """
+    more = int(np.ceil(_SPARE * causes))
+    # Of all sweeps, the causes that they draw anew.
+    grown = more * (_ALONE + more // 4 * _ADDED + _AGAIN)
+    total = grown + causes * (_GENERATIONS * (_AGAIN + _ADDED) + _KEPT)
+    with Progress("hidden causes", total, shown=verbose, unit="draw") as bar:
+        return _search(findings, causes, rng, restarts, bar)
+
+
+def _search(
+    findings: NDArray[np.floating],
+    causes: int,
+    rng: np.random.Generator,
+    restarts: int,
+    bar: Progress,
+) -> tuple[Floats, Floats, float, float]:
     cells = np.where(np.isnan(findings), 2, findings).astype(np.int8)
-    state = _grow(cells, int(np.ceil(_SPARE * causes)), rng, restarts)
+    state = _grow(cells, int(np.ceil(_SPARE * causes)), rng, restarts, bar)
     for _ in range(_GENERATIONS):
         best = state.best(cells)
         state = _recombine(state, cells, causes, restarts, rng)
-        _sweep(state, cells, np.geomspace(_WARM, _COLD, _AGAIN), rng)
-        _sweep(state, cells, np.full(_ADDED, 0.1), rng)
+        _sweep(state, cells, np.geomspace(_WARM, _COLD, _AGAIN), rng, bar)
+        _sweep(state, cells, np.full(_ADDED, 0.1), rng, bar)
         if best.has.shape[2] == causes:  # nothing found is lost
             state = _joined(state, best)
     best = state.best(cells)
     has, links = np.zeros_like(best.has), np.zeros_like(best.links)
     empty = best.empty
     for _ in range(_KEPT):
-        _sweep(best, cells, np.ones(1), rng)
+        _sweep(best, cells, np.ones(1), rng, bar)
         has += best.has / np.float32(_KEPT)
         links += best.links / np.float32(_KEPT)
     none, one, _ = empty[0]
@@ -103,7 +126,9 @@ def _joined(first: Bits, second: Bits) -> Bits:
     )
 
 
-def _grow(cells: NDArray[np.int8], causes: int, rng: np.random.Generator, restarts: int) -> Bits:
+def _grow(
+    cells: NDArray[np.int8], causes: int, rng: np.random.Generator, restarts: int, bar: Progress
+) -> Bits:
     """Add causes one by one: each begins with what two samples share and nothing explains yet."""
     samples, findings = cells.shape
     state = Bits(
@@ -124,10 +149,10 @@ def _grow(cells: NDArray[np.int8], causes: int, rng: np.random.Generator, restar
             second = rng.choice(samples, p=weight / weight.sum()) if weight.any() else first
             state.has[r, [first, second], k] = 1.0
             state.links[r, k] = left[r, first] * left[r, second]
-        _sweep(state, cells, np.geomspace(_WARM, _COLD, _ALONE), rng, only=k, learn=False)
+        _sweep(state, cells, np.geomspace(_WARM, _COLD, _ALONE), rng, bar, only=k, learn=False)
         if k % 4 == 3:
-            _sweep(state, cells, np.full(_ADDED, _COLD), rng, learn=k > causes // 2)
-    _sweep(state, cells, np.geomspace(_WARM, _COLD, _AGAIN), rng)
+            _sweep(state, cells, np.full(_ADDED, _COLD), rng, bar, learn=k > causes // 2)
+    _sweep(state, cells, np.geomspace(_WARM, _COLD, _AGAIN), rng, bar)
     return state
 
 
@@ -136,6 +161,7 @@ def _sweep(
     cells: NDArray[np.int8],
     temperatures: NDArray[np.floating],
     rng: np.random.Generator,
+    bar: Progress,
     *,
     only: int | None = None,
     learn: bool = True,
@@ -157,6 +183,7 @@ def _sweep(
             prior = _logit(_shares(state.links, (1, 2))) / temperature
             links[:] = _draw((has[:, None] @ gain)[:, 0] + prior[:, None], rng)
             at += (has[:, :, None] * links[:, None]).astype(np.int32)
+            bar.advance()
         if learn:
             _count(state, cells, at - base)
 

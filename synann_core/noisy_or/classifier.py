@@ -47,6 +47,8 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         These end when a round brings less than so many nats a sample, ≥ 0.
     n_jobs : int, optional
         Processes to learn the findings in, as in `fit_known_causes`.
+    verbose : bool or int
+        Whether `fit` shows its progress: a bar, if tqdm is installed.
 
     Attributes
     ----------
@@ -100,6 +102,7 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         em_iter: int = 100,
         tol: float = 1e-6,
         n_jobs: int | None = None,
+        verbose: bool | int = False,
     ) -> None:
         self.penalty = penalty
         self.leak_prior = leak_prior
@@ -108,6 +111,7 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.em_iter = em_iter
         self.tol = tol
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def fit(self, X: Any, Y: Any, sample_weight: ArrayLike | None = None) -> NoisyOrClassifier:
         """Learn the network.
@@ -132,10 +136,8 @@ class NoisyOrClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If shapes do not fit or a number is out of its range.
         """
-        options = Options(
-            self.penalty, self.leak_prior, self.protective, self.iterations, self.n_jobs
-        )
-        options = options.checked("penalty")
+        steps = self.iterations, self.n_jobs, self.verbose
+        options = Options(self.penalty, self.leak_prior, self.protective, *steps).checked("penalty")
         rounds = check_int("em_iter", self.em_iter, 1)
         tolerance = check_number("tol", self.tol, 0.0)
         if Y is None:

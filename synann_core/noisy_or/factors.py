@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_random_state
 
 from synann_core._lib.checks import check_int
+from synann_core._lib.log import logger
+from synann_core._lib.progress import Progress
 from synann_core.log_odds import expit, logit
 from synann_core.noisy_or.annealing import search
 from synann_core.noisy_or.classifier import check_values, posterior_of
@@ -25,6 +27,8 @@ _SEARCHED = 1000  # samples in the search at most
 _CELLS = 1 << 22  # of all restarts together
 _DRAWS = 8  # of the hidden causes for one fit of the links
 _ALONE = 3.0  # samples beside the data for each link
+
+_log = logger("noisy_or")
 
 
 class NoisyOrFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -45,6 +49,8 @@ class NoisyOrFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Most steps for a finding, ≥ 1.
     random_state : int, numpy.random.RandomState or None
         Random numbers, or the seed for them.
+    verbose : bool or int
+        Whether `fit` shows its progress: a bar, if tqdm is installed.
 
     Attributes
     ----------
@@ -92,6 +98,7 @@ class NoisyOrFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         em_iter: int = 4,
         iterations: int = 500,
         random_state: Any = None,
+        verbose: bool | int = False,
     ) -> None:
         self.n_causes = n_causes
         self.link_prior = link_prior
@@ -100,6 +107,7 @@ class NoisyOrFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.em_iter = em_iter
         self.iterations = iterations
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> NoisyOrFactors:
         """Find the causes.
@@ -138,7 +146,13 @@ class NoisyOrFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         chosen = np.sort(rng.permutation(samples)[:_SEARCHED])
         part = values[chosen]
         side_by_side = max(1, min(restarts, _CELLS // part.size))
-        has, links, leak, strength = search(part, causes, rng, restarts=side_by_side)
+        has, links, leak, strength = search(
+            part, causes, rng, restarts=side_by_side, verbose=self.verbose
+        )
+        _log.info(
+            "%d samples searched %d times: leak %.3g, strength %.3g",
+            *(len(part), side_by_side, leak, strength),
+        )
         prior = (has.sum(axis=0) + 1.0) / (len(part) + 2.0)
         names = getattr(self, "feature_names_in_", None)
         named = None if names is None else tuple(map(str, names))
@@ -154,15 +168,17 @@ class NoisyOrFactors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         beside = vstack([repeated, csc_array(alone), csc_array(alone - 1.0)], format="csc")
         shares = _ALONE * np.array([strength, 1.0 - strength])
         heavier = np.r_[weight, np.repeat(shares, causes)]
-        for _ in range(rounds):
-            draws = []
-            for _ in range(_DRAWS):
-                y_now = draw_causes(network, values, y_now, rng)
-                draws.append(y_now)
-            everyone = np.concatenate([*draws, np.eye(causes), np.eye(causes)])
-            learned = learn(everyone, beside, heavier, options, allowed=linked)
-            prior, fitted = prior_of(everyone[: len(weight)], weight), learned.network
-            network = NoisyOr(prior, fitted.leak, fitted.beta, findings=named)
+        with Progress("links", rounds, shown=self.verbose, unit="round") as bar:
+            for _ in range(rounds):
+                draws = []
+                for _ in range(_DRAWS):
+                    y_now = draw_causes(network, values, y_now, rng)
+                    draws.append(y_now)
+                everyone = np.concatenate([*draws, np.eye(causes), np.eye(causes)])
+                learned = learn(everyone, beside, heavier, options, allowed=linked)
+                prior, fitted = prior_of(everyone[: len(weight)], weight), learned.network
+                network = NoisyOr(prior, fitted.leak, fitted.beta, findings=named)
+                bar.advance()
         learned.warn()
         self.network_ = network
         self.components_ = network.beta.T

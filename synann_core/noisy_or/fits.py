@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synann_core._lib.checks import check_int
+from synann_core._lib.log import logger
 from synann_core._lib.namespaces import numpy_namespace
+from synann_core._lib.progress import Progress
 from synann_core._lib.threads import blas_threads_for, side_by_side
 from synann_core.noisy_or.links import (
     DefiniteLoss,
@@ -24,6 +26,8 @@ from synann_core.noisy_or.samples import Samples, check_prior
 _START = 0.1  # surprisal of every link
 _PARTS = 16  # of the findings, that processes take in turn
 
+_log = logger("noisy_or")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -34,6 +38,7 @@ class Options:
     protective: bool = False
     iterations: int = 500
     n_jobs: int | None = None
+    verbose: bool | int = False
 
     def checked(self, link_name: str = "link_prior") -> Options:
         """The same with plain numbers; the name of the links' prior is the caller's."""
@@ -45,6 +50,7 @@ class Options:
             self.protective,
             check_int("iterations", self.iterations, 1),
             _check_jobs(self.n_jobs),
+            self.verbose,
         )
 
 
@@ -70,11 +76,26 @@ def fit_findings(
     (findings, causes).
     """
     fit, count = _Findings(samples, options, errors, allowed), samples.present.shape[1]
-    n_jobs = options.n_jobs
-    if n_jobs is None:
-        size = fit.samples.rows.shape[0] * fit.samples.rows.shape[1]
-        with blas_threads_for(size, numpy_namespace):
-            return list(side_by_side(fit.one, [(i,) for i in range(count)]))
+    by = _in_threads if options.n_jobs is None else _in_processes
+    with Progress("noisy-OR links", count, shown=options.verbose, unit="finding") as bar:
+        fitted = by(fit, count, bar)
+    settled = sum(one.converged for one in fitted)
+    _log.info("links of %d findings fitted, of which %d converged", count, settled)
+    return fitted
+
+
+def _in_threads(fit: _Findings, count: int, bar: Progress) -> list[Fitted]:
+    def one(finding: int) -> Fitted:
+        fitted = fit.one(finding)
+        bar.advance()
+        return fitted
+
+    size = fit.samples.rows.shape[0] * fit.samples.rows.shape[1]
+    with blas_threads_for(size, numpy_namespace):
+        return list(side_by_side(one, [(i,) for i in range(count)]))
+
+
+def _in_processes(fit: _Findings, count: int, bar: Progress) -> list[Fitted]:
     try:
         from joblib import Parallel, delayed
     except ImportError:
@@ -82,8 +103,12 @@ def fit_findings(
             '`n_jobs` needs joblib, which comes with scikit-learn: pip install "synann[noisy-or]"'
         ) from None
     parts = np.array_split(np.arange(count), min(count, _PARTS))
-    found = Parallel(n_jobs=n_jobs)(delayed(fit.some)(part) for part in parts)
-    return [one for part in found for one in part]
+    run = Parallel(n_jobs=fit.options.n_jobs, return_as="generator")
+    found: list[Fitted] = []
+    for part in run(delayed(fit.some)(part) for part in parts):
+        found += part
+        bar.advance(len(part))
+    return found
 
 
 def _check_jobs(n_jobs: int | None) -> int | None:

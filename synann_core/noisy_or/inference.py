@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import as_generator, check_number, check_option
+from synann_core._lib.log import logger
+from synann_core._lib.progress import Progress
 from synann_core._lib.typing import ArrayT
 from synann_core.noisy_or import array_api, cause_sets, exact
 from synann_core.noisy_or.approximate import approximate
@@ -29,6 +31,8 @@ __all__ = ["log_evidence"]
 
 Method = Literal["auto", "exact", "bounds", "sampling"]
 MOST_SECONDS, MOST_BYTES = 60.0, 2e9
+_log = logger("noisy_or")
+_UNSEEN = Progress("posteriors", 0, shown=False)
 _NUMBERS = ("probability", "log_evidence", "lower", "upper", "log_lower", "log_upper")
 
 
@@ -94,6 +98,7 @@ def infer(
     most_bytes: float,
     rng: object,
     possible: bool = True,
+    verbose: bool | int = False,
 ) -> Posterior:
     """Posteriors of all causes; `questions.Questions.posterior` has the documentation.
 
@@ -104,33 +109,40 @@ def infer(
     generator, limits = as_generator(rng), _limits(most_seconds, most_bytes)
     x, asked, found = _nothing_known(network, X)
     own = x[asked]
-    if method in ("auto", "exact"):
-        ways = _choose(network, own, limits[0], shares=True)
-        within = _within(ways, limits)
-        if method == "exact":
-            _check_limits(ways, limits, own, asked, shares=True)
-            within[:] = True
-        failed: list[int] | None = [] if method == "auto" else None
-        _sum(network, own, asked, ways.only(within), found, shares=True, failed=failed)
-        within[failed or []] = False
-        seconds = limits[0] - float(ways.seconds[within].sum())
-        left, given = np.flatnonzero(~within), ways.problems
-    else:
-        seconds, left, given = limits[0], np.arange(len(own)), list(problems(network, own))
-    # (Each sample has random numbers of its own; how many are drawn, the clock decides.)
-    seeds, methods = generator.integers(2**63, size=len(x)), list(found.method)
-    for at in left:
-        sample = asked[at]
-        one = approximate(
-            given[at],
-            method=method,
-            width=width,
-            seconds=seconds / len(left),
-            rng=np.random.default_rng(seeds[sample]),
-        )
-        for name in _NUMBERS:
-            getattr(found, name)[sample] = getattr(one, name)
-        methods[sample] = one.method
+    with Progress("posteriors", len(own), shown=verbose, unit="sample") as bar:
+        if method in ("auto", "exact"):
+            ways = _choose(network, own, limits[0], shares=True)
+            within = _within(ways, limits)
+            if method == "exact":
+                _check_limits(ways, limits, own, asked, shares=True)
+                within[:] = True
+            failed: list[int] | None = [] if method == "auto" else None
+            _sum(network, own, asked, ways.only(within), found, bar, shares=True, failed=failed)
+            within[failed or []] = False
+            seconds = limits[0] - float(ways.seconds[within].sum())
+            left, given = np.flatnonzero(~within), ways.problems
+            if left.size:
+                text = "%d of %d samples are beyond the limits of exact sums, %d of float64"
+                _log.info(text, len(left), len(own), len(failed or []))
+        else:
+            seconds, left, given = limits[0], np.arange(len(own)), list(problems(network, own))
+        # (Each sample has random numbers of its own; how many are drawn, the clock decides.)
+        seeds, methods = generator.integers(2**63, size=len(x)), list(found.method)
+        for at in left:
+            sample = asked[at]
+            one = approximate(
+                given[at],
+                method=method,
+                width=width,
+                seconds=seconds / len(left),
+                rng=np.random.default_rng(seeds[sample]),
+            )
+            for name in _NUMBERS:
+                getattr(found, name)[sample] = getattr(one, name)
+            methods[sample] = one.method
+            widest = float(np.max(one.upper - one.lower, initial=0.0))
+            _log.info("sample %d by %s, a posterior within %.3g", sample, one.method, widest)
+            bar.advance()
     if possible:
         check_possible(network, x, found.log_upper)
     return replace(found, method=tuple(methods))
@@ -178,6 +190,7 @@ def _sum(
     asked: NDArray[np.intp],
     ways: _Ways,
     found: Posterior,
+    bar: Progress = _UNSEEN,
     *,
     shares: bool,
     failed: list[int] | None = None,
@@ -190,6 +203,8 @@ def _sum(
         own, rows = x[ways.together], asked[ways.together]
         plan = cause_sets.make_plan(network, own)
         found.log_evidence[rows], found.probability[rows] = cause_sets.solve(network, own, plan)
+        bar.advance(len(own))
+        _log.debug("%d samples by sums over sets of causes", len(own))
     for sample in np.flatnonzero(ways.alone):
         try:
             log, posterior = exact.solve(ways.problems[sample], ways.plans[sample], shares=shares)
@@ -201,6 +216,8 @@ def _sum(
         found.log_evidence[asked[sample]] = log
         if posterior is not None:
             found.probability[asked[sample]] = posterior
+        bar.advance()
+        _log.debug("sample %d by sums over sets of findings", asked[sample])
     np.minimum(found.log_evidence, 0.0, out=found.log_evidence)
     found.lower[:], found.upper[:] = found.probability, found.probability
     found.log_lower[:], found.log_upper[:] = found.log_evidence, found.log_evidence

@@ -62,6 +62,7 @@ def fit_known_causes(
     sample_weight: ArrayLike | None = None,
     iterations: int = 500,
     n_jobs: int | None = None,
+    verbose: bool | int = False,
 ) -> NoisyOr:
     """Fit the most probable noisy-OR network, by full-batch Newton or L-BFGS steps.
 
@@ -89,6 +90,8 @@ def fit_known_causes(
     n_jobs : int, optional
         Processes to learn the findings in, by joblib; −1 for one a processor. By default threads,
         which wait for each other where there are many small findings.
+    verbose : bool or int
+        Whether to show the progress: a bar, if tqdm is installed.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def fit_known_causes(
     >>> fit_known_causes(causes, findings).beta.round(1)
     array([[0.8, 0. ]])
     """
-    options = Options(link_prior, leak_prior, protective, iterations, n_jobs).checked()
+    options = Options(link_prior, leak_prior, protective, iterations, n_jobs, verbose).checked()
     _require_scipy()
     names = column_names(causes), column_names(findings)
     y, s, weight = check_samples(causes, findings, sample_weight)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synann_core._lib.log import logger
+from synann_core._lib.progress import Progress
 from synann_core.noisy_or.fits import Options
 from synann_core.noisy_or.frames import Names
 from synann_core.noisy_or.learning import Learned, learn
@@ -20,6 +22,8 @@ from synann_core.noisy_or.network import NoisyOr
 
 _ENTRIES = 1 << 22  # of sets and findings, looked at together
 _NEVER = 1e-300  # the logarithm of a probability that underflows is finite
+
+_log = logger("noisy_or")
 
 
 @dataclass(frozen=True)
@@ -78,15 +82,20 @@ def fit_missing_causes(
     share = _shares(sets, _log_prior(sets.causes, prior))[0]
     history: list[float] = []
     limits: tuple[str, ...] = ()
-    for _ in range(rounds):
-        learned = learn(sets.causes, by_set, weight[sets.owner] * share, options, names=names)
-        joint = log_joint(learned.network, sets.causes, by_set)
-        share, evidence = _shares(sets, joint)
-        history.append(float(weight @ evidence / weight.sum()))
-        if len(history) > 1 and abs(history[-1] - history[-2]) < tolerance:
-            break
-    else:
-        limits = (f"Missing causes did not converge in `em_iter`={rounds} rounds",)
+    shown, options = options.verbose, replace(options, verbose=False)
+    with Progress("missing causes", rounds, shown=shown, unit="round") as bar:
+        for _ in range(rounds):
+            learned = learn(sets.causes, by_set, weight[sets.owner] * share, options, names=names)
+            joint = log_joint(learned.network, sets.causes, by_set)
+            share, evidence = _shares(sets, joint)
+            history.append(float(weight @ evidence / weight.sum()))
+            bar.advance(log_evidence=history[-1])
+            if len(history) > 1 and abs(history[-1] - history[-2]) < tolerance:
+                _log.info("missing causes converged after %d rounds", len(history))
+                break
+        else:
+            limits = (f"Missing causes did not converge in `em_iter`={rounds} rounds",)
+            _log.info(*limits)
     learned = learn(
         sets.causes, by_set, weight[sets.owner] * share, options, errors=True, names=names
     )

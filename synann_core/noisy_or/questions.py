@@ -18,13 +18,7 @@ from synann_core.noisy_or.explanation import (
     most_probable,
     next_findings,
 )
-from synann_core.noisy_or.inference import (
-    MOST_BYTES,
-    MOST_SECONDS,
-    Method,
-    evidence,
-    infer,
-)
+from synann_core.noisy_or.inference import MOST_BYTES, MOST_SECONDS, Method, evidence, infer
 from synann_core.noisy_or.parameters import Parameters
 from synann_core.noisy_or.posteriors import Posterior
 
@@ -42,6 +36,7 @@ class Questions(Parameters):
         most_seconds: float = MOST_SECONDS,
         most_bytes: float = MOST_BYTES,
         rng: object = 0,
+        verbose: bool | int = False,
     ) -> Posterior:
         """Return the probability of every cause, given all findings of a sample.
 
@@ -70,6 +65,8 @@ class Questions(Parameters):
         rng : int or numpy.random.Generator
             Random numbers for sampling, or the seed for them. How many are drawn before the time is
             over depends on the machine.
+        verbose : bool or int
+            Whether to show the progress, sample by sample: a bar, if tqdm is installed.
 
         Returns
         -------
@@ -101,6 +98,7 @@ class Questions(Parameters):
             most_seconds=most_seconds,
             most_bytes=most_bytes,
             rng=rng,
+            verbose=verbose,
         )
 
     def log_evidence(

@@ -65,6 +65,7 @@ def test_modules_of_submodules_can_be_imported_from(module, original):
 
 def test_submodules_are_complete():
     modules = {module.name for module in pkgutil.iter_modules(synann.__path__)}
+    modules -= {"__main__", "_selfcheck"}  # python -m synann
     assert modules == {*CORE, "torch", "keras"} == synann._SUBMODULES
     # Public modules of the core that hold more than what stands at the top.
     for module in pkgutil.iter_modules(synann_core.__path__):

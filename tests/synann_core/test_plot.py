@@ -26,24 +26,39 @@ def test_nothing_imports_matplotlib_unless_asked():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_surface():
-    ax = plot.surface(alpha=1.5, beta=0.5, points=5)
-    np.testing.assert_array_equal(ax.zz_dataLim.intervalx, [0.0, 1.5])
+def heights(ax):
+    """The levels that are filled, and those with a line."""
+    filled, lines = ax.collections[:2]
+    return filled.levels, lines.levels
 
 
 def test_surface_rises_with_x_and_falls_with_y():
     ax = Mock()
     plot.surface(ax, alpha=1.5, beta=0.5, points=5)
-    x, y, s = ax.plot_surface.call_args.args
+    x, y, s, levels = ax.contourf.call_args.args
     np.testing.assert_allclose(s, 1.5 * x * (1 - 0.5 * y), rtol=1e-15)
+    assert (levels[0], levels[-1]) == (0.0, 1.5)
     assert ax.set.call_args.kwargs["xlabel"][0] == "x"
     assert ax.set.call_args.kwargs["ylabel"][0] == "y"
 
 
 def test_surface_of_surprisals():
-    ax = plot.surface(beta=0.5, space="surprisal", points=5)
-    least, most = -np.log(0.98 * (1 - 0.5 * 0.02)), -np.log(0.02 * (1 - 0.5 * 0.98))
-    np.testing.assert_allclose(ax.zz_dataLim.intervalx, [least, most], rtol=1e-12)
+    ax = Mock()
+    plot.surface(ax, beta=0.5, space="surprisal", points=5)
+    x, y, u, levels = ax.contourf.call_args.args
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(u, np.minimum(-np.log(x * (1 - 0.5 * y)), 5.0), rtol=1e-12)
+    assert levels[-1] == 5.0
+
+
+@pytest.mark.parametrize("options", [{}, {"alpha": 1.5}, {"space": "surprisal", "alpha": 3.0}])
+def test_a_surface_has_lines_with_their_heights(options):
+    ax = Figure().add_subplot()
+    assert plot.surface(ax, beta=0.9, **options) is ax
+    filled, lines = heights(ax)
+    np.testing.assert_array_equal(lines, filled[1:-1])
+    assert {text.get_text() for text in ax.texts} <= {f"{level:g}" for level in lines}
+    assert len(ax.texts) >= 3
 
 
 def test_pixels_have_one_scale_on_both_sides():
@@ -101,6 +116,34 @@ def test_graph_with_several_synapses_between_two_neurons():
     assert len(set(middles)) == len(middles) == 4  # each on its own way
 
 
+def test_synapses_go_round_other_neurons():
+    graph = SynapseGraph()
+    graph.input("x")
+    graph.synapse("middle", inhibitory="x")
+    graph.synapse("end", excitatory="x", inhibitory="middle")
+    ax = plot.graph(graph)
+    (way,) = [p for p in ax.patches if to_hex(p.get_edgecolor()).upper() == plot.EXCITATORY]
+    ax.figure.canvas.draw()
+    nodes = ax.transData.transform(ax.collections[0].get_offsets())
+    at = way.get_path().interpolated(50).vertices
+    size = np.sqrt(ax.collections[0].get_sizes()[0]) * ax.figure.dpi / 72.0
+    assert np.linalg.norm(at - nodes[1], axis=1).min() > size / 2
+
+
+def test_a_strength_of_one_has_no_number():
+    graph = SynapseGraph()
+    graph.input("x", "y")
+    graph.synapse("z", inhibitory={"x": 1.0, "y": 0.5})
+    assert {text.get_text() for text in plot.graph(graph).texts} == {"x", "y", "z", "0.5"}
+
+
+def test_curves_that_coincide_are_both_seen():
+    ax = plot.trajectory(np.tile([[0.1], [0.9]], (1, 3)), ["x", "y", "z"])
+    widths = [line.get_linewidth() for line in ax.lines]
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) == 3
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -121,7 +164,6 @@ def test_bad_input(call, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: plot.surface(Figure().add_subplot()), "`ax` must be three-dimensional"),
         (lambda: plot.graph("g"), "`graph` must be a SynapseGraph. Received: str"),
         (lambda: plot.pixels([0.1, 0.2], (1, 2)), "`parts` must be an array"),
         (lambda: plot.pixels(np.zeros(4), 4), "`image_shape` must be a pair of ints"),

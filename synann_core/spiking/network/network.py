@@ -161,6 +161,7 @@ class SpikingNetwork:
         callback: Callable[[dict[str, float]], object] | None = None,
         progress: Callable[[int, float], object] | None = None,
         rng: int | np.random.Generator = 0,
+        verbose: bool | int = False,
     ) -> History:
         """Train on labelled samples, continuing from the present weights.
 
@@ -179,6 +180,8 @@ class SpikingNetwork:
             Called after each batch with its size and its mean loss.
         rng : int or numpy.random.Generator
             For the order of samples: the same on every library.
+        verbose : bool or int
+            Whether to show the progress: a bar, if tqdm is installed.
 
         Returns
         -------
@@ -200,6 +203,7 @@ class SpikingNetwork:
             callback=callback,
             progress=progress,
             rng=rng,
+            verbose=verbose,
         )
         fixed, weights = self._values(X, xp)
         targets, run = self._targets(labels, X, xp), runner(passes.train, xp)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from synann_core._lib.log import logger
 from synann_core._lib.typing import Array, Namespace
 from synann_core.native.host import serves_unwatched
 from synann_core.spiking.neurons import dynamics, native
 from synann_core.spiking.neurons.adjoint import through_first_spikes
 from synann_core.spiking.neurons.records import Gradients, Inputs, Plan, Run, Upstream
+
+_log = logger("kernels")
 
 
 class Implementation(Protocol):
@@ -28,8 +31,10 @@ def choose(xp: Namespace, inputs: Inputs, *others: Array | None) -> Implementati
     params, state, currents = inputs
     if state.membrane.ndim == 0:  # one neuron, whose spikes NumPy gives as a number
         return dynamics
-    served = serves_unwatched(xp, *params, *state, currents, *others)
-    return native if served else dynamics
+    if not serves_unwatched(xp, *params, *state, currents, *others):
+        return dynamics
+    _log.debug("neurons by %s", native.__name__)  # not above: a compiler of torch's may watch there
+    return native
 
 
 def forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:

@@ -11,9 +11,9 @@ from sklearn.utils import check_random_state
 
 from synann_core import optim
 from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
+from synann_core._lib.progress import Progress
 from synann_core.models import SynaMLP
 from synann_core.tabular.classifier.encoding import SCALES, encoding_of
-from synann_core.tabular.classifier.progress import Progress
 from synann_core.tabular.tables import feature_names
 
 Floats = NDArray[np.floating[Any]]
@@ -143,5 +143,6 @@ def train_on(
         rng=seed,
         sample_weight=weight,
         resume=True,
+        verbose=estimator.verbose,
     )
     return history["loss"]

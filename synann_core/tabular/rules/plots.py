@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from synann_core._lib.style import COLOURS, TEXT, new_axes
 from synann_core.tabular.rules.literals import Feature, Floats
 from synann_core.tabular.rules.table import Rule, folded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 _WIDTH = 44  # characters of a line beside the bars
 _LINES = 6  # of a rule at most
 
@@ -26,7 +25,7 @@ def draw_rules(rules: Sequence[Rule], classes: Sequence[Any], ax: Axes | None) -
     texts = [_wrapped(str(rule)) for rule in chosen]
     lines = sum(text.count("\n") + 1 for text in texts)
     if ax is None:
-        ax = _axes(9.0, 1.6 + 0.17 * lines + 0.12 * len(texts))
+        ax = new_axes(9.0, 1.6 + 0.17 * lines + 0.12 * len(texts))
     several = len(classes) > 2
     owner = [r.label if several else classes[int(r.weight > 0.0)] for r in chosen]
     for k, label in enumerate(classes):
@@ -35,17 +34,19 @@ def draw_rules(rules: Sequence[Rule], classes: Sequence[Any], ax: Axes | None) -
             bars = ax.barh(
                 places,
                 [chosen[i].weight for i in places],
-                color=_COLOURS[(k if several else 1 - k) % len(_COLOURS)],
+                color=COLOURS[(k if several else 1 - k) % len(COLOURS)],
                 label=f"score of {label}" if several else f"for {label}",
             )
-            ax.bar_label(bars, fmt="%+.2f", padding=3, fontsize="small")
+            numbers = [f"{chosen[i].weight:+.2f}".replace("-", "−") for i in places]
+            ax.bar_label(bars, numbers, padding=3, fontsize="small")
     ax.set_yticks(range(len(chosen)), texts, fontsize="small")
     ax.margins(x=0.18)
-    ax.axvline(0.0, color="black", lw=0.8)
+    ax.grid(False, axis="y")
+    ax.axvline(0.0, color=TEXT, lw=0.8)
     ax.set(xlabel="weight in the score [nats]" if several else f"log-odds of {classes[1]} [nats]")
     ax.set(title="What each rule adds where it is true" if chosen else "No rule but a constant")
     if chosen:
-        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
+        ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.16), ncols=min(3, len(classes)))
     return ax
 
 
@@ -61,38 +62,30 @@ def draw_feature(feature: Feature, values: Floats, what: str, ax: Axes | None) -
         What it is a part of.
     ax : Axes, optional
     """
-    ax = _axes(6.4, 4.2) if ax is None else ax
+    ax = new_axes() if ax is None else ax
     if feature.kind == "number":
         thresholds = [float(value) for value in feature.values]
         low, high = (thresholds[0], thresholds[-1]) if thresholds else (0.0, 0.0)
         margin = 0.15 * (high - low or abs(low) or 1.0)
         known = values[: len(thresholds) + 1]
         edges = [low - margin, *thresholds, high + margin]
-        ax.step(edges, [*known, known[-1]], where="post", color=_COLOURS[0])
+        ax.step(edges, [*known, known[-1]], where="post", color=COLOURS[0])
         if feature.missing:
-            ax.axhline(values[-1], color=_COLOURS[1], ls=":", label="missing")
+            ax.axhline(values[-1], color=COLOURS[1], ls=":", label="missing")
             ax.legend(fontsize="small")
     else:
         names = ["false", "true"]
         if feature.kind == "category":
             names = [*map(str, feature.values), "any other"]
         names += ["missing"] * feature.missing
-        ax.bar(range(len(names)), values[: len(names)], color=_COLOURS[0])
+        ax.bar(range(len(names)), values[: len(names)], color=COLOURS[0])
         ax.set_xticks(range(len(names)), [_wrapped(name) for name in names])
-    ax.axhline(0.0, color="black", lw=0.8)
+    ax.axhline(0.0, color=TEXT, lw=0.8)
     ax.set(xlabel=feature.name, ylabel=f"part in the {what} [nats]")
+    ax.set_title(f"What {feature.name} adds".replace("$", r"\$"))
     return ax
 
 
 def _wrapped(text: str) -> str:
     """A text in lines; its dollars are no mathematics."""
     return "\n".join(folded(text, width=_WIDTH, lines=_LINES)).replace("$", r"\$")
-
-
-def _axes(width: float, height: float) -> Axes:
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ImportError('pictures need matplotlib: pip install "synann[plot]"') from None
-    axes: Axes = pyplot.subplots(figsize=(width, height), layout="constrained")[1]
-    return axes

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from shared.tables import mean_and_spread, plus_minus
+from shared.tables import known, mean_and_spread, plus_minus
 
 
-def test_spread_is_the_sample_deviation_and_0_of_one_value():
+def test_spread_is_the_sample_deviation_and_nan_of_one_value():
     mean, spread = mean_and_spread([(1.0, 2.0), (3.0, 2.0)])
     np.testing.assert_allclose(mean, [2, 2])
     np.testing.assert_allclose(spread, [np.sqrt(2), 0])
-    assert mean_and_spread([4.0]) == (4.0, 0.0)
+    mean, spread = mean_and_spread([4.0])
+    assert (mean, np.isnan(spread)) == (4.0, True)
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,9 @@ def test_spread_is_the_sample_deviation_and_0_of_one_value():
 )
 def test_cells_have_the_given_formats(formats, cells):
     assert plus_minus([(1.0, 2.0), (3.0, 2.0)], formats) == cells
+
+
+def test_one_seed_has_no_spread():
+    assert plus_minus([(1.0, 2.0)], (".1f", ".2f")) == ["1.0", "2.00"]
+    assert known(float("nan"), ".1f", " ± ") == ""
+    assert known(0.25, ".1f", ", ") == ", 0.2"

@@ -24,7 +24,7 @@ def test_the_codes_give_back_what_they_promise():
 def test_picture(tmp_path, capsys):
     encoders.main(["--output", str(tmp_path / "new")])
     path = tmp_path / "new" / "encoders.png"
-    assert images.imread(path).shape == (1250, 1300, 4)
+    assert images.imread(path).shape[:2] == (1625, 1462)
     assert path.stat().st_size > 50_000
     rows = capsys.readouterr().out.splitlines()
     assert len(rows) == 2 + 12 + 7 + 1 + 1
