@@ -11,14 +11,14 @@ fields, polarities and numbers that do not fit.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from synann_core._lib.checks import check_number, to_numpy
+from synann_core._lib.checks import check_number, check_option, to_numpy
 from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, Namespace, NumpyArray
-from synann_core.spiking.codes.events import Events, checked_events
+from synann_core.spiking.codes.events import Events, Polarity, checked_events
 
 _TONIC = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.bool_)])
 
@@ -80,7 +80,9 @@ def events_from_structured(
     return Events(*(_moved(column, namespace, device) for column in (t, x, y, p)))
 
 
-def events_to_structured(events: Events[Array], /, *, dtype: Any = None) -> NumpyArray:
+def events_to_structured(
+    events: Events[Array], /, *, dtype: Any = None, polarity: Polarity = "binary"
+) -> NumpyArray:
     """Write events as a structured array, such as tonic's.
 
     Parameters
@@ -88,8 +90,10 @@ def events_to_structured(events: Events[Array], /, *, dtype: Any = None) -> Nump
     events : Events
         Of any library; polarities −1 and 1.
     dtype : dtype of NumPy with fields t, x, y, p, optional
-        tonic's if not given: x and y of int16, t of int64 (float64 where times are floats), p of
-        bool, which is whether it is brighter.
+        One of tonic's if not given: x and y of int16, t of int64 (float64 where times are floats),
+        p of bool.
+    polarity : {"binary", "signed"}
+        What p is to be: 0 darker and 1 brighter, as tonic's transforms need it, or −1 and 1.
 
     Returns
     -------
@@ -103,6 +107,7 @@ def events_to_structured(events: Events[Array], /, *, dtype: Any = None) -> Nump
     array([(1, 0, 0,  True), (0, 0, 1, False)],
           dtype=[('x', '<i2'), ('y', '<i2'), ('t', '<i8'), ('p', '?')])
     """
+    check_option("polarity", polarity, get_args(Polarity))
     checked, _ = checked_events(events, "signed")
     columns = {name: to_numpy(column) for name, column in checked._asdict().items()}
     if dtype is None:
@@ -112,7 +117,7 @@ def events_to_structured(events: Events[Array], /, *, dtype: Any = None) -> Nump
     if kind.names is None or not {"t", "x", "y", "p"} <= set(kind.names):
         raise ValueError(f"`dtype` must have the fields t, x, y and p. Received: {dtype!r}")
     records = np.zeros(columns["t"].shape, dtype=kind)
-    if np.issubdtype(kind["p"], np.bool_) or np.issubdtype(kind["p"], np.unsignedinteger):
+    if polarity == "binary":
         columns["p"] = columns["p"] > 0
     for name, column in columns.items():
         with np.errstate(invalid="ignore"):
