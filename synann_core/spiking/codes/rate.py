@@ -76,6 +76,9 @@ def rate_encode(
            [0., 0., 1.],
            [0., 0., 1.],
            [0., 0., 1.]])
+    >>> rate_encode(np.array([-1.0, -0.5, 1.0]), 2, key=0, signed=True)
+    array([[-1., -1.,  1.],
+           [-1.,  0.,  1.]])
     """
     with Arguments(x=x) as given:
         scale, shape = _per_step(max_rate, dt), _train_shape(given, steps)
@@ -246,7 +249,7 @@ def _size(given: Arguments[ArrayT], signed: bool) -> Array:
 
 def _signed(given: Arguments[ArrayT], spikes: Array, signed: bool) -> ArrayT:
     if signed:  # no product with the sign: a gradient would be recorded for it
-        spikes = given.xp.where(given["x"] < 0.0, -spikes, spikes)
+        spikes = given.xp.where(given["x"] < 0.0, 0.0 - spikes, spikes)
     return given.result(spikes)
 
 

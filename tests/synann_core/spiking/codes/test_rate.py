@@ -180,6 +180,7 @@ def test_signs(encode):
     spikes = encode(both, 9, key=3, signed=True)
     np.testing.assert_array_equal(spikes, np.sign(both) * encode(x, 9, key=3))
     assert not encode(-x, 9, key=3).any()
+    assert not np.signbit(spikes[spikes == 0.0]).any()
 
 
 def test_poisson_beyond_1_is_cut_off():
