@@ -58,9 +58,10 @@ def ttfs_encode(
     The exponential threshold of S. Park, S. Kim, B. Na and S. Yoon, "T2FSNN: deep spiking neural
     networks with time-to-first-spike coding", DAC 2020, and of W. Guo, M. Fouda, A. Eltawil and
     K. Salama, "Neural coding in spiking neural networks: a comparative study for robust
-    neuromorphic systems", Frontiers in Neuroscience 15, 2021; the linear one of B. Rueckauer and
-    S.-C. Liu, "Conversion of analog to spiking neural networks using sparse temporal coding", ISCAS
-    2018. `latency_encode` differs: it has the times of a circuit that charges, rounded.
+    neuromorphic systems", Frontiers in Neuroscience 15, 2021. Linear times as in S. Kheradpisheh
+    and T. Masquelier, "Temporal backpropagation for spiking neural networks with one spike per
+    neuron", International Journal of Neural Systems 30, 2020, who round them down. `latency_encode`
+    differs: it has the times of a circuit that charges, rounded to the nearest step.
 
     Examples
     --------
