@@ -2,7 +2,7 @@
 #   make demo    a diagnosis with its reasons, and handwritten digits; pictures in outputs/
 #   make test    all tests, on NumPy, array-api-strict, torch, JAX and Keras
 #   make examples    every example that needs no files of MNIST, about a minute; pictures in outputs/
-#   make dashboard   all benchmarks, and a site of their results
+#   make dashboard   all benchmarks, and a site of their results; dashboard-site: of those that are kept
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +12,8 @@ CONSTRAINTS ?= -c requirements/tested.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
 .PHONY: demo digits-seeds examples test test-all fuzz kernel-branches lint wheel pythons lower-bounds kernels widths \
-	sanitize sanitize-kernels emulate emulate-aarch64 emulate-haswell clang threads bench dashboard golden clean
+	sanitize sanitize-kernels emulate emulate-aarch64 emulate-haswell clang threads bench dashboard \
+	dashboard-site history golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/diagnose.py
@@ -22,7 +23,7 @@ digits-seeds: $(VENV)/.demo
 	$(BIN)/python examples/studies/digits_seeds.py
 
 # The whole diagnosis study takes minutes: python examples/studies/diagnosis.py
-EXAMPLES := diagnose circuits pictures explain rules tariff odds credit edge membrane initial_values \
+EXAMPLES := diagnose circuits pictures explain ask rules tariff odds credit edge membrane initial_values \
 	studies/explain_table studies/edge_learner studies/encoders studies/stdp studies/spikeprop_xor
 # The rivals' small products, too, would wait for idle threads of BLAS: docs/performance.md.
 ONE_BLAS_THREAD := OPENBLAS_NUM_THREADS=1
@@ -161,12 +162,30 @@ bench: $(VENV)/.test
 	cd asv_benchmarks && SYNANN_BENCH_SMOKE=1 ../$(BIN)/asv check --python=same
 	cd asv_benchmarks && SYNANN_BENCH_SMOKE=1 $(ONE_BLAS_THREAD) ../$(BIN)/python smoke.py
 
-# The whole suite for the commit that is checked out, and the site in asv_benchmarks/html.
+# The whole suite for the commit that is checked out, and the site in asv_benchmarks/html, which needs no
+# network. The history beside it is in asv_benchmarks/history; `make dashboard-site` builds it from that.
+ASV := cd asv_benchmarks && ../$(BIN)/asv
+RUN := run --python=same --show-stderr --set-commit-hash $$(git rev-parse HEAD)
 dashboard: $(VENV)/.test
-	cd asv_benchmarks && ../$(BIN)/asv machine --yes > /dev/null
-	cd asv_benchmarks && ../$(BIN)/asv run --python=same --show-stderr \
-	--set-commit-hash $$(git rev-parse HEAD)
-	cd asv_benchmarks && ../$(BIN)/asv publish --no-pull
+	$(ASV) machine --yes > /dev/null
+	$(ASV) $(RUN)
+	$(MAKE) dashboard-site
+
+dashboard-site: $(VENV)/.test
+	$(ASV) machine --yes > /dev/null
+	$(ASV) run --python=same --bench just-discover
+	$(BIN)/python asv_benchmarks/dashboard.py gather
+	rm -rf asv_benchmarks/html
+	$(ASV) publish --no-pull
+	$(BIN)/python asv_benchmarks/dashboard.py finish
+
+# A minute: the headline of the commit that is checked out, kept in the history. Give a machine's name that
+# others understand: make history MACHINE=epyc-2-cores
+MACHINE ?= $$(hostname)
+history: $(VENV)/.test
+	$(ASV) machine --yes --machine $(MACHINE) > /dev/null
+	export $(ONE_BLAS_THREAD); $(ASV) $(RUN) --machine $(MACHINE) --bench '^headline\.'
+	$(BIN)/python asv_benchmarks/dashboard.py keep
 
 golden: $(VENV)/.test
 	$(BIN)/python -m reference.golden

@@ -47,7 +47,7 @@ GROUPS = {
             "tests/synann_core/tabular/rules/test_estimator.py",
             "tests/synann_core/tabular/rules/test_files.py",
             "tests/synann_core/graph/test_networkx.py",
-            "tests/synann_core/test_plot.py",
+            "tests/synann_core/tabular/rules/test_plots.py",
         ),
     ),
     "jax": (

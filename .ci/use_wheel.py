@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import synann as syn
+from synann.noisy_or import NoisyOr
 
 branch = sys.argv[1]
 here = Path(__file__).parent.parent
@@ -28,6 +29,7 @@ gradients = syn.log_transmission_vjp(y, beta, np.ones(5))
 np.testing.assert_allclose(gradients[0], (-beta / (1 - beta * y)).sum(axis=0), rtol=1e-13)
 with tempfile.TemporaryDirectory() as folder:  # the templates came along
     syn.export.save_c(syn.SynaMLP(2, 3, 2), Path(folder) / "network.c")
+    NoisyOr([0.1], [0.1], [[0.5]]).save_html(Path(folder) / "page.html")
 told = subprocess.run([sys.executable, "-m", "synann", "--json"], capture_output=True, text=True)
 report = json.loads(told.stdout)  # it fails by itself where a result is wrong
 if told.returncode or report["kernels"]["active"] != (branch == "native"):

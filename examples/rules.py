@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(why.to_text(by="features"))
 
     model.save(options.output / "rules.json")
-    again = SynapseRules.load(options.output / "rules.json")
+    again = SynapseRules.from_file(options.output / "rules.json")
     same = (again.predict_proba(X_test) == model.predict_proba(X_test)).all()
     print(f"\nsaved and loaded again: {options.output}/rules.json, the same bits: {same}")
     draw(model, why.ranked(by="features")[0][0], options.output / "rules.png")

@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 
 _OUTPUTS, _INPUTS, _ROWS = 5, 67, 3  # of the checks: more than a vector, and no multiple of one
 TIMED = 64, 512, 512  # rows, outputs and inputs
-_SECONDS = 0.4  # to repeat a measurement for
+_SECONDS = 0.2  # to repeat a measurement for
 _DTYPES = ("float64", "float32")
 
 

@@ -6,6 +6,7 @@ import zlib
 import pytest
 from hypothesis import settings
 
+from tests.browser.chromium import chromium, new_page  # noqa: F401, fixtures
 from tests.helpers import DEFAULT_BACKENDS, make_backend
 
 # Set before jax is first imported. With x64 on, a float64 that leaks into a float32 computation
@@ -23,6 +24,11 @@ BACKENDS = os.environ.get("SYNANN_TEST_BACKENDS", ",".join(DEFAULT_BACKENDS)).sp
 
 
 def pytest_configure(config):
+    config.addinivalue_line(
+        "markers",
+        "browser: opens pages in Debian's Chromium, offline; skipped without it, unless "
+        "SYNANN_BROWSER_REQUIRED is 1",
+    )
     config.addinivalue_line(
         "markers",
         "jax_alternates: of JAX eager and jitted, float32 and float64, one combination runs",

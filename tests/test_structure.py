@@ -147,3 +147,26 @@ def test_files_are_short_enough_to_read():
         if (count := len(path.read_text(encoding="utf-8").splitlines())) > 350
     ]
     assert not long, "\n".join(long)
+
+
+def drawing_functions():
+    """Public functions of the plot module, and methods named plot_…, of the packages."""
+    for root in PACKAGES.values():
+        for path in sources(root):
+            body = tree(path).body
+            owners = [node.body for node in body if isinstance(node, ast.ClassDef)]
+            for node in (node for nodes in (body, *owners) for node in nodes):
+                if isinstance(node, ast.FunctionDef):
+                    own = path.stem == "plot" and node.name[0] != "_"
+                    if own or node.name.startswith("plot_"):
+                        yield f"{path.relative_to(ROOT)}: {node.name}", node
+
+
+def test_what_draws_takes_axes_and_returns_them():
+    found = dict(drawing_functions())
+    assert len(found) >= 6
+    for name, node in found.items():
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        annotated = {a.arg: ast.unparse(a.annotation) for a in arguments if a.annotation}
+        assert annotated.get("ax") == "Axes | None", name
+        assert ast.unparse(node.returns) == "Axes", name

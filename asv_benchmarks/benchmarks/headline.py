@@ -1,12 +1,14 @@
-"""The figures of the dashboard's first page: what people do, in seconds of the processor.
+"""The figures of the dashboard's first page: what people do, in seconds of one processor.
 
 Other programs on the machine hardly change the seconds that a processor spends, so that the history
-in asv_benchmarks/history need not come from a quiet machine. Threads count together.
+in asv_benchmarks/history need not come from a quiet machine. On one thread, because idle threads of
+a library may spin, which would count.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import time
 
 from . import common, graph, layer, noisy_or, rivals, spiking
@@ -20,11 +22,23 @@ FINDINGS = noisy_or.PROBLEMS[0] if common.SMOKE else "20 at 0.1"
 
 
 class Headline(common.Prepared):
-    """Base: seconds of the processor, of some calls within a second or two."""
+    """Base: seconds of the processor, of some calls within a second or two, on one thread."""
 
     timer = time.process_time
     repeat = (3, 100, 1.0)
     version = "1"  # results of another one are not shown beside it
+
+    def setup(self, *params: object) -> None:
+        """Prepare the call, for one thread of the kernels."""
+        self.before = os.environ.get("OMP_NUM_THREADS")
+        os.environ["OMP_NUM_THREADS"] = "1"
+        super().setup(*params)
+
+    def teardown(self, *params: object) -> None:
+        """Put the number of threads back."""
+        del os.environ["OMP_NUM_THREADS"]
+        if self.before is not None:
+            os.environ["OMP_NUM_THREADS"] = self.before
 
 
 class LayerStep(Headline):
@@ -39,10 +53,16 @@ class LayerStep(Headline):
     time_synapse.pretty_name = f"A training step of a synapse layer, {SIZE_IN_WORDS}"
 
 
+def linear() -> Call:
+    """Bind the yardstick, with its library on one thread."""
+    common.require("torch").set_num_threads(1)
+    return rivals.build(rivals.LINEAR, common.make_problem(SIZE, "training"))
+
+
 class LinearStep(Headline):
     """The same of PyTorch's layer, the yardstick."""
 
-    make = staticmethod(lambda: rivals.build(rivals.LINEAR, common.make_problem(SIZE, "training")))
+    make = staticmethod(linear)
 
     def time_linear(self) -> None:
         """Time forward and backward of nn.Linear."""

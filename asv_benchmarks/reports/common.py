@@ -15,7 +15,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import matplotlib
+
 from asv_benchmarks.benchmarks.common import Size
+from synann_core import plot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,8 +29,8 @@ ENVIRONMENT = dict(os.environ)
 # By which a time in turns may differ from that alone, where both count.
 TOLERANCE = 0.15
 TINY = "4x8x8"
-# The colours of Okabe and Ito, which colour-blind readers can tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#000000")
+COLOURS = (*plot.COLOURS[:2], plot.COLOURS[-1])
+styled = matplotlib.rc_context(plot.STYLE)
 
 Ask = Callable[..., Any]
 

@@ -38,17 +38,18 @@ def memory(wiring: Wiring) -> float:
     return meters.growth(work) / wiring.nbytes
 
 
+@common.styled
 def draw(sizes: Sequence[int], times: Sequence[dict[str, float]]) -> Figure:
     """Draw nanoseconds per synapse against synapses."""
-    figure = Figure(figsize=(6, 4), layout="constrained", dpi=120)
+    figure = Figure(figsize=(7.0, 4.0))
     axes = figure.subplots()
     for name, colour in zip(DRAWN, common.COLOURS, strict=True):
         values = [1e9 * t[name] / size for t, size in zip(times, sizes, strict=True)]
         label = "scipy CSR matrix-vector product" if name == "csr" else f"graph, {name}"
         axes.loglog(sizes, values, "o-", color=colour, label=label)
     axes.set(xlabel="synapses", ylabel="nanoseconds per synapse", ylim=(0.5, None))
-    axes.grid(True, which="major", alpha=0.3)
-    axes.legend()
+    axes.set_title("One call of a graph, and a sparse matrix-vector product")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 

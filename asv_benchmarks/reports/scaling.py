@@ -63,12 +63,13 @@ def slope(sizes: Sequence[float], values: Sequence[float]) -> float:
     return float(np.polyfit(*upper.T, 1)[0]) if len(upper) >= 2 else np.nan
 
 
+@common.styled
 def draw(curves: Sequence[Curve], title: str) -> Figure:
     """Draw the curves, with their slopes."""
-    figure = Figure(figsize=(12, 7), dpi=120, layout="constrained")
+    figure = Figure(figsize=(11, 6.4))
     figure.suptitle(title)
     grid = figure.subplots(2, len(AXES), sharey="row")
-    rows = (("milliseconds", "time in ms"), ("megabytes", "peak memory in MB"))
+    rows = (("milliseconds", "time, ms"), ("megabytes", "peak memory, MB"))
     for axes_row, (quantity, label) in zip(grid, rows, strict=True):
         seen = any(np.isfinite(getattr(curve, quantity)).any() for curve in curves)
         axes_row[0].set(ylabel=label, yscale="log" if seen else "linear")
@@ -79,11 +80,9 @@ def draw(curves: Sequence[Curve], title: str) -> Figure:
                 exponent = f"{slope(curve.sizes, values):.2f}".replace("nan", "–")
                 axes.plot(curve.sizes, values, "o-", color=colour, markersize=4, label=exponent)
             axes.set(xlabel=AXES[axis], xscale="log")
-            axes.grid(alpha=0.3)
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.legend(title="slope", fontsize="small", frameon=False)
+            axes.legend(title="slope", fontsize="small")
     handles = grid[0][0].get_lines()
-    figure.legend(handles, DRAWN, loc="outside lower center", ncols=len(DRAWN), frameon=False)
+    figure.legend(handles, DRAWN, loc="outside lower center", ncols=len(DRAWN))
     return figure
 
 

@@ -89,7 +89,7 @@ def learning_curves(
     accuracy_axes.set(title="accuracy", xlabel="epoch", ylabel="%")
     if longest > 10:
         late = [line.get_ydata()[longest // 5 :].min(initial=100) for line in accuracy_axes.lines]
-        low = min(late)
+        low = min(*late, 99.0)  # else the axis would have no length where all is right
         accuracy_axes.set_ylim(low - 0.05 * (100 - low), 100 + 0.03 * (100 - low))
     for axes in (loss_axes, accuracy_axes):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

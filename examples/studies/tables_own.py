@@ -10,7 +10,6 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
-from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 
 from studies.tables_models import NUMBERS, Fitted, inner_folds
@@ -43,11 +42,9 @@ def fit_network(x: pd.DataFrame, y: np.ndarray) -> Fitted:
 
 
 def fit_odds(x: pd.DataFrame, y: np.ndarray) -> Fitted:
-    """Bayes' rule, of several classes one against the rest. Literals are likelihoods."""
-    several = len(np.unique(y)) > 2
-    model = (OneVsRestClassifier(OddsNetwork()) if several else OddsNetwork()).fit(x, y)
-    networks = model.estimators_ if several else [model]
-    return Fitted(model, len(networks), sum(2 * n.rule_.given.size for n in networks))
+    """Bayes' rule, of several classes one rule for each. Literals are likelihoods."""
+    model = OddsNetwork().fit(x, y)
+    return Fitted(model, len(model.rules_), sum(2 * rule.given.size for rule in model.rules_))
 
 
 OWN: dict[str, Callable[[pd.DataFrame, np.ndarray], Fitted]] = {

@@ -102,10 +102,11 @@ def check_range(
         values = values.astype(np.float64)
     if _all_inside(values, low, high, ends):
         return values.copy()
-    clipped, width = np.clip(values, low, high), high - low
-    slack = ULPS * np.finfo(values.dtype).eps * width if math.isfinite(width) else 0.0
+    clipped, eps = np.clip(values, low, high), np.finfo(values.dtype).eps
+    below, above = (ULPS * eps * _scale(bound, high - low) for bound in (low, high))
     with np.errstate(invalid="ignore"):  # ∞ − ∞
-        inside = np.abs(values - clipped) <= slack
+        lifted = clipped - values
+    inside = (lifted <= below) & (-lifted <= above)
     inside &= np.isfinite(values)
     inside &= (values > low) | (ends[0] == "[")
     inside &= (values < high) | (ends[1] == "]")
@@ -166,6 +167,14 @@ def _all_inside(values: NumpyArray, low: float, high: float, ends: str) -> bool:
     if not values.size:
         return True
     return _between(float(values.min()), float(values.max()), low, high, ends)
+
+
+def _scale(bound: float, width: float) -> float:
+    """How large numbers at an end of a range are that rounding takes beyond it.
+
+    At 0 that is the range's width, but at most 1: rates up to 1e100 are not −1e84 by rounding.
+    """
+    return min(width, max(abs(bound), 1.0)) if math.isfinite(width) else 0.0
 
 
 def _between(least: float, most: float, low: float, high: float, ends: str) -> bool:

@@ -12,6 +12,7 @@ from synann_core._lib.files import FilePath
 from synann_core.graph import SynapseGraph
 from synann_core.noisy_or.convert import arguments_from_pgmpy, network_to_graph
 from synann_core.noisy_or.files import read_network, write_network
+from synann_core.noisy_or.html_page import write_page
 from synann_core.noisy_or.questions import Questions
 
 __all__ = ["NoisyOr"]
@@ -109,7 +110,7 @@ class NoisyOr(Questions):
         write_network(path, self)
 
     @classmethod
-    def load(cls, path: FilePath, /) -> NoisyOr:
+    def from_file(cls, path: FilePath, /) -> NoisyOr:
         """Make the network that `save` wrote.
 
         Raises
@@ -120,6 +121,49 @@ class NoisyOr(Questions):
             If the file is damaged or does not hold a network.
         """
         return cls(**read_network(path))
+
+    def save_html(
+        self, path: FilePath, /, *, title: str = "Noisy-OR network", description: str = ""
+    ) -> None:
+        """Write the network as one interactive page: an HTML file that needs nothing else.
+
+        Tick findings as present, absent or unknown; the page shows the posteriors of all causes,
+        the reasons for one of them (as `explain`), and what to ask next (as `next_findings`). It
+        computes exactly, in the browser, offline, and loads and sends nothing. A case has an
+        address of its own, to be shared.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file, which everyone who has it can read the network from.
+        title, description : str
+            Shown above; plain text. Line breaks of the description are kept.
+
+        Raises
+        ------
+        TypeError
+            If `title` or `description` is not a str.
+        FileNotFoundError
+            If there is no such folder.
+
+        Notes
+        -----
+        Dense, sparse and protecting links are all supported. Uncertain findings cannot be ticked.
+        The page refuses sums that take more than 5e8 numbers or 22 findings at a time, and says
+        so; `posterior` takes larger ones, and has bounds and samples beyond.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from synann_core.noisy_or import NoisyOr
+        >>> model = NoisyOr(prior=[0.1, 0.2], leak=[0.01], beta=[[0.9, 0.5]])
+        >>> with TemporaryDirectory() as folder:
+        ...     model.save_html(Path(folder) / "page.html", title="Two causes")
+        ...     "<title>Two causes</title>" in (Path(folder) / "page.html").read_text()
+        True
+        """
+        write_page(path, self, title, description)
 
     def to_graph(self) -> SynapseGraph:
         """Build the synapse graph of the network: what is absent, given the causes.

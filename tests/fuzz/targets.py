@@ -104,7 +104,7 @@ def _networks() -> list[bytes]:
 
 
 def _load_noisy_or(path: Path) -> None:
-    network = NoisyOr.load(path)
+    network = NoisyOr.from_file(path)
     network.predict(np.full((1, network.prior.size), 0.5))
 
 

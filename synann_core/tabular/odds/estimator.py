@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import StratifiedKFold
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from synann_core._lib.checks import check_int
@@ -18,8 +17,8 @@ from synann_core.models import Explanation
 from synann_core.models.explanations import summed_by_feature
 from synann_core.tabular.folds import Masks, fold_masks
 from synann_core.tabular.odds.bayes_rule import BayesRule
-from synann_core.tabular.odds.thresholds import SoftThresholds
-from synann_core.tabular.tables import MISSING, feature_names, read_values
+from synann_core.tabular.odds.members import Member, learn
+from synann_core.tabular.tables import feature_names, read_values
 from synann_core.tabular.targets import check_known, check_several, labels_and_weights
 
 __all__ = ["OddsNetwork"]
@@ -29,10 +28,11 @@ _Columns = list[NDArray[Any]]
 
 
 class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classify two classes by Bayes' rule: odds of the second, times a ratio for every finding.
+    """Classify by Bayes' rule: odds of a class, times a ratio for every finding.
 
     A number is a finding that it is larger (or smaller) than usual, with a probability; a category
-    is the finding of its word. What is missing says nothing.
+    is the finding of its word. What is missing says nothing. Of two classes the odds are those of
+    the second; of several each has odds against all others, and a rule of its own.
 
     Parameters
     ----------
@@ -42,18 +42,21 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     cv : int, splitter, iterable of pairs of rows, or None
         Folds for the calibration of the log-odds, as scikit-learn has them. Findings that repeat
         each other make the odds too large, and the calibration takes that back; None leaves it out.
-        An int is lowered to the number of samples that count in the smaller class; 1 of these
-        leaves it out, too. The rows to learn from and those to judge must hold both classes.
+        An int is lowered to the number of samples that count in the smallest class; 1 of these
+        leaves it out, too. The rows to learn from and those to judge must hold all classes.
     categorical_features : sequence of names or numbers, or of bools for all, optional
         Columns of numbers that are categories, as strings and a frame's categories always are, and
         objects unless all of them are numbers.
 
     Attributes
     ----------
+    rules_ : list of BayesRule
+        The findings' likelihoods, slope and shift, and the network as a graph of synapses: of the
+        second of two classes, or of each of several.
     rule_ : BayesRule
-        The findings' likelihoods, slope and shift, and the network as a graph of synapses.
-    classes_ : ndarray, shape (2,)
-        The odds are those of the second.
+        The only one of two classes.
+    classes_ : ndarray, shape (classes,)
+        Those that count, sorted.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If X was a frame.
@@ -89,7 +92,7 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ('x0', 'x1')
     """
 
-    rule_: BayesRule
+    _members: list[Member]
 
     def __init__(
         self,
@@ -110,7 +113,7 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X : array_like or frame, shape (samples, features)
             Finite numbers, NaN where missing, and categories, None or NaN where missing.
         y : array_like, shape (samples,)
-            Two classes, numbers or strings; ``classes_`` has them sorted.
+            Two classes or more, numbers or strings; ``classes_`` has them sorted.
         sample_weight : array_like, shape (samples,), optional
             How often each sample counts, from 0 to 1e100.
 
@@ -122,97 +125,84 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         TypeError, ValueError
-            If shapes do not fit, a number is out of its range, or there is one class or a third.
+            If shapes do not fit, a number is out of its range, or there is one class.
         """
         columns = read_values(
             self, X, reset=True, categories=self.categorical_features, allow_missing=True
         )
         labels, weight = labels_and_weights(y, sample_weight, len(columns[0]))
-        kind = type_of_target(labels, input_name="y")
-        if kind != "binary":
-            raise ValueError(
-                "Only binary classification is supported. The type of the target is "
-                f"{kind}. Received: `y` of {len(np.unique(labels))} classes"
-            )
         check_several(labels, weight)
-        self.classes_ = np.unique(labels)
-        event = (labels == self.classes_[1]).astype(np.float64)
-        train_masks, test_masks = self._folds(event, weight)
-        unseen, judged = np.zeros(len(event)), test_masks.any(axis=0)
-        for train, rest in zip(train_masks, test_masks, strict=True):
-            self._learn([column[train] for column in columns], event[train], weight[train])
-            unseen[rest] = self.rule_.log_odds(self._findings([column[rest] for column in columns]))
-        self._learn(columns, event, weight)
-        if judged.any():
-            at = np.flatnonzero(judged)
-            self.rule_ = self.rule_.calibrated(unseen[at], event[at], sample_weight=weight[at])
+        self.classes_ = np.unique(labels[weight > 0.0])
+        code = np.searchsorted(self.classes_, labels).astype(np.float64)
+        train_masks, test_masks = self._folds(code, weight)
+        judged = np.flatnonzero(test_masks.any(axis=0))
+        self._members = []
+        for event in self._events(labels):
+            member = self._learn(columns, event, weight)
+            unseen = np.zeros(len(event))
+            for train, rest in zip(train_masks, test_masks, strict=True):
+                part = self._learn(
+                    [column[train] for column in columns], event[train], weight[train]
+                )
+                unseen[rest] = part.log_odds([column[rest] for column in columns])
+            if judged.size:
+                member = member.calibrated(unseen[judged], event[judged], weight[judged])
+            self._members.append(member)
         return self
 
-    def _folds(self, event: Floats, weight: Floats) -> tuple[Masks, Masks]:
-        """Rows to learn from and rows to judge, each of shape (folds, samples)."""
+    def _events(self, labels: NDArray[Any]) -> list[Floats]:
+        """Whether a sample is of the class, by rule: of two classes the second, else of each."""
+        known = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
+        return [(labels == label).astype(np.float64) for label in known]
+
+    def _learn(self, columns: _Columns, event: Floats, weight: Floats) -> Member:
+        return learn(feature_names(self), columns, event, weight, thresholds=self.thresholds)
+
+    @property
+    def rules_(self) -> list[BayesRule]:
+        """The rules of the classes."""
+        check_is_fitted(self, "_members")
+        return [member.rule for member in self._members]
+
+    @property
+    def rule_(self) -> BayesRule:
+        """The rule of the second of two classes."""
+        rules = self.rules_
+        if len(rules) > 1:
+            raise AttributeError("`rule_` is of two classes; those of several are `rules_`")
+        return rules[0]
+
+    def _folds(self, code: Floats, weight: Floats) -> tuple[Masks, Masks]:
+        """Rows to learn from and rows to judge, each of shape (folds, samples).
+
+        `code` has the places of the samples' classes; those that do not count may have any.
+        """
         cv, used = self.cv, np.flatnonzero(weight > 0.0)
-        none = np.zeros((0, len(event)), dtype=bool)
+        none = np.zeros((0, len(code)), dtype=bool)
         if cv is None:
             return none, none
         if isinstance(cv, int | np.integer):
-            share = event[used]
-            smaller = int(min(share.sum(), len(share) - share.sum()))
-            count = min(check_int("cv", cv, 2), smaller)
+            smallest = int(np.unique(code[used], return_counts=True)[1].min())
+            count = min(check_int("cv", cv, 2), smallest)
             if count < 2:
                 return none, none
-            pairs = StratifiedKFold(count).split(used, share)
+            pairs = StratifiedKFold(count).split(used, code[used])
             cv = [(used[train], used[rest]) for train, rest in pairs]
-        train, test = fold_masks(cv, event, weight)
+        train, test = fold_masks(cv, code, weight)
         judged: Masks = np.any(test, axis=0, keepdims=True)
+        several = len(self.classes_)
+        which = "both" if several == 2 else "all"
         for masks, what in ((train, "learn from"), (judged, "judge")):
             for k in range(len(masks)):
-                if len(np.unique(event[masks[k] & (weight > 0.0)])) < 2:
+                found = len(np.unique(code[masks[k] & (weight > 0.0)]))
+                if found < several:
                     where = f" in fold {k}" if masks is train else ""
+                    classes = "one class" if found == 1 else f"{found} classes"
                     raise ValueError(
-                        f"`cv` must give rows of both classes to {what}. Received: one class{where}"
+                        f"`cv` must give rows of {which} classes to {what}. "
+                        f"Received: {classes}{where}"
                     )
         return train, test
-
-    def _learn(self, columns: _Columns, event: Floats, weight: Floats) -> None:
-        """Count, without a calibration."""
-        self._levels: list[tuple[str, ...] | None] = []
-        self._soft: list[SoftThresholds | None] = []
-        names = []
-        for name, column in zip(feature_names(self), columns, strict=True):
-            levels, soft = None, None
-            if column.dtype == object:
-                levels = tuple(sorted(set(column) - {MISSING}))
-                names += [f"{name} = {level}" for level in levels]
-            else:
-                names.append(name)
-                known = column[~np.isnan(column)]
-                if self.thresholds and not np.isin(known, (0.0, 1.0)).all():
-                    soft = SoftThresholds.from_training(
-                        column[:, None], event, sample_weight=weight
-                    )
-            self._levels.append(levels)
-            self._soft.append(soft)
-        findings = self._findings(columns, counted=True)
-        self.rule_ = BayesRule.from_counts(findings, event, names=names, sample_weight=weight)
-
-    def _findings(self, columns: _Columns, *, counted: bool = False) -> Floats:
-        """Findings with ½ for what is missing and for words beside the one that is there.
-
-        To be counted, these are NaN and 0.
-        """
-        nothing, parts = np.nan if counted else 0.5, []
-        for levels, soft, column in zip(self._levels, self._soft, columns, strict=True):
-            if levels is not None:
-                there = column[:, None] == np.array(levels, dtype=object)
-                found = np.where(there, 1.0, 0.0 if counted else 0.5)
-                found[column == MISSING] = nothing
-                parts.append(found)
-                continue
-            missing = np.isnan(column)
-            found = np.where(missing, 0.0, column)[:, None]
-            found = found if soft is None else soft(found)
-            parts.append(np.where(missing[:, None], nothing, found))
-        return np.hstack(parts)
 
     def calibrate(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -226,38 +216,52 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         OddsNetwork
             Itself.
         """
-        findings = self.findings(X)
-        labels, weight = labels_and_weights(y, sample_weight, len(findings))
+        columns = self._columns(X)
+        labels, weight = labels_and_weights(y, sample_weight, len(columns[0]))
         check_known(labels, self.classes_)
         check_several(labels, weight)
-        rule = self.rule_
-        plain = BayesRule(rule.prior, rule.given, rule.otherwise, rule.names)
-        event = (labels == self.classes_[1]).astype(np.float64)
-        self.rule_ = plain.calibrated(plain.log_odds(findings), event, sample_weight=weight)
+        members = []
+        for member, event in zip(self._members, self._events(labels), strict=True):
+            if not event @ weight > 0.0:
+                raise ValueError("`y` must hold all classes. Received: none of one of them")
+            plain = member.plain()
+            members.append(plain.calibrated(plain.log_odds(columns), event, weight))
+        self._members = members
         return self
 
-    def findings(self, X: Any) -> Floats:
+    def _columns(self, X: Any) -> _Columns:
+        check_is_fitted(self)
+        return read_values(self, X, reset=False, allow_missing=True)
+
+    def findings(self, X: Any, *, label: Any = None) -> Floats:
         """Return what the network is told: probabilities, ½ where there is no news.
 
         Parameters
         ----------
         X : array_like or frame, shape (samples, features)
+        label : object, optional
+            Of more than two classes, the one whose rule is told; by default the first.
 
         Returns
         -------
         ndarray of float64, shape (samples, findings)
-            In the order of ``rule_.names``.
+            In the order of the rule's names.
 
         Raises
         ------
         TypeError, ValueError
-            If X does not fit.
+            If X does not fit, or there is no such class.
         """
-        check_is_fitted(self)
-        return self._findings(read_values(self, X, reset=False, allow_missing=True))
+        columns, place = self._columns(X), 0
+        if label is not None:
+            known = self.classes_.tolist()
+            if label not in known:
+                raise ValueError(f"`label` must be one of {known}. Received: {label!r}")
+            place = known.index(label) if len(known) > 2 else 0
+        return self._members[place].findings(columns)
 
     def decision_function(self, X: Any) -> Floats:
-        """Return the log-odds of the second class.
+        """Return the log-odds of the second class, or of each of several against all others.
 
         Parameters
         ----------
@@ -266,36 +270,43 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of float64, shape (samples,)
+        ndarray of float64, shape (samples,) or (samples, classes)
 
         Raises
         ------
         TypeError, ValueError
             If X does not fit.
         """
-        findings = self.findings(X)
-        log_odds: Floats = self.rule_.log_odds(findings)
-        return log_odds
+        columns = self._columns(X)
+        log_odds = [member.log_odds(columns) for member in self._members]
+        return log_odds[0] if len(log_odds) == 1 else np.stack(log_odds, axis=1)
 
     def predict_proba(self, X: Any) -> Floats:
-        """Return the probabilities of both classes, shape (samples, 2).
+        """Return the probabilities of the classes, shape (samples, classes).
 
-        Arguments and errors are those of `decision_function`.
+        Those of several rules are divided by their sum. Arguments and errors are those of
+        `decision_function`.
         """
         log_odds = self.decision_function(X)
-        return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
+        if log_odds.ndim == 1:
+            return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
+        logarithms = -np.logaddexp(0.0, -log_odds)
+        shares = np.exp(logarithms - logarithms.max(axis=1, keepdims=True))
+        probabilities: Floats = shares / shares.sum(axis=1, keepdims=True)
+        return probabilities
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the more probable class of each sample, shape (samples,).
 
         Arguments and errors are those of `decision_function`.
         """
-        second = self.decision_function(X) > 0.0
-        classes: NDArray[Any] = self.classes_[second.astype(int)]
+        log_odds = self.decision_function(X)
+        place = log_odds.argmax(axis=1) if log_odds.ndim > 1 else (log_odds > 0.0).astype(int)
+        classes: NDArray[Any] = self.classes_[place]
         return classes
 
     def explain(self, X: Any) -> Explanation:
-        """Take the log-odds of the second class apart, exactly, by feature.
+        """Take the log-odds of `decision_function` apart, exactly, by feature.
 
         Parameters
         ----------
@@ -304,24 +315,27 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         Explanation
-            ``constant`` (1,), what is known without findings; ``parts`` (samples, 1, features), of
-            a category the sum over its words; the features' names. ``ranked(0, 0)`` lists those
-            of the first sample, the largest first.
+            ``constant`` (rules,), what is known without findings; ``parts`` (samples, rules,
+            features), of a category the sum over its words; the features' names. There is one rule
+            for two classes, and one for each of several. ``ranked(0, 0)`` lists the parts of the
+            first sample and rule, the largest first.
 
         Raises
         ------
         TypeError, ValueError
             If X does not fit.
         """
-        findings = self.findings(X)
-        constant, parts = self.rule_.explain(findings)
-        sizes = [1 if levels is None else len(levels) for levels in self._levels]
-        whole: Any = summed_by_feature(parts, sizes)[:, None, :]
-        first: Any = np.array([constant])
+        columns = self._columns(X)
+        constants, parts = [], []
+        for member in self._members:
+            constant, own = member.rule.explain(member.findings(columns))
+            constants.append(constant)
+            parts.append(summed_by_feature(own, member.sizes()))
+        first: Any = np.array(constants)
+        whole: Any = np.stack(parts, axis=1)
         return Explanation(first, whole, tuple(feature_names(self)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = tags.input_tags.categorical = tags.input_tags.string = True
-        tags.classifier_tags.multi_class = False
         return tags

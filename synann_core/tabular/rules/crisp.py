@@ -2,7 +2,8 @@
 
 A rule is a synapse tensor's row with β = 1 throughout, and the structure is `rrl`. Each new rule
 is the conjunction that a Newton step on the log-loss gains most from (a beam search over its
-literals); then all weights are fitted again, and older rules are grown anew while that helps.
+literals); then all weights are fitted again. Whenever the number of rules has doubled, each is
+grown anew beside the others where that helps. Targets are probabilities, not only classes.
 """
 
 from __future__ import annotations
@@ -35,8 +36,7 @@ class Growth:
     max_literals: int
     ridge: float = 1.0
     cost: float = 1.0
-    first: float = 1.0
-    rounds: int = 1
+    first: float = 0.1
 
     def price(self, literals: int) -> float:
         """Price of a rule with so many literals."""
@@ -60,7 +60,7 @@ class HardRules(NamedTuple):
 
 
 class _Problem(NamedTuple):
-    truth: NDArray[np.float32]  # (rows, literals), 0 or 1
+    columns: NDArray[np.float32]  # (literals, rows), 0 or 1
     target: Floats  # (classes, rows)
     weight: Floats  # (rows,)
     allowed: NDArray[np.bool_]  # (classes, literals): of rules with a weight > 0
@@ -72,6 +72,16 @@ class _Problem(NamedTuple):
         return range(1, 2) if len(self.target) == 2 else range(len(self.target))
 
 
+class _Beam(NamedTuple):
+    """The best conjunctions of one length, for a class and a sign."""
+
+    label: int
+    sign: float
+    able: NDArray[np.bool_]  # (literals,)
+    rules: list[tuple[int, ...]]
+    fires: NDArray[np.float32]  # (rules, rows)
+
+
 def grow(
     truth: NDArray[np.float32],
     target: Floats,
@@ -79,25 +89,26 @@ def grow(
     allowed: NDArray[np.bool_],
     growth: Growth,
 ) -> list[HardRules]:
-    """Return the rules after each step of growth, first none, then more and more literals.
+    """Return the rules after each step of growth, first none, then more and more.
 
-    `weight` sums to the number of samples; `allowed` says which literals a rule may have that
-    raises a class's score. Where some are not allowed, those of the opposite direction are for
-    rules that lower it.
+    `target` has the classes' probabilities in each row, shape (classes, rows). `weight` sums to the
+    number of samples. `allowed` says which literals a rule may have that raises a class's score;
+    where some are not allowed, those of the opposite direction are for rules that lower it.
     """
-    problem = _Problem(truth, target, weight, allowed, growth)
-    found = _fitted(problem, ())
+    problem = _Problem(np.ascontiguousarray(truth.T), target, weight, allowed, growth)
+    found = _fitted(problem, (), HardRules((), np.zeros(0), np.zeros(len(target))))
     path = [found]
-    while len(found.rules) < growth.max_rules:
+    for _ in range(growth.max_rules):
         used = sum(len(rule.literals) for rule in found.rules)
         rule = _best_rule(problem, found, growth.max_literals - used)
         if rule is None:
             break
-        more = _fitted(problem, (*found.rules, rule))
+        more = _fitted(problem, (*found.rules, rule), found)
         if len(more.rules) <= len(found.rules):
             break
         found = more
-        for _ in range(growth.rounds):
+        count = len(found.rules)
+        if count & (count - 1) == 0:  # they have doubled since the last time
             found = _grown_anew(problem, found)
         path.append(found)
     return path
@@ -105,19 +116,23 @@ def grow(
 
 def scores(truth: NDArray[np.float32], found: HardRules) -> Floats:
     """Scores of the classes, shape (classes, rows)."""
-    total = np.repeat(found.bias[:, None], len(truth), axis=1)
+    return _scores(truth.T, found)
+
+
+def _scores(columns: NDArray[np.float32], found: HardRules) -> Floats:
+    total = np.repeat(found.bias[:, None], columns.shape[1], axis=1)
     for rule, weight in zip(found.rules, found.weights, strict=True):
-        total[rule.label] += weight * _fires(truth, rule)
+        total[rule.label] += weight * _fires(columns, rule)
     return total
 
 
-def _fires(truth: NDArray[np.float32], rule: HardRule) -> NDArray[np.float32]:
-    fires: NDArray[np.float32] = truth[:, rule.literals].min(axis=1)
+def _fires(columns: NDArray[np.float32], rule: HardRule) -> NDArray[np.float32]:
+    fires: NDArray[np.float32] = columns[list(rule.literals)].min(axis=0)
     return fires
 
 
 def _objective(problem: _Problem, found: HardRules) -> float:
-    log_p = log_probabilities(scores(problem.truth, found))
+    log_p = log_probabilities(_scores(problem.columns, found))
     loss = -float((problem.weight * problem.target * log_p).sum())
     growth = problem.growth
     price = sum(growth.price(len(rule.literals)) for rule in found.rules)
@@ -127,13 +142,15 @@ def _objective(problem: _Problem, found: HardRules) -> float:
 def _grown_anew(problem: _Problem, found: HardRules) -> HardRules:
     """Replace each rule by the best one beside the others, where that lowers the objective."""
     for k in range(len(found.rules) - 1):
+        if k >= len(found.rules):  # a fit has left some out
+            break
         others = found.rules[:k] + found.rules[k + 1 :]
-        without = _fitted(problem, others)
+        without = _fitted(problem, others, found)
         used = sum(len(rule.literals) for rule in others)
         rule = _best_rule(problem, without, problem.growth.max_literals - used)
         if rule is None or rule == found.rules[k]:
             continue
-        other = _fitted(problem, (*others[:k], rule, *others[k:]))
+        other = _fitted(problem, (*others[:k], rule, *others[k:]), without)
         if _objective(problem, other) < _objective(problem, found) - 1e-9:
             found = other
     return found
@@ -141,22 +158,31 @@ def _grown_anew(problem: _Problem, found: HardRules) -> HardRules:
 
 def _best_rule(problem: _Problem, found: HardRules, room: int) -> HardRule | None:
     """The conjunction with the largest gain of a Newton step, less its literals' cost."""
-    p = np.exp(log_probabilities(scores(problem.truth, found)))
-    best: tuple[float, HardRule | None] = (0.0, None)
+    p = np.exp(log_probabilities(_scores(problem.columns, found)))
+    g = (problem.weight * (problem.target - p)).astype(np.float32)
+    h = (problem.weight * p * (1.0 - p)).astype(np.float32)
     taken = {(frozenset(rule.literals), rule.label) for rule in found.rules}
-    for label in problem.movable:
-        g = (problem.weight * (problem.target[label] - p[label])).astype(np.float32)
-        h = (problem.weight * p[label] * (1.0 - p[label])).astype(np.float32)
-        for sign in (1.0, -1.0):
-            able = problem.allowed[label] if sign > 0.0 else _opposite(problem, label)
-            beam: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
-            for size in range(1, min(_DEPTH, room) + 1):
-                grown = _extended(problem, beam, sign * g, h, able)
-                beam = [(gain, s) for gain, s in grown if (frozenset(s), label) not in taken]
-                for gain, chosen in beam[:1]:
-                    net = gain - problem.growth.price(size)
-                    if net > best[0] + _EPS:
-                        best = (net, HardRule(chosen, label, sign))
+    everywhere = np.ones((1, g.shape[1]), np.float32)
+    beams = [
+        _Beam(label, sign, able, [()], everywhere)
+        for label in problem.movable
+        for sign, able in ((1.0, problem.allowed[label]), (-1.0, _opposite(problem, label)))
+    ]
+    best: tuple[float, HardRule | None] = (0.0, None)
+    for size in range(1, min(_DEPTH, room) + 1):
+        grown = []
+        for beam, gains in zip(beams, _gains(problem, beams, g, h), strict=True):
+            more = _extended(problem, beam, gains, taken)
+            if more is None:
+                continue
+            gain, beam = more
+            net = gain - problem.growth.price(size)
+            if net > best[0] + _EPS:
+                best = (net, HardRule(beam.rules[0], beam.label, beam.sign))
+            grown.append(beam)
+        beams = grown
+        if not beams:
+            break
     return best[1]
 
 
@@ -166,35 +192,55 @@ def _opposite(problem: _Problem, label: int) -> NDArray[np.bool_]:
     return np.asarray(np.logical_and.reduce(rest, axis=0), dtype=bool)
 
 
+def _gains(
+    problem: _Problem, beams: list[_Beam], g: NDArray[np.float32], h: NDArray[np.float32]
+) -> list[NDArray[np.float32]]:
+    """What each literal more would make of the beams' conjunctions, (rules, literals) each."""
+    fires = np.concatenate([beam.fires for beam in beams])
+    counts = [len(beam.rules) for beam in beams]
+    label = np.repeat([beam.label for beam in beams], counts)
+    sign = np.repeat([beam.sign for beam in beams], counts).astype(np.float32)[:, None]
+    sums = np.concatenate([fires * g[label], fires * h[label], fires]) @ problem.columns.T
+    first, second, count = sums.reshape(3, len(fires), -1)
+    # A literal that is true wherever the rule fires would change nothing.
+    idle = count >= fires.sum(axis=1, keepdims=True) - 0.5
+    first = np.where(idle, np.float32(0.0), np.maximum(sign * first, 0.0))
+    gains = 0.5 * first**2 / (second + np.float32(problem.growth.ridge))
+    return np.split(gains, np.cumsum(counts)[:-1])
+
+
 def _extended(
     problem: _Problem,
-    beam: list[tuple[float, tuple[int, ...]]],
-    g: NDArray[np.float32],
-    h: NDArray[np.float32],
-    able: NDArray[np.bool_],
-) -> list[tuple[float, tuple[int, ...]]]:
-    """The best conjunctions with one literal more: gains of weights > 0, and literals."""
-    found: dict[tuple[int, ...], float] = {}
-    if not beam:
-        return []
-    none = np.ones(len(g), np.float32)
-    fires = np.stack([problem.truth[:, s].min(axis=1) if s else none for _, s in beam])
-    sums = np.concatenate([fires * g, fires * h, fires]) @ problem.truth
-    first, second, count = sums.reshape(3, len(beam), -1)
-    gains = np.where(able & (first > 0.0), 0.5 * first**2 / (second + problem.growth.ridge), 0.0)
-    # A literal that is true wherever the rule fires would change nothing.
-    gains = np.where(count >= fires.sum(axis=1, keepdims=True) - 0.5, 0.0, gains)
-    for (_, literals), gain in zip(beam, gains, strict=True):
-        for j in np.argsort(-gain, kind="stable")[:_BEAM].tolist():
-            if gain[j] > 0.0 and j not in literals:
-                found[tuple(sorted((*literals, j)))] = float(gain[j])
-    return sorted(((v, k) for k, v in found.items()), key=lambda pair: (-pair[0], pair[1]))[:_BEAM]
+    beam: _Beam,
+    gains: NDArray[np.float32],
+    taken: set[tuple[frozenset[int], int]],
+) -> tuple[float, _Beam] | None:
+    """The best conjunctions with one literal more, and the gain of the first of them."""
+    flat = np.where(beam.able, gains, np.float32(0.0)).ravel()
+    if not flat.any():
+        return None
+    # Each may be there once for each of its literals, or be taken.
+    wanted = min(len(flat), _BEAM * (len(beam.rules[0]) + 1) + len(taken))
+    places = np.argpartition(-flat, wanted - 1)[:wanted]
+    found: dict[tuple[int, ...], tuple[float, int, int]] = {}
+    for place in places[flat[places] > 0.0].tolist():
+        parent, literal = divmod(place, gains.shape[1])
+        rule = tuple(sorted((*beam.rules[parent], literal)))
+        if (frozenset(rule), beam.label) not in taken:
+            found[rule] = (float(flat[place]), parent, literal)
+    if not found:
+        return None
+    rules = sorted(found, key=lambda rule: (-found[rule][0], rule))[:_BEAM]
+    parents = [found[rule][1] for rule in rules]
+    literals = [found[rule][2] for rule in rules]
+    fires = beam.fires[parents] * problem.columns[literals]
+    return found[rules[0]][0], beam._replace(rules=rules, fires=fires)
 
 
-def _fitted(problem: _Problem, rules: tuple[HardRule, ...]) -> HardRules:
+def _fitted(problem: _Problem, rules: tuple[HardRule, ...], start: HardRules) -> HardRules:
     """Fit weights and biases by Newton's steps; rules that would change their sign are left out."""
     while True:
-        found = _newton(problem, rules)
+        found = _newton(problem, rules, start)
         signs = np.array([rule.sign for rule in rules])
         right = found.weights * signs > 0.0
         if right.all():
@@ -202,42 +248,42 @@ def _fitted(problem: _Problem, rules: tuple[HardRule, ...]) -> HardRules:
         rules = tuple(rule for rule, stays in zip(rules, right, strict=True) if stays)
 
 
-def _newton(problem: _Problem, rules: tuple[HardRule, ...]) -> HardRules:
-    """Weights and biases with the least penalised log-loss."""
+def _newton(problem: _Problem, rules: tuple[HardRule, ...], start: HardRules) -> HardRules:
+    """Weights and biases with the least penalised log-loss, from those of other rules."""
     classes, ridge = len(problem.target), problem.growth.ridge
-    moved = [*problem.movable, *(rule.label for rule in rules)]
-    ones = [np.ones(len(problem.truth), np.float32)] * len(problem.movable)
-    fires = [_fires(problem.truth, rule) for rule in rules]
+    movable = list(problem.movable)
+    own = np.array([*movable, *(rule.label for rule in rules)])
+    ones = [np.ones(problem.columns.shape[1], np.float32)] * len(movable)
+    fires = [_fires(problem.columns, rule) for rule in rules]
     design = np.stack(ones + fires).astype(np.float64)
-    own = np.array(moved)
-    biases = len(problem.movable)
-    penalty = np.where(np.arange(len(own)) < biases, 1e-3, ridge)
-    w = np.zeros(len(own))
+    penalty = np.where(np.arange(len(own)) < len(movable), 1e-3, ridge)
+    known = dict(zip(start.rules, start.weights.tolist(), strict=True))
+    w = np.array([*start.bias[movable], *(known.get(rule, 0.0) for rule in rules)])
+    moves = own == np.arange(classes)[:, None]
+    same = own[:, None] == own
 
-    def all_scores(w: Floats) -> Floats:
-        total: Floats = (own == np.arange(classes)[:, None]) * w @ design
-        return total
+    def at(w: Floats) -> tuple[float, Floats]:
+        log_p = log_probabilities((moves * w) @ design)
+        loss = -float((problem.weight * (problem.target * log_p).sum(axis=0)).sum())
+        return loss + 0.5 * float(penalty @ w**2), log_p
 
-    def loss(w: Floats) -> float:
-        log_p = log_probabilities(all_scores(w))
-        return -float((problem.weight * problem.target * log_p).sum()) + 0.5 * float(penalty @ w**2)
-
-    value = loss(w)
+    value, log_p = at(w)
     for _ in range(_NEWTON):
-        p = np.exp(log_probabilities(all_scores(w)))
-        gradient = ((problem.weight * (p - problem.target))[own] * design).sum(axis=1) + penalty * w
+        p = np.exp(log_p)
+        residual = problem.weight * (p - problem.target)
+        gradient = (moves * (residual @ design.T)).sum(axis=0) + penalty * w
         share = design * p[own]
         mass = share * problem.weight
-        curvature = np.diag(penalty) + (own[:, None] == own) * (mass @ design.T) - mass @ share.T
+        curvature = np.diag(penalty) + same * (mass @ design.T) - mass @ share.T
         step = np.linalg.solve(curvature, gradient)
-        while (next_value := loss(w - step)) > value + 1e-12 and np.abs(step).max() > 1e-9:
+        while (after := at(w - step))[0] > value + 1e-12 and np.abs(step).max() > 1e-9:
             step = step / 2.0
-        w, value = w - step, next_value
+        w, (value, log_p) = w - step, after
         if np.abs(step).max() < 1e-4:
             break
     bias = np.zeros(classes)
-    bias[list(problem.movable)] = w[:biases]
-    return HardRules(rules, w[biases:], bias)
+    bias[movable] = w[: len(movable)]
+    return HardRules(rules, w[len(movable) :], bias)
 
 
 def in_points(

@@ -1,66 +1,134 @@
-"""Choose how many hard rules there are by out-of-fold log-loss."""
+"""Grow hard rules on what soft rules have learned, and choose how many there are.
+
+Classes are noisy, and greedy rules fit the noise. So soft rules are trained first, one model for
+each fold, and hard rules learn a mean of the classes and of the soft rules' probabilities. That
+is distillation (Hinton, Vinyals and Dean 2015, arXiv:1503.02531; of trees Breiman and Shang 1996,
+"Born again trees").
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from synann_core._lib.progress import Progress
 from synann_core.tabular.rules.crisp import Growth, HardRules, grow, in_points, scores
-from synann_core.tabular.rules.literals import Floats, Literals
+from synann_core.tabular.rules.literals import Codes, Floats, Literals
 from synann_core.tabular.rules.model import RuleModel
-from synann_core.tabular.rules.selection import Chosen, Rows, Settings, best_of
+from synann_core.tabular.rules.selection import (
+    PENALTIES,
+    SIZES,
+    Chosen,
+    Rows,
+    Settings,
+    best_of,
+    choose,
+)
 from synann_core.tabular.rules.structures import Array, log_probabilities
 
 # −log(1 − β) of a literal in a hard rule: e^(−CLOSED) is 0 in float64, and β is 1.
 CLOSED = 800.0
 
+_TAUGHT = 0.6  # share of the soft rules' probabilities in what is learned; the rest is classes
+_COSTS = (0.3, 2.0)  # of a literal beyond a rule's first while rules are grown
+
 
 def choose_crisp(
-    literals: Literals, rows: Rows, sides: Array, settings: Settings, points: int
+    literals: Literals,
+    rows: Rows,
+    sides: Array,
+    settings: Settings,
+    points: int,
+    rng: np.random.Generator,
 ) -> Chosen:
-    """Grow rules on each fold's rows and on all, and keep as many as predict best.
+    """Grow rules on each fold's rows and on all, and take as many as the best price leaves.
 
-    With `points`, weights are whole numbers of at most so many points. A penalty is the price of
-    each literal beyond a rule's first, in nats of the summed log-loss.
+    A penalty is the price of a literal: by how much it must lower the mean log-loss, on what is
+    learned. A fold's hard rules learn from soft ones that have not seen, either, what they are
+    judged by. With `points`, weights are whole numbers of at most so many points.
     """
     truth = (literals(rows.codes) > 0.5).astype(np.float32)
-    target = (rows.label == np.arange(len(sides))[:, None]).astype(np.float64)
+    classes = (rows.label == np.arange(len(sides))[:, None]).astype(np.float64)
+    soft, steps = _soft_rules(literals, rows, sides, settings, rng)
     allowed = sides > 0.0
-    paths: list[list[list[HardRules]]] = []
-    losses: list[Floats] = []
-    counts: list[tuple[int, int]] = []
-    count = rows.weight.sum()
-    for k, cost in enumerate(settings.penalties):
-        growth = Growth(settings.max_rules, settings.max_literals, cost=cost)
-        grown = []
-        for used in (*rows.train, np.ones(len(rows.label), bool)):
-            weight = rows.weight * used
-            grown.append(
-                grow(
-                    truth[used],
-                    target[:, used],
-                    weight[used] * (count / weight.sum()),
-                    allowed,
-                    growth,
-                )
-            )
-        paths.append(grown)
-        for size in range(len(grown[-1])):
-            counts.append((k, size))
-            loss = np.zeros(len(rows.label))
-            for test, path in zip(rows.test, grown[:-1], strict=True):
-                log_p = log_probabilities(scores(truth[test], path[min(size, len(path) - 1)]))
-                loss[test] -= (target[:, test] * log_p).sum(axis=0)
-            losses.append(loss)
-    table = np.array(losses)
+    losses = np.zeros((len(settings.penalties), len(rows.label)))
+    growths = len(rows.train) + 1
+    with Progress("hard rules", growths, shown=settings.verbose, unit="growth") as bar:
+        for used, test, model in zip(rows.train, rows.test, soft, strict=False):
+            target = _target(classes[:, used], _probabilities([model], rows.codes[used]))
+            weight = rows.weight[used] * (rows.weight.sum() / rows.weight[used].sum())
+            for k, found in enumerate(_at_prices(truth[used], target, weight, allowed, settings)):
+                log_p = log_probabilities(scores(truth[test], found))
+                losses[k, test] -= (classes[:, test] * log_p).sum(axis=0)
+            bar.advance()
+        target = _target(classes, _probabilities(soft, rows.codes))
+        on_all = _at_prices(truth, target, rows.weight, allowed, settings)
+        bar.advance()
     judged = rows.weight * rows.test.any(axis=0)
-    best = best_of(table, judged, one_standard_error=settings.one_standard_error)
-    k, size = counts[best]
-    found, unit = paths[k][-1][size], 0.0
+    best = best_of(losses, judged, one_standard_error=settings.one_standard_error)
+    found, unit = on_all[best], 0.0
     if points:
         found, unit = in_points(truth, target, rows.weight, found, points)
-    model = _model(literals, found, unit or 1.0)
-    mean = table @ judged / judged.sum()
-    return Chosen([model], settings.penalties[k], mean, sum(map(len, paths[k])), unit)
+    return Chosen(
+        [_model(literals, found, unit or 1.0)],
+        settings.penalties[best],
+        losses @ judged / judged.sum(),
+        steps,
+        unit,
+    )
+
+
+def _soft_rules(
+    literals: Literals, rows: Rows, sides: Array, settings: Settings, rng: np.random.Generator
+) -> tuple[list[RuleModel], int]:
+    """Soft rules of each fold's rows, and the steps of training.
+
+    Of a single fold there are two models: one alone would be trained on all rows.
+    """
+    rules, literal_count = SIZES["mix"]
+    wanted = replace(
+        settings,
+        structure="mix",
+        penalties=PENALTIES["mix"],
+        max_rules=rules,
+        max_literals=literal_count,
+        bags=max(len(rows.train), 2),
+    )
+    found = choose(literals, rows, sides, wanted, rng)
+    return found.models, found.steps
+
+
+def _probabilities(models: Sequence[RuleModel], codes: Codes) -> Floats:
+    """Of the classes by the mean of the models' scores, shape (classes, rows)."""
+    mean = np.mean([model.scores(codes) for model in models], axis=0)
+    return np.exp(log_probabilities(mean))
+
+
+def _target(classes: Floats, taught: Floats) -> Floats:
+    return (1.0 - _TAUGHT) * classes + _TAUGHT * taught
+
+
+def _at_prices(
+    truth: NDArray[np.float32],
+    target: Floats,
+    weight: Floats,
+    allowed: NDArray[np.bool_],
+    settings: Settings,
+) -> list[HardRules]:
+    """For each price of a literal, the rules with the least sum of log-loss and prices."""
+    found: list[HardRules] = []
+    for cost in _COSTS:
+        growth = Growth(settings.max_rules, settings.max_literals, cost=cost)
+        found += grow(truth, target, weight, allowed, growth)
+    log_p = [log_probabilities(scores(truth, rules)) for rules in found]
+    loss = np.array([-float((weight * target * each).sum()) for each in log_p])
+    literals = np.array([sum(len(rule.literals) for rule in rules.rules) for rules in found])
+    price = float(weight.sum()) * np.array(settings.penalties)
+    best = np.argmin(loss + price[:, None] * literals, axis=1)
+    return [found[k] for k in best.tolist()]
 
 
 def _model(literals: Literals, found: HardRules, unit: float) -> RuleModel:

@@ -25,6 +25,7 @@ from synann_core.tabular.rules.reports import RuleReports
 from synann_core.tabular.rules.selection import (
     MOST_PENALTY,
     PENALTIES,
+    SIZES,
     Settings,
     choose,
     distinct_rows,
@@ -49,11 +50,12 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         sum of its rules. "duel": a second synapse tensor, in which rules inhibit the other classes.
         "rrl": log-odds are a sum of rules with signs.
     crisp : bool
-        Hard rules (β = 1, log-odds as of "rrl", whatever `structure` is), grown one by one.
+        Hard rules (β = 1, log-odds as of "rrl", whatever `structure` is), grown one by one. They
+        learn from the classes and from the probabilities of soft rules, which are trained first.
     integer_weights : bool
         Of crisp rules: weights are whole numbers of points, at most 10.
     max_rules, max_literals : int, optional
-        Limits of a model's size, exact; by default 10 and 60, of crisp rules 12 and 20. Rules
+        Limits of a model's size, exact; by default 10 and 60, of crisp rules 20 and 40. Rules
         without literals, which are always true, do not count.
     bins : int
         Intervals of a column of numbers, from 2 to 256: thresholds are at quantiles, or between all
@@ -63,8 +65,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         far as it is true where the value is known, on average. The latter also where no value was
         missing in training. An unseen category equals none.
     penalties : sequence of float, optional
-        From 0 to 1e12: of the literals' weights −log(1 − β), on the mean log-loss in nats; of crisp
-        rules the price of each literal beyond a rule's first, in nats of the summed log-loss.
+        From 0 to 1e12, on the mean log-loss in nats: of the literals' weights −log(1 − β), or of
+        crisp rules the price of each literal, which it must be worth.
     select : {"best", "one_standard_error"}
         Which penalty: with the least out-of-fold log-loss, or the largest within one standard error
         of the difference from it.
@@ -86,6 +88,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         Columns of numbers that are categories. Strings, objects and pandas' categories are anyhow.
     class_weight : mapping or "balanced", optional
         Weights of the classes.
+    verbose : bool or int
+        Whether to show the progress: a bar, if tqdm is installed.
     random_state : int, RandomState or None
 
     Attributes
@@ -152,6 +156,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         monotone: Mapping[str | int, int] | None = None,
         categorical_features: Sequence[Any] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
+        verbose: bool | int = False,
         random_state: Any = None,
     ) -> None:
         self.structure = structure
@@ -171,6 +176,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         self.monotone = monotone
         self.categorical_features = categorical_features
         self.class_weight = class_weight
+        self.verbose = verbose
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> SynapseRules:
@@ -222,7 +228,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         with blas_threads_for(0, numpy_namespace):  # thousands of small products
             if self.crisp:
                 points = 10 if self.integer_weights else 0
-                found = choose_crisp(self.literals_, rows, sides, settings, points)
+                found = choose_crisp(self.literals_, rows, sides, settings, points, rng)
             else:
                 found = choose(self.literals_, rows, sides, settings, rng)
         self.models_, self.penalty_ = found.models, found.penalty
@@ -260,7 +266,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         return classes
 
     @classmethod
-    def load(cls, path: FilePath) -> SynapseRules:
+    def from_file(cls, path: FilePath, /) -> SynapseRules:
         """Read rules that `save` wrote: the same predictions, bit for bit.
 
         Safe for files from anyone. Parameters are those that the rules were learned with, but the
@@ -305,10 +311,9 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
 
     def _settings(self) -> Settings:
         structure = check_option("structure", self.structure, STRUCTURES)
-        penalties = self.penalties
-        if penalties is None:
-            penalties = PENALTIES["crisp" if self.crisp else structure]
-        rules, literals = (12, 20) if self.crisp else (10, 60)
+        kind = "crisp" if self.crisp else structure
+        penalties = PENALTIES[kind] if self.penalties is None else self.penalties
+        rules, literals = SIZES[kind]
         if self.max_rules is not None:
             rules = check_int("max_rules", self.max_rules, 1)
         if self.max_literals is not None:
@@ -326,6 +331,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
             check_number("learning_rate", self.learning_rate, 0.0, ends="(]"),
             check_int("n_bags", self.n_bags, 1),
             check_int("n_starts", self.n_starts, 1),
+            self.verbose,
         )
 
     def __sklearn_tags__(self) -> Any:

@@ -201,7 +201,7 @@ class RuleReports:
         return draw_feature(shown, values, f"{what} of {classes[chosen]}", ax)
 
     def save(self, path: FilePath) -> None:
-        """Write the rules as JSON, whole or not at all; `load` gives them back, bit for bit.
+        """Write the rules as JSON, whole or not at all; `from_file` gives them back, bit for bit.
 
         Parameters
         ----------

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from synann_core._lib.progress import Progress
 from synann_core.tabular.rules.literals import Codes, Floats, Literals
 from synann_core.tabular.rules.model import RuleModel, mix_model
 from synann_core.tabular.rules.structures import (
@@ -35,13 +36,15 @@ _STRONGEST = 50.0
 _LATER = {"mix": 1.0, "duel": 0.5, "rrl": 0.5}  # of the rate, where training goes on
 _STARTING = 2.4  # rules that training starts with, for one in the end
 
-# Of the weight W of every literal, on the mean log-loss in nats.
+# On the mean log-loss in nats, of the weight W of every literal.
 PENALTIES = {
     "mix": (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2),
     "duel": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
     "rrl": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
-    "crisp": (4.0, 32.0),  # of a literal beyond a rule's first, on the summed log-loss
+    "crisp": (1.2e-3,),  # of each literal
 }
+# How many rules and literals there may be.
+SIZES = {"mix": (10, 60), "duel": (10, 60), "rrl": (10, 60), "crisp": (20, 40)}
 
 
 MOST_PENALTY = 1e12  # far above what leaves a rule, and no trouble to float32
@@ -60,6 +63,7 @@ class Settings:
     rate: float
     bags: int
     restarts: int
+    verbose: bool | int = False
 
 
 class Rows(NamedTuple):
@@ -127,22 +131,25 @@ def choose(
     samples = _samples(literals, rows, weight / weight.sum(axis=1, keepdims=True), classes)
     parameters, limits = _start(literals, rows, weight, sides, settings, rng)
     seen: list[tuple[Parameters, Array]] = []
-    losses, taken = [], 0
-    for k, penalty in enumerate(settings.penalties):
-        steps = settings.max_iter if k == 0 else max(settings.max_iter // 4, 1)
-        steps *= bool(literals.names)  # without any, training starts with what is best
-        rate = settings.rate * (1.0 if k == 0 else _LATER[settings.structure])
-        parameters = train(
-            settings.structure, parameters, samples, penalty, steps, rate, limits, rng
-        )
-        taken += steps
-        # The choice is among models that keep to the limits.
-        trimmed = _limited(_trimmed(parameters), samples, penalty, limits, settings, rng)
-        log_p = _log_p(settings.structure, trimmed, samples)
-        own = np.take_along_axis(log_p, rows.label[None, None], axis=1)[:, 0]
-        unseen = -own[: rounds * folds].reshape(rounds, folds, -1) * rows.test
-        losses.append(unseen.sum(axis=(0, 1)) / rounds)
-        seen.append((trimmed, own))
+    losses = []
+    # Without any literals, training starts with what is best.
+    first, later = settings.max_iter, max(settings.max_iter // 4, 1)
+    steps = [first, *[later] * (len(settings.penalties) - 1)] if literals.names else [0]
+    taken = sum(steps)
+    with Progress("soft rules", taken, shown=settings.verbose, unit="step") as bar:
+        for k, penalty in enumerate(settings.penalties):
+            rate = settings.rate * (1.0 if k == 0 else _LATER[settings.structure])
+            now = steps[min(k, len(steps) - 1)]
+            parameters = train(
+                settings.structure, parameters, samples, penalty, now, rate, limits, rng, bar
+            )
+            # The choice is among models that keep to the limits.
+            trimmed = _limited(_trimmed(parameters), samples, penalty, limits, settings, rng)
+            log_p = _log_p(settings.structure, trimmed, samples)
+            own = np.take_along_axis(log_p, rows.label[None, None], axis=1)[:, 0]
+            unseen = -own[: rounds * folds].reshape(rounds, folds, -1) * rows.test
+            losses.append(unseen.sum(axis=(0, 1)) / rounds)
+            seen.append((trimmed, own))
     judged = rows.weight * rows.test.any(axis=0)
     best = best_of(np.array(losses), judged, one_standard_error=settings.one_standard_error)
     trimmed, own = seen[best]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from synann_core._lib.arguments import check_shape
@@ -53,8 +55,8 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Columns of numbers that are categories, as strings and a frame's categories always are, and
         objects unless all of them are numbers. A missing category is a level, "missing".
     max_iter : int
-        Most of Newton's steps for a choice of bases, ≥ 1. Where `n_iter_` reaches it, the factors
-        may not be the most likely ones yet.
+        Most of Newton's steps for a choice of bases, ≥ 1. Where they do not suffice there is a
+        ConvergenceWarning.
 
     Attributes
     ----------
@@ -178,6 +180,13 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             terms, columns, self.family, counts, size, weight, iterations=iterations
         )
         self._describe(columns, counts, size, weight)
+        if not self._tariff.converged:
+            warnings.warn(
+                f"The factors did not converge in `max_iter`={iterations} steps. A higher limit "
+                "may help.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         return self
 
     def _checked_samples(

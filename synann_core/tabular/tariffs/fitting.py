@@ -18,6 +18,7 @@ from synann_core.tabular.tariffs.terms import Floats, Term
 _CLOSE, _SMALL_GAIN, _RIDGE = 1e-10, 1e-8, 1e-7
 _HUGE = 700.0  # surprisal of a rate
 _MOST = 1e300  # of a variance
+_BITS = 60  # samples count as at most 2 to this power
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,15 @@ class Tariff:
         Of c, by the observed information; 0 for what is at a bound, NaN where the data do not tell.
     steps : int
         Newton's steps.
+    converged : bool
+        Whether the last search ended before its limit.
     """
 
     terms: list[Term]
     c: Floats
     covariance: Floats
     steps: int
+    converged: bool
 
     def inputs(self, columns: Sequence[NDArray[Any]]) -> Floats:
         """Inputs of all synapses, shape (samples, synapses)."""
@@ -84,8 +88,9 @@ def search(
     deviance falls with each such step, so that they end: with factors that no bound holds back.
     """
     # Where the search ends is a matter of nats: weights of which all are less than one sample would
-    # have none to gain.
-    unit = min(1.0, float(np.ldexp(1.0, np.frexp(weight.sum())[1] - 1)))
+    # have none to gain, and with too many samples rounding alone would promise some.
+    size = int(np.frexp(weight.sum())[1]) - 1
+    unit = float(np.ldexp(1.0, min(size, max(size - _BITS, 0))))
     weight = weight / unit
     start = -np.log((weight @ counts) / (weight @ exposure))
     floor = SMALLEST if family == "binomial" else -_HUGE
@@ -112,7 +117,7 @@ def search(
     free = (c > low) & (c < high)
     with np.errstate(over="ignore"):
         variance = np.clip(covariance(loss.information(c), free) / unit, -_MOST, _MOST)
-    return Tariff(terms, c, variance, total)
+    return Tariff(terms, c, variance, total, converged=steps < iterations)
 
 
 def _minimum(

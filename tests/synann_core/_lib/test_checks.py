@@ -138,6 +138,24 @@ def test_numbers_and_ranges_are_clipped_likewise():
         checks.check_range("p", [[1.0, 1.0 + 10 * ULP]], 0.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "clipped", "refused"),
+    [
+        (0.0, 1e300, -2 * ULP, -1e-14),  # the width says nothing about numbers near 0
+        (0.0, 1e300, 1e300 * (1 + 2 * ULP), 1e300 * (1 + 20 * ULP)),
+        (-1e300, 0.0, 2 * ULP, 1e-14),
+        (0.0, 1e-3, -2e-3 * ULP, -0.1 * ULP),
+        (1e6, 1e6 + 1, None, 1e6 - 1e-9),
+        (-3.0, np.inf, None, -3.0 - 2 * ULP),
+    ],
+)
+def test_what_is_a_few_ulp_depends_on_the_end(low, high, clipped, refused):
+    if clipped is not None:
+        assert checks.check_number("p", clipped, low, high) in (low, high)
+    with pytest.raises(ValueError, match="`p` must be in"):
+        checks.check_number("p", refused, low, high)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_ranges_are_of_finite_numbers(bad):
     with pytest.raises(ValueError, match=r"`p` must be in \(-inf, inf\)\. Received: .* at 1"):

@@ -23,7 +23,7 @@ def test_a_saved_network_is_the_same(tmp_path, kind, protection):
         findings=findings,
     )
     model.save(tmp_path / "network.safetensors")
-    got = NoisyOr.load(tmp_path / "network.safetensors")
+    got = NoisyOr.from_file(tmp_path / "network.safetensors")
     assert (got.causes, got.findings) == (tuple(causes), tuple(findings))
     assert type(got.beta) is type(model.beta)
     y = np.random.default_rng(0).random((4, 6))
@@ -55,10 +55,10 @@ def test_a_damaged_file_is_named(tmp_path, change, message):
     tensors = {k: v for k, v in (tensors | change).items() if v is not None}
     write_tensors(path, tensors, metadata)
     with pytest.raises(ValueError, match=f"`path` must hold a noisy-OR network.*{message}"):
-        NoisyOr.load(path)
+        NoisyOr.from_file(path)
 
 
 def test_another_file_is_named(tmp_path):
     write_tensors(tmp_path / "other", {"prior": np.zeros(2)}, {})
     with pytest.raises(ValueError, match="the format is 'not named'"):
-        NoisyOr.load(tmp_path / "other")
+        NoisyOr.from_file(tmp_path / "other")

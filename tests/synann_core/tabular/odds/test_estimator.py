@@ -1,13 +1,14 @@
 """OddsNetwork: Bayes' rule on tables, among scikit-learn's tools."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -134,10 +135,81 @@ def test_few_samples_have_no_calibration():
     assert model.rule_.slope == 1.0
 
 
+@pytest.fixture(scope="module")
+def flowers():
+    return load_iris(return_X_y=True, as_frame=True)
+
+
+def test_several_classes_have_a_rule_each(flowers):
+    x, y = flowers
+    folds = list(StratifiedKFold(3).split(x, y))
+    model = OddsNetwork(cv=folds).fit(x, y)
+    assert len(model.rules_) == 3
+    log_odds = model.decision_function(x)
+    for k, label in enumerate(model.classes_):
+        one = OddsNetwork(cv=folds).fit(x, y == label)
+        np.testing.assert_array_equal(one.findings(x), model.findings(x, label=label))
+        np.testing.assert_array_equal(log_odds[:, k], one.decision_function(x))
+    p = model.predict_proba(x)
+    alone = 1 / (1 + np.exp(-log_odds))
+    np.testing.assert_allclose(p, alone / alone.sum(axis=1, keepdims=True), rtol=1e-12)
+    np.testing.assert_array_equal(model.predict(x), model.classes_[p.argmax(axis=1)])
+    assert model.score(x, y) > 0.9
+    assert log_loss(y, p) < log_loss(y, OddsNetwork(cv=None).fit(x, y).predict_proba(x))
+    with pytest.raises(AttributeError, match="those of several are `rules_`"):
+        model.rule_  # noqa: B018
+    with pytest.raises(ValueError, match="`label` must be one of"):
+        model.findings(x, label=7)
+
+
+def test_parts_of_several_classes_add_up(flowers):
+    x, y = flowers
+    model = OddsNetwork().fit(x, y)
+    why = model.explain(x[::10])
+    assert why.parts.shape == (15, 3, 4)
+    total = why.constant + why.parts.sum(axis=2)
+    np.testing.assert_allclose(total, model.decision_function(x[::10]), atol=1e-12)
+
+
+def test_probabilities_of_several_classes_stay_numbers():
+    """Where every class is all but impossible, the least impossible one is it."""
+    model = OddsNetwork(thresholds=False, cv=None).fit(np.eye(3), [0, 1, 2])
+    model._members = [
+        replace(m, rule=replace(m.rule, slope=1.0, shift=-900.0 - k))
+        for k, m in enumerate(model._members)
+    ]
+    p = model.predict_proba(np.full((1, 3), 0.5))[0]
+    assert p.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(p[1:] / p[:-1], np.exp(-1))
+
+
+def test_a_class_without_weight_is_none(flowers):
+    x, y = flowers
+    model = OddsNetwork().fit(x, y, sample_weight=(y != 1).astype(float))
+    assert model.classes_.tolist() == [0, 2]
+    some = OddsNetwork().fit(x[y != 1], y[y != 1])
+    np.testing.assert_allclose(model.predict_proba(x), some.predict_proba(x), rtol=1e-9)
+
+
+def test_several_classes_are_calibrated_anew(flowers):
+    x, y = flowers
+    model = OddsNetwork(cv=None).fit(x[::2], y[::2])
+    before = log_loss(y[1::2], model.predict_proba(x[1::2]))
+    model.calibrate(x[1::2], y[1::2])
+    assert log_loss(y[1::2], model.predict_proba(x[1::2])) < before
+    with pytest.raises(ValueError, match="`y` must hold all classes"):
+        model.calibrate(x[:80], y[:80])
+
+
 @pytest.mark.parametrize(
     ("options", "X", "y", "message"),
     [
-        ({}, [[0.0], [1.0], [0.5]], [0, 1, 2], "Only binary classification is supported"),
+        (
+            {"cv": [([0, 1], [2])]},
+            [[0.0], [1.0], [0.5]],
+            [0, 1, 2],
+            "all classes to learn from.* 2",
+        ),
         ({}, [[0.0], [1.0]], [1, 1], "two classes or more.* Received: 1 class"),
         ({"thresholds": False}, [[0.0], [3.0]], [0, 1], "`findings` must be in"),
         ({}, [[0.0], [np.inf]], [0, 1], "infinity|finite"),

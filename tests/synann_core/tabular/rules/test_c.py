@@ -68,7 +68,7 @@ def test_probabilities_are_those_of_the_rules(tmp_path, structure, missing, dtyp
 
 @pytest.mark.parametrize("integers", [False, True])
 def test_points_need_no_floating_point(tmp_path, integers):
-    rules, table, x = fitted(crisp=True, integer_weights=True, penalties=(1.0,))
+    rules, table, x = fitted(crisp=True, integer_weights=True, penalties=(1e-3,))
     text = rules.to_c(name="own", dtype="int" if integers else "points")
     (tmp_path / "rules.c").write_text(text)
     if integers:
@@ -115,7 +115,7 @@ def test_options_are_checked():
 def test_numbers_beyond_a_long_of_32_bits_are_no_ints():
     X = np.array([[4 * 10**9, 3], [10**10, 3]] * 30)
     X[:, 1] += np.arange(60) % 5
-    options = {"crisp": True, "cv": 2, "penalties": (1.0,)}
+    options = {"crisp": True, "cv": 2, "penalties": (1e-3,)}
     rules = SynapseRules(integer_weights=True, **options).fit(X, X[:, 0] > 5e9)
     with pytest.raises(ValueError, match=r"`dtype` .* 'x0 [>≤] \d{10}'"):
         rules.to_c(dtype="int")

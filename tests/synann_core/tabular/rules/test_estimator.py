@@ -21,12 +21,12 @@ from tests.synann_core.tabular.rules.tables import mixed_columns, mixed_labels, 
 QUICK = {"max_iter": 40, "n_starts": 1, "penalties": (4e-3,), "cv": 2, "random_state": 0} | {
     "max_rules": 4
 }
-HARD = {"crisp": True, "penalties": (2.0,), "cv": 3, "random_state": 0}
+HARD = {"crisp": True, "penalties": (2e-3,), "cv": 3, "random_state": 0}
 
 
 @pytest.mark.parametrize(
     "options",
-    [*({"structure": s} for s in STRUCTURES), HARD | {"penalties": (1.0,), "max_rules": 2}],
+    [*({"structure": s} for s in STRUCTURES), HARD | {"max_rules": 2}],
     ids=str,
 )
 def test_all_of_scikit_learns_checks_pass(options):
@@ -122,6 +122,24 @@ def test_limits_of_size():
     rules = [rule for rule in model.rules_ if rule.literals]
     assert len(rules) <= 3
     assert sum(len(rule.literals) for rule in rules) <= 5
+
+
+@pytest.mark.parametrize("crisp", [False, True])
+def test_progress_goes_to_the_standard_error(capsys, monkeypatch, crisp):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)  # as if it were not installed
+    X, y = numbers()
+    quiet, shown = (
+        SynapseRules(**QUICK | {"crisp": crisp, "verbose": verbose}) for verbose in (False, True)
+    )
+    quiet.fit(X, y)
+    assert capsys.readouterr() == ("", "")
+    shown.fit(X, y)
+    out, err = capsys.readouterr()
+    assert out == ""
+    steps = 40 + 6 * 10 if crisp else 40
+    assert f"soft rules: step {steps} of {steps}\n" in err
+    assert ("hard rules: growth 3 of 3\n" in err) == crisp
+    np.testing.assert_array_equal(shown.predict_proba(X), quiet.predict_proba(X))
 
 
 @pytest.mark.parametrize("options", [*({"structure": s} for s in STRUCTURES), HARD], ids=str)

@@ -10,7 +10,7 @@ OPTIONS = [
     {"structure": "duel"},
     {"structure": "rrl"},
     {"n_bags": 2},
-    {"crisp": True, "penalties": (1.0,)},
+    {"crisp": True, "penalties": (1e-3,)},
 ]
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import sklearn
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import PoissonRegressor
 from sklearn.metrics import d2_tweedie_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
@@ -43,6 +43,17 @@ def glm(claims):
 @pytest.mark.filterwarnings("ignore:Skipping check check_array_api_input")
 def test_the_checks_of_scikit_learn():
     check_estimator(LogLinkRegressor())
+
+
+def test_too_few_steps_are_a_warning(claims):
+    X, y, exposure = claims
+    enough = LogLinkRegressor(constraints="free").fit(X, y, exposure=exposure)
+    message = "The factors did not converge in `max_iter`=1 steps"
+    with pytest.warns(ConvergenceWarning, match=message) as found:
+        model = LogLinkRegressor(constraints="free", max_iter=1).fit(X, y, exposure=exposure)
+    assert len(found) == 1
+    assert found[0].filename == __file__
+    assert model.deviance_ > enough.deviance_
 
 
 def test_free_factors_are_those_of_the_glm(claims, glm):

@@ -1,0 +1,105 @@
+"""Write a noisy-OR network as one HTML file that answers for itself.
+
+The folder `page` holds its parts: the text (`page.html`), the style sheet, and scripts. Half of
+them compute, in a thread of their own (a worker, made from text in the page); the others show what
+comes back. The page may run these scripts and nothing else, as its Content-Security-Policy says by
+their hashes, and may not load or send anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from importlib import resources
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from synann_core._lib.files import FilePath, write_whole
+from synann_core.noisy_or.parameters import Parameters, dense_rows
+
+ENGINE = ("numbers", "network", "possible", "plan", "sums", "questions", "worker")
+VIEW = ("numbers", "dom", "engine", "link", "findings", "causes", "summary", "main")
+
+
+def write_page(path: FilePath, network: Parameters, title: str, description: str) -> None:
+    """Write the page; `path` holds the old content or the whole new one."""
+    write_whole(path, page_of(network, title, description).encode("utf-8", "replace"))
+
+
+def page_of(network: Parameters, title: str, description: str) -> str:
+    """The text of the page."""
+    for name, text in (("title", title), ("description", description)):
+        if not isinstance(text, str):
+            raise TypeError(f"`{name}` must be a str. Received: {text!r}")
+    style, view = _part("style.css"), _script(VIEW)
+    return Template(_part("page.html")).substitute(
+        policy=_policy(style, view),
+        title=html.escape(title),
+        description=html.escape(description),
+        style=style,
+        network=_json(plain(network)),
+        engine=_script(ENGINE),
+        view=view,
+    )
+
+
+def _part(name: str) -> str:
+    return resources.files(__package__).joinpath("page", name).read_text("utf-8")
+
+
+def _script(names: tuple[str, ...]) -> str:
+    """Scripts in one scope of their own."""
+    return "\n".join(["(() => {", *(_part(f"{name}.js") for name in names), "})();\n"])
+
+
+def _policy(style: str, view: str) -> str:
+    """What the page may do: run its own script and style, and make its worker from text."""
+    rules = {
+        "default-src": "'none'",
+        "script-src": _hash_of(view),
+        "style-src": _hash_of(style),
+        "worker-src": "blob:",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{rule} {value}" for rule, value in rules.items())
+
+
+def _hash_of(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _json(value: Any) -> str:
+    """JSON in ASCII that is safe inside of a script element, whatever the names are."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def plain(network: Parameters) -> dict[str, Any]:
+    """The network in lists; of each finding the links [cause, β], or [cause, β, δ] if δ > 0."""
+    causes, findings = network.prior.size, network.leak.size
+    return {
+        "causes": list(network.causes or (f"cause {j}" for j in range(causes))),
+        "findings": list(network.findings or (f"finding {i}" for i in range(findings))),
+        "prior": network.prior.tolist(),
+        "leak": network.leak.tolist(),
+        "links": [_links_of(network, i) for i in range(findings)],
+    }
+
+
+def _links_of(network: Parameters, finding: int) -> list[list[float]]:
+    row = np.array([finding])
+    (beta,) = dense_rows(network.beta, row)
+    delta = np.zeros_like(beta)
+    if network.protection is not None:
+        (delta,) = dense_rows(network.protection, row)
+    return [
+        [j, float(beta[j]), float(delta[j])] if delta[j] > 0.0 else [j, float(beta[j])]
+        for j in np.flatnonzero((beta > 0.0) | (delta > 0.0)).tolist()
+    ]
