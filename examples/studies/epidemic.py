@@ -1,6 +1,8 @@
 """Forecasts of the cholera of 1849 in England, one, two and four weeks ahead.
 
-    python examples/studies/epidemic.py        scores, and a picture in outputs/ (some minutes)
+    python examples/studies/epidemic.py        everything, in some minutes
+
+Makes a table of errors, and epidemic.png in outputs/.
 
 One synapse that inhibits itself, x' = αx(1 − x), grows as the number of all deaths up to a day;
 its steps are the deaths of each day. Beside it: a logistic curve, a straight line in the
