@@ -199,7 +199,7 @@ def report(starts: np.ndarray, actual: np.ndarray, results: dict, peak: int) -> 
 def draw(deaths: np.ndarray, starts: np.ndarray, daily: dict, path: Path) -> None:
     """The year with forecasts from every fourth week, a panel for each of two models."""
     figure = Figure(figsize=(plots.WIDTH, 5.6))
-    figure.suptitle("cholera in England, 1849: a pause of the growth is no end of it")
+    figure.suptitle("cholera in England, 1849: a pause in the growth is not its end")
     panels = figure.subplots(2, 1, sharex=True, sharey=True)
     chosen = [np.abs(starts - s).argmin() for s in range(FIRST, len(deaths) - AHEAD + 1, 28)]
     for axes, name, colour in zip(
@@ -208,7 +208,7 @@ def draw(deaths: np.ndarray, starts: np.ndarray, daily: dict, path: Path) -> Non
         axes.plot(np.arange(1, len(deaths) + 1), deaths, color=plots.QUIET, label="died")
         for k in chosen:
             days = np.arange(starts[k] + 1, starts[k] + AHEAD + 1)
-            label = f"{name}: four weeks from every fourth" if k == chosen[0] else None
+            label = f"{name}: the next four weeks" if k == chosen[0] else None
             axes.plot(days, daily[name][k], color=colour, label=label)
             axes.plot(days[0], daily[name][k][0], "o", color=colour, markersize=4)
         axes.set(ylabel="deaths a day", yscale="log", ylim=(0.7, 5000))

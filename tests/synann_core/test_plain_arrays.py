@@ -350,7 +350,7 @@ WITHOUT = {
     "surface", "State", "Record", "Gradients", "Events", "Layer", "norse_lif", "decay_factor",
     "fast_sigmoid", "superspike", "arctan", "sigmoid", "triangle", "boxcar", "gaussian",
     "straight_through", "random_key", "Posterior", "CauseSet", "NextFinding", "Reasons",
-    "Rule", "RuleParts", "events_from_structured",
+    "Rule", "RuleParts", "events_from_structured", "COLOURS", "QUIET", "STYLE", "TEXT",
 }  # fmt: skip
 MODULES = ("", ".graph", ".noisy_or", ".tabular", ".export", ".optim", ".plot", ".spiking")
 PLAIN = r"`.+` must be a plain dense array"
