@@ -2,6 +2,7 @@
 #   make demo    a diagnosis with its reasons, and handwritten digits; pictures in outputs/
 #   make test    all tests, on NumPy, array-api-strict, torch, JAX and Keras
 #   make examples    every example that needs no files of MNIST, about a minute; pictures in outputs/
+#   make docs    the site, in build/site
 #   make dashboard   all benchmarks, and a site of their results; dashboard-site: of those that are kept
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ CONSTRAINTS ?= -c requirements/tested.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
 .PHONY: demo digits-seeds examples test test-all fuzz kernel-branches lint wheel pythons lower-bounds kernels widths \
-	sanitize sanitize-kernels emulate emulate-aarch64 emulate-haswell clang threads bench dashboard \
+	sanitize sanitize-kernels emulate emulate-aarch64 emulate-haswell clang threads bench docs dashboard \
 	dashboard-site history golden clean
 
 demo: $(VENV)/.demo
@@ -77,6 +78,8 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
+	$(BIN)/python docs/extensions/cells.py build/cells > /dev/null
+	$(BIN)/mypy build/cells/*.py
 
 # The source distribution, which holds all that git does, and the wheel built from it once unpacked,
 # with the tag of the systems it runs on; each used in an environment that holds nothing else. Then built again as on a machine
@@ -187,6 +190,12 @@ history: $(VENV)/.test
 	export $(ONE_BLAS_THREAD); $(ASV) $(RUN) --machine $(MACHINE) --bench '^headline\.'
 	$(BIN)/python asv_benchmarks/dashboard.py keep
 
+# The site, from guides, tutorials (which run), examples (which run) and docstrings. No request is
+# made, and every warning is a failure: of Sphinx, of a link, of a public name without a docstring.
+SPHINX := $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --jobs $(PROCESSES)
+docs: $(VENV)/.test
+	$(ONE_BLAS_THREAD) $(SPHINX) -b html -d build/doctrees docs build/site
+
 golden: $(VENV)/.test
 	$(BIN)/python -m reference.golden
 
@@ -200,7 +209,7 @@ $(VENV)/.demo: pyproject.toml requirements/tested.txt $(NATIVE) | $(VENV)/bin/py
 	touch $@
 
 $(VENV)/.test: pyproject.toml requirements/tested.txt requirements/dev.txt $(NATIVE) | $(VENV)/bin/python
-	$(PIP) -e ".[examples,test,torch,jax,keras,bench,studies]" -r requirements/dev.txt
+	$(PIP) -e ".[examples,test,torch,jax,keras,bench,studies,docs]" -r requirements/dev.txt
 	touch $@
 
 clean:

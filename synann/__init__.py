@@ -46,7 +46,10 @@ if TYPE_CHECKING:
         torch,
     )
     from synann_core import *
-    from synann_core.tabular import LogLinkRegressor, OddsNetwork, SynapseClassifier, SynapseRules
+    from synann_core.tabular import LogLinkRegressor as LogLinkRegressor
+    from synann_core.tabular import OddsNetwork as OddsNetwork
+    from synann_core.tabular import SynapseClassifier as SynapseClassifier
+    from synann_core.tabular import SynapseRules as SynapseRules
 else:  # a type checker that saw this function would accept any name
     # What the core has imported; the rest when it is used.
     globals().update({name: value for name, value in vars(_core).items() if name in __all__})

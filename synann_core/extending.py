@@ -13,7 +13,13 @@ import importlib
 from synann_core._lib.arguments import broadcast_shape, check_plain, check_shape, check_tensor
 from synann_core._lib.autodiff import widened
 from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
-from synann_core._lib.files import read_config, read_tensors, write_tensors, write_whole
+from synann_core._lib.files import (
+    check_tensors,
+    read_config,
+    read_tensors,
+    write_tensors,
+    write_whole,
+)
 from synann_core._lib.numerics import sum_to_shape
 from synann_core._lib.torch_modes import torch_values_known, torch_watcher
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Space
@@ -28,6 +34,8 @@ from synann_core.models.passes import NORM_EPS, NORM_MOMENTUM
 from synann_core.models.passes import parts as classifier_parts
 from synann_core.spiking.neurons.dispatch import forward as run_neurons
 from synann_core.spiking.neurons.dispatch import vjp as run_neurons_vjp
+from synann_core.spiking.neurons.files import described as neuron_described
+from synann_core.spiking.neurons.files import restored as neuron_restored
 from synann_core.spiking.neurons.formulas import membranes
 from synann_core.spiking.neurons.records import Inputs as NeuronInputs
 from synann_core.spiking.neurons.records import Parameters as NeuronParameters
@@ -58,11 +66,14 @@ __all__ = [
     "check_plain",
     "check_shape",
     "check_tensor",
+    "check_tensors",
     "checked_names",
     "classifier_parts",
     "expected_gradients",
     "mapped",
     "membranes",
+    "neuron_described",
+    "neuron_restored",
     "read_config",
     "read_tensors",
     "register_torch_operators",

@@ -52,7 +52,9 @@ __all__ = [
     "warn_of_values",
 ]
 
+#: Where x comes from: the inputs themselves, a mixture of them, or x = 1.
 Excitation = Literal["auto", "input", "mixture", "none"]
+#: How activations become numbers that a synapse takes.
 Gate = Literal["sigmoid", "softmax", "exp"]
 
 _SPACES = ("probability", "surprisal")

@@ -38,6 +38,7 @@ __all__ = [
 
 _BENDS = (0.0, 0.15, -0.15, 0.3, -0.3, 0.5, -0.5)  # of synapses, the first free one
 
+#: Colours of excitatory and of inhibitory inputs, in this order.
 EXCITATORY, INHIBITORY = COLOURS[:2]
 
 

@@ -13,6 +13,7 @@ import pytest
 import synann_core as syn
 from synann_core.export import load_json, save_json
 from synann_core.graph import Circuit, SynapseGraph
+from synann_core.spiking import LIF, Layer, SpikingNetwork, triangle
 
 
 @functools.cache
@@ -119,6 +120,14 @@ def named_graph():
     return random_graph(np.random.default_rng(5), inputs=2, neurons=4)
 
 
+def spiking():
+    """Arrays of numbers, a neuron that never fires, recurrent and learned weights."""
+    one = LIF(np.array([0.5, 0.75]), np.array([0.5, np.inf]), 0.25, reset="zero", gain=1.5)
+    two = LIF(0.8, 0.7, order="immediate", surrogate=triangle(0.5), adaptation=0.1)
+    layers = [Layer(2, one, kind="synapse"), Layer(2, two, recurrent=True, learn=("decay",))]
+    return SpikingNetwork(3, layers, steps=5, loss="count")
+
+
 def circuit(seed=6, inputs=4, states=3, neurons=8, clip=True):
     """Any wiring: one state may be another one, or the drive, a step ago."""
     rng = np.random.default_rng(seed)
@@ -130,7 +139,7 @@ def circuit(seed=6, inputs=4, states=3, neurons=8, clip=True):
 
 def evaluated(model):
     """What a model makes of numbers between 0.1 and 0.9."""
-    if isinstance(model, syn.SynaMLP):
+    if isinstance(model, syn.SynaMLP | SpikingNetwork):
         return model.predict(np.full((1, model.in_features), 0.5))
     if isinstance(model, Circuit):
         drive = np.linspace(0.2, 0.8, len(model.drives)) if model.drives else None
@@ -138,7 +147,10 @@ def evaluated(model):
     return model.compile()(np.linspace(0.1, 0.9, len(model.inputs))[None, :])
 
 
-MODELS = {"mlp": small_mlp, "graph": named_graph, "arrays": array_graph, "circuit": circuit}
+MODELS = {
+    "mlp": small_mlp, "graph": named_graph, "arrays": array_graph, "spiking": spiking,
+    "circuit": circuit,
+}  # fmt: skip
 
 
 @functools.cache

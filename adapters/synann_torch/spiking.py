@@ -22,7 +22,7 @@ from synann_core.spiking import LIF, State
 
 __all__ = ["Spiking"]
 
-_LEARNED = ("decay", "threshold", "synaptic_decay", "recurrent")
+LEARNED = ("decay", "threshold", "synaptic_decay", "recurrent")
 _WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -80,10 +80,10 @@ class Spiking(nn.Module):
             raise TypeError(f"`neuron` must be a LIF. Received: {neuron!r}")
         self._kind = neuron
         for name in learn:
-            check_option("learn", name, _LEARNED)
+            check_option("learn", name, LEARNED)
             if getattr(neuron, name) is None:
                 raise ValueError(f"`learn` must name what the neuron has. Received: {name!r}")
-        for name in _LEARNED:
+        for name in LEARNED:
             value = getattr(neuron, name)
             if value is None:
                 self.register_buffer(name, None)
@@ -95,6 +95,16 @@ class Spiking(nn.Module):
             if units is not None and tensor.ndim == 0:
                 tensor = tensor.repeat(check_int("units", units, 1))
             self.register_parameter(name, nn.Parameter(tensor))
+
+    @property
+    def neuron(self) -> LIF:
+        """The neuron that the module was made with: its options, and its first numbers."""
+        return self._kind
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """Names of what is learned."""
+        return tuple(name for name, _ in self.named_parameters())
 
     def forward(self, current: Tensor, state: State | Tensor | None = None) -> tuple[Tensor, State]:
         """One step: spikes (..., N), and the state for the next.
@@ -135,9 +145,8 @@ class Spiking(nn.Module):
 
     def extra_repr(self) -> str:
         """Order, reset and surrogate, and what is learned."""
-        learned = [name for name, _ in self.named_parameters()]
         text = f"order={self._kind.order!r}, reset={self._kind.reset!r}, "
-        return text + f"surrogate={self._kind.surrogate}, learn={learned}"
+        return text + f"surrogate={self._kind.surrogate}, learn={list(self.learned)}"
 
     def _floating(
         self, currents: Tensor, state: State | Tensor | None
@@ -155,7 +164,7 @@ class Spiking(nn.Module):
         return floating(currents), state
 
     def _neuron(self) -> LIF:
-        values: dict[str, Any] = {name: self._value(name) for name in _LEARNED}
+        values: dict[str, Any] = {name: self._value(name) for name in LEARNED}
         return self._kind.with_parameters(**values)
 
     def _value(self, name: str) -> Tensor | None:

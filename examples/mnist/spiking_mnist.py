@@ -4,6 +4,7 @@
     python examples/mnist/spiking_mnist.py --layer synapse   a synapse tensor as the hidden layer
     python examples/mnist/spiking_mnist.py --backend torch   the same code on other arrays
     python examples/mnist/spiking_mnist.py --epochs 5 --loss count
+    python examples/mnist/spiking_mnist.py --save net.safetensors   for spiking_export.py
 
 784 inputs, 1000 hidden and 10 output neurons, decay 0.95, every image shown for 25 steps, batches
 of 128, Adam with 5e-4. The test uses all test images, the last smaller batch included, with two
@@ -40,12 +41,13 @@ MEAN_PIXEL = 0.13  # of the training images
 READOUTS = {"spike count": "count", "summed membrane": "membrane"}
 
 
-def build(data: Dataset, layer: str, hidden: int, loss: str, seed: int) -> SpikingNetwork:
+def build(data: Dataset, options: argparse.Namespace) -> SpikingNetwork:
     """The article's network, or one with a synapse tensor in front of the hidden neurons."""
-    neuron = LIF(DECAY, surrogate=arctan())
-    first = Layer(hidden, neuron, kind=layer, mean_input=MEAN_PIXEL)
+    neuron = LIF(DECAY, reset=options.reset, surrogate=arctan())
+    first = Layer(options.hidden, neuron, kind=options.layer, mean_input=MEAN_PIXEL)
     layers = [first, Layer(data.classes, neuron)]
-    return SpikingNetwork(data.train_x.shape[1], layers, steps=STEPS, loss=loss, seed=seed)
+    features, seed = data.train_x.shape[1], options.seed
+    return SpikingNetwork(features, layers, steps=STEPS, loss=options.loss, seed=seed)
 
 
 def train(network: SpikingNetwork, data: Dataset, options: argparse.Namespace, to_backend) -> float:
@@ -126,11 +128,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--loss", choices=("membrane", "membrane_sum", "count", "first_spike"), default="membrane"
     )
+    parser.add_argument("--reset", choices=("subtract", "zero"), default="subtract")
     parser.add_argument("--seed", type=number(int, 0), default=0)
     parser.add_argument("--epochs", type=number(int, 1), default=1)
     parser.add_argument("--hidden", type=number(int, 1), default=HIDDEN)
     parser.add_argument("--batch-size", type=number(int, 1), default=128)
     parser.add_argument("--learning-rate", type=number(float, 0), default=5e-4)
+    parser.add_argument("--save", type=Path, help="write the trained network to this file")
     parser.add_argument("--limit", type=number(int, 1), help="use only so many training images")
     return parser.parse_args(arguments)
 
@@ -144,13 +148,15 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
         data = files.load(options)
     except files.DataError as error:
         raise SystemExit(str(error)) from None
-    network = build(data, options.layer, options.hidden, options.loss, options.seed)
+    network = build(data, options)
     print(
         f"{data.name}: {len(data.train_y)} training and {len(data.test_y)} test images, "
         f"{options.backend} arrays, {options.layer} hidden layer, "
         f"{network.parameter_count} parameters"
     )
     seconds = train(network, data, options, to_backend)
+    if options.save:
+        network.save(options.save)
     test = to_backend(data.test_x)
     scores = {k: network.score(test, data.test_y, readout=v) for k, v in READOUTS.items()}
     rows = [(name, 100 * score) for name, score in scores.items()]

@@ -104,10 +104,10 @@ def show_table(
     return {model: fields_plots.of_events(found.event, found.p[model]) for model in shown}
 
 
-def expected_claims(data: tuple, folder: Path) -> dict[str, np.ndarray]:
+def expected_claims(data: tuple, folder: Path, models: list[str]) -> dict[str, np.ndarray]:
     """Expected claims by model; those that are not kept yet are made, and kept."""
     expected = {}
-    for model in fields_claims.MODELS:
+    for model in models:
         kept = read_predictions(folder, CLAIMS, model)
         if not kept:
             print(f"fitting {model}", flush=True)
@@ -118,15 +118,15 @@ def expected_claims(data: tuple, folder: Path) -> dict[str, np.ndarray]:
     return expected
 
 
-def show_claims(folder: Path) -> dict[str, fields_plots.Calibration]:
+def show_claims(folder: Path, models: list[str]) -> dict[str, fields_plots.Calibration]:
     """Print deviances of the claims table; what is drawn of it."""
     data = fields_claims.read()
     _, claims, holders = data
     print(f"{CLAIMS}: {len(claims)} groups, each left out once, of {holders.sum():.0f} holders")
-    expected = expected_claims(data, folder)
+    expected = expected_claims(data, folder, models)
     weights = draw_weights(len(claims))
     deviance = {m: weights @ fields_claims.deviances(claims, e) for m, e in expected.items()}
-    rivals = ("GLM", EBM)
+    rivals = [rival for rival in ("GLM", EBM) if rival in models]
     rows = [
         (
             model, cell(d, ".1f"),
@@ -136,7 +136,9 @@ def show_claims(folder: Path) -> dict[str, fields_plots.Calibration]:
     ]  # fmt: skip
     header = ("model", "deviance", *(f"− {rival}" for rival in rivals))
     _print(rows, header)
-    return {m: fields_plots.of_rates(claims, expected[m], holders) for m in DRAWN_CLAIMS}
+    return {
+        m: fields_plots.of_rates(claims, expected[m], holders) for m in DRAWN_CLAIMS if m in models
+    }
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -145,6 +147,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--predictions", type=Path, metavar="FOLDER", default=Path("predictions"))
     parser.add_argument("--fields", nargs="+", choices=FIELDS, default=list(FIELDS))
     parser.add_argument("--models", nargs="+", choices=MODELS, default=COMPARED, metavar="MODEL")
+    claims = list(fields_claims.MODELS)
+    parser.add_argument(
+        "--claims", nargs="+", choices=claims, default=claims, metavar="MODEL",
+        help="models of the claims table",
+    )  # fmt: skip
     parser.add_argument("--readings", action="store_true", help="print models, not scores")
     return parser.parse_args(arguments)
 
@@ -168,7 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
         drawn = {name: show_table(name, what, options) for name, what in FIELDS[field].items()}
         units = dict.fromkeys(drawn, "%")
         if field == "insurance":
-            drawn[CLAIMS] = show_claims(options.predictions)
+            drawn[CLAIMS] = show_claims(options.predictions, options.claims)
             units[CLAIMS] = "claims of 100"
         drawn = {name: models for name, models in drawn.items() if models}
         if drawn:

@@ -69,7 +69,7 @@ def draw(tables: Mapping[str, Mapping[str, Calibration]], units: Mapping[str, st
         Image file; its ending names the format.
     """
     columns = max(len(models) for models in tables.values())
-    size = 2.45 * columns + 0.4, 2.55 * len(tables) + 0.2
+    size = 2.45 * columns + 0.4, 2.55 * len(tables) + 0.5
     figure = Figure(figsize=size, dpi=110, layout="constrained")
     figure.get_layout_engine().set(h_pad=0.08)
     rows = figure.subplots(len(tables), columns, squeeze=False)

@@ -42,7 +42,7 @@ def write_tensors(path: FilePath, tensors: Tensors, metadata: dict[str, str]) ->
     ValueError if names, shapes and metadata take more than 3/4 of a megabyte, beyond which
     `read_tensors` refuses a file.
     """
-    data = save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata=metadata)
+    data = save({k: np.asarray(v, order="C") for k, v in tensors.items()}, metadata=metadata)
     size = int.from_bytes(data[:8], "little")
     if size > _MOST_HEADER:
         raise ValueError(

@@ -234,12 +234,20 @@ def tree(operation: Callable[[Array, Array], Array], a: Array, axis: int) -> Arr
 
 
 def scan(
-    step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, parts: tuple[Array, ...], xp: Namespace
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    carry: Any,
+    parts: tuple[Array, ...],
+    xp: Namespace,
+    *,
+    in_time: bool = False,
 ) -> tuple[Any, Any]:
-    """`jax.lax.scan` over the leading axis of `parts`; elsewhere the loop it stands for."""
+    """`jax.lax.scan` over the leading axis of `parts`; elsewhere the loop it stands for.
+
+    `in_time` says that steps come one after the other: a graph may take blocks together, not those.
+    """
     if builds_graphs(xp):
-        blocks: Any = xp.scan_blocks(step, carry, parts)
-        carry, outputs = blocks
+        loop: Any = xp.scan_steps if in_time else xp.scan_blocks
+        carry, outputs = loop(step, carry, parts)
         return carry, outputs
     if is_jax_namespace(xp):
         import jax

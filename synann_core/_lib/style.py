@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-# Of Okabe and Ito (2008), which colour-blind readers can tell apart; the first two are for what
-# speaks for something and against it.
+#: Of Okabe and Ito (2008), which colour-blind readers can tell apart; the first two are for what
+#: speaks for something and against it.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-TEXT, QUIET = "#333333", "#A0A0A0"  # words and numbers; what is only there to compare with
+#: Colours of words and numbers, and of what is only there to compare with, in this order.
+TEXT, QUIET = "#333333", "#A0A0A0"
 
-# For ``matplotlib.rc_context`` or ``matplotlib.style.use``.
+#: Settings for ``matplotlib.rc_context`` or ``matplotlib.style.use``.
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": TEXT,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 Shape = tuple[int, ...]
+#: Whether numbers are probabilities or surprisals.
 Space = Literal["probability", "surprisal"]
+#: An array of NumPy, of any dtype.
 NumpyArray = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -16,11 +18,17 @@ class Array(Protocol):
     """An array of any library: what the array API standard gives to all of them."""
 
     @property
-    def shape(self) -> Any: ...
+    def shape(self) -> Any:
+        """Length of each axis."""
+
     @property
-    def dtype(self) -> Any: ...
+    def dtype(self) -> Any:
+        """Type of the elements."""
+
     @property
-    def ndim(self) -> int: ...
+    def ndim(self) -> int:
+        """Number of axes."""
+
     def __getitem__(self, key: Any, /) -> Array: ...
     def __add__(self, other: Any, /) -> Array: ...
     def __radd__(self, other: Any, /) -> Array: ...

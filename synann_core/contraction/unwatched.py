@@ -20,6 +20,8 @@ _log = logger("kernels")
 class Implementation(Protocol):
     """What every module that evaluates the contraction offers."""
 
+    __name__: str
+
     def forward(self, factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
         """Sum of log f over j, exact and with every f kept from 0; both (rows, m)."""
 
@@ -33,27 +35,28 @@ class Implementation(Protocol):
 def choose(xp: Namespace, *arrays: Array | None) -> Implementation:
     """Return the module that runs: compiled loops, GPU kernels, or array operations."""
     if is_jax_namespace(xp):
-        return _logged(jax_primitives if jax_primitives.serves(*arrays) else array_api)
-    if builds_graphs(xp):
-        return _logged(host_calls if host_calls.serves(xp, *arrays) else array_api)
-    return choose_eager(xp, *arrays)
+        module: Implementation = jax_primitives if jax_primitives.serves(*arrays) else array_api
+    elif builds_graphs(xp):
+        module = host_calls if host_calls.serves(xp, *arrays) else array_api
+    else:
+        return choose_eager(xp, *arrays)
+    _log.debug("contraction by %s", module.__name__)
+    return module
 
 
 def choose_eager(xp: Namespace, *arrays: Array | None) -> Implementation:
     """`choose`, for NumPy, torch and other libraries that compute at once."""
     if host.serves(xp, *arrays):
-        return _logged(native)
-    if host.enabled() and triton.serves(*arrays):
-        return _logged(triton)
-    return _logged(array_api)
+        module: Implementation = native
+    elif host.enabled() and triton.serves(*arrays):
+        module = triton
+    else:
+        module = array_api
+    _log.debug("contraction by %s", module.__name__)
+    return module
 
 
 def choose_inside(xp: Namespace, *arrays: Array | None) -> Implementation:
     """`choose`, where torch may watch after all: inside an operation that it records."""
     watched = is_torch_namespace(xp) and torch_watcher(*arrays) != "nobody"
     return array_api if watched else choose(xp, *arrays)
-
-
-def _logged(module: Implementation) -> Implementation:
-    _log.debug("contraction by %s", module.__name__)  # type: ignore[attr-defined]
-    return module

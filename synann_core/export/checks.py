@@ -6,27 +6,33 @@ from typing import Any, Literal
 
 import numpy as np
 
+from synann_core._lib.checks import to_numpy
 from synann_core._lib.typing import NumpyArray, Space
 from synann_core.graph import CompiledGraph, GraphParameters
 from synann_core.graph.parameters import numbers
 from synann_core.models import SynaMLP
+from synann_core.spiking import SpikingNetwork
+from synann_core.spiking.network.passes import constants
 from synann_core.surprisals import surprisal
 
 Precision = Literal["float32", "float64"]
 
 
-def check_network(model: Any, params: Any, space: Space = "probability") -> SynaMLP:
-    """Refuse a model that no export has left, and for a SynaMLP a graph's options."""
-    if not isinstance(model, SynaMLP):
+def check_network(
+    model: Any, params: Any, space: Space = "probability"
+) -> SynaMLP | SpikingNetwork:
+    """Refuse a model of another kind, and for a network the options of a graph."""
+    if not isinstance(model, SynaMLP | SpikingNetwork):
         raise TypeError(
-            "`model` must be a SynaMLP, a SynapseGraph or (as JSON and C) a Circuit. "
-            f"Received: {model!r}"
+            "`model` must be a SynaMLP, a SynapseGraph, a SpikingNetwork or (as JSON and C) a "
+            f"Circuit. Received: {model!r}"
         )
+    kind = type(model).__name__
     if params is not None:
-        raise TypeError(f"`params` must be None for a SynaMLP. Received: {params!r}")
+        raise TypeError(f"`params` must be None for a {kind}. Received: {params!r}")
     if space != "probability":
         raise ValueError(
-            f"`space` must be 'probability' for a SynaMLP, whose inputs are features. "
+            f"`space` must be 'probability' for a {kind}, whose inputs are features. "
             f"Received: {space!r}"
         )
     return model
@@ -57,3 +63,14 @@ def parameters(
     return GraphParameters(
         in_dtype("alpha", result.alpha, dtype), in_dtype("beta", result.beta, dtype)
     )
+
+
+def numbers_of(network: SpikingNetwork, dtype: Precision) -> dict[str, NumpyArray]:
+    """Return all weights and numbers of neurons, by name, in the dtype of a file."""
+    found: dict[str, Any] = dict(constants(network.layers, np.zeros(1), np))
+    found |= {key: to_numpy(weight) for key, weight in network.weights.items()}
+    infinite = {key for key in found if key.endswith(".threshold")}  # a neuron that never fires
+    return {
+        key: np.asarray(values, dtype) if key in infinite else in_dtype("model", values, dtype)
+        for key, values in found.items()
+    }

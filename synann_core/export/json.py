@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,23 @@ import numpy as np
 
 from synann_core._lib.files import FilePath, path_text, write_whole
 from synann_core._lib.typing import NumpyArray
+from synann_core.export import json_graphs as graphs
 from synann_core.export import json_values as read
-from synann_core.export.checks import check_network, parameters
+from synann_core.export.checks import check_network
 from synann_core.graph import Circuit, GraphParameters, SynapseGraph
-from synann_core.graph.wiring import Name
 from synann_core.models import passes
 from synann_core.models.files import CONFIG
 from synann_core.models.mlp import SynaMLP
+from synann_core.spiking.network import files as spiking_files
+from synann_core.spiking.network.network import SpikingNetwork
 
 __all__ = ["load_json", "save_json"]
 
-Model = SynaMLP | SynapseGraph | Circuit
-
 _HEAD = {"format": "synann", "version": 1}
 _DTYPES = ("float16", "float32", "float64")
-_MOST_INPUTS = 1 << 24  # a number in a small file that asks for memory
-_MOST_DRIVES = 1 << 16  # of a circuit, which lists them by name
 _SHOWN = 300  # characters of a reason
+
+Model = SynaMLP | SynapseGraph | Circuit | SpikingNetwork
 
 
 def save_json(model: Model, path: FilePath, /, *, params: GraphParameters | None = None) -> None:
@@ -41,7 +40,7 @@ def save_json(model: Model, path: FilePath, /, *, params: GraphParameters | None
 
     Parameters
     ----------
-    model : SynaMLP, SynapseGraph or Circuit
+    model : SynaMLP, SynapseGraph, Circuit or SpikingNetwork
     path : str or path
     params : GraphParameters, optional
         Of a graph or circuit, to be saved in place of its own: after training, say. Probabilities.
@@ -54,10 +53,10 @@ def save_json(model: Model, path: FilePath, /, *, params: GraphParameters | None
     Raises
     ------
     TypeError
-        If `model` is none of these, or if a SynaMLP comes with `params`.
+        If `model` is none of these, or neither a graph nor a circuit and comes with `params`.
     ValueError
-        If a number is not finite, a graph has a cycle or an unknown name, a circuit more than
-        65,536 drives, or `params` do not fit.
+        If a number is not finite (but for thresholds of ∞ among others), a graph has a cycle or an
+        unknown name, a circuit more than 65,536 drives, or `params` do not fit.
 
     Examples
     --------
@@ -93,7 +92,7 @@ def load_json(path: FilePath, /) -> Model:
 
     Returns
     -------
-    SynaMLP, SynapseGraph or Circuit
+    SynaMLP, SynapseGraph, Circuit or SpikingNetwork
 
     Raises
     ------
@@ -133,73 +132,26 @@ def load_json(path: FilePath, /) -> Model:
 
 def _document(model: Any, params: Any) -> read.Object:
     if isinstance(model, SynapseGraph):
-        return _graph_document(model, params)
+        return graphs.graph_document(model, params)
     if isinstance(model, Circuit):
-        if len(model.drives) > _MOST_DRIVES:
-            raise ValueError(
-                f"`model` must have at most {_MOST_DRIVES} drives, as JSON. "
-                f"Received: {len(model.drives)}"
-            )
-        return {
-            "kind": "Circuit",
-            "graph": _graph_document(model.graph, params),
-            "feedback": [[_name(into), _name(out)] for into, out in model.feedback.items()],
-            "clip": model.clip,
-        }
+        return graphs.circuit_document(model, params)
     check_network(model, params)
     config, weights = model._content("model")
     tensors = {
-        name: {"dtype": str(a.dtype), "shape": list(a.shape), "values": a.ravel().tolist()}
+        name: {"dtype": str(a.dtype), "shape": list(a.shape), "values": _values(name, a)}
         for name, a in weights.items()
     }
-    return {"kind": "SynaMLP", "config": config, "tensors": tensors}
+    return {"kind": type(model).__name__, "config": config, "tensors": tensors}
 
 
-def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> read.Object:
-    compiled, wiring = graph.compile(), graph._wiring
-    values: dict[str, list[Any]] = {
-        kind: array.tolist() for kind, array in parameters(compiled, params)._asdict().items()
-    }
-    if wiring is not None:
-        indices = {"alpha_index": wiring.alpha.place, "beta_index": wiring.beta.place}
-        return {
-            "kind": "SynapseGraph.from_arrays",
-            "inputs": wiring.inputs,
-            "neurons": len(wiring.names) - wiring.inputs,
-            "excitatory": [part.tolist() for part in wiring.excitatory],
-            "inhibitory": [part.tolist() for part in wiring.inhibitory],
-            **values,
-            **{key: None if a is None else a.tolist() for key, a in indices.items()},
-            "outputs": wiring.outputs.tolist(),
-        }
-    names = [_name(name) for name in compiled.nodes]
-    read.names(names, "`model`: nodes")
-    shared = {name: unused.value for name, unused in graph._parameters.items()}
-    for parameter, (kind, place) in compiled.parameters.items():
-        shared[parameter], values[kind][place] = values[kind][place], parameter
-    neurons = []
-    for i, name in enumerate(names[len(compiled.inputs) :]):
-        weak = zip(*(part.tolist() for part in compiled.inhibitory.row(i)), strict=True)
-        neurons.append(
-            {
-                "name": name,
-                "alpha": values["alpha"][compiled.alpha_index[i]],
-                "excitatory": [names[j] for j in compiled.excitatory.row(i)],
-                "inhibitory": [[names[j], values["beta"][place]] for j, place in weak],
-            }
-        )
-    return {
-        "kind": "SynapseGraph",
-        "inputs": names[: len(compiled.inputs)],
-        "parameters": shared,
-        "neurons": neurons,
-        "outputs": [names[i] for i in compiled.output_nodes],
-    }
+def _values(name: str, a: NumpyArray) -> list[Any]:
+    """Numbers for JSON: null is a threshold of ∞, that of a neuron that never fires."""
+    values: list[Any] = a.ravel().tolist()
+    return [None if v == math.inf else v for v in values] if _may_never_fire(name) else values
 
 
-def _name(name: Name) -> Name:
-    """A string, or an int of Python."""
-    return name if isinstance(name, str) else int(name)
+def _may_never_fire(name: str) -> bool:
+    return name.endswith(".neuron.threshold")
 
 
 def _model(document: Any, path: FilePath) -> Model:
@@ -208,38 +160,14 @@ def _model(document: Any, path: FilePath) -> Model:
         value = document.get(key)
         same = type(value) is type(wanted) and bool(value == wanted)
         read.expect(same, key, repr(wanted), value)
-    kind = _kind(document, "SynaMLP", *_GRAPHS, "Circuit")
+    kind = read.kind(document, "SynaMLP", *graphs.GRAPHS, "Circuit", "SpikingNetwork")
     if kind == "SynaMLP":
         return _network_model(document, path)
+    if kind == "SpikingNetwork":
+        return _spiking_network(document, path)
     if kind == "Circuit":
-        return _circuit(document)
-    return _GRAPHS[kind](document, *_HEAD)
-
-
-def _kind(document: read.Object, *kinds: str) -> str:
-    kind = document.get("kind")
-    read.expect(isinstance(kind, str) and kind in kinds, "kind", f"one of {kinds}", kind)
-    return str(kind)
-
-
-def _circuit(document: read.Object) -> Circuit:
-    read.keys(document, "the file", *_HEAD, "kind", "graph", "feedback", "clip")
-    read.expect(type(document["clip"]) is bool, "clip", "true or false", document["clip"])
-    feedback: dict[Name, Name] = {}
-    for k, pair in enumerate(read.sequence(document["feedback"], "feedback")):
-        fits = isinstance(pair, list) and len(pair) == 2
-        read.expect(fits, f"feedback[{k}]", "a pair [input, output]", pair)
-        into, out = read.names(pair, f"feedback[{k}]")
-        read.expect(into not in feedback, f"feedback[{k}]", "a new input", into)
-        feedback[into] = out
-    content = read.mapping(document.pop("graph"), "graph")
-    try:
-        graph = _GRAPHS[_kind(content, *_GRAPHS)](content)
-    except ValueError as error:
-        raise ValueError(f"graph: {error}") from None
-    drives = len(graph.inputs) - len(feedback)
-    read.expect(drives <= _MOST_DRIVES, "graph", f"at most {_MOST_DRIVES} drives", drives)
-    return Circuit(graph, feedback, clip=document["clip"])
+        return graphs.circuit(document, *_HEAD)
+    return graphs.GRAPHS[kind](document, *_HEAD)
 
 
 def _network_model(document: read.Object, path: FilePath) -> SynaMLP:
@@ -249,95 +177,38 @@ def _network_model(document: read.Object, path: FilePath) -> SynaMLP:
     for key in ("in_features", "hidden", "classes"):
         read.integer(config[key], f"config.{key}")
     read.number(config["dropout"], "config.dropout")
-    given = read.mapping(document["tensors"], "tensors")
-    tensors = {name: _tensor(tensor, f"tensors[{name[:60]!r}]") for name, tensor in given.items()}
+    tensors = _tensors(document)
     # The tensors first: what the configuration asks for may not fit into memory.
     weights = passes.checked_weights(tensors, config, "path", repr(os.fspath(path)))
     return SynaMLP._restored(config, weights)
 
 
-def _tensor(value: Any, place: str) -> NumpyArray:
+def _spiking_network(document: read.Object, path: FilePath) -> SpikingNetwork:
+    read.keys(document, "the file", *_HEAD, "kind", "config", "tensors")
+    config = read.keys(document["config"], "config", *spiking_files.CONFIG)
+    return SpikingNetwork._restored(config, _tensors(document), "path", repr(os.fspath(path)))
+
+
+def _tensors(document: read.Object) -> dict[str, NumpyArray]:
+    given = read.mapping(document["tensors"], "tensors")
+    return {name: _tensor(name, tensor) for name, tensor in given.items()}
+
+
+def _tensor(name: str, value: Any) -> NumpyArray:
+    place = f"tensors[{name[:60]!r}]"
     read.keys(value, place, "dtype", "shape", "values")
     dtype, shape = value["dtype"], read.sequence(value["shape"], f"{place}.shape")
     read.expect(isinstance(dtype, str) and dtype in _DTYPES, f"{place}.dtype", f"{_DTYPES}", dtype)
     read.expect(len(shape) <= 2, f"{place}.shape", "at most two sizes", shape)
     for i, size in enumerate(shape):
         read.integer(size, f"{place}.shape[{i}]")
-    values = read.numbers(value["values"], f"{place}.values")
+    given = read.sequence(value["values"], f"{place}.values")
+    if _may_never_fire(name):
+        given = [math.inf if v is None else v for v in given]
+    values = read.numbers(given, f"{place}.values")
     read.expect(math.prod(shape) == values.size, place, f"{values.size} values by its shape", shape)
     with np.errstate(over="ignore"):
         result = values.astype(dtype)
-    finite = bool(np.isfinite(result).all())
+    finite = bool((np.isfinite(result) | np.isinf(values)).all())
     read.expect(finite, f"{place}.values", f"{dtype} numbers", "too large ones")
     return result.reshape(shape)
-
-
-def _named_graph(document: read.Object, *head: str) -> SynapseGraph:
-    read.keys(document, "the object", *head, "kind", "inputs", "parameters", "neurons", "outputs")
-    graph = SynapseGraph()
-    graph.input(*read.names(document["inputs"], "inputs"))
-    shared = read.mapping(document["parameters"], "parameters")
-    handles = {name: graph.parameter(name, value) for name, value in shared.items()}
-
-    def strength(value: Any, place: str) -> Any:
-        if isinstance(value, str):
-            read.expect(value in handles, place, "a parameter of the file", value)
-            return handles[value]
-        return read.number(value, place)
-
-    neurons = read.sequence(document["neurons"], "neurons")
-    for i, neuron in enumerate(neurons):
-        neurons[i] = None  # the graph's own objects take its place in memory
-        place = f"neurons[{i}]"
-        read.keys(neuron, place, "name", "alpha", "excitatory", "inhibitory")
-        pairs = read.sequence(neuron["inhibitory"], f"{place}.inhibitory")
-        weak = []
-        for k, pair in enumerate(pairs):
-            if not (isinstance(pair, list) and len(pair) == 2):
-                read.expect(False, f"{place}.inhibitory[{k}]", "a pair [name, beta]", pair)
-            source, beta = pair
-            if type(source) is not str:
-                read.names([source], f"{place}.inhibitory[{k}]")
-            if type(beta) is not float:
-                beta = strength(beta, f"{place}.inhibitory[{k}][1]")
-            weak.append((source, beta))
-        graph.synapse(
-            read.names([neuron["name"]], f"{place}.name")[0],
-            excitatory=read.names(neuron["excitatory"], f"{place}.excitatory"),
-            inhibitory=weak,
-            alpha=strength(neuron["alpha"], f"{place}.alpha"),
-        )
-    graph.output(*read.names(document["outputs"], "outputs"))
-    graph.compile()  # finds unknown names and cycles
-    return graph
-
-
-def _array_graph(document: read.Object, *head: str) -> SynapseGraph:
-    edges, arrays, sizes = ("excitatory", "inhibitory"), ("alpha", "beta"), ("inputs", "neurons")
-    indices = ("alpha_index", "beta_index")
-    read.keys(document, "the object", *head, "kind", *sizes, *edges, *arrays, *indices, "outputs")
-    inputs, neurons = (read.integer(document[key], key) for key in sizes)
-    read.expect(inputs <= _MOST_INPUTS, "inputs", f"at most {_MOST_INPUTS}", inputs)
-    # Sizes that ask for memory: both must be those of arrays in the file.
-    given = document["alpha"] if document["alpha_index"] is None else document["alpha_index"]
-    count = len(read.sequence(given, "alpha"))
-    read.expect(count == neurons, "neurons", f"{count}, as many as alphas", neurons)
-    # Lists of numbers are let go: they are larger than the arrays made of them.
-    values: read.Object = {key: read.numbers(document.pop(key), key) for key in arrays}
-    for key in indices:
-        index = document.pop(key)
-        values[key] = None if index is None else read.indices(index, key)
-    for key in edges:
-        pair = read.sequence(document.pop(key), key)
-        read.expect(len(pair) == 2, key, "[targets, sources]", pair)
-        values[key] = tuple(read.indices(part, f"{key}[{k}]") for k, part in enumerate(pair))
-    outputs = read.indices(document["outputs"], "outputs")
-    graph = SynapseGraph.from_arrays(inputs, neurons, outputs=outputs, **values)
-    graph.compile()
-    return graph
-
-
-_GRAPHS: dict[str, Callable[..., SynapseGraph]] = {
-    "SynapseGraph": _named_graph,
-    "SynapseGraph.from_arrays": _array_graph,
-}

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from synann_core._lib.checks import check_option, to_numpy
 from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.typing import Array, Namespace, Space
-from synann_core.export.checks import Precision, check_network, in_dtype, parameters
+from synann_core.export.checks import Precision, check_network, in_dtype, numbers_of, parameters
 from synann_core.graph import GraphParameters, SynapseGraph, array_api
 from synann_core.graph.structure import Task
 from synann_core.models import passes
 from synann_core.models.mlp import SynaMLP
+from synann_core.spiking import SpikingNetwork
+from synann_core.spiking.network import losses
+from synann_core.spiking.network import passes as spiking_passes
+from synann_core.spiking.network.passes import Architecture
 
 __all__ = ["save_onnx"]
 
+Sizes = tuple[int | str, ...]
+_SPIKING = ("scores", "spikes", "membranes")
+
 
 def save_onnx(
-    model: SynaMLP | SynapseGraph,
+    model: SynaMLP | SynapseGraph | SpikingNetwork,
     path: FilePath,
     /,
     *,
     params: GraphParameters | None = None,
     space: Space = "probability",
     dtype: Precision = "float32",
+    sequence: bool = False,
 ) -> None:
     """Write a model as an ONNX file, for onnxruntime and the like; batches of any size.
 
@@ -32,7 +40,7 @@ def save_onnx(
 
     Parameters
     ----------
-    model : SynaMLP or SynapseGraph
+    model : SynaMLP, SynapseGraph or SpikingNetwork
     path : str or path
         Of the file to write, usually ending in ``.onnx``; written whole or not at all.
     params : GraphParameters, optional
@@ -41,22 +49,27 @@ def save_onnx(
         Of a graph: what its inputs and outputs are.
     dtype : {"float32", "float64"}
         Of weights, inputs and outputs.
+    sequence : bool
+        Of a spiking network: whether its inputs are a sequence of its `steps`, or stay.
 
     Notes
     -----
     The input is ``x`` (batch, features); the output ``logits`` (batch, classes) of a SynaMLP,
-    ``outputs`` (batch, outputs) of a graph. log1p and expm1, which ONNX lacks, are forms that keep
-    their accuracy: nothing is lost where βy is small. Memory of order batch · 32 · hidden.
+    ``outputs`` (batch, outputs) of a graph. The outputs of a spiking network are ``scores`` (batch,
+    classes), its summed membranes, and ``spikes`` and ``membranes`` (steps, batch, classes) of the
+    last layer; a sequence is ``x`` (steps, batch, features), and the steps are a Loop. log1p and
+    expm1, which ONNX lacks, are forms that keep their accuracy: nothing is lost where βy is small.
+    Memory of order batch · 32 · hidden.
 
     Raises
     ------
     ImportError
         Without ndonnx.
     TypeError
-        If `model` is neither, or if a SynaMLP comes with `params`.
+        If `model` is none of these, or not a graph and comes with `params`.
     ValueError
-        If an option is unknown, a SynaMLP asked for in surprisal space (its inputs are features),
-        or a weight not finite in `dtype`.
+        If an option is unknown or does not belong to such a model, a network asked for in surprisal
+        space (its inputs are features), or a weight not finite in `dtype`.
 
     Examples
     --------
@@ -77,19 +90,38 @@ def save_onnx(
     """
     check_option("dtype", dtype, get_args(Precision))
     check_option("space", space, get_args(Space))
+    if not isinstance(sequence, bool) or (sequence and not isinstance(model, SpikingNetwork)):
+        raise ValueError(
+            f"`sequence` must be False, or a bool for a SpikingNetwork. Received: {sequence!r}"
+        )
     if isinstance(model, SynapseGraph):
         formula = _graph_formula(model, params, space, dtype)
         data = traced(formula, {"x": (len(model.inputs),)}, "outputs", dtype)
     else:
-        check_network(model, params, space)
-        data = traced(_network_formula(model, dtype), {"x": (model.in_features,)}, "logits", dtype)
+        network = check_network(model, params, space)
+        inputs: dict[str, Sizes] = {"x": (network.in_features,)}
+        if isinstance(network, SpikingNetwork):
+            if sequence:
+                inputs = {"x": (network.steps, "batch", network.in_features)}
+            formula = _spiking_formula(network, dtype)
+            data = traced(formula, inputs, _SPIKING, dtype, in_time=True)
+        else:
+            data = traced(_network_formula(network, dtype), inputs, "logits", dtype)
     write_whole(path, data)
 
 
 def traced(
-    formula: Callable[..., Any], inputs: dict[str, tuple[int, ...]], output: str, dtype: Precision
+    formula: Callable[..., Any],
+    inputs: Mapping[str, Sizes],
+    outputs: str | tuple[str, ...],
+    dtype: Precision,
+    *,
+    in_time: bool = False,
 ) -> bytes:
-    """Return the ONNX file of ``formula(*inputs, xp=xp)``; the inputs' shapes lack the batch."""
+    """Return the ONNX file of ``formula(*inputs, xp=xp)``: one array, or as many as `outputs`.
+
+    The first axis is the batch, if the inputs' shapes do not name another.
+    """
     try:
         import ndonnx as ndx
 
@@ -97,11 +129,15 @@ def traced(
     except ImportError as error:
         raise ImportError(f'{error}. Install it with: pip install "synann[onnx]"') from None
     arguments = {
-        name: ndx.argument(shape=("batch", *shape), dtype=getattr(ndx, dtype))
+        name: ndx.argument(
+            shape=shape if "batch" in shape else ("batch", *shape), dtype=getattr(ndx, dtype)
+        )
         for name, shape in inputs.items()
     }
-    xp = OnnxNamespace(next(iter(arguments.values())))
-    model = ndx.build(arguments, {output: formula(*arguments.values(), xp=xp)})
+    xp = OnnxNamespace(next(iter(arguments.values())), in_time=in_time)
+    found = formula(*arguments.values(), xp=xp)
+    named = {outputs: found} if isinstance(outputs, str) else dict(zip(outputs, found, strict=True))
+    model = ndx.build(arguments, named)
     data: bytes = model.SerializeToString()
     return data
 
@@ -112,6 +148,19 @@ def _network_formula(model: SynaMLP, dtype: Precision) -> Callable[..., Array]:
     def formula(x: Array, *, xp: Namespace) -> Array:
         constants = {name: xp.asarray(weight) for name, weight in weights.items()}
         return passes.logits(constants, x, layer=model.layer, gate=model.gate, xp=xp)
+
+    return formula
+
+
+def _spiking_formula(network: SpikingNetwork, dtype: Precision) -> Callable[..., Any]:
+    architecture = Architecture(network.layers, network.steps, network.loss)
+    values = numbers_of(network, dtype)
+
+    def formula(x: Array, *, xp: Namespace) -> tuple[Array, Array, Array]:
+        constants = {name: xp.asarray(value) for name, value in values.items()}
+        trace = spiking_passes.forward(constants, x, architecture=architecture, xp=xp)[-1]
+        spikes, membranes = spiking_passes.output(trace, network.layers[-1], xp)
+        return losses.scores("membrane", spikes, membranes, xp), spikes, membranes
 
     return formula
 

@@ -6,49 +6,73 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import ndonnx as ndx
+import numpy as np
+import spox.opset.ai.onnx.v21 as opset
 from ndonnx import Array
 
-Sizes = Sequence[int | None]
+Sizes = Sequence[Any]  # ints; None for the size of the batch, or the rows of an array
 
 # Inputs handled together, a power of two: temporaries hold so many numbers for each output.
 _BLOCK = 32
+
+
+class Rows:
+    """The size of an array's axis that is not known, as a size: `zeros` has as many."""
+
+    def __init__(self, array: Array) -> None:
+        place = tuple(slice(None) if size is None else 0 for size in array.shape)
+        self.zeros = ndx.zeros_like(array[place])
 
 
 class OnnxNamespace:
     """A namespace for one graph, in whose shapes the size of the batch axis is None.
 
     The core's formulas run on it as they are. The loop over blocks is unrolled: there are few of
-    them, and ONNX's own loops are slow.
+    them, and ONNX's own loops are slow. A loop in time is ONNX's, and with `in_time` an array may
+    have a row for each step and sample.
     """
 
-    def __init__(self, argument: Array) -> None:
+    def __init__(self, argument: Array, *, in_time: bool = False) -> None:
+        self._in_time = in_time
         # Of the batch's size, which a broadcast takes from it: (batch,).
-        self._nothing = ndx.zeros_like(ndx.sum(argument, axis=-1))
+        axes = (*range(argument.ndim - 2), -1)
+        self._nothing = ndx.zeros_like(ndx.sum(argument, axis=axes))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(ndx, name)
 
-    def shape(self, a: Array) -> tuple[int | None, ...]:
+    def shape(self, a: Array) -> tuple[Any, ...]:
         """Return the sizes of all axes."""
-        return tuple(a.shape)
+        return tuple(Rows(a) if size is None and self._in_time else size for size in a.shape)
 
     def reshape(self, a: Array, sizes: Sizes) -> Array:
         """Reshape; one size may be None."""
         if None in sizes and 0 in sizes:  # ONNX could not tell what is left
             return self.full(sizes, 0.0, dtype=a.dtype)
-        return ndx.reshape(a, tuple(-1 if size is None else size for size in sizes))
+        return ndx.reshape(a, tuple(size if isinstance(size, int) else -1 for size in sizes))
 
     def full(self, sizes: Sizes, value: float, *, dtype: Any, device: object = None) -> Array:
-        """Make a constant array; one size may be None."""
-        constant = ndx.full(tuple(1 if s is None else s for s in sizes), value, dtype=dtype)
-        if None not in sizes:
+        """Make a constant array; one size may be None, or rows."""
+        known = [isinstance(size, int) for size in sizes]
+        constant = ndx.full(
+            tuple(size if k else 1 for size, k in zip(sizes, known, strict=True)),
+            value,
+            dtype=dtype,
+        )
+        if all(known):
             return constant
-        one_axis = tuple(-1 if size is None else 1 for size in sizes)
-        return constant + ndx.astype(ndx.reshape(self._nothing, one_axis), dtype)
+        own = sizes[known.index(False)]
+        nothing = self._nothing if own is None else own.zeros
+        one_axis = tuple(1 if k else -1 for k in known)
+        return constant + ndx.astype(ndx.reshape(nothing, one_axis), dtype)
 
     def take(self, a: Array, indices: Array, *, axis: int) -> Array:
         """Take entries by their indices."""
         return ndx.take(a, ndx.astype(indices, ndx.int64), axis=axis)
+
+    def broadcast_to(self, a: Array, sizes: Sizes) -> Array:
+        """Repeat an array along new leading axes."""
+        return self.zeros((*sizes[: len(sizes) - a.ndim], *(1,) * a.ndim), dtype=a.dtype) + a
 
     def zeros(self, sizes: Sizes, *, dtype: Any, device: object = None) -> Array:
         """Make zeros; sizes as in `full`."""
@@ -60,11 +84,11 @@ class OnnxNamespace:
 
     def zeros_like(self, a: Array) -> Array:
         """Make zeros of the shape of `a`, of which ndonnx would forget the sizes that are known."""
-        return self.full(a.shape, 0.0, dtype=a.dtype)
+        return self.full(self.shape(a), 0.0, dtype=a.dtype)
 
     def ones_like(self, a: Array) -> Array:
         """Make ones of the shape of `a`, likewise."""
-        return self.full(a.shape, 1.0, dtype=a.dtype)
+        return self.full(self.shape(a), 1.0, dtype=a.dtype)
 
     def stop_gradient(self, a: Array) -> Array:
         """Return the same: nothing is differentiated."""
@@ -103,3 +127,45 @@ class OnnxNamespace:
             carry, _ = step(carry, tuple(merged))
             start += size
         return carry, None
+
+    def scan_steps(
+        self,
+        step: Callable[[Any, Any], tuple[Any, Any]],
+        carry: Any,
+        parts: tuple[Array, ...],
+    ) -> tuple[Any, Any]:
+        """Run the loop in time: ONNX's Loop, since the Scan of spox mixes up states and inputs.
+
+        The carry is a named tuple, with None where it has no such part; the number of steps is
+        known.
+        """
+        count = parts[0].shape[0]
+        # What is used outside of the loop is computed there, not once more at every step.
+        outside = [opset.shape(part.unwrap_spox()) for part in parts]
+        shapes: list[Sizes] = []  # that ONNX forgets
+
+        def body(i: Any, go_on: Any, *variables: Any) -> list[Any]:
+            place, states = ndx.asarray(i), map(ndx.asarray, variables[len(parts) :])
+            now = (self.reshape(ndx.take(a, place, axis=0), a.shape[1:]) for a in parts)
+            after, outputs = step(_like(carry, states), tuple(now))
+            found = [*_present(after), *outputs]
+            shapes[:] = [array.shape for array in found]
+            return [go_on, *variables[: len(parts)], *(array.unwrap_spox() for array in found)]
+
+        start = [value.unwrap_spox() for value in _present(carry)]
+        steps = opset.constant(value=np.array(count))
+        results = opset.loop(steps, None, [*outside, *start], body=body)[len(parts) :]
+        arrays = [
+            self.reshape(ndx.asarray(value), shape if k < len(start) else (count, *shape))
+            for k, (value, shape) in enumerate(zip(results, shapes, strict=True))
+        ]
+        return _like(carry, iter(arrays)), tuple(arrays[len(start) :])
+
+
+def _present(record: Any) -> list[Array]:
+    return [value for value in record if value is not None]
+
+
+def _like(record: Any, values: Any) -> Any:
+    """A record with other values, and None where it has None."""
+    return type(record)(*(None if value is None else next(values) for value in record))

@@ -7,7 +7,9 @@ from typing import Literal
 
 from synann_core._lib.checks import check_fields, check_int, check_option
 
+#: What stands in the middle of `SynaMLP`.
 LayerKind = Literal["synapse", "dense", "none"]
+#: How the activations of `SynaMLP` become probabilities.
 GateKind = Literal["sigmoid", "softmax"]
 
 

@@ -27,8 +27,10 @@ from synann_core.transmission import _contributions, _log_transmission, _log_tra
 
 Arrays = dict[str, Array]
 
-NORM_EPS = 1e-5  # added to the variance
-NORM_MOMENTUM = 0.1  # share of the newest batch in the running statistics
+#: Added to the variance by the batch norms of `SynaMLP`.
+NORM_EPS = 1e-5
+#: Share of the newest batch in the running statistics.
+NORM_MOMENTUM = 0.1
 _NORM_START = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 

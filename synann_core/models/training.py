@@ -141,7 +141,8 @@ def epochs(
                     total += float(loss) * rows.size
                     correct += float(np.sum(to_numpy(xp.argmax(scores, axis=1)) == labels[rows]))
                     done += 1
-                    bar.advance(epoch=epoch, loss=float(loss))
+                    if options.verbose:
+                        bar.advance(epoch=epoch, loss=float(loss))
                     if options.progress is not None:
                         options.progress(rows.size, float(loss))
             check_finite(weights, options.optimizer, xp)
@@ -149,7 +150,8 @@ def epochs(
             entry = {"loss": total / samples, "accuracy": correct / samples}
             if score is not None:
                 entry["val_accuracy"] = score()
-            bar.advance(0, epoch=epoch, **entry)
+            if options.verbose:
+                bar.advance(0, epoch=epoch, **entry)
             _log.info("%s: epoch %d of %d, %s", bar.name, epoch, options.epochs, entry)
             for key, value in entry.items():
                 history.setdefault(key, []).append(value)

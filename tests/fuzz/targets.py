@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
+import nir
 import numpy as np
 import safetensors.numpy
 import safetensors.torch
@@ -18,12 +20,16 @@ import torch
 from scipy.sparse import csr_array
 
 from synann_core import SynaMLP
-from synann_core.export import load_json, save_json, save_onnx
+from synann_core.export import load_json, load_nir, save_json, save_nir, save_onnx
 from synann_core.graph import SynapseGraph
 from synann_core.noisy_or import NoisyOr
+from synann_core.spiking import LIF, Layer, SpikingNetwork, triangle
+from synann_torch.exchange import load_spiking, save_spiking
+from synann_torch.spiking import Spiking
 from tests.export_models import MODELS, circuit, evaluated, json_text, random_graph
 from tests.fuzz.harness import MOST_SECONDS
 from tests.fuzz.mutations import changed_text, damaged
+from tests.synann_core.spiking.network.cases import NETWORKS, make
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
 
@@ -103,6 +109,37 @@ def _networks() -> list[bytes]:
     return files
 
 
+def _load_spiking(path: Path) -> None:
+    network = SpikingNetwork.from_file(path)
+    evaluated(network)
+    network.load(path)
+
+
+def _load_neurons(path: Path) -> None:
+    module = load_spiking(path)
+    module.sequence(torch.zeros(2, 1, np.size(module.neuron.decay), dtype=module.decay.dtype))
+
+
+def _written(save: Callable[[Path], object]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder, "x"))
+        return Path(folder, "x").read_bytes()
+
+
+def _spiking_files() -> list[bytes]:
+    networks = [*(make(kind)[0] for kind in NETWORKS), MODELS["spiking"]()]
+    return [_written(network.save) for network in networks]
+
+
+def _neuron_files() -> list[bytes]:
+    arrays = LIF(np.array([0.5, 0.9]), 1.0, 0.3, np.eye(2), surrogate=triangle(0.5))
+    modules = (
+        Spiking(LIF(0.9)),
+        Spiking(arrays, learn=("threshold", "recurrent"), units=2).double(),
+    )
+    return [_written(functools.partial(save_spiking, module)) for module in modules]
+
+
 def _load_noisy_or(path: Path) -> None:
     network = NoisyOr.from_file(path)
     network.predict(np.full((1, network.prior.size), 0.5))
@@ -140,6 +177,77 @@ def _checkpoints() -> list[bytes]:
             arrays, {"config": json.dumps({"content": 1, "scalars": [[]]})}
         )
         return [Path(folder, "x").read_bytes(), old]
+
+
+ODD_VALUES = (
+    *(0, -1, 3, 0.5, np.nan, np.inf, 1e308, 1 << 40, "", "LIF", "Conv2d", "[" * 3000, b"x"),
+    *(np.zeros(0), np.ones(1), np.ones((2, 3)), np.ones((3, 1, 2, 2)), np.full(4, -1)),
+    *(np.array([[b"a", b"b"]]), np.ones(3, np.float16), np.ones(2, bool), np.ones(2, complex)),
+)
+
+
+class Nir(Loader):
+    """A NIR file with damaged bytes, or with other numbers, names and places in it."""
+
+    def prepare(self, rng: np.random.Generator, folder: Path) -> Prepared:
+        path = folder / "input.nir"
+        data = self.files[rng.integers(0, len(self.files))]
+        if rng.random() < 0.45:
+            data = damaged(rng, data, self.files)
+        path.write_bytes(data)
+        if rng.random() < 0.5 and data in self.files:
+            with h5py.File(path, "a") as file:
+                for _ in range(rng.integers(1, 3)):
+                    self._change(rng, file)
+        return functools.partial(self.load, path), path.stat().st_size
+
+    def _change(self, rng: np.random.Generator, file: h5py.File) -> None:
+        names: list[str] = []
+        file.visit(names.append)
+        one, two = (names[k] for k in rng.integers(0, len(names), 2))
+        kind = rng.integers(0, 5)
+        if kind == 0:
+            del file[one]
+        elif kind == 1:
+            file.copy(one, f"{one}x")
+        elif kind == 2 and not two.startswith(one) and not one.startswith(two):
+            del file[one]
+            file[one] = file[two]  # a second name of the same
+        elif kind == 3 and isinstance(file[one], h5py.Dataset) and file[one].dtype.kind in "fiu":
+            factor = (-1, 2, 0.5, 1e300, 1e-300)[rng.integers(0, 5)]
+            with np.errstate(all="ignore"):
+                value = np.asarray(file[one][()] * factor)
+            del file[one]
+            file[one] = value
+        else:
+            del file[one]
+            file[one] = ODD_VALUES[rng.integers(0, len(ODD_VALUES))]
+
+
+def _load_nir(path: Path) -> None:
+    network = load_nir(path)
+    if network.in_features < 1000:
+        network.predict(np.full((1, network.in_features), 0.5))
+
+
+def _nir_files() -> list[bytes]:
+    rng, files = np.random.default_rng(0), []
+    recurrent = LIF(0.9, 0.8, 0.5, reset="zero")
+    layers = [Layer(4, recurrent, recurrent=True), Layer(3, LIF(0.9, reset="zero"))]
+    files.append(_written(functools.partial(save_nir, SpikingNetwork(3, layers, steps=6))))
+    numbers = (1e-3, 10.0, 0.0, 1.0)
+    graph = nir.NIRGraph.from_list(
+        nir.Input(np.array([1, 4, 5])),
+        nir.Conv2d((4, 5), rng.normal(size=(2, 1, 2, 2)), 1, 1, 1, 1, np.ones(2)),
+        nir.AvgPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
+        nir.Flatten({"input": np.array([2, 2, 3])}, 0, -1),
+        nir.IF(np.ones(12), np.ones(12)),
+        nir.Linear(rng.normal(size=(3, 12)).astype(np.float32)),
+        nir.LIF(*(np.full(3, number) for number in numbers)),
+        type_check=False,
+    )
+    files.append(_written(lambda path: nir.write(path, graph)))
+    return files
 
 
 class Idx:
@@ -183,7 +291,10 @@ class Json:
     most_seconds = MOST_SECONDS
 
     def prepare(self, rng: np.random.Generator, folder: Path) -> Prepared:
-        if rng.random() < 0.3:
+        kind = rng.random()
+        if kind < 0.2:
+            model, _, _ = make(str(rng.choice(list(NETWORKS))), seed=int(rng.integers(0, 1000)))
+        elif kind < 0.4:
             layer = str(rng.choice(["synapse", "dense", "none"]))
             sizes = rng.integers(1, 9, 2).tolist()
             model = SynaMLP(*sizes, 2 + int(rng.integers(0, 4)), layer=layer)
@@ -298,6 +409,9 @@ def _random_graph(rng: np.random.Generator, most: int = 40) -> SynapseGraph:
 TARGETS = {
     "safetensors": Loader(_load_network, _networks, ValueError),
     "json": Loader(_load_model, _json_files, ValueError, header=False),
+    "spiking": Loader(_load_spiking, _spiking_files, ValueError),
+    "spiking-torch": Loader(_load_neurons, _neuron_files, ValueError),
+    "nir": Nir(_load_nir, _nir_files, ValueError),
     "noisy-or": Loader(_load_noisy_or, _noisy_or_files, ValueError),
     "checkpoints": Loader(load_checkpoint, _checkpoints, RunError, start="not a readable"),
     "idx": Idx(),

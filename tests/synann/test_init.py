@@ -50,6 +50,7 @@ def test_submodules_have_the_names_of_the_core(module):
     [
         ("synann.graph.motifs", "synann_core.graph.motifs"),
         ("synann.torch.functional", "synann_torch.functional"),
+        ("synann.torch.exchange", "synann_torch.exchange"),
         ("synann.torch.spiking", "synann_torch.spiking"),
     ],
 )
@@ -79,6 +80,7 @@ PAGES = {
     "spiking": ("spiking.md", "encoders.md", "plasticity.md"),
     "torch": ("torch.md",),
     "torch.functional": ("torch.md",),
+    "torch.exchange": ("spiking.md",),
     "torch.spiking": ("spiking.md",),
     "keras": ("keras.md",),
 }

@@ -5,6 +5,6 @@ from synann_core._lib import files
 
 
 def test_files_are_those_of_the_core():
-    for name in ("read_config", "read_tensors", "write_tensors", "write_whole"):
+    for name in ("check_tensors", "read_config", "read_tensors", "write_tensors", "write_whole"):
         assert name in extending.__all__
         assert getattr(extending, name) is getattr(files, name)

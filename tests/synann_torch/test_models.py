@@ -38,6 +38,8 @@ def test_files_are_the_cores(layer, gate, tmp_path):
 
 def test_training_step_is_the_cores():
     """Loss and gradients of one step from the same weights."""
+    import array_api_compat.numpy as xp
+
     from synann_core.models import passes
 
     model = SynaMLP(6, 5, 3, dtype=torch.float64)
@@ -46,7 +48,7 @@ def test_training_step_is_the_cores():
     loss = torch.nn.functional.cross_entropy(model(X), labels)
     loss.backward()
     want, _, gradients, running = passes.train_step(
-        weights, X.numpy(), np.eye(3)[labels], None, layer="synapse", gate="sigmoid", xp=np
+        weights, X.numpy(), np.eye(3)[labels], None, layer="synapse", gate="sigmoid", xp=xp
     )
     assert float(loss.detach()) == pytest.approx(float(want), rel=1e-13)
     for name, parameter in model.named_parameters():

@@ -13,18 +13,20 @@ from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.typing import Array, NumpyArray, Space
 from synann_core.export.c.circuit import circuit_source
 from synann_core.export.c.graph import graph_source
+from synann_core.export.c.spiking import spiking_source
 from synann_core.export.c.text import check_dtype, check_name, literal, source
 from synann_core.export.checks import Precision, check_network, in_dtype
 from synann_core.graph import Circuit, GraphParameters, SynapseGraph
 from synann_core.layer import beta_of
 from synann_core.models import passes
 from synann_core.models.mlp import SynaMLP
+from synann_core.spiking import SpikingNetwork
 
 __all__ = ["save_c", "save_c_learner"]
 
 
 def save_c(
-    model: SynaMLP | SynapseGraph | Circuit,
+    model: SynaMLP | SynapseGraph | Circuit | SpikingNetwork,
     path: FilePath,
     /,
     *,
@@ -37,11 +39,11 @@ def save_c(
 
     Scalar code: no heap, no library but math.h. Of a SynaMLP, batch norms are folded into the
     affine maps beside them, which is exact but for rounding; of a graph, every neuron that an
-    output needs is one scalar variable. A circuit has its state in a struct.
+    output needs is one scalar variable; of a circuit or a spiking network, the state is a struct.
 
     Parameters
     ----------
-    model : SynaMLP, SynapseGraph or Circuit
+    model : SynaMLP, SynapseGraph, Circuit or SpikingNetwork
     path : str or path
         Of the file to write, usually ending in ``.c``; written whole or not at all.
     name : str
@@ -58,17 +60,21 @@ def save_c(
     The file of a SynaMLP defines ``void NAME_logits(const float *x, float *logits)``, for features
     in [0, 1] and what `SynaMLP.decision_function` gives, and ``int NAME_predict(const float *x)``,
     the most probable class; they need 2·hidden + classes numbers of stack. That of a graph defines
-    ``void NAME_run(const float *x, float *out)``. That of a circuit defines a struct ``NAME_state``
-    with an array ``x`` in the order of `Circuit.states`, which the program sets, and ``void
-    NAME_step(NAME_state *state, const float *drive)``, which is `Circuit.step`. No function keeps a
-    state of its own. Constants are hexadecimal literals, so that none is rounded again.
+    ``void NAME_run(const float *x, float *out)``. Neither keeps a state. A circuit's is the array
+    ``x`` of a struct ``NAME_state``, in the order of `Circuit.states`; the program sets it, and
+    ``void NAME_step(NAME_state *state, const float *drive)`` is `Circuit.step`. A spiking network's
+    is ``NAME_state``, too: ``void NAME_init(NAME_state *)`` puts it to rest, ``void
+    NAME_step(NAME_state *, const float *x)`` takes one step (``NAME_input`` and ``NAME_advance``
+    are its two halves, where inputs stay), and ``int NAME_predict(NAME_state *, const float *x)``
+    takes all steps of inputs that stay. Constants are hexadecimal literals, so that none is rounded
+    again.
 
     Raises
     ------
     TypeError
-        If `model` is none of these, or if a SynaMLP comes with `params`.
+        If `model` is none of these, or neither a graph nor a circuit and comes with `params`.
     ValueError
-        If an option is unknown, a SynaMLP or circuit asked for in surprisal space (their inputs are
+        If an option is unknown, a network or circuit asked for in surprisal space (their inputs are
         features and probabilities), a weight not finite in `dtype`, or a graph has more than 20,000
         synapses.
 
@@ -93,8 +99,11 @@ def save_c(
             raise ValueError(f"`space` must be 'probability' for a Circuit. Received: {space!r}")
         text = circuit_source(model, params, name, dtype)
     else:
-        check_network(model, params, space)
-        text = _network_source(model, name, dtype)
+        network = check_network(model, params, space)
+        if isinstance(network, SpikingNetwork):
+            text = spiking_source(network, name, dtype)
+        else:
+            text = _network_source(network, name, dtype)
     write_whole(path, text.encode("ascii"))
 
 
@@ -206,7 +215,7 @@ def _network_source(model: SynaMLP, name: str, dtype: Precision) -> str:
         pieces.append("transmission")
         middle, encoded = (
             f"    for (int i = 0; i < {model.hidden}; i++)\n        log_y[i] += "
-            f"{name}_log_transmission({name}_beta + i * {model.hidden}, y);\n",
+            f"{name}_log_transmission({name}_beta + i * {model.hidden}, y, {model.hidden});\n",
             "log_y",
         )
     sizes: dict[str, Any] = {

@@ -83,9 +83,9 @@ def temporal_contrast_encode(
     factor : float
         Number of standard deviations.
     of : {"signed", "absolute"}
-        Whether mean and deviation are of d, as it is usually written, or of |d|. A falling signal's
-        signed mean is negative, and then so may its threshold be: it spikes at every step. With
-        "absolute" and factor ≥ 0 that cannot happen.
+        Whether mean and deviation are of d, as it is usually written, or of ``|d|``. A falling
+        signal's signed mean is negative, and then so may its threshold be: it spikes at every step.
+        With "absolute" and factor ≥ 0 that cannot happen.
     correction : float
         The deviation's divisor is T − 1 − correction: 1 for an unbiased variance.
 

@@ -41,7 +41,7 @@ class Events(NamedTuple, Generic[ArrayT]):
 
 
 def counts_to_events(counts: ArrayT, /) -> Events[ArrayT]:
-    """List the events, ordered by time, then row, then column; |n| equal ones where there are n.
+    """List the events, ordered by time, then row, then column; ``|n|`` equal ones for n.
 
     Parameters
     ----------

@@ -28,13 +28,14 @@ from synann_core._lib.typing import Array, ArrayT, Namespace, NumpyArray
 from synann_core.models import training
 from synann_core.models.training import History, Options, Step, like
 from synann_core.spiking.network import losses, passes
+from synann_core.spiking.network.files import Saved
 from synann_core.spiking.network.layer import Layer
 
 Arrays = dict[str, Array]
 _CHUNK = 512  # samples at a time where nothing is learned
 
 
-class SpikingNetwork:
+class SpikingNetwork(Saved):
     """Layers of spiking neurons, one after the other; a classifier for any array library.
 
     Parameters

@@ -80,6 +80,21 @@ def initial_weights(in_features: int, layers: tuple[Layer, ...], seed: int) -> d
     return weights
 
 
+def shapes(in_features: int, layers: tuple[Layer, ...]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all weights, by their names."""
+    found: dict[str, tuple[int, ...]] = {}
+    for k, layer in enumerate(layers):
+        n = layer.units
+        if layer.kind == "linear":
+            found |= {f"{k}.weight": (n, in_features), f"{k}.bias": (n,)}
+        else:
+            found |= {f"{k}.beta_logit": (n, in_features), f"{k}.gain": (n,), f"{k}.bias": (n,)}
+        for name in layer.learned:
+            found[f"{k}.{name}"] = (n, n) if name == "recurrent" else (n,)
+        in_features = n
+    return found
+
+
 def constants(layers: tuple[Layer, ...], reference: Array, xp: Namespace) -> Arrays:
     """Return what neurons do not learn as arrays like `reference`, under the weights' names."""
     found: Arrays = {}

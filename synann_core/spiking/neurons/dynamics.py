@@ -51,5 +51,5 @@ def _forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
     if plan.steps is not None:
         currents = xp.broadcast_to(currents, (plan.steps, *currents.shape))
     start = formulas.complete(inputs, rule, formulas.fire, xp)
-    final, (spikes, potential) = scan(step, start, (currents,), xp)
+    final, (spikes, potential) = scan(step, start, (currents,), xp, in_time=True)
     return Run(spikes, potential, final)

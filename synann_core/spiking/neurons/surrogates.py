@@ -27,9 +27,9 @@ class Surrogate:
     Parameters
     ----------
     shape : str
-        Name of f, which is 1 at 0: ``"fast_sigmoid"`` 1/(1 + |z|)², ``"arctan"`` 1/(1 + z²),
-        ``"sigmoid"`` 4p(1 − p) with p = 1/(1 + e^−z), ``"triangle"`` max(0, 1 − |z|), ``"boxcar"``
-        1 for |z| ≤ 1, ``"gaussian"`` e^(−z²/2), ``"straight_through"`` 1.
+        Name of f, which is 1 at 0: ``"fast_sigmoid"`` ``1/(1 + |z|)²``, ``"arctan"`` 1/(1 + z²),
+        ``"sigmoid"`` 4p(1 − p) with p = 1/(1 + e^−z), ``"triangle"`` ``max(0, 1 − |z|)``,
+        ``"boxcar"`` 1 for ``|z| ≤ 1``, ``"gaussian"`` e^(−z²/2), ``"straight_through"`` 1.
     width, height : float
         Finite, > 0.
 
@@ -43,7 +43,7 @@ class Surrogate:
 
     Notes
     -----
-    Finite for every u but NaN: the sigmoid is written with e^(−|z|), which cannot overflow (as
+    Finite for every u but NaN: the sigmoid is written with ``e^(−|z|)``, which cannot overflow (as
     1/(1 + e^(kz)) it is NaN from moderate u on in other libraries). Source: Zenke and Ganguli
     (2018) for the fast sigmoid; Neftci, Mostafa and Zenke (2019) for the method.
 
@@ -160,7 +160,7 @@ def triangle(width: float = 1.0, height: float = 1.0) -> Surrogate:
 
 
 def boxcar(width: float = 0.5, height: float = 1.0) -> Surrogate:
-    """Make ``height`` for |u| ≤ width, else 0.
+    """Make ``height`` for ``|u| ≤ width``, else 0.
 
     Examples
     --------

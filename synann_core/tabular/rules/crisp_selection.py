@@ -33,7 +33,7 @@ from synann_core.tabular.rules.structures import Array, log_probabilities
 CLOSED = 800.0
 
 _TAUGHT = 0.6  # share of the soft rules' probabilities in what is learned; the rest is classes
-_COSTS = (0.3, 2.0)  # of a literal beyond a rule's first while rules are grown
+_COSTS = (0.3, 2.0, 16.0)  # of a literal beyond the first while a rule is grown, in nats
 
 
 def choose_crisp(
@@ -44,20 +44,21 @@ def choose_crisp(
     points: int,
     rng: np.random.Generator,
 ) -> Chosen:
-    """Grow rules on each fold's rows and on all, and take as many as the best price leaves.
+    """Grow rules on all rows, and take as many as the best price leaves.
 
     A penalty is the price of a literal: by how much it must lower the mean log-loss, on what is
-    learned. A fold's hard rules learn from soft ones that have not seen, either, what they are
-    judged by. With `points`, weights are whole numbers of at most so many points.
+    learned. Several are judged by rules of each fold, whose soft rules have not seen, either, what
+    they are judged by. With `points`, weights are whole numbers of at most so many points.
     """
     truth = (literals(rows.codes) > 0.5).astype(np.float32)
     classes = (rows.label == np.arange(len(sides))[:, None]).astype(np.float64)
     soft, steps = _soft_rules(literals, rows, sides, settings, rng)
     allowed = sides > 0.0
-    losses = np.zeros((len(settings.penalties), len(rows.label)))
-    growths = len(rows.train) + 1
-    with Progress("hard rules", growths, shown=settings.verbose, unit="growth") as bar:
-        for used, test, model in zip(rows.train, rows.test, soft, strict=False):
+    # Of a single price nothing is chosen, and rules of the folds would be four fifths of the time.
+    folds = len(rows.train) * (len(settings.penalties) > 1)
+    losses = np.full((len(settings.penalties), len(rows.label)), 0.0 if folds else np.nan)
+    with Progress("hard rules", folds + 1, shown=settings.verbose, unit="growth") as bar:
+        for used, test, model in zip(rows.train[:folds], rows.test, soft, strict=False):
             target = _target(classes[:, used], _probabilities([model], rows.codes[used]))
             weight = rows.weight[used] * (rows.weight.sum() / rows.weight[used].sum())
             for k, found in enumerate(_at_prices(truth[used], target, weight, allowed, settings)):
@@ -68,7 +69,9 @@ def choose_crisp(
         on_all = _at_prices(truth, target, rows.weight, allowed, settings)
         bar.advance()
     judged = rows.weight * rows.test.any(axis=0)
-    best = best_of(losses, judged, one_standard_error=settings.one_standard_error)
+    best = 0
+    if folds:
+        best = best_of(losses, judged, one_standard_error=settings.one_standard_error)
     found, unit = on_all[best], 0.0
     if points:
         found, unit = in_points(truth, target, rows.weight, found, points)

@@ -103,7 +103,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
     penalty_ : float
         The one that was chosen.
     log_losses_ : ndarray
-        Out-of-fold log-losses that it was chosen by.
+        Out-of-fold log-losses that it was chosen by; NaN for a single price of crisp rules.
     state_share_ : ndarray
         How often each state of each feature was there.
     unit_ : float

@@ -41,7 +41,7 @@ PENALTIES = {
     "mix": (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2),
     "duel": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
     "rrl": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
-    "crisp": (1.2e-3,),  # of each literal
+    "crisp": (1.3e-3,),  # of each literal
 }
 # How many rules and literals there may be.
 SIZES = {"mix": (10, 60), "duel": (10, 60), "rrl": (10, 60), "crisp": (20, 40)}

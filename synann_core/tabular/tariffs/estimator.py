@@ -281,7 +281,7 @@ class LogLinkRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return read_values(self, X, reset=False)
 
     def explain(self, X: Any) -> Floats:
-        """Return the factor of each feature, exactly: rate = alpha_ · their product.
+        """Return the factor of each feature, exactly: rate = `alpha_` · their product.
 
         Parameters
         ----------

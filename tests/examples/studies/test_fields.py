@@ -68,7 +68,7 @@ def test_what_is_missing_is_said(arguments, tmp_path, capsys):
 def test_claims_are_fitted_once_and_kept(tmp_path, capsys, monkeypatch):
     models = dict.fromkeys((*fields.DRAWN_CLAIMS, "tree"), fields_claims.fit_tariff)
     monkeypatch.setattr(fields_claims, "MODELS", models)
-    found = fields.show_claims(tmp_path)
+    found = fields.show_claims(tmp_path, list(models))
     out = capsys.readouterr().out
     assert out.count("fitting ") == len(models)
     assert set(found) == set(fields.DRAWN_CLAIMS)
@@ -77,7 +77,7 @@ def test_claims_are_fitted_once_and_kept(tmp_path, capsys, monkeypatch):
     expected = read_predictions(tmp_path, "claims", "tree")[0][1]
     _, claims, _ = fields_claims.read()
     assert f" {fields_claims.deviances(claims, expected).sum():.1f} (" in row
-    fields.show_claims(tmp_path)
+    fields.show_claims(tmp_path, list(models))
     assert "fitting" not in capsys.readouterr().out
 
 

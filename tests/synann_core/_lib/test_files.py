@@ -305,3 +305,9 @@ def test_a_message_names_a_few_tensors():
     with pytest.raises(ValueError, match=r"'a0'.* and 984 more$") as caught:
         check_tensors("path", "'x'", {f"a{i}": 0 for i in range(1000)}, {}, lambda name: False)
     assert len(str(caught.value)) < 300
+
+
+def test_a_single_number_keeps_its_shape(tmp_path):
+    write_tensors(tmp_path / "x", {"x": np.array(0.5)}, {})
+    tensors, _ = read_tensors(tmp_path / "x")
+    assert tensors["x"].shape == ()

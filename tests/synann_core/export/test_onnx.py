@@ -10,8 +10,10 @@ import pytest
 from synann_core import SynaMLP
 from synann_core.export import save_onnx
 from synann_core.graph import GraphParameters, SynapseGraph
+from synann_core.spiking import Layer, SpikingNetwork, leaky_integrator
 from tests.export_models import broken, fitted, random_graph, strong
 from tests.helpers import assert_close
+from tests.synann_core.spiking.network.cases import make
 
 
 def run(data, **inputs):
@@ -119,3 +121,49 @@ def test_without_ndonnx_the_error_says_what_to_install(monkeypatch, tmp_path):
     with pytest.raises(ImportError, match=r"pip install \"synann\[onnx\]\""):
         save_onnx(fitted(hidden=3)[0], tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("kind", "sequence", "number"),
+    [
+        ("article's", False, "float32"),
+        ("learned", False, "float64"),
+        ("norse", True, "float64"),
+        ("adaptive", True, "float64"),
+        ("synapse of spikes", True, "float64"),
+    ],
+)
+def test_spiking_networks(kind, sequence, number, tmp_path):
+    """The spikes and membranes of every step, in a loop of ONNX's own."""
+    network, x, _ = make(kind, sequence=sequence)
+    if number == "float32":
+        network.weights = {key: weight.astype(number) for key, weight in network.weights.items()}
+    path, x = tmp_path / "net.onnx", x.astype(number)
+    save_onnx(network, path, dtype=number, sequence=sequence)
+    session = onnxruntime.InferenceSession(path)
+    for rows in (x, x[..., :1, :]):
+        spikes, membranes = network.run(rows)[-1]
+        found = session.run(["scores", "spikes", "membranes"], {"x": rows})
+        np.testing.assert_array_equal(found[1], spikes)
+        assert_close(found[2], membranes, 1e-5 if number == "float32" else 1e-13)
+        assert_close(found[0], network.decision_function(rows), 1e-5)
+    proto = onnx.load(path)
+    onnx.checker.check_model(proto, full_check=True)
+    assert {s.domain for s in proto.opset_import} == {""}
+    assert [node.op_type for node in proto.graph.node].count("Loop") == len(network.layers)
+
+
+def test_a_readout_without_threshold(tmp_path):
+    network = SpikingNetwork(3, [Layer(4), Layer(2, leaky_integrator(0.9))], steps=6)
+    x = np.random.default_rng(0).random((5, 3))
+    save_onnx(network, tmp_path / "net.onnx", dtype="float64")
+    found = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(["spikes", "scores"], {"x": x})
+    assert found[0].shape == (6, 5, 2)
+    assert not found[0].any()
+    assert_close(found[1], network.decision_function(x), 1e-13)
+
+
+def test_sequences_are_for_spiking_networks(tmp_path):
+    for model, sequence in ((fitted(hidden=3)[0], True), (make("article's")[0], "yes")):
+        with pytest.raises(ValueError, match=r"`sequence` must be False.*Received"):
+            save_onnx(model, tmp_path / "net.onnx", sequence=sequence)

@@ -43,6 +43,31 @@ def test_the_first_rule_is_the_best_of_all_pairs():
     assert path[1].rules[0].literals == max(gains, key=gains.get)
 
 
+def test_targets_may_be_probabilities():
+    truth, _, weight, allowed = problem()
+    p = 1 / (1 + np.exp(1.5 - 4 * truth[:, 0] * truth[:, 2]))
+    path = grow(truth, np.stack([1 - p, p]), weight, allowed, Growth(5, 10, ridge=1e-6))
+    assert len(path) == 2  # nothing is left to explain
+    assert path[1].weights == pytest.approx([4.0], abs=1e-3)
+    assert path[1].bias == pytest.approx([0.0, -1.5], abs=1e-3)
+
+
+def test_rules_replace_one_another_but_growth_ends():
+    truth, target, weight, allowed = problem(literals=12, seed=4)
+    path = grow(truth, target, weight, allowed, Growth(16, 40, cost=0.0, first=0.0))
+    assert len(path) <= 17
+    sets = {(rule.literals, rule.label) for rule in path[-1].rules}
+    assert len(sets) == len(path[-1].rules) > 8
+
+
+def test_without_literals_there_is_no_rule():
+    truth, target, weight, _ = problem()
+    (found,) = grow(truth[:, :0], target, weight, np.ones((2, 0), bool), Growth(4, 8))
+    assert found.rules == ()
+    log_odds = np.log(target[1].mean() / target[0].mean())
+    assert found.bias == pytest.approx([0.0, log_odds], abs=1e-3)
+
+
 def test_weights_are_where_the_penalised_loss_is_least():
     truth, target, weight, allowed = problem()
     found = grow(truth, target, weight, allowed, Growth(4, 12))[-1]

@@ -138,7 +138,7 @@ def test_progress_goes_to_the_standard_error(capsys, monkeypatch, crisp):
     assert out == ""
     steps = 40 + 6 * 10 if crisp else 40
     assert f"soft rules: step {steps} of {steps}\n" in err
-    assert ("hard rules: growth 3 of 3\n" in err) == crisp
+    assert ("hard rules: growth 1 of 1\n" in err) == crisp
     np.testing.assert_array_equal(shown.predict_proba(X), quiet.predict_proba(X))
 
 

@@ -1,0 +1,1 @@
+"""Exchange spiking networks as NIR, the Neuromorphic Intermediate Representation."""
