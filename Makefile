@@ -32,6 +32,7 @@ examples: $(VENV)/.test
 	set -e; export $(ONE_BLAS_THREAD); \
 	for name in $(EXAMPLES); do echo "== $$name"; $(BIN)/python examples/$$name.py; done
 	$(ONE_BLAS_THREAD) $(BIN)/python examples/studies/diagnosis.py --quick
+	$(ONE_BLAS_THREAD) $(BIN)/python examples/studies/epidemic.py --every 28
 
 # Processes for the tests; each may use two threads or so. Idle ones take tests from the others.
 PROCESSES ?= 2

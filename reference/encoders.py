@@ -217,10 +217,13 @@ def take_away(x, kernel, end, spiking):
     return spikes
 
 
-def hsa(x, kernel, end):
-    """The whole kernel fits under one signal."""
+def hsa(x, kernel, end, threshold=0.0):
+    """The kernel fits under one signal, or is above it by so much in all."""
     return take_away(
-        x, kernel, end, lambda part, h: all(a >= b for a, b in zip(part, h, strict=True))
+        x,
+        kernel,
+        end,
+        lambda part, h: sum(max(b - a, 0.0) for a, b in zip(part, h, strict=True)) <= threshold,
     )
 
 

@@ -5,11 +5,12 @@ exact in float64, so that the outputs hold no error of the reference's own where
 and the same inputs serve tests in float32.
 """
 
+import functools
 import itertools
 
 import numpy as np
 
-from reference import high_precision, learning, tensor
+from reference import encoders, high_precision, learning, number_codes, tensor
 
 EPS = {"float64": 2.0**-52, "float32": 2.0**-23}
 SMALLEST_NORMAL = {"float64": 2.0**-1022, "float32": 2.0**-126}
@@ -260,4 +261,46 @@ def _named(names, values):
     return dict(zip(names, values, strict=True))
 
 
-MODULES = {"elementwise": elementwise, "tensor": tensors, "learning": losses}
+def codes(rng):
+    """Spikes of the codes of numbers and of the modified HSA; inputs have few binary digits."""
+    steps, key, mean = 12, 20260, 1.5
+    x, signal = rng.integers(0, 65, 9) / 64, rng.integers(0, 33, (20, 2)) / 16
+    x[:2], signed, kernel = (0.0, 1.0), 2.0 * x - 1.0, np.array([0.25, 0.75, 0.5])
+    shape, streams = (steps, x.size), []
+    for k in range(20):
+        high, low = encoders.threefry((0, key), (0, k))
+        streams.append(encoders.uniform(high << 32 | low, steps * x.size, 53).reshape(shape))
+    numbers = encoders.uniform(key, steps * x.size, 53).reshape(shape)
+    candidates, kept = streams[0], streams[1:]
+    size = np.sign(signed) * encoders.rate(np.abs(signed), numbers, 0.75)
+    levels = {
+        name: number_codes.first_spike_levels(steps, 1.0, 4.0, name == "linear")
+        for name in ("exponential", "linear")
+    }
+    hsa = functools.partial(encoders.hsa, kernel=kernel.tolist(), end="partial", threshold=0.375)
+    inputs = {"x": x, "steps": steps}
+    return {
+        "rate_signed": _code(inputs | {"x": signed, "key": key, "rate": 0.75}, size),
+        "poisson": _code(
+            inputs | {"key": key, "rate": mean},
+            number_codes.poisson(x, candidates, kept, mean, False),
+        ),
+        "poisson_signed": _code(
+            inputs | {"x": signed, "key": key, "rate": mean},
+            number_codes.poisson(signed, candidates, kept, mean, True),
+        ),
+        "phase": _code(inputs | {"bits": 5}, number_codes.phase(x, steps, 5)),
+        "burst": _code(inputs | {"most": 3, "longest": 8}, number_codes.burst(x, steps, 3, 2, 8)),
+        "ttfs": _code(inputs | {"tau": 4.0}, number_codes.first_spike(x, levels["exponential"])),
+        "ttfs_linear": _code(inputs, number_codes.first_spike(x, levels["linear"])),
+        "hsa_modified": _code(
+            {"x": signal, "kernel": kernel, "threshold": 0.375}, encoders.each_signal(hsa, signal)
+        ),
+    }
+
+
+def _code(inputs, spikes):
+    return {"inputs": inputs, "outputs": {"spikes": spikes}}
+
+
+MODULES = {"elementwise": elementwise, "tensor": tensors, "learning": losses, "codes": codes}

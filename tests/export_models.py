@@ -12,7 +12,7 @@ import pytest
 
 import synann_core as syn
 from synann_core.export import load_json, save_json
-from synann_core.graph import SynapseGraph
+from synann_core.graph import Circuit, SynapseGraph
 from synann_core.spiking import LIF, Layer, SpikingNetwork, triangle
 
 
@@ -128,7 +128,29 @@ def spiking():
     return SpikingNetwork(3, layers, steps=5, loss="count")
 
 
-MODELS = {"mlp": small_mlp, "graph": named_graph, "arrays": array_graph, "spiking": spiking}
+def circuit(seed=6, inputs=4, states=3, neurons=8, clip=True):
+    """Any wiring: one state may be another one, or the drive, a step ago."""
+    rng = np.random.default_rng(seed)
+    graph = random_graph(rng, inputs=inputs, neurons=neurons)
+    into = rng.permutation(graph.inputs)[:states].tolist()
+    out = rng.permutation(np.array(graph.outputs, dtype=object))[:states].tolist()
+    return Circuit(graph, dict(zip(into, out, strict=True)), clip=clip)
+
+
+def evaluated(model):
+    """What a model makes of numbers between 0.1 and 0.9."""
+    if isinstance(model, syn.SynaMLP | SpikingNetwork):
+        return model.predict(np.full((1, model.in_features), 0.5))
+    if isinstance(model, Circuit):
+        drive = np.linspace(0.2, 0.8, len(model.drives)) if model.drives else None
+        return model.iterate(np.linspace(0.1, 0.9, len(model.states)), 3, drive=drive)
+    return model.compile()(np.linspace(0.1, 0.9, len(model.inputs))[None, :])
+
+
+MODELS = {
+    "mlp": small_mlp, "graph": named_graph, "arrays": array_graph, "spiking": spiking,
+    "circuit": circuit,
+}  # fmt: skip
 
 
 @functools.cache

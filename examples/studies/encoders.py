@@ -23,6 +23,8 @@ from shared import plots
 from shared.options import make_parser
 from synann.spiking import (
     bsa_encode,
+    burst_decode,
+    burst_encode,
     contrast_decode,
     convolution_decode,
     counts_to_events,
@@ -34,6 +36,9 @@ from synann.spiking import (
     latency_decode,
     latency_encode,
     moving_window_encode,
+    phase_decode,
+    phase_encode,
+    poisson_encode,
     population_decode,
     population_encode,
     rank_order_decode,
@@ -42,6 +47,8 @@ from synann.spiking import (
     rate_encode,
     step_forward_encode,
     temporal_contrast_encode,
+    ttfs_decode,
+    ttfs_encode,
 )
 
 STEPS, NEURONS = 50, 8
@@ -70,7 +77,17 @@ def code_values(values: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     log = {"normalise": True, "threshold": 0.05, "epsilon": 0.01}
     codes = {}
     codes["rate"] = rate_encode(values, STEPS, key=0), rate_decode
+    codes["rate, signed"] = (
+        rate_encode(2.0 * values - 1.0, STEPS, key=0, signed=True),
+        lambda s: (1.0 + rate_decode(s)) / 2.0,
+    )
+    codes["Poisson, 2 a step"] = (
+        poisson_encode(values, STEPS, key=0, max_rate=2.0),
+        lambda s: rate_decode(s, max_rate=2.0),
+    )
     codes["deterministic rate"] = deterministic_rate_encode(values, STEPS), rate_decode
+    codes["phase"] = phase_encode(values, STEPS), phase_decode
+    codes["burst"] = burst_encode(values, STEPS), burst_decode
     codes["latency, linear"] = (
         latency_encode(values, STEPS, **linear),
         lambda s: latency_decode(s, **linear),
@@ -79,6 +96,11 @@ def code_values(values: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         latency_encode(values, STEPS, **log),
         lambda s: latency_decode(s, **log),
     )
+    codes["first spike, linear"] = (
+        ttfs_encode(values, STEPS, linear=True),
+        lambda s: ttfs_decode(s, linear=True),
+    )
+    codes["first spike, exponential"] = ttfs_encode(values, STEPS), ttfs_decode
     codes["rank order"] = rank_order_encode(values), rank_order_decode
     codes["population"] = population_encode(values, STEPS, NEURONS), population_decode
     return {name: (spikes, decode(spikes)) for name, (spikes, decode) in codes.items()}
@@ -99,6 +121,7 @@ def code_signal(x: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     kernel = np.hamming(8) / np.hamming(8).sum()  # a spike at every step is a signal of 1
     for name, spikes in (
         ("HSA", hsa_encode(x, kernel, end="partial")),
+        ("modified HSA", hsa_encode(x, kernel, threshold=0.2, end="partial")),
         ("BSA", bsa_encode(x, kernel, 0.7, end="partial")),
     ):
         results[name] = spikes, convolution_decode(spikes, kernel)
@@ -129,8 +152,8 @@ def main(arguments: list[str] | None = None) -> None:
 @plots.styled
 def draw(values, of_values, x, of_signal, frames, counts, decoded, path) -> None:
     """Rasters of the codes of values, the signal beside what is decoded, events of a film."""
-    figure = Figure(figsize=(1.25 * plots.WIDTH, 10.5))
-    top, centre, bottom = figure.subfigures(3, 1, height_ratios=(1.0, 1.3, 1.1))
+    figure = Figure(figsize=(1.25 * plots.WIDTH, 12.5))
+    top, centre, bottom = figure.subfigures(3, 1, height_ratios=(1.8, 1.3, 1.1))
     _draw_values(top, values, of_values)
     _draw_signal(centre, x, of_signal)
     _draw_film(bottom, frames, counts, decoded)
@@ -138,25 +161,28 @@ def draw(values, of_values, x, of_signal, frames, counts, decoded, path) -> None
 
 
 def _draw_values(figure, values: np.ndarray, of_values: dict) -> None:
-    figure.suptitle("A value as spikes: each row is one value, each mark a spike")
-    for axes, (name, (spikes, _)) in zip(
-        figure.subplots(1, len(of_values), sharey=True), of_values.items(), strict=True
-    ):
-        axes.set_title(name)
+    figure.suptitle("A value as spikes: each row is one value, each mark a spike (orange: −1)")
+    grid = figure.subplots(2, len(of_values) // 2, sharey=True)
+    for axes, (name, (spikes, _)) in zip(grid.ravel(), of_values.items(), strict=True):
+        axes.set_title(name.replace(", ", ",\n"))
         if spikes.ndim == 3:  # the population's, a shade for each neuron
             axes.set_title(f"{name} of {NEURONS}\n(shade: which)")
         t, value, *neuron = np.nonzero(spikes)
-        colours = {"c": neuron[0], "cmap": "cividis"} if neuron else {"color": UP}
+        colours = {"color": np.where(spikes[np.nonzero(spikes)] < 0.0, DOWN, UP)}
+        if neuron:
+            colours = {"c": neuron[0], "cmap": "cividis"}
         axes.scatter(t, values[value], marker="|", s=22, **colours)
-        axes.set(xlabel="step", xlim=(-1, len(spikes)), ylim=(-0.03, 1.03))
-        axes.label_outer()
-    figure.axes[0].set_ylabel("value")
+        axes.set(xlim=(-1, len(spikes)), ylim=(-0.03, 1.03))
+    for axes in grid[-1]:
+        axes.set_xlabel("step")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("value")
 
 
 def _draw_signal(figure, x: np.ndarray, of_signal: dict) -> None:
     figure.suptitle("A signal as spikes, and back")
-    grid = figure.subplots(2, 3, sharex=True, sharey=True)
-    for axes, (name, (spikes, back)) in zip(grid.ravel(), of_signal.items(), strict=True):
+    grid = figure.subplots(2, 4, sharex=True, sharey=True)
+    for axes, (name, (spikes, back)) in zip(grid.ravel(), of_signal.items(), strict=False):
         axes.plot(x, color=SIGNAL, linewidth=3, label="signal")
         axes.plot(back, color="black", linewidth=1, label="decoded")
         for sign, colour, height, label in ((1, UP, -0.15, "spike up"), (-1, DOWN, -0.3, "down")):
@@ -167,8 +193,9 @@ def _draw_signal(figure, x: np.ndarray, of_signal: dict) -> None:
         axes.set_xlabel("step")
     for axes in grid[:, 0]:
         axes.set_ylabel("signal")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    key = grid[-1, -1]
+    key.legend(*grid[0, 0].get_legend_handles_labels(), loc="center", markerscale=2)
+    key.set_axis_off()
 
 
 def _draw_film(figure, frames: np.ndarray, counts: np.ndarray, decoded: np.ndarray) -> None:

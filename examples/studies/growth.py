@@ -17,6 +17,7 @@ from shared import plots
 from synann.graph import motifs
 
 COUNTS = np.array([139.0, 224.0, 291.0, 324.0, 440.0, 473.0])  # exposures on days 1 to 6
+CIRCUIT = motifs.logistic_map()
 
 
 class Forecast(NamedTuple):
@@ -29,36 +30,32 @@ class Forecast(NamedTuple):
     spread: float  # standard deviation of the residuals
 
 
+def curve(parameters: np.ndarray, days: int) -> np.ndarray:
+    """Numbers on the first day and `days` more, for gain, capacity and the first of them."""
+    alpha, capacity, first = parameters
+    x = CIRCUIT.iterate(np.array([first / capacity]), days, drive=np.array([alpha]))
+    return capacity * x[:, 0]
+
+
+def slopes(parameters: np.ndarray, days: int) -> np.ndarray:
+    """Derivatives of `curve` with respect to the parameters, (days + 1, 3), through time."""
+    alpha, capacity, first = parameters
+    # A row of the batch for every day, whose gradient is wanted.
+    state, drive = np.full((days + 1, 1), first / capacity), np.full((days + 1, 1), alpha)
+    grad = np.eye(days + 1)[:, :, None]
+    gstate, gdrive, _ = CIRCUIT.iterate_vjp(state, drive=drive, grad=grad)
+    by_first, x = gstate[:, 0], curve(parameters, days) / capacity
+    return np.stack([capacity * gdrive[:, 0], x - by_first * state[:, 0], by_first], axis=1)
+
+
 def logistic_growth(counts: np.ndarray) -> tuple[Forecast, np.ndarray]:
     """Fit gain, capacity and first value by least squares, with gradients through time."""
-    circuit = motifs.logistic_map()
     days = len(counts)
-
-    def curve(parameters: np.ndarray) -> np.ndarray:
-        alpha, capacity, first = parameters
-        x = circuit.iterate(np.array([first / capacity]), days, drive=np.array([alpha]))
-        return capacity * x[:, 0]
-
-    def jacobian(parameters: np.ndarray) -> np.ndarray:
-        """Of the curve: (days + 1, 3)."""
-        alpha, capacity, first = parameters
-        state, drive = np.array([first / capacity]), np.array([alpha])
-        x = circuit.iterate(state, days, drive=drive)[:, 0]
-        rows = []
-        for day in range(days + 1):
-            grad = np.zeros((days + 1, 1))
-            grad[day] = 1.0
-            gstate, gdrive, _ = circuit.iterate_vjp(state, drive=drive, grad=grad)
-            by_state, by_gain = capacity * gstate[0], capacity * gdrive[0]
-            rows.append((by_gain, x[day] - by_state * first / capacity**2, by_state / capacity))
-        return np.array(rows)
-
     start = np.array([1.8, 2.5 * counts.max(), counts[0]])
     fit = optimize.least_squares(
-        lambda p: curve(p)[:-1] - counts, start, lambda p: jacobian(p)[:-1], x_scale=start
+        lambda p: curve(p, days - 1) - counts, start, lambda p: slopes(p, days - 1), x_scale=start
     )
-    whole = jacobian(fit.x)
-    return _forecast("one synapse", curve(fit.x), whole, counts), fit.x
+    return _forecast("one synapse", curve(fit.x, days), slopes(fit.x, days), counts), fit.x
 
 
 def straight_line(counts: np.ndarray) -> Forecast:

@@ -24,7 +24,8 @@ def check_network(
     """Refuse a model of another kind, and for a network the options of a graph."""
     if not isinstance(model, SynaMLP | SpikingNetwork):
         raise TypeError(
-            f"`model` must be a SynaMLP, a SynapseGraph or a SpikingNetwork. Received: {model!r}"
+            "`model` must be a SynaMLP, a SynapseGraph, a SpikingNetwork or (as JSON and C) a "
+            f"Circuit. Received: {model!r}"
         )
     kind = type(model).__name__
     if params is not None:

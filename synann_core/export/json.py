@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ import numpy as np
 
 from synann_core._lib.files import FilePath, path_text, write_whole
 from synann_core._lib.typing import NumpyArray
+from synann_core.export import json_graphs as graphs
 from synann_core.export import json_values as read
-from synann_core.export.checks import check_network, parameters
-from synann_core.graph import GraphParameters, SynapseGraph
+from synann_core.export.checks import check_network
+from synann_core.graph import Circuit, GraphParameters, SynapseGraph
 from synann_core.models import passes
 from synann_core.models.files import CONFIG
 from synann_core.models.mlp import SynaMLP
@@ -30,10 +30,9 @@ __all__ = ["load_json", "save_json"]
 
 _HEAD = {"format": "synann", "version": 1}
 _DTYPES = ("float16", "float32", "float64")
-_MOST_INPUTS = 1 << 24  # a number in a small file that asks for memory
 _SHOWN = 300  # characters of a reason
 
-Model = SynaMLP | SynapseGraph | SpikingNetwork
+Model = SynaMLP | SynapseGraph | Circuit | SpikingNetwork
 
 
 def save_json(model: Model, path: FilePath, /, *, params: GraphParameters | None = None) -> None:
@@ -41,10 +40,10 @@ def save_json(model: Model, path: FilePath, /, *, params: GraphParameters | None
 
     Parameters
     ----------
-    model : SynaMLP, SynapseGraph or SpikingNetwork
+    model : SynaMLP, SynapseGraph, Circuit or SpikingNetwork
     path : str or path
     params : GraphParameters, optional
-        Of a graph, to be saved in place of its own: after training, say. Probabilities.
+        Of a graph or circuit, to be saved in place of its own: after training, say. Probabilities.
 
     Notes
     -----
@@ -54,10 +53,10 @@ def save_json(model: Model, path: FilePath, /, *, params: GraphParameters | None
     Raises
     ------
     TypeError
-        If `model` is none of these, or not a graph and comes with `params`.
+        If `model` is none of these, or neither a graph nor a circuit and comes with `params`.
     ValueError
         If a number is not finite (but for thresholds of ∞ among others), a graph has a cycle or an
-        unknown name, or `params` do not fit.
+        unknown name, a circuit more than 65,536 drives, or `params` do not fit.
 
     Examples
     --------
@@ -93,7 +92,7 @@ def load_json(path: FilePath, /) -> Model:
 
     Returns
     -------
-    SynaMLP, SynapseGraph or SpikingNetwork
+    SynaMLP, SynapseGraph, Circuit or SpikingNetwork
 
     Raises
     ------
@@ -133,7 +132,9 @@ def load_json(path: FilePath, /) -> Model:
 
 def _document(model: Any, params: Any) -> read.Object:
     if isinstance(model, SynapseGraph):
-        return _graph_document(model, params)
+        return graphs.graph_document(model, params)
+    if isinstance(model, Circuit):
+        return graphs.circuit_document(model, params)
     check_network(model, params)
     config, weights = model._content("model")
     tensors = {
@@ -153,63 +154,20 @@ def _may_never_fire(name: str) -> bool:
     return name.endswith(".neuron.threshold")
 
 
-def _graph_document(graph: SynapseGraph, params: GraphParameters | None) -> read.Object:
-    compiled, wiring = graph.compile(), graph._wiring
-    values: dict[str, list[Any]] = {
-        kind: array.tolist() for kind, array in parameters(compiled, params)._asdict().items()
-    }
-    if wiring is not None:
-        indices = {"alpha_index": wiring.alpha.place, "beta_index": wiring.beta.place}
-        return {
-            "kind": "SynapseGraph.from_arrays",
-            "inputs": wiring.inputs,
-            "neurons": len(wiring.names) - wiring.inputs,
-            "excitatory": [part.tolist() for part in wiring.excitatory],
-            "inhibitory": [part.tolist() for part in wiring.inhibitory],
-            **values,
-            **{key: None if a is None else a.tolist() for key, a in indices.items()},
-            "outputs": wiring.outputs.tolist(),
-        }
-    names = [name if isinstance(name, str) else int(name) for name in compiled.nodes]
-    read.names(names, "`model`: nodes")
-    shared = {name: unused.value for name, unused in graph._parameters.items()}
-    for parameter, (kind, place) in compiled.parameters.items():
-        shared[parameter], values[kind][place] = values[kind][place], parameter
-    neurons = []
-    for i, name in enumerate(names[len(compiled.inputs) :]):
-        weak = zip(*(part.tolist() for part in compiled.inhibitory.row(i)), strict=True)
-        neurons.append(
-            {
-                "name": name,
-                "alpha": values["alpha"][compiled.alpha_index[i]],
-                "excitatory": [names[j] for j in compiled.excitatory.row(i)],
-                "inhibitory": [[names[j], values["beta"][place]] for j, place in weak],
-            }
-        )
-    return {
-        "kind": "SynapseGraph",
-        "inputs": names[: len(compiled.inputs)],
-        "parameters": shared,
-        "neurons": neurons,
-        "outputs": [names[i] for i in compiled.output_nodes],
-    }
-
-
 def _model(document: Any, path: FilePath) -> Model:
     read.mapping(document, "the file")
     for key, wanted in _HEAD.items():
         value = document.get(key)
         same = type(value) is type(wanted) and bool(value == wanted)
         read.expect(same, key, repr(wanted), value)
-    kinds: dict[str, Callable[[read.Object, FilePath], Model]] = {
-        "SynaMLP": _network_model,
-        "SynapseGraph": _named_graph,
-        "SynapseGraph.from_arrays": _array_graph,
-        "SpikingNetwork": _spiking_network,
-    }
-    kind = document.get("kind")
-    read.expect(isinstance(kind, str) and kind in kinds, "kind", f"one of {tuple(kinds)}", kind)
-    return kinds[kind](document, path)
+    kind = read.kind(document, "SynaMLP", *graphs.GRAPHS, "Circuit", "SpikingNetwork")
+    if kind == "SynaMLP":
+        return _network_model(document, path)
+    if kind == "SpikingNetwork":
+        return _spiking_network(document, path)
+    if kind == "Circuit":
+        return graphs.circuit(document, *_HEAD)
+    return graphs.GRAPHS[kind](document, *_HEAD)
 
 
 def _network_model(document: read.Object, path: FilePath) -> SynaMLP:
@@ -254,68 +212,3 @@ def _tensor(name: str, value: Any) -> NumpyArray:
     finite = bool((np.isfinite(result) | np.isinf(values)).all())
     read.expect(finite, f"{place}.values", f"{dtype} numbers", "too large ones")
     return result.reshape(shape)
-
-
-def _named_graph(document: read.Object, path: FilePath) -> SynapseGraph:
-    read.keys(document, "the file", *_HEAD, "kind", "inputs", "parameters", "neurons", "outputs")
-    graph = SynapseGraph()
-    graph.input(*read.names(document["inputs"], "inputs"))
-    shared = read.mapping(document["parameters"], "parameters")
-    handles = {name: graph.parameter(name, value) for name, value in shared.items()}
-
-    def strength(value: Any, place: str) -> Any:
-        if isinstance(value, str):
-            read.expect(value in handles, place, "a parameter of the file", value)
-            return handles[value]
-        return read.number(value, place)
-
-    neurons = read.sequence(document["neurons"], "neurons")
-    for i, neuron in enumerate(neurons):
-        neurons[i] = None  # the graph's own objects take its place in memory
-        place = f"neurons[{i}]"
-        read.keys(neuron, place, "name", "alpha", "excitatory", "inhibitory")
-        pairs = read.sequence(neuron["inhibitory"], f"{place}.inhibitory")
-        weak = []
-        for k, pair in enumerate(pairs):
-            if not (isinstance(pair, list) and len(pair) == 2):
-                read.expect(False, f"{place}.inhibitory[{k}]", "a pair [name, beta]", pair)
-            source, beta = pair
-            if type(source) is not str:
-                read.names([source], f"{place}.inhibitory[{k}]")
-            if type(beta) is not float:
-                beta = strength(beta, f"{place}.inhibitory[{k}][1]")
-            weak.append((source, beta))
-        graph.synapse(
-            read.names([neuron["name"]], f"{place}.name")[0],
-            excitatory=read.names(neuron["excitatory"], f"{place}.excitatory"),
-            inhibitory=weak,
-            alpha=strength(neuron["alpha"], f"{place}.alpha"),
-        )
-    graph.output(*read.names(document["outputs"], "outputs"))
-    graph.compile()  # finds unknown names and cycles
-    return graph
-
-
-def _array_graph(document: read.Object, path: FilePath) -> SynapseGraph:
-    edges, arrays, sizes = ("excitatory", "inhibitory"), ("alpha", "beta"), ("inputs", "neurons")
-    indices = ("alpha_index", "beta_index")
-    read.keys(document, "the file", *_HEAD, "kind", *sizes, *edges, *arrays, *indices, "outputs")
-    inputs, neurons = (read.integer(document[key], key) for key in sizes)
-    read.expect(inputs <= _MOST_INPUTS, "inputs", f"at most {_MOST_INPUTS}", inputs)
-    # Sizes that ask for memory: both must be those of arrays in the file.
-    given = document["alpha"] if document["alpha_index"] is None else document["alpha_index"]
-    count = len(read.sequence(given, "alpha"))
-    read.expect(count == neurons, "neurons", f"{count}, as many as alphas", neurons)
-    # Lists of numbers are let go: they are larger than the arrays made of them.
-    values: read.Object = {key: read.numbers(document.pop(key), key) for key in arrays}
-    for key in indices:
-        index = document.pop(key)
-        values[key] = None if index is None else read.indices(index, key)
-    for key in edges:
-        pair = read.sequence(document.pop(key), key)
-        read.expect(len(pair) == 2, key, "[targets, sources]", pair)
-        values[key] = tuple(read.indices(part, f"{key}[{k}]") for k, part in enumerate(pair))
-    outputs = read.indices(document["outputs"], "outputs")
-    graph = SynapseGraph.from_arrays(inputs, neurons, outputs=outputs, **values)
-    graph.compile()
-    return graph

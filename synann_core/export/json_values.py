@@ -70,6 +70,13 @@ def keys(value: Any, place: str, *wanted: str) -> Object:
     return given
 
 
+def kind(document: Object, *kinds: str) -> str:
+    """Check what kind of model an object says it is."""
+    given = document.get("kind")
+    expect(isinstance(given, str) and given in kinds, "kind", f"one of {kinds}", given)
+    return str(given)
+
+
 def sequence(value: Any, place: str) -> list[Any]:
     """Check a list."""
     expect(isinstance(value, list), place, "a list", value)

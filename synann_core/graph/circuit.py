@@ -7,6 +7,7 @@ not fit.
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -45,6 +46,8 @@ class Circuit:
         The state's neurons, in order.
     drives : tuple of names
         The inputs that are driven from outside, in declared order.
+    feedback : dict of input name to output name
+        As given.
     params : GraphParameters
         The graph's own α and β.
 
@@ -76,34 +79,44 @@ class Circuit:
             raise TypeError(f"`graph` must be a SynapseGraph. Received: {type(graph).__name__}")
         if not isinstance(feedback, Mapping):
             raise TypeError(f"`feedback` must map inputs to outputs. Received: {feedback!r}")
-        compiled = graph.compile()
-        inputs, outputs = list(compiled.inputs), list(compiled.outputs)
         if not feedback:
             raise ValueError("`feedback` must name one input or more. Received: none")
+        self._graph = _snapshot(graph)
+        compiled = graph.compile()
+        inputs = compiled.inputs
+        outputs = {name: k for k, name in enumerate(compiled.outputs)}
+        known = set(inputs)
         for into, out in feedback.items():
-            for name, names, kind in ((into, inputs, "an input"), (out, outputs, "an output")):
+            for name, names, kind in ((into, known, "an input"), (out, outputs, "an output")):
                 if name not in names:
                     raise ValueError(
                         f"`feedback` must name {kind} of the graph. Received: {name!r}"
                     )
         self.params, self._structure = compiled.params, compiled._structure
+        self.feedback = dict(feedback)
         self.states = tuple(feedback)
         self.drives = tuple(name for name in inputs if name not in feedback)
         self.clip = bool(clip)
-        source = [outputs.index(out) for out in feedback.values()]
+        source = [outputs[out] for out in feedback.values()]
         if len(set(source)) < len(source):
             raise ValueError(
                 f"`feedback` must name every output once. Received: {list(feedback.values())}"
             )
-        places = [[*self.states, *self.drives].index(name) for name in inputs]
+        entry = {name: k for k, name in enumerate((*self.states, *self.drives))}
+        places, back = [entry[name] for name in inputs], {k: i for i, k in enumerate(source)}
         self._make_steps = functools.partial(
             Steps,
             into=places,
-            out_of=[places.index(k) for k in range(len(inputs))],
+            out_of=np.argsort(places).tolist(),
             source=source,
-            back=[source.index(k) if k in source else len(source) for k in range(len(outputs))],
+            back=[back.get(k, len(source)) for k in range(len(compiled.outputs))],
             clip=self.clip,
         )
+
+    @property
+    def graph(self) -> SynapseGraph:
+        """A copy of the graph that computes a step."""
+        return _snapshot(self._graph)
 
     def step(
         self, state: ArrayT, /, *, drive: ArrayT | None = None, params: Given[ArrayT] = None
@@ -317,3 +330,10 @@ class Circuit:
 def _by_step(drive: Array, state: Array, steps: int) -> list[Array]:
     """The drive of each step; with one axis more than the state, it begins with one of steps."""
     return [drive[t, ...] if drive.ndim > state.ndim else drive for t in range(steps)]
+
+
+def _snapshot(graph: SynapseGraph) -> SynapseGraph:
+    """The graph as it is now: what is added to one of the two is not in the other."""
+    own = SynapseGraph()
+    vars(own).update({name: copy.copy(value) for name, value in vars(graph).items()})
+    return own

@@ -3,6 +3,7 @@
 Arrays are time-first: (steps, batch, neurons).
 """
 
+from synann_core.spiking.codes.bursts import burst_decode, burst_encode
 from synann_core.spiking.codes.camera import event_camera, event_camera_decode, frames_to_events
 from synann_core.spiking.codes.contrast import (
     contrast_decode,
@@ -13,12 +14,14 @@ from synann_core.spiking.codes.contrast import (
 )
 from synann_core.spiking.codes.deconvolution import bsa_encode, convolution_decode, hsa_encode
 from synann_core.spiking.codes.events import Events, counts_to_events, events_to_counts
+from synann_core.spiking.codes.first_spike import ttfs_decode, ttfs_encode
 from synann_core.spiking.codes.latency import (
     first_spike_times,
     latency_decode,
     latency_encode,
     latency_times,
 )
+from synann_core.spiking.codes.phase import phase_decode, phase_encode
 from synann_core.spiking.codes.populations import (
     population_decode,
     population_encode,
@@ -28,7 +31,13 @@ from synann_core.spiking.codes.populations import (
     rank_order_encode,
 )
 from synann_core.spiking.codes.random import fold_in, random_key, random_uniform
-from synann_core.spiking.codes.rate import deterministic_rate_encode, rate_decode, rate_encode
+from synann_core.spiking.codes.rate import (
+    deterministic_rate_encode,
+    poisson_encode,
+    rate_decode,
+    rate_encode,
+)
+from synann_core.spiking.codes.structured import events_from_structured, events_to_structured
 from synann_core.spiking.network.layer import Layer
 from synann_core.spiking.network.network import SpikingNetwork
 from synann_core.spiking.neurons.lif import LIF, Record
@@ -70,7 +79,9 @@ __all__ = [  # noqa: RUF022 - by subject
     "Surrogate", "fast_sigmoid", "superspike", "arctan", "sigmoid", "triangle", "boxcar",
     "gaussian", "straight_through",
     # codes
-    "rate_encode", "deterministic_rate_encode", "rate_decode",
+    "rate_encode", "poisson_encode", "deterministic_rate_encode", "rate_decode",
+    "phase_encode", "phase_decode", "burst_encode", "burst_decode",
+    "ttfs_encode", "ttfs_decode",
     "latency_encode", "latency_times", "latency_decode", "first_spike_times",
     "rank_order_encode", "rank_order_decode", "rank_order_activation",
     "population_encode", "population_response", "population_decode",
@@ -78,6 +89,7 @@ __all__ = [  # noqa: RUF022 - by subject
     "contrast_decode", "hsa_encode", "bsa_encode", "convolution_decode",
     "event_camera", "event_camera_decode", "frames_to_events",
     "Events", "counts_to_events", "events_to_counts",
+    "events_from_structured", "events_to_structured",
     "random_uniform", "random_key", "fold_in",
     # plasticity
     "STDP", "RewardSTDP",

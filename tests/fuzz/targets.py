@@ -26,7 +26,7 @@ from synann_core.noisy_or import NoisyOr
 from synann_core.spiking import LIF, Layer, SpikingNetwork, triangle
 from synann_torch.exchange import load_spiking, save_spiking
 from synann_torch.spiking import Spiking
-from tests.export_models import MODELS, json_text, random_graph
+from tests.export_models import MODELS, circuit, evaluated, json_text, random_graph
 from tests.fuzz.harness import MOST_SECONDS
 from tests.fuzz.mutations import changed_text, damaged
 from tests.synann_core.spiking.network.cases import NETWORKS, make
@@ -111,7 +111,7 @@ def _networks() -> list[bytes]:
 
 def _load_spiking(path: Path) -> None:
     network = SpikingNetwork.from_file(path)
-    _use(network)
+    evaluated(network)
     network.load(path)
 
 
@@ -157,13 +157,7 @@ def _noisy_or_files() -> list[bytes]:
 
 
 def _load_model(path: Path) -> None:
-    _use(load_json(path))
-
-
-def _use(model: SynaMLP | SynapseGraph | SpikingNetwork) -> np.ndarray:
-    if not isinstance(model, SynapseGraph):
-        return model.predict(np.full((1, model.in_features), 0.5))
-    return model.compile()(np.linspace(0.1, 0.9, len(model.inputs))[None, :])
+    evaluated(load_json(path))
 
 
 def _json_files() -> list[bytes]:
@@ -308,6 +302,8 @@ class Json:
                 values = rng.standard_cauchy(weight.shape) * 10.0 ** rng.integers(-30, 30)
                 dtype = rng.choice(["float32", "float64"])
                 model.weights[name] = np.abs(values).astype(dtype)
+        elif rng.random() < 0.3:
+            model = circuit(int(rng.integers(1 << 32)), clip=bool(rng.integers(2)))
         else:
             model = _random_graph(rng)
 
@@ -317,7 +313,7 @@ class Json:
             again = load_json(first)
             save_json(again, second)
             assert first.read_bytes() == second.read_bytes()
-            assert _use(model).tobytes() == _use(again).tobytes()
+            assert evaluated(model).tobytes() == evaluated(again).tobytes()
 
         return there_and_back, 0
 
@@ -424,4 +420,4 @@ TARGETS = {
 }
 
 for _make in MODELS.values():  # what the first call of a process takes is not an input's
-    _use(_make())
+    evaluated(_make())

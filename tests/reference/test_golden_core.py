@@ -5,9 +5,11 @@ import pytest
 
 import synann_core as syn
 from reference import golden
+from synann_core import spiking
 from tests.helpers import EPS, TINY, assert_close, assert_relative
 
-CASES = {name: golden.load(name)["cases"] for name in ("elementwise", "tensor", "learning")}
+FILES = ("elementwise", "tensor", "learning", "codes")
+CASES = {name: golden.load(name)["cases"] for name in FILES}
 ULP = 4
 GRADIENT = 1e-12  # of the largest entry
 
@@ -94,9 +96,8 @@ def check_values(output, inputs, got, want):
 
 
 def test_every_function_with_golden_values_is_compared():
-    named = {
-        output for file in CASES.values() for case in file.values() for output in case["outputs"]
-    }
+    files = [CASES[name] for name in FILES if name != "codes"]
+    named = {output for file in files for case in file.values() for output in case["outputs"]}
     public = {name for name in syn.__all__ if name.islower()}
     # Without golden values: what draws random numbers, names a branch, builds a graph, or is a vjp
     # of one element.
@@ -116,3 +117,30 @@ def test_a_wrong_last_digit_would_be_seen():
                 assert_ulp(got, want)
         else:
             assert_ulp(got, want)
+
+
+def random_options(a):
+    return {"steps": int(a["steps"]), "key": int(a["key"]), "max_rate": float(a["rate"])}
+
+
+CODES = {
+    "rate_signed": lambda a: spiking.rate_encode(a["x"], signed=True, **random_options(a)),
+    "poisson": lambda a: spiking.poisson_encode(a["x"], **random_options(a)),
+    "poisson_signed": lambda a: spiking.poisson_encode(a["x"], signed=True, **random_options(a)),
+    "phase": lambda a: spiking.phase_encode(a["x"], int(a["steps"]), bits=int(a["bits"])),
+    "burst": lambda a: spiking.burst_encode(
+        a["x"], int(a["steps"]), most=int(a["most"]), longest=int(a["longest"])
+    ),
+    "ttfs": lambda a: spiking.ttfs_encode(a["x"], int(a["steps"]), tau=float(a["tau"])),
+    "ttfs_linear": lambda a: spiking.ttfs_encode(a["x"], int(a["steps"]), linear=True),
+    "hsa_modified": lambda a: spiking.hsa_encode(
+        a["x"], a["kernel"], threshold=float(a["threshold"]), end="partial"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES["codes"])
+def test_codes(case):
+    entry = CASES["codes"][case]
+    np.testing.assert_array_equal(CODES[case](entry["inputs"]), entry["outputs"]["spikes"])
+    assert np.unique(entry["outputs"]["spikes"]).size > 1

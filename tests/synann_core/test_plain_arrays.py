@@ -258,6 +258,13 @@ CASES = {
     ),
     # spiking: codes
     "rate_encode": lambda a: spiking.rate_encode(a(HALVES), 3, key=a(WORDS)),
+    "poisson_encode": lambda a: spiking.poisson_encode(a(HALVES), 3, key=a(WORDS)),
+    "phase_encode": lambda a: spiking.phase_encode(a(HALVES)),
+    "phase_decode": lambda a: spiking.phase_decode(a(CODES)),
+    "burst_encode": lambda a: spiking.burst_encode(a(HALVES), 9),
+    "burst_decode": lambda a: spiking.burst_decode(a(CODES), most=1),
+    "ttfs_encode": lambda a: spiking.ttfs_encode(a(HALVES), 3),
+    "ttfs_decode": lambda a: spiking.ttfs_decode(a(CODES)),
     "deterministic_rate_encode": lambda a: spiking.deterministic_rate_encode(a(HALVES), 3),
     "rate_decode": lambda a: spiking.rate_decode(a(CODES)),
     "latency_encode": lambda a: spiking.latency_encode(a(HALVES), 3),
@@ -286,6 +293,9 @@ CASES = {
     "counts_to_events": lambda a: spiking.counts_to_events(a(np.zeros((1, 2, 3)))),
     "events_to_counts": lambda a: spiking.events_to_counts(
         (a(WHOLE), a(WHOLE), a(WHOLE), a(WHOLE + 1)), (1, 1, 1)
+    ),
+    "events_to_structured": lambda a: spiking.events_to_structured(
+        (a(WHOLE), a(WHOLE), a(WHOLE), a(np.ones_like(WHOLE)))
     ),
     "random_uniform": lambda a: spiking.random_uniform(a(WORDS), (2,)),
     "fold_in": lambda a: spiking.fold_in(a(WORDS), 3),
@@ -340,7 +350,7 @@ WITHOUT = {
     "surface", "State", "Record", "Gradients", "Events", "Layer", "norse_lif", "decay_factor",
     "fast_sigmoid", "superspike", "arctan", "sigmoid", "triangle", "boxcar", "gaussian",
     "straight_through", "random_key", "Posterior", "CauseSet", "NextFinding", "Reasons",
-    "Rule", "RuleParts",
+    "Rule", "RuleParts", "events_from_structured", "COLOURS", "QUIET", "STYLE", "TEXT",
 }  # fmt: skip
 MODULES = ("", ".graph", ".noisy_or", ".tabular", ".export", ".optim", ".plot", ".spiking")
 PLAIN = r"`.+` must be a plain dense array"

@@ -11,11 +11,12 @@ from synann_core._lib.checks import any_numbers, check_number, check_option, to_
 from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.typing import Array, NumpyArray, Space
+from synann_core.export.c.circuit import circuit_source
 from synann_core.export.c.graph import graph_source
 from synann_core.export.c.spiking import spiking_source
 from synann_core.export.c.text import check_dtype, check_name, literal, source
 from synann_core.export.checks import Precision, check_network, in_dtype
-from synann_core.graph import GraphParameters, SynapseGraph
+from synann_core.graph import Circuit, GraphParameters, SynapseGraph
 from synann_core.layer import beta_of
 from synann_core.models import passes
 from synann_core.models.mlp import SynaMLP
@@ -25,7 +26,7 @@ __all__ = ["save_c", "save_c_learner"]
 
 
 def save_c(
-    model: SynaMLP | SynapseGraph | SpikingNetwork,
+    model: SynaMLP | SynapseGraph | Circuit | SpikingNetwork,
     path: FilePath,
     /,
     *,
@@ -38,11 +39,11 @@ def save_c(
 
     Scalar code: no heap, no library but math.h. Of a SynaMLP, batch norms are folded into the
     affine maps beside them, which is exact but for rounding; of a graph, every neuron that an
-    output needs is one scalar variable; of a spiking network, the state of the neurons is a struct.
+    output needs is one scalar variable; of a circuit or a spiking network, the state is a struct.
 
     Parameters
     ----------
-    model : SynaMLP, SynapseGraph or SpikingNetwork
+    model : SynaMLP, SynapseGraph, Circuit or SpikingNetwork
     path : str or path
         Of the file to write, usually ending in ``.c``; written whole or not at all.
     name : str
@@ -52,26 +53,30 @@ def save_c(
     space : {"probability", "surprisal"}
         Of a graph: what its inputs and outputs are.
     params : GraphParameters, optional
-        Of a graph, in place of its own: after training, say. Probabilities in either space.
+        Of a graph or circuit, in place of its own: after training, say. Probabilities, always.
 
     Notes
     -----
     The file of a SynaMLP defines ``void NAME_logits(const float *x, float *logits)``, for features
     in [0, 1] and what `SynaMLP.decision_function` gives, and ``int NAME_predict(const float *x)``,
     the most probable class; they need 2·hidden + classes numbers of stack. That of a graph defines
-    ``void NAME_run(const float *x, float *out)``. Neither keeps a state. A spiking network's is
-    ``NAME_state``: ``void NAME_init(NAME_state *)`` puts it to rest, ``void NAME_step(NAME_state *,
-    const float *x)`` takes one step (``NAME_input`` and ``NAME_advance`` are its two halves, where
-    inputs stay), and ``int NAME_predict(NAME_state *, const float *x)`` takes all steps of inputs
-    that stay. Constants are hexadecimal literals, so that none is rounded again.
+    ``void NAME_run(const float *x, float *out)``. Neither keeps a state. A circuit's is the array
+    ``x`` of a struct ``NAME_state``, in the order of `Circuit.states`; the program sets it, and
+    ``void NAME_step(NAME_state *state, const float *drive)`` is `Circuit.step`. A spiking network's
+    is ``NAME_state``, too: ``void NAME_init(NAME_state *)`` puts it to rest, ``void
+    NAME_step(NAME_state *, const float *x)`` takes one step (``NAME_input`` and ``NAME_advance``
+    are its two halves, where inputs stay), and ``int NAME_predict(NAME_state *, const float *x)``
+    takes all steps of inputs that stay. Constants are hexadecimal literals, so that none is rounded
+    again.
 
     Raises
     ------
     TypeError
-        If `model` is none of these, or not a graph and comes with `params`.
+        If `model` is none of these, or neither a graph nor a circuit and comes with `params`.
     ValueError
-        If an option is unknown, a network asked for in surprisal space (its inputs are features), a
-        weight not finite in `dtype`, or a graph has more than 20,000 synapses.
+        If an option is unknown, a network or circuit asked for in surprisal space (their inputs are
+        features and probabilities), a weight not finite in `dtype`, or a graph has more than 20,000
+        synapses.
 
     Examples
     --------
@@ -89,6 +94,10 @@ def save_c(
     check_option("space", space, get_args(Space))
     if isinstance(model, SynapseGraph):
         text = graph_source(model.compile(), params, name, dtype, space)
+    elif isinstance(model, Circuit):
+        if space != "probability":
+            raise ValueError(f"`space` must be 'probability' for a Circuit. Received: {space!r}")
+        text = circuit_source(model, params, name, dtype)
     else:
         network = check_network(model, params, space)
         if isinstance(network, SpikingNetwork):

@@ -1,8 +1,8 @@
 """Codes whose decoder is a filter: spikes that, convolved with a kernel, give the signal back.
 
-HSA, Hough's spiker algorithm, and BSA, Ben's: where the kernel fits under the signal, or brings it
-nearer to 0, they spike and take the kernel away. Both are for signals ≥ 0: subtract the minimum
-first. Time is the first axis; every further axis holds separate signals. No gradient passes
+HSA, Hough's spiker algorithm, and BSA, Ben's: where the kernel fits (nearly) under the signal, or
+brings it nearer to 0, they spike and take the kernel away. Both are for signals ≥ 0: subtract the
+minimum first. Time is the first axis; every further axis holds separate signals. No gradient passes
 through a spike. NaN is a gap in a signal: where the kernel reaches one, there is no spike.
 
 Functions raise TypeError for arrays that are not of real floating-point numbers and for mixed
@@ -26,13 +26,15 @@ from synann_core.spiking.codes.time_axis import check_time_axis
 
 End = Literal["silent", "partial"]
 Rule = Literal["difference", "ratio"]
-Test = Literal["fits", "difference", "ratio"]
+Test = Literal["excess", "difference", "ratio"]
 
 
-def hsa_encode(x: ArrayT, kernel: ArrayT, /, *, end: End = "silent") -> ArrayT:
-    """Hough's spiker algorithm: spike where the whole kernel fits under what is left of the signal.
+def hsa_encode(
+    x: ArrayT, kernel: ArrayT, /, *, threshold: float = 0.0, end: End = "silent"
+) -> ArrayT:
+    """Hough's spiker algorithm: spike where the kernel fits under what is left of the signal.
 
-    ``s[t] = 1`` if ``x[t + k] ≥ h[k]`` for all k; then ``x[t + k] −= h[k]``.
+    ``s[t] = 1`` if ``Σ_k max(0, h[k] − x[t + k]) ≤ threshold``; then ``x[t + k] −= h[k]``.
 
     Parameters
     ----------
@@ -40,6 +42,9 @@ def hsa_encode(x: ArrayT, kernel: ArrayT, /, *, end: End = "silent") -> ArrayT:
         Signals, ≥ 0.
     kernel : array, shape (F,)
         The decoding filter h, ≥ 0, F ≥ 1.
+    threshold : float
+        How much of the kernel may be above the signal, in the unit of Σ h, ≥ 0. At 0 the whole
+        kernel fits, and above it is the modified HSA.
     end : {"silent", "partial"}
         Whether the last F − 1 steps, where the kernel reaches beyond the signal, never spike, or
         compare the part of it that does not.
@@ -47,22 +52,28 @@ def hsa_encode(x: ArrayT, kernel: ArrayT, /, *, end: End = "silent") -> ArrayT:
     Returns
     -------
     array, shape (T, ...), promoted dtype
-        Zeros and ones. `convolution_decode` gives a signal that is nowhere above x ≥ 0, up to
-        rounding.
+        Zeros and ones. What `convolution_decode` gives is above x ≥ 0 by at most `threshold` a
+        spike, summed over the steps: with threshold 0 nowhere, up to rounding.
 
     Notes
     -----
     Sequential: on JAX a scan, elsewhere a Python loop over T. M. Hough et al., "SPIKER: analog
-    waveform to digital spiketrain conversion in ATR's artificial brain project", 1999.
+    waveform to digital spiketrain conversion in ATR's artificial brain project", 1999; modified as
+    in B. Schrauwen and J. Van Campenhout, "BSA, a fast and accurate spike train encoding scheme",
+    IJCNN 2003, and B. Petro, N. Kasabov and R. Kiss, "Selection and optimization of temporal spike
+    encoding methods for spiking neural networks", IEEE TNNLS 31, 2020.
 
     Examples
     --------
     >>> import numpy as np
     >>> from synann_core.spiking import hsa_encode
-    >>> hsa_encode(np.array([0.5, 1.5, 1.2, 0.5, 0.0]), np.array([0.5, 1.0, 0.5]))
+    >>> x, kernel = np.array([0.5, 1.5, 1.2, 0.5, 0.0]), np.array([0.5, 1.0, 0.5])
+    >>> hsa_encode(x, kernel)
     array([1., 0., 0., 0., 0.])
+    >>> hsa_encode(x, kernel, threshold=0.5)
+    array([1., 1., 0., 0., 0.])
     """
-    return _encode(x, kernel, 0.0, "fits", end)
+    return _encode(x, kernel, check_number("threshold", threshold, 0.0), "excess", end)
 
 
 def bsa_encode(
@@ -153,7 +164,7 @@ def _signals(kernel: ArrayT, **signals: ArrayT) -> Arguments[ArrayT]:
 def _encode(x: ArrayT, kernel: ArrayT, threshold: float, test: Test, end: End) -> ArrayT:
     check_option("end", end, get_args(End))
     with _signals(kernel, x=x) as given:
-        if test != "fits" and serves_unwatched(given.xp, *given.arrays):
+        if test != "excess" and serves_unwatched(given.xp, *given.arrays):
             spikes = native.bsa(*given.arrays, threshold=threshold, rule=test, end=end)
             return given.result(spikes)
         take_away = runner(_take_away, given.xp)
@@ -177,8 +188,9 @@ def _take_away(
     k = xp.reshape(xp.arange(taps, device=device(x)), h.shape)
 
     def passes(left: Array, inside: Array) -> Array:
-        if test == "fits":
-            return xp.all((left >= h) | ~inside, axis=0)
+        if test == "excess":
+            above = xp.where(inside, xp.maximum(h - left, xp.zeros_like(left)), 0.0)
+            return xp.sum(above, axis=0) <= threshold
         with_kernel = xp.sum(xp.where(inside, xp.abs(left - h), 0.0), axis=0)
         without = xp.sum(xp.where(inside, xp.abs(left), 0.0), axis=0)
         return with_kernel <= (without - threshold if test == "difference" else threshold * without)

@@ -89,6 +89,7 @@ def events_to_counts(
     /,
     *,
     duration: float = 1,
+    start: float = 0,
     polarity: Polarity = "signed",
     separate: bool = False,
     dtype: object = None,
@@ -102,8 +103,10 @@ def events_to_counts(
     shape : tuple of int
         Frames T, height and width.
     duration : int
-        Time of one frame, ≥ 1: frame k has the events with t // duration = k. Where t is of
-        floating-point numbers, any number > 0.
+        Time of one frame, ≥ 1: frame k has the events with (t − start) // duration = k. Where t is
+        of floating-point numbers (seconds, say), any number > 0.
+    start : int
+        When frame 0 begins, ≥ 0. Where t is of floating-point numbers, any finite number.
     polarity : {"signed", "binary"}
         What p holds: −1 darker and 1 brighter; or 0 and 1, or bool, as many files have it. Another
         number is an error (inside ``jax.jit``, where it cannot be seen, 0 counts as no event if
@@ -133,7 +136,7 @@ def events_to_counts(
            [[-2.,  0.]]])
     """
     check_option("polarity", polarity, get_args(Polarity))
-    events, xp = _checked_events(events, polarity)
+    events, xp = checked_events(events, polarity)
     if not (isinstance(shape, tuple | list) and len(shape) == 3):
         raise ValueError(f"`shape` must be (frames, height, width). Received: {shape!r}")
     frames, height, width = (check_int("shape", size, 0) for size in shape)
@@ -141,10 +144,13 @@ def events_to_counts(
         raise ValueError(f"`shape` must hold fewer than 2**30 pixels. Received: {shape}")
     if xp.isdtype(events.t.dtype, "real floating"):
         duration = check_number("duration", duration, 0.0, ends="()")
+        start = check_number("start", start, -math.inf, ends="()")
     else:
-        duration = check_int("duration", duration, 1)
-        if duration > (most := max(xp.iinfo(events.t.dtype).max, 2**31 - 1)):
-            raise ValueError(f"`duration` must be at most {most}. Received: {duration}")
+        duration, start = check_int("duration", duration, 1), check_int("start", start, 0)
+        most = max(xp.iinfo(events.t.dtype).max, 2**31 - 1)
+        for name, value in (("duration", duration), ("start", start)):
+            if value > most:
+                raise ValueError(f"`{name}` must be at most {most}. Received: {value}")
     dtype = xp.empty(0).dtype if dtype is None else dtype
     # 16 bits could not count beyond 2048: a quarter of the frames at a time, in 32.
     wide = xp.finfo(dtype).bits >= 32
@@ -154,7 +160,7 @@ def events_to_counts(
     with silence(xp):  # of infinite times
         for first in range(0, max(frames, 1), step):
             part = (min(step, frames - first), kinds, height, width)
-            total = _histogram(events, first, part, duration, polarity, work, xp)
+            total = _histogram(events, first, part, (start, duration), polarity, work, xp)
             parts.append(xp.astype(total, dtype, copy=False))
             del total
     counts: Any = parts[0] if len(parts) == 1 else xp.concat(parts)
@@ -162,7 +168,8 @@ def events_to_counts(
     return returned
 
 
-def _checked_events(events: Any, polarity: Polarity) -> tuple[Events[Any], Namespace]:
+def checked_events(events: Any, polarity: Polarity) -> tuple[Events[Any], Namespace]:
+    """Check the columns and, where it can be seen, what p holds; return them and the library."""
     if not (isinstance(events, tuple | list) and len(events) == 4):
         raise TypeError(
             f"`events` must be four arrays t, x, y, p. Received: {type(events).__qualname__}"
@@ -206,7 +213,7 @@ def _histogram(
     events: Events[Any],
     first: int,
     shape: Shape,
-    duration: float,
+    when: tuple[float, float],
     polarity: Polarity,
     dtype: Any,
     xp: Namespace,
@@ -217,7 +224,7 @@ def _histogram(
     size = _BLOCK if _adds_in_place(xp) else max(count, 1)  # elsewhere each sum is a copy
     for start in range(0, count, size):
         block = Events(*(a[start : start + size] for a in events))
-        cell, value = _cells(block, first, shape, duration, polarity, xp)
+        cell, value = _cells(block, first, shape, when, polarity, xp)
         total = _added(total, cell, xp.astype(value, dtype), xp)
     return xp.reshape(total, shape)
 
@@ -226,7 +233,7 @@ def _cells(
     events: Events[Any],
     first: int,
     shape: Shape,
-    duration: float,
+    when: tuple[float, float],
     polarity: Polarity,
     xp: Namespace,
 ) -> tuple[Array, Array]:
@@ -237,11 +244,15 @@ def _cells(
     frames, kinds, height, width = shape
     # Columns are as short as cameras write them: not every size and frame is a number of theirs.
     t, x, y, p = (a if _wide(a, xp) else xp.astype(a, xp.int32) for a in events)
+    start, duration = when
+    begun = t >= start
+    if start:  # before it, a difference of unsigned numbers would be large
+        t = xp.where(begun, t, start) - start
     t = t // duration
     if first:
         t = t - first
     # int32 would overflow in the cells of events far outside, which are left out here.
-    inside = (t >= 0) & (t < frames) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    inside = begun & (t >= 0) & (t < frames) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
     bright = p > 0
     if polarity == "signed":
         inside = inside & (p != 0)

@@ -49,7 +49,7 @@ def test_parameters_that_do_not_fit(params, error, message):
 def test_options_of_graphs_are_refused_for_a_network():
     model = syn.SynaMLP(2, 2, 2)
     assert check_network(model, None) is model
-    with pytest.raises(TypeError, match="`model` must be a SynaMLP, a SynapseGraph or a Spik"):
+    with pytest.raises(TypeError, match="`model` must be a SynaMLP, a SynapseGraph, a Spik"):
         check_network(compiled(), None)
     with pytest.raises(TypeError, match="`params` must be None for a SynaMLP"):
         check_network(model, ([1.0], []))

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 import synann_core as syn
 from synann_core.export import load_json, save_json
-from synann_core.graph import GraphParameters, SynapseGraph
+from synann_core.graph import Circuit, GraphParameters, SynapseGraph
 from synann_core.spiking import SpikingNetwork
 from tests.export_models import (
     MODELS,
     array_graph,
     document,
+    evaluated,
     fitted,
     named_graph,
     random_graph,
@@ -44,6 +45,12 @@ def check_same(a, b):
             assert b.weights[key].tobytes() == weight.tobytes()
         for key in ("in_features", "hidden", "classes", "layer", "gate", "dropout"):
             assert getattr(a, key) == getattr(b, key)
+        return
+    if isinstance(a, Circuit):
+        assert [*a.feedback.items()] == [*b.feedback.items()]
+        assert (a.states, a.drives, a.clip) == (b.states, b.drives, b.clip)
+        check_same(a.graph, b.graph)
+        assert evaluated(a).tobytes() == evaluated(b).tobytes()
         return
     one, two = a.compile(), b.compile()
     assert tuple(one.nodes) == tuple(two.nodes)
@@ -265,10 +272,7 @@ def check_hostile(data, path):
         refusal(path)
         return False
     VALIDATOR.validate(json.loads(data))
-    if isinstance(model, SynapseGraph):
-        model.compile()(np.full((1, len(model.inputs)), 0.5))
-    else:
-        model.predict(np.full((1, model.in_features), 0.5))
+    evaluated(model)
     return True
 
 

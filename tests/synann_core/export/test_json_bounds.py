@@ -7,7 +7,7 @@ import pytest
 
 import synann_core as syn
 from synann_core.export import load_json, save_json
-from synann_core.graph import SynapseGraph
+from synann_core.graph import Circuit, SynapseGraph
 from tests.export_models import document, refusal
 from tests.fuzz.harness import measure
 
@@ -110,7 +110,17 @@ def large_names():
     return graph
 
 
-MODELS = {"arrays": large_arrays, "names": large_names, "mlp": lambda: syn.SynaMLP(64, 300, 10)}
+def large_circuit():
+    graph = large_arrays()
+    return Circuit(graph, dict(zip(graph.inputs, graph.outputs, strict=False)))
+
+
+MODELS = {
+    "arrays": large_arrays,
+    "names": large_names,
+    "mlp": lambda: syn.SynaMLP(64, 300, 10),
+    "circuit": large_circuit,
+}
 
 
 @pytest.mark.parametrize("kind", MODELS)

@@ -127,3 +127,21 @@ def test_bad_arguments(call, error, message):
 def test_a_drive_where_there_is_none():
     with pytest.raises(ValueError, match="`drive` must be left out"):
         comparator().step(np.zeros(2), drive=np.zeros(1))
+
+
+def test_a_circuit_keeps_its_graph():
+    """Whatever is added later, to the graph or to what the circuit tells of it."""
+    graph = SynapseGraph()
+    graph.input("x")
+    gain = graph.parameter("gain", 0.5)
+    graph.synapse("next", excitatory="x", alpha=gain)
+    circuit = Circuit(graph, {"x": "next"})
+    for own in (graph, circuit.graph):
+        own.synapse("new", excitatory="next")
+        own.parameter("more", 1.0)
+        own.output("new")
+    assert circuit.graph.neurons == ("next",)
+    assert circuit.graph.outputs == ("next",)
+    assert circuit.graph.parameter("more", 2.0).value == 2.0
+    again = Circuit(circuit.graph, circuit.feedback)
+    np.testing.assert_array_equal(again.step(np.ones(1)), [0.5])

@@ -18,6 +18,14 @@ KERNEL = np.array([0.125, 0.5, 0.25, 0.125])
 SIGNALS = walks()
 FILTERS = {
     "hsa": (hsa_encode, partial(slow.hsa, end="silent")),
+    "hsa modified": (
+        partial(hsa_encode, threshold=0.25),
+        partial(slow.hsa, end="silent", threshold=0.25),
+    ),
+    "hsa modified to the end": (
+        partial(hsa_encode, threshold=0.25, end="partial"),
+        partial(slow.hsa, end="partial", threshold=0.25),
+    ),
     "hsa to the end": (partial(hsa_encode, end="partial"), partial(slow.hsa, end="partial")),
 } | {
     f"bsa {rule} {end}": (
@@ -45,6 +53,7 @@ def test_deconvolution(xp, dtype, name, steps):
     xp.check(got, dtype, signals.shape)
     np.testing.assert_array_equal(xp.to_numpy(got), want)
     assert want.any() == (steps == 40 or "partial" in name)
+    assert steps == 3 or want.sum() > 5
 
 
 def test_the_rules_and_the_ends_differ():
@@ -74,6 +83,20 @@ def test_hsa_stays_under_the_signal(values):
 
 
 @given(st.lists(st.integers(0, 64), min_size=4, max_size=50), st.integers(0, 16))
+def test_modified_hsa_is_above_by_little(values, threshold):
+    """Each spike adds `threshold` or less to what is above the signal; HSA is the case 0."""
+    signal, threshold = np.array(values) / 16, threshold / 16
+    for end in ("silent", "partial"):
+        spikes = hsa_encode(signal, KERNEL, threshold=threshold, end=end)
+        above = np.maximum(convolution_decode(spikes, KERNEL) - signal, 0.0).sum()
+        assert above <= threshold * spikes.sum()
+    strict, modified = (
+        np.append(hsa_encode(signal, KERNEL, threshold=t), 1.0).argmax() for t in (0.0, threshold)
+    )
+    assert modified <= strict  # the first spike of each
+
+
+@given(st.lists(st.integers(0, 64), min_size=4, max_size=50), st.integers(0, 16))
 def test_bsa_spikes_bring_the_signal_nearer(values, threshold):
     """Each spike takes `threshold` or more from Σ |x − decoded|."""
     signal, threshold = np.array(values) / 16, threshold / 16
@@ -97,6 +120,7 @@ BAD = [
     (lambda: hsa_encode(x, np.ones((2, 2))), ValueError, r"`kernel` must have shape \(taps,\)"),
     (lambda: hsa_encode(x, np.ones(0)), ValueError, "`kernel` must not be empty"),
     (lambda: hsa_encode(x, np.ones(2), end="zero"), ValueError, "`end` must be one of"),
+    (lambda: hsa_encode(x, np.ones(2), threshold=-1.0), ValueError, "`threshold` must be in"),
     (lambda: bsa_encode(x, np.ones(2), -1.0), ValueError, r"`threshold` must be in \[0, inf\)"),
     (lambda: bsa_encode(x, np.ones(2), 1.0, rule="sum"), ValueError, "`rule` must be one of"),
     (lambda: convolution_decode(np.array(1.0), np.ones(2)), ValueError, "`spikes` must have"),

@@ -105,6 +105,30 @@ def test_other_polarities_are_refused(library, polarity, p, kind, received):
             events_to_counts((*columns, xp.asarray(p, kind)), (1, 1, 1), polarity=polarity)
 
 
+@pytest.mark.jax_alternates
+@pytest.mark.parametrize("kind", ["int32", "uint8", "float32"])
+def test_frames_that_begin_later(xp, kind):
+    """Events before are left out, also where a difference of theirs would wrap around."""
+    rows, shape, start = random_rows(), (3, 4, 5), 4
+    rows[:, 0] = np.abs(rows[:, 0])
+    columns = as_events(xp, rows)._replace(t=xp.asarray(rows[:, 0], kind))
+
+    def count(*columns):
+        return events_to_counts(Events(*columns), shape, duration=2, start=start)
+
+    moved = rows - np.array([start, 0, 0, 0])
+    want = slow.histogram(moved.tolist(), *shape, 2)
+    np.testing.assert_array_equal(xp.to_numpy(xp.call(count, *columns)), want[:, 1] - want[:, 0])
+    assert want.any()
+    assert (moved[:, 0] < 0).any()
+
+
+def test_frames_of_floats_may_begin_before_0():
+    t, zeros = np.array([-1.0, -0.75, -0.25, 0.25]), np.zeros(4, int)
+    counts = events_to_counts((t, zeros, zeros, zeros + 1), (3, 1, 1), duration=0.5, start=-1.0)
+    assert counts[:, 0, 0].tolist() == [2, 1, 1]
+
+
 def test_times_of_floating_point_numbers():
     t = np.array([0.0, 0.24, 0.25, 0.3, 0.5, np.nan, np.inf, -0.1])
     zeros, ones = np.zeros(8, int), np.ones(8, int)
@@ -221,6 +245,9 @@ BAD = [
     (lambda: events_to_counts((one,) * 4, SHAPE, duration=0), ValueError, "`duration` must be at"),
     (lambda: events_to_counts((one,) * 4, SHAPE, duration=0.5), TypeError, "`duration` must be an"),
     (lambda: events_to_counts((one,) * 4, SHAPE, duration=2**63), ValueError, "must be at most"),
+    (lambda: events_to_counts((one,) * 4, SHAPE, start=-1), ValueError, "`start` must be at least"),
+    (lambda: events_to_counts((one,) * 4, SHAPE, start=0.5), TypeError, "`start` must be an int"),
+    (lambda: events_to_counts((one,) * 4, SHAPE, start=2**63), ValueError, "`start` must be at m"),
     (lambda: events_to_counts((one,) * 4, SHAPE, polarity="01"), ValueError, "`polarity` must be"),
 ]
 

@@ -30,6 +30,8 @@ OF_TIME = {
     ),
     "event camera": lambda x: spiking.event_camera(2.0**x, 0.25),
     "rate": partial(spiking.rate_encode, key=0),
+    "Poisson": partial(spiking.poisson_encode, key=0, max_rate=2.0),
+    "Poisson, signed": partial(spiking.poisson_encode, key=0, max_rate=2.0, signed=True),
 }
 OF_NUMBERS = {
     "rate": partial(spiking.rate_encode, steps=7, key=0),
@@ -37,6 +39,11 @@ OF_NUMBERS = {
     "latency": partial(spiking.latency_encode, steps=7),
     "latency, linear": partial(spiking.latency_encode, steps=7, linear=True, normalise=True),
     "latency, clipped": partial(spiking.latency_encode, steps=7, clip=True),
+    "Poisson": partial(spiking.poisson_encode, steps=7, key=0),
+    "phase": partial(spiking.phase_encode, steps=7, bits=4),
+    "burst": partial(spiking.burst_encode, steps=12),
+    "first spike": partial(spiking.ttfs_encode, steps=7),
+    "first spike, linear": partial(spiking.ttfs_encode, steps=7, linear=True),
     "rank order": spiking.rank_order_encode,
     "population": partial(spiking.population_encode, steps=7, neurons=5),
 }
@@ -45,7 +52,8 @@ OF_NUMBERS = {
 def filters(xp, dtype):
     kernel = xp.asarray(KERNEL, dtype)
     for end in ("silent", "partial"):
-        yield (lambda x, e=end: spiking.hsa_encode(x, kernel, end=e)), end
+        for most in (0.0, 0.25):
+            yield (lambda x, m=most, e=end: spiking.hsa_encode(x, kernel, threshold=m, end=e)), end
         for rule in ("difference", "ratio"):
             yield (lambda x, r=rule, e=end: spiking.bsa_encode(x, kernel, 0.9, rule=r, end=e)), end
 
@@ -193,6 +201,10 @@ def test_kernels_that_are_not_finite_are_refused(call):
     [
         (lambda: spiking.temporal_contrast_encode(x, np.nan), "factor"),
         (lambda: spiking.bsa_encode(x, np.ones(2), np.nan), "threshold"),
+        (lambda: spiking.hsa_encode(x, np.ones(2), threshold=np.nan), "threshold"),
+        (lambda: spiking.ttfs_encode(x, 5, threshold=np.nan), "threshold"),
+        (lambda: spiking.ttfs_encode(x, 5, tau=np.nan), "tau"),
+        (lambda: spiking.poisson_encode(x, 5, key=0, dt=np.nan), "dt"),
         (lambda: spiking.latency_encode(x, 5, threshold=np.nan), "threshold"),
         (lambda: spiking.population_encode(x, 5, 5, least=np.nan), "least"),
         (lambda: spiking.rank_order_decode(x, modulation=np.nan), "modulation"),

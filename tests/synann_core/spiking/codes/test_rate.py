@@ -9,11 +9,30 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from reference import encoders as slow
-from synann_core.spiking import deterministic_rate_encode, random_uniform, rate_decode, rate_encode
+from reference import number_codes
+from synann_core.spiking import (
+    deterministic_rate_encode,
+    fold_in,
+    poisson_encode,
+    random_uniform,
+    rate_decode,
+    rate_encode,
+)
 from tests.helpers import EPS, assert_close
 from tests.synann_core.spiking.codes import checks
+
+
+def slow_poisson(x, signed=False):
+    """Means of 1.25 spikes in a step, and the random numbers of 19 streams."""
+    shape = (6, *x.shape)
+    candidates, *kept = (
+        slow.uniform(fold_in(5, k), np.prod(shape), 24).reshape(shape) for k in range(20)
+    )
+    return number_codes.poisson(x, candidates, kept, 1.25, signed)
+
 
 ENCODERS = {
     "rate": (
@@ -23,6 +42,18 @@ ENCODERS = {
     "rate in time": (
         partial(rate_encode, key=5),
         lambda x: slow.rate(np.ones(5), slow.uniform(5, 15, 24).reshape(3, 5) / (x + 1e-30), 1.0),
+    ),
+    "signed": (
+        lambda x: rate_encode(2.0 * x - 1.0, 6, key=5, signed=True, max_rate=50.0, dt=0.015625),
+        lambda x: (
+            np.sign(2.0 * x - 1.0)
+            * slow.rate(np.abs(2.0 * x - 1.0), slow.uniform(5, 90, 24).reshape(6, 3, 5), 0.78125)
+        ),
+    ),
+    "Poisson": (partial(poisson_encode, steps=6, key=5, max_rate=50.0, dt=0.025), slow_poisson),
+    "Poisson, signed": (
+        lambda x: poisson_encode(2.0 * x - 1.0, 6, key=5, signed=True, max_rate=1.25),
+        lambda x: slow_poisson(2.0 * x - 1.0, signed=True),
     ),
     "regular": (
         partial(deterministic_rate_encode, steps=12, max_rate=2.0, dt=0.75),
@@ -96,6 +127,9 @@ def test_the_first_steps_of_a_longer_train():
     np.testing.assert_array_equal(rate_encode(x, 50, key=3)[:20], rate_encode(x, 20, key=3))
     in_time = np.broadcast_to(x, (50, 20, 30))
     np.testing.assert_array_equal(rate_encode(in_time, key=3), rate_encode(x, 50, key=3))
+    poisson = poisson_encode(x, 50, key=3)
+    np.testing.assert_array_equal(poisson[:20], poisson_encode(x, 20, key=3))
+    np.testing.assert_array_equal(poisson, poisson_encode(in_time, key=3))
     assert (rate_encode(x, 50, key=4) != rate_encode(x, 50, key=3)).any()
     assert random_uniform(3, (1,))[0] < 1
 
@@ -111,8 +145,70 @@ def test_regular_rates(p, steps):
     assert -EPS["float64"] <= error < (1 + 2 * steps * EPS["float64"]) / steps
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("x", "rate"), [(1.0, 1.0), (0.3, 4.0), (0.01, 0.5), (1.0, 64.0)])
+def test_counts_are_those_of_poisson(dtype, x, rate):
+    """Frequencies by χ²: further off once in 10⁹ seeds."""
+    counts = poisson_encode(np.full(3000, x, dtype), 3, key=7, max_rate=rate)
+    values = np.arange(int(stats.poisson.isf(1e-12, x * rate)) + 1)
+    chances = stats.poisson.pmf(values, x * rate)
+    assert counts.max() <= values[-1]
+    common = chances * counts.size >= 5.0
+    seen = np.array([np.sum(counts == value) for value in values[common]])
+    others = np.array([counts.size - seen.sum()])
+    expected = np.append(chances[common], 1.0 - chances[common].sum()) * counts.size
+    squares = (np.append(seen, others) - expected) ** 2 / np.maximum(expected, 1e-9)
+    squares = squares[expected > 1.0]
+    assert squares.sum() <= stats.chi2.isf(1e-9, squares.size)
+
+
+def test_more_never_counts_less():
+    x = np.sort(checks.grid((50,)))
+    counts = poisson_encode(x, 40, key=1, max_rate=3.0)
+    by_x = poisson_encode(np.broadcast_to(x[:, None], (50, 1)), 40, key=1, max_rate=3.0)
+    assert counts.shape == by_x[..., 0].shape
+    same = np.stack([poisson_encode(np.array([value]), 40, key=1, max_rate=3.0) for value in x])
+    assert (np.diff(same, axis=0) >= 0).all()
+    assert same.max() > 3
+
+
+@pytest.mark.parametrize("encode", [rate_encode, poisson_encode])
+def test_signs(encode):
+    """Those of the numbers; a train of the magnitude."""
+    x = checks.grid((20, 30))
+    both = np.where(np.arange(30) % 2, x, -x)
+    spikes = encode(both, 9, key=3, signed=True)
+    np.testing.assert_array_equal(spikes, np.sign(both) * encode(x, 9, key=3))
+    assert not encode(-x, 9, key=3).any()
+    assert not np.signbit(spikes[spikes == 0.0]).any()
+
+
+def test_poisson_beyond_1_is_cut_off():
+    always = poisson_encode(np.array([1.0, 2.0, np.inf]), 50, key=0)
+    assert not poisson_encode(np.array([np.nan, -1.0, 0.0, -np.inf]), 50, key=0).any()
+    means = always.mean(axis=0)
+    assert ((means > 0.5) & (means < 1.7)).all()
+
+
+@pytest.mark.jax_alternates
+@pytest.mark.parametrize("encode", [rate_encode, poisson_encode])
+def test_random_codes_have_the_same_bits_everywhere(xp, dtype, encode):
+    """Of numbers with all their digits, in one dtype."""
+    x = np.random.default_rng(8).random((40, 7)).astype(dtype)
+    options = {"steps": 9, "key": 11, "max_rate": 0.7, "dt": 1.1}
+    got = xp.call(partial(encode, **options), xp.asarray(x, dtype))
+    np.testing.assert_array_equal(xp.to_numpy(got), encode(x, **options))
+
+
 x = np.ones((3, 4))
 BAD = [
+    (lambda: poisson_encode(x, 2, key=0, max_rate=65), ValueError, "at most 64. Received: 65"),
+    (
+        lambda: poisson_encode(np.array(1.0), key=0),
+        ValueError,
+        r"`x` must have shape \(time, ...\)",
+    ),
+    (lambda: poisson_encode(x, 2, key=0, max_rate=-1), ValueError, "`max_rate` must be in"),
     (lambda: rate_encode(x, 0, key=0), ValueError, "`steps` must be at least 1. Received: 0"),
     (lambda: rate_encode(x.astype(int), 2, key=0), TypeError, "`x` must have a real floating"),
     (lambda: rate_encode(np.array(1.0), key=0), ValueError, r"`x` must have shape \(time, ...\)"),
