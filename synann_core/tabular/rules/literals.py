@@ -170,7 +170,7 @@ class Literals:
         places = (self.starts[:-1] + codes).ravel()
         mass = np.repeat(weight / weight.sum(), codes.shape[1])
         share: Any = np.bincount(places, weights=mass, minlength=states)
-        return np.asarray(share, dtype=np.float64)
+        return np.minimum(share, 1.0, dtype=np.float64)  # a sum of all weights may be rounded up
 
     def __call__(self, codes: Codes) -> Floats:
         """Truth of the literals in rows of given states, shape (rows, literals)."""
