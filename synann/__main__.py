@@ -39,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args(arguments)
+    try:
+        host.enabled()
+    except ValueError as error:  # a word that SYNANN_KERNELS does not have
+        parser.error(str(error))
     found = report()
     print(json.dumps(found, indent=2) if options.json else text(found))
     return 0 if found["passed"] else 1

@@ -89,7 +89,7 @@ def libraries() -> tuple[list[Library], dict[str, str]]:
             continue
         try:
             found += make()
-        except Exception as error:  # whatever is wrong with it
+        except (Exception, SystemExit) as error:  # whatever is wrong with it
             failed[name] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     return found, failed
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import any_numbers, check_int, check_number, check_option
-from synann_core._lib.style import COLOURS, QUIET, STYLE, TEXT, new_axes
+from synann_core._lib.style import COLOURS, QUIET, STYLE, TEXT, drawn_into
 from synann_core._lib.typing import Array, NumpyArray, Space
 from synann_core.graph import SynapseGraph
 from synann_core.surprisals import surprisal
@@ -93,7 +93,7 @@ def surface(
         )
         heights, colours = np.minimum(surprisal(heights), levels[-1]), "cividis_r"
         ends = "min" if alpha > 1.0 else "neither"
-    ax = new_axes(4.6, 4.2) if ax is None else ax
+    ax = drawn_into(ax, 4.6, 4.2)
     ax.contourf(x, y, heights, levels, cmap=colours, extend=ends)
     inner = levels[1:-1]
     on = [
@@ -162,7 +162,7 @@ def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | Non
     }
     places = networkx.multipartite_layout(drawn, subset_key=columns)
     places = {node: place * (1.0, -1.0) for node, place in places.items()}  # the first one above
-    ax = new_axes() if ax is None else ax
+    ax = drawn_into(ax)
     rims = [2.5 if node in compiled.outputs else 0.8 for node in drawn]
     widest = max(len(line) for name in names.values() for line in name.split("\n"))
     diameter = max(38.0, 5.4 * widest + 6.0)  # points
@@ -278,7 +278,7 @@ def trajectory(
         raise TypeError(f"`names` must be a sequence. Received: {type(names).__name__}")
     if len(names) != values.shape[1]:
         raise ValueError(f"`names` must hold {values.shape[1]} names. Received: {len(names)}")
-    ax = new_axes(7.0, 3.2) if ax is None else ax
+    ax = drawn_into(ax, 7.0, 3.2)
     for k, (name, column) in enumerate(zip(names, values.T, strict=True)):
         # Where curves coincide, the earlier ones are seen beside the later ones.
         width = max(1.4, 4.2 - 1.4 * k) if len(names) <= 3 else 1.6
@@ -335,7 +335,7 @@ def pixels(
     check_shape("parts", values, rows * columns)
     if limit is not None:
         limit = check_number("limit", limit, 0.0)
-    ax = new_axes() if ax is None else ax
+    ax = drawn_into(ax)
     from matplotlib.colors import LinearSegmentedColormap
 
     if limit is None:

@@ -75,6 +75,13 @@ def check_int(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
+def check_bool(name: str, value: Any) -> bool:
+    """`value` as a bool: a text such as "no" would be true."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"`{name}` must be a bool. Received: {value!r}")
+    return bool(value)
+
+
 def check_number(
     name: str, value: Any, low: float = -math.inf, high: float = math.inf, ends: str = "[]"
 ) -> float:

@@ -32,7 +32,7 @@ class Progress:
     def __init__(self, name: str, total: int, *, shown: bool | int, unit: str = "epoch") -> None:
         self.name, self.total, self.unit, self.done = name, total, unit, 0
         self._bar: Any = None
-        self._shown = bool(shown)
+        self._shown = bool(shown) and sys.stderr is not None  # as in programs with windows
         self._lock = threading.Lock()
 
     def __enter__(self) -> Progress:

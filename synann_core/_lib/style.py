@@ -39,6 +39,16 @@ STYLE: dict[str, Any] = {
 }
 
 
+def drawn_into(ax: Any, width: float = 6.4, height: float = 4.2) -> Any:
+    """The axes that a caller gives, or without any new ones of so many inches."""
+    if ax is None:
+        return new_axes(width, height)
+    if not hasattr(ax, "transAxes"):  # which all axes have, and neither an array of them nor pyplot
+        kind = type(ax).__name__
+        raise TypeError(f"`ax` must be Axes of matplotlib, one of them. Received: {kind}")
+    return ax
+
+
 def new_axes(width: float = 6.4, height: float = 4.2, **options: Any) -> Any:
     """Axes of pyplot in the style, alone in a figure of so many inches; `options` of the axes.
 

@@ -14,6 +14,7 @@ from synann_core._lib.arguments import silence
 from synann_core._lib.checks import (
     as_generator,
     check_augmented,
+    check_bool,
     check_callable,
     check_int,
     check_pair,
@@ -227,7 +228,7 @@ class SynaMLP(Explained, Saved):
             X = array_namespace(X).take(X, like_rows(some, X), axis=0)
             labels, weight = labels[some], weight[some] / weight[some].mean()
         weights = self._weights_like(X)
-        state = self._state if resume else None
+        state = self._state if check_bool("resume", resume) else None
         if state is None:
             state = rule.init({k: w for k, w in weights.items() if passes.trainable(k)})
         step = self._step(X, labels, weight, options, augment)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synann_core._lib.checks import check_int
+from synann_core._lib.checks import check_bool, check_int
 from synann_core._lib.log import logger
 from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.progress import Progress
@@ -42,12 +42,10 @@ class Options:
 
     def checked(self, link_name: str = "link_prior") -> Options:
         """The same with plain numbers; the name of the links' prior is the caller's."""
-        if not isinstance(self.protective, bool):
-            raise TypeError(f"`protective` must be a bool. Received: {self.protective!r}")
         return Options(
             check_prior(link_name, self.link_prior, (0.0, 1.0), "(]"),
             check_prior("leak_prior", self.leak_prior, (1.0, np.inf), "[]"),
-            self.protective,
+            check_bool("protective", self.protective),
             check_int("iterations", self.iterations, 1),
             _check_jobs(self.n_jobs),
             self.verbose,

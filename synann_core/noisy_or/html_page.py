@@ -17,12 +17,14 @@ from string import Template
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synann_core._lib.files import FilePath, write_whole
 from synann_core.noisy_or.parameters import Parameters, dense_rows
 
 ENGINE = ("numbers", "network", "possible", "plan", "sums", "questions", "worker")
 VIEW = ("numbers", "dom", "engine", "link", "findings", "causes", "summary", "main")
+_ROWS = 512  # findings whose links are dense at a time
 
 
 def write_page(path: FilePath, network: Parameters, title: str, description: str) -> None:
@@ -89,17 +91,24 @@ def plain(network: Parameters) -> dict[str, Any]:
         "findings": list(network.findings or (f"finding {i}" for i in range(findings))),
         "prior": network.prior.tolist(),
         "leak": network.leak.tolist(),
-        "links": [_links_of(network, i) for i in range(findings)],
+        "links": _links(network),
     }
 
 
-def _links_of(network: Parameters, finding: int) -> list[list[float]]:
-    row = np.array([finding])
-    (beta,) = dense_rows(network.beta, row)
-    delta = np.zeros_like(beta)
-    if network.protection is not None:
-        (delta,) = dense_rows(network.protection, row)
-    return [
-        [j, float(beta[j]), float(delta[j])] if delta[j] > 0.0 else [j, float(beta[j])]
-        for j in np.flatnonzero((beta > 0.0) | (delta > 0.0)).tolist()
-    ]
+def _links(network: Parameters) -> list[list[list[float]]]:
+    """Of each finding; dense, but not all at once."""
+    found = []
+    for first in range(0, network.leak.size, _ROWS):
+        rows = np.arange(first, min(first + _ROWS, network.leak.size))
+        beta = dense_rows(network.beta, rows)
+        delta = np.zeros_like(beta)
+        if network.protection is not None:
+            delta = dense_rows(network.protection, rows)
+        found += [_links_of(*pair) for pair in zip(beta, delta, strict=True)]
+    return found
+
+
+def _links_of(beta: NDArray[np.float64], delta: NDArray[np.float64]) -> list[list[float]]:
+    there = np.flatnonzero((beta > 0.0) | (delta > 0.0))
+    numbers = zip(there.tolist(), beta[there].tolist(), delta[there].tolist(), strict=True)
+    return [[j, b, d] if d > 0.0 else [j, b] for j, b, d in numbers]

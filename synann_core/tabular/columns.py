@@ -108,7 +108,8 @@ def _column(raw: Any, name: str, kind: Kind | None, where: str) -> Column:
             raise _too_large(where) from None
         return Column(name, kind, texts)
     if values.dtype.kind in "fiub":
-        floats = values.astype(np.float64)
+        with np.errstate(over="ignore"):
+            floats = values.astype(np.float64)
     else:
         floats = np.full(len(values), np.nan)
         try:
@@ -153,7 +154,8 @@ def _plain(raw: Any, where: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         if kind in "iu" and not missing.any():  # (float64 would round large ones)
             return raw.to_numpy(dtype=f"{kind}8"), missing
         if kind in "fiu":
-            return raw.to_numpy(dtype=np.float64, na_value=np.nan), missing
+            with np.errstate(over="ignore"):  # long doubles: infinite ones are refused
+                return raw.to_numpy(dtype=np.float64, na_value=np.nan), missing
         return (
             raw.to_numpy(dtype=object) if missing.any() or kind != "b" else raw.to_numpy(dtype=bool)
         ), missing

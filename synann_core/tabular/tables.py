@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,8 @@ def read_table(
             f"`X` must have rows and columns. Received: shape {table.shape}, "
             f"{table.shape[0]} sample(s) and {table.shape[1]} feature(s)"
         )
+    else:
+        _check_different(list(table.columns))
     validate_data(estimator, table, reset=kinds is None, skip_check_array=True)
     names = feature_names(estimator)
     if kinds is not None:
@@ -91,6 +94,13 @@ def read_values(
             )
         found.append(values)
     return found
+
+
+def _check_different(names: Sequence[Any]) -> None:
+    """Refuse names that do not say which column they mean."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"`X` must have columns of different names. Received: {twice[0]!r} twice")
 
 
 def feature_names(estimator: Any) -> list[str]:

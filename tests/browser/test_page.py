@@ -296,3 +296,15 @@ def test_the_policy_lets_nothing_else_run(chromium, tmp_path, attempt):
         assert page.evaluate("window.hacked") is None
     assert any("Content Security Policy" in problem for problem in problems)
     assert not any(problem.startswith("request:") for problem in problems)
+
+
+def test_of_many_findings_only_those_that_change_are_touched(opened):
+    page = opened(many_findings())
+    page.evaluate(
+        "() => { window.seen = 0; new MutationObserver((all) => { window.seen += all.length; })"
+        ".observe(document.getElementById('finding-list'), { attributes: true, subtree: true }) }"
+    )
+    tick(page, "Übelkeit", "present")
+    settled(page)
+    assert page.inner_text("#shown") == "600 findings, 1 known"
+    assert 1 <= page.evaluate("() => window.seen") <= 3

@@ -1,6 +1,7 @@
 """``python -m synann``: what it says, and when it fails."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -102,3 +103,16 @@ def test_the_command():
     )
     assert refused.returncode == 2
     assert "unrecognized arguments: --verbose" in refused.stderr
+
+
+def test_a_misspelled_switch_is_said_in_one_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "synann"],
+        capture_output=True,
+        text=True,
+        cwd=Path(synann.__file__).parents[1],
+        env=os.environ | {"SYNANN_KERNELS": "no"},
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "error: `SYNANN_KERNELS` must be off, or not set. Received: 'no'" in done.stderr

@@ -74,17 +74,18 @@ def test_the_kernels_come_back(monkeypatch):
         assert os.environ.get("SYNANN_KERNELS") == before
 
 
-def test_a_library_that_cannot_be_imported_is_told(monkeypatch):
+@pytest.mark.parametrize("kind", [OSError, SystemExit])
+def test_a_library_that_cannot_be_imported_is_told(monkeypatch, kind):
     real = importlib.import_module
 
     def broken(name):
         if name == "torch":
-            raise OSError("libtorch.so: cannot open\nshared object file")
+            raise kind("libtorch.so: cannot open\nshared object file")
         return real(name)
 
     monkeypatch.setattr(_selfcheck.importlib, "import_module", broken)
     found, failed = _selfcheck.libraries()
-    assert failed == {"torch": "OSError: libtorch.so: cannot open"}
+    assert failed == {"torch": f"{kind.__name__}: libtorch.so: cannot open"}
     assert [library.name for library in found] == ["numpy", "jax"]
 
 

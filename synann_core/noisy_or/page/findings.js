@@ -34,10 +34,12 @@ class FindingList {
     return { box, radios };
   }
 
-  /** Show a case. */
+  /** Show a case: of thousands of findings only those that have changed. */
   show(x) {
+    const before = this.x ?? [];
     this.x = x;
     this.rows.forEach(({ box, radios }, i) => {
+      if (before[i] === x[i]) return;
       const at = CHOICES.findIndex(([, value]) => value === x[i]);
       radios[at].checked = true;
       box.classList.toggle("known", x[i] !== UNKNOWN);
@@ -52,8 +54,9 @@ class FindingList {
     let shown = 0;
     this.rows.forEach(({ box }, i) => {
       const fits = words.every((word) => this.texts[i].includes(word));
-      box.hidden = !fits || (known && this.x[i] === UNKNOWN);
-      if (!box.hidden) shown += 1;
+      const hidden = !fits || (known && this.x[i] === UNKNOWN);
+      if (box.hidden !== hidden) box.hidden = hidden;
+      if (!hidden) shown += 1;
     });
     const total = counted(this.findings.length, "finding");
     const ticked = this.x.filter((value) => value !== UNKNOWN).length;

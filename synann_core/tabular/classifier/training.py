@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from synann_core import optim
-from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
+from synann_core._lib.checks import check_bool, check_int, check_number, check_option, to_numpy
 from synann_core._lib.progress import Progress
 from synann_core.models import SynaMLP
 from synann_core.tabular.classifier.encoding import SCALES, encoding_of
@@ -90,7 +90,7 @@ def train(
     Returns the losses of the epochs, and of what was kept aside.
     """
     model, aside = estimator.model_, None
-    if estimator.early_stopping:
+    if check_bool("early_stopping", estimator.early_stopping):
         inputs, held, numbers, held_numbers, weight, held_weight = train_test_split(
             *(inputs, numbers, weight),
             test_size=estimator.validation_fraction,

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.validation import check_is_fitted
 
-from synann_core._lib.checks import check_int
+from synann_core._lib.checks import check_bool, check_int
 from synann_core.log_odds import expit
 from synann_core.models import Explanation
 from synann_core.models.explanations import summed_by_feature
@@ -127,6 +127,7 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If shapes do not fit, a number is out of its range, or there is one class.
         """
+        check_bool("thresholds", self.thresholds)
         columns = read_values(
             self, X, reset=True, categories=self.categorical_features, allow_missing=True
         )

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from synann_core._lib.checks import as_tuple, check_int, check_number, check_option
+from synann_core._lib.checks import as_tuple, check_bool, check_int, check_number, check_option
 from synann_core._lib.files import FilePath
 from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.threads import blas_threads_for
@@ -311,7 +311,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
 
     def _settings(self) -> Settings:
         structure = check_option("structure", self.structure, STRUCTURES)
-        kind = "crisp" if self.crisp else structure
+        check_bool("integer_weights", self.integer_weights)
+        kind = "crisp" if check_bool("crisp", self.crisp) else structure
         penalties = PENALTIES[kind] if self.penalties is None else self.penalties
         rules, literals = SIZES[kind]
         if self.max_rules is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from synann_core._lib.style import COLOURS, TEXT, new_axes
+from synann_core._lib.style import COLOURS, TEXT, drawn_into
 from synann_core.tabular.rules.literals import Feature, Floats
 from synann_core.tabular.rules.table import Rule, folded
 
@@ -24,8 +24,7 @@ def draw_rules(rules: Sequence[Rule], classes: Sequence[Any], ax: Axes | None) -
     chosen = sorted((r for r in rules if r.literals), key=lambda rule: abs(rule.weight))
     texts = [_wrapped(str(rule)) for rule in chosen]
     lines = sum(text.count("\n") + 1 for text in texts)
-    if ax is None:
-        ax = new_axes(9.0, 1.6 + 0.17 * lines + 0.12 * len(texts))
+    ax = drawn_into(ax, 9.0, 1.6 + 0.17 * lines + 0.12 * len(texts))
     several = len(classes) > 2
     owner = [r.label if several else classes[int(r.weight > 0.0)] for r in chosen]
     for k, label in enumerate(classes):
@@ -62,7 +61,7 @@ def draw_feature(feature: Feature, values: Floats, what: str, ax: Axes | None) -
         What it is a part of.
     ax : Axes, optional
     """
-    ax = new_axes() if ax is None else ax
+    ax = drawn_into(ax)
     if feature.kind == "number":
         thresholds = [float(value) for value in feature.values]
         low, high = (thresholds[0], thresholds[-1]) if thresholds else (0.0, 0.0)

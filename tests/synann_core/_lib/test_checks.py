@@ -223,3 +223,14 @@ def test_the_message_shows_what_is_too_large():
         syn.SynaMLP(4, 5, 2).predict(X)
     with pytest.raises(ValueError, match=r"`causes` must be in \[0, 1\]\. Received: 1\.00000"):
         NoisyOr(prior=np.full(4, 0.5), leak=[0.1], beta=np.ones((1, 4))).predict(X)
+
+
+@pytest.mark.parametrize("value", [True, False, np.True_])
+def test_bools_pass_as_bools(value):
+    assert checks.check_bool("k", value) is bool(value)
+
+
+@pytest.mark.parametrize("value", ["no", 1, None, np.array([True])])
+def test_what_is_only_true_or_false_by_chance_is_refused(value):
+    with pytest.raises(TypeError, match=r"`k` must be a bool\. Received: "):
+        checks.check_bool("k", value)

@@ -126,3 +126,9 @@ def test_results_do_not_depend_on_it(capsys):
         model.fit(X, Y, epochs=2, batch_size=5, verbose=verbose)
     assert all((models[0].weights[k] == w).all() for k, w in models[1].weights.items())
     capsys.readouterr()
+
+
+def test_without_a_standard_error_nothing_is_shown(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    with Progress("a task", 2, shown=True) as bar:
+        bar.advance()

@@ -8,7 +8,7 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.colors import to_rgb
 
-from synann_core._lib.style import COLOURS, STYLE, TEXT, new_axes
+from synann_core._lib.style import COLOURS, STYLE, TEXT, drawn_into, new_axes
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +55,15 @@ def lightness(colour):
 def test_words_stand_out_from_the_page():
     assert 1.05 / (lightness(TEXT) + 0.05) > 7.0  # the ratio that WCAG asks for at its level AAA
     assert all(1.05 / (lightness(colour) + 0.05) > 1.9 for colour in COLOURS)
+
+
+@pytest.mark.parametrize("ax", [5, pyplot, matplotlib.figure.Figure(), [None]])
+def test_what_is_not_axes_is_refused(ax):
+    with pytest.raises(TypeError, match=r"`ax` must be Axes of matplotlib.* Received: "):
+        drawn_into(ax)
+
+
+def test_axes_that_are_given_are_drawn_into():
+    ax = matplotlib.figure.Figure().subplots()
+    assert drawn_into(ax) is ax
+    assert drawn_into(None, 2.0, 1.0).figure.get_size_inches().tolist() == [2.0, 1.0]

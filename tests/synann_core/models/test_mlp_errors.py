@@ -95,6 +95,7 @@ def test_prediction_checks_its_data_too(spoil, error):
         ({"schedule": "steps"}, ValueError, "schedule"),
         ({"optimizer": "adam"}, TypeError, "optimizer"),
         ({"rng": None}, TypeError, "rng"),
+        ({"resume": "no"}, TypeError, "resume"),
         ({"sample_weight": np.ones(3)}, ValueError, "sample_weight"),
         ({"sample_weight": -np.ones(60)}, ValueError, "sample_weight"),
         ({"sample_weight": np.eye(60)[0]}, ValueError, "sample_weight"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from synann_core.noisy_or import NoisyOr, html_page
 from synann_core.noisy_or.html_page import ENGINE, VIEW, page_of, plain
@@ -163,3 +164,18 @@ def test_colours_can_be_told_apart():
         assert contrast(colour["text"], colour["warn"]) >= 4.5
         assert contrast(colour["text"], colour["line"]) >= 4.5
     assert len(re.findall(r":root \{", style)) == 2
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("protecting", [False, True])
+def test_links_of_many_findings_are_all_there(sparse, protecting):
+    rng = np.random.default_rng(0)
+    beta, delta = (rng.random((1100, 3)) * (rng.random((1100, 3)) < 0.4) for _ in range(2))
+    made = csr_array if sparse else np.asarray
+    more = {"protection": made(delta)} if protecting else {}
+    network = NoisyOr(np.full(3, 0.1), np.full(1100, 0.1), made(beta), **more)
+    found = np.zeros((2, 1100, 3))
+    for i, links in enumerate(plain(network)["links"]):
+        for j, *strengths in links:
+            found[: len(strengths), i, j] = strengths
+    np.testing.assert_array_equal(found, [beta, delta if protecting else 0.0 * delta])

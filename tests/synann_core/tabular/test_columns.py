@@ -162,3 +162,11 @@ def test_messages_show_values_as_python_does():
 def test_lazy_frames_are_to_be_collected():
     with pytest.raises(TypeError, match=r"`X` must have its rows: collect\(\) it first"):
         as_table(pl.LazyFrame({"a": [1]}))
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).max < 1e309, reason="long doubles are doubles here")
+@pytest.mark.parametrize("table", [pd.DataFrame, np.asarray], ids=["pandas", "numpy"])
+def test_long_doubles_beyond_float64_are_refused_in_one_way(table):
+    X = table(np.array([[1.0], [2.0]], np.longdouble) * np.longdouble("1e400"))
+    with pytest.raises(ValueError, match=r"must hold finite numbers.* Received: inf"):
+        read_columns(X, ["x"], [None])

@@ -182,3 +182,10 @@ def test_later_tables_must_have_the_same_columns():
     swapped = pd.DataFrame({"size": TOWNS, "town": NUMBERS})
     with pytest.raises(ValueError, match=r"column 'size' of `X` must hold numbers"):
         read_values(estimator, swapped, reset=False)
+
+
+@pytest.mark.parametrize("name", ["size", 0])
+def test_names_that_stand_for_two_columns_are_refused(name):
+    table = pd.DataFrame(np.ones((2, 2)), columns=[name, name])
+    with pytest.raises(ValueError, match=rf"`X` must have .* names\. Received: {name!r} twice"):
+        read(table)

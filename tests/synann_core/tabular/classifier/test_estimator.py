@@ -188,3 +188,8 @@ def test_not_fitted(data):
     for method in ("predict", "predict_proba", "decision_function", "explain", "save"):
         with pytest.raises(NotFittedError):
             getattr(SynapseClassifier(), method)(data[0])
+
+
+def test_a_word_is_not_a_bool():
+    with pytest.raises(TypeError, match=r"`early_stopping` must be a bool\. Received: 'no'"):
+        SynapseClassifier(early_stopping="no").fit([[0.0], [1.0]], [0, 1])

@@ -240,3 +240,8 @@ def test_calibration_needs_both_classes(tumours):
         model.calibrate(x[:9], np.ones(9))
     with pytest.raises(ValueError, match=r"classes of \[0.0, 1.0\]. Received: 2.0"):
         model.calibrate(x[:2], [0.0, 2.0])
+
+
+def test_a_word_is_not_a_bool():
+    with pytest.raises(TypeError, match=r"`thresholds` must be a bool\. Received: 'no'"):
+        OddsNetwork(thresholds="no").fit([[0.0], [1.0]], [0, 1])

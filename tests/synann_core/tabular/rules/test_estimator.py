@@ -206,6 +206,8 @@ def test_it_stands_in_scikit_learns_tools():
         ({"cv": 1}, ValueError, "`cv`"),
         ({"cv": "a"}, TypeError, "`cv`"),
         ({"n_bags": 1.5}, TypeError, "`n_bags`"),
+        ({"crisp": "no"}, TypeError, "`crisp`"),
+        ({"integer_weights": "no"}, TypeError, "`integer_weights`"),
     ],
 )
 def test_parameters_are_checked_by_fit(options, error, text):
