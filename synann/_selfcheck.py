@@ -33,7 +33,7 @@ from synann_core import (
 
 Floats = NDArray[np.float64]
 
-_OUTPUTS, _INPUTS, _ROWS = 5, 67, 3  # of the checks: more than a vector, and no multiple of one
+_OUTPUTS, _INPUTS, _ROWS = 5, 67, 3  # of the checks: more than a vector, and not a multiple of one
 TIMED = 64, 512, 512  # rows, outputs and inputs
 _SECONDS = 0.2  # to repeat a measurement for
 _DTYPES = ("float64", "float32")

@@ -292,8 +292,8 @@ def in_points(
     """Round weights and biases to whole points, and return these and the nats of one point.
 
     Of all units in which the largest weight has at most `most` points, the one with the least
-    log-loss. Stretching the unit makes up for what rounding takes from the weights; shifts round the
-    constant to the other side.
+    log-loss. Stretching the unit makes up for what rounding takes from the weights; a shift rounds
+    the constant to the other side.
     """
     largest = float(np.abs(found.weights).max(initial=0.0)) or 1.0
     least, best = np.inf, (found, 1.0)
