@@ -25,6 +25,7 @@ from shared.options import make_folder, make_parser, number
 from synann import SynapseRules
 
 TARGET = "tumour"
+MEMBERS = 4  # of each class, of which one is held out
 
 
 def tumours() -> pd.DataFrame:
@@ -37,11 +38,19 @@ def read(path: Path | None, target: str) -> tuple[pd.DataFrame, pd.Series]:
     """Features and classes of a file, or of the tumours."""
     try:
         table = tumours() if path is None else pd.read_csv(path)
-        return table.drop(columns=target), table[target]
+        X, y = table.drop(columns=target), table[target]
     except (OSError, ValueError) as error:
         raise SystemExit(f"--csv {path}: {error}") from None
     except KeyError:
         raise SystemExit(f"--target {target}: columns are {', '.join(table)}") from None
+    if y.isna().any():
+        raise SystemExit(
+            f"--target {target}: {y.isna().sum()} rows have a gap there; leave them out"
+        )
+    if (counts := y.value_counts()).min() < MEMBERS:
+        rare = f"{counts.index[-1]} is there {counts.iloc[-1]} times"
+        raise SystemExit(f"--target {target}: at least {MEMBERS} rows of each class; {rare}")
+    return X, y
 
 
 @plots.styled
@@ -82,7 +91,10 @@ def main(arguments: list[str] | None = None) -> None:
     again = SynapseRules.from_file(options.output / "rules.json")
     same = (again.predict_proba(X_test) == model.predict_proba(X_test)).all()
     print(f"\nsaved and loaded again: {options.output}/rules.json, the same bits: {same}")
-    draw(model, why.ranked(by="features")[0][0], options.output / "rules.png")
+    parts = why.ranked(by="features")
+    if not parts:
+        raise SystemExit("no picture: no column says anything about the classes")
+    draw(model, parts[0][0], options.output / "rules.png")
     print(f"picture: {options.output}/rules.png")
 
 

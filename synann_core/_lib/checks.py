@@ -198,7 +198,8 @@ def as_numbers(name: str, value: Any) -> NumpyArray:
     except ValueError:  # rows of several lengths
         raise ValueError(f"`{name}` must have rows of one length. Received: {value!r}") from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"`{name}` must hold real numbers. Received: {array.dtype}")
+        what = "strings" if array.dtype.kind in "SU" else str(array.dtype)
+        raise TypeError(f"`{name}` must hold real numbers. Received: {what}")
     return array
 
 

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import as_numbers, check_range
-from synann_core.noisy_or.frames import Names, by_name, column_names, numbers_of, row_names
+from synann_core.noisy_or.frames import (
+    Names,
+    by_name,
+    column_names,
+    examples_of,
+    numbers_of,
+    row_names,
+)
 from synann_core.noisy_or.parameters import Reals, is_sparse
 
 
@@ -53,7 +60,9 @@ def _of_mapping(name: str, known: Mapping[Any, Any], count: int, names: Names) -
     place = dict(enumerate(range(count))) if names is None else {n: i for i, n in enumerate(names)}
     odd = [key for key in known if key not in place]
     if odd:
-        what = f"numbers below {count}" if names is None else f"such as {list(names[:3])}"
+        what = (
+            f"numbers below {count}" if names is None else f"such as {examples_of(names, odd[0])}"
+        )
         raise ValueError(
             f"`{name}` must have findings of the network as keys, {what}. Received: {odd[:8]}"
         )

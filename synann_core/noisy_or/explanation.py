@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from synann_core._lib.checks import check_int
 from synann_core.log_odds import expit, logit
 from synann_core.noisy_or.evidence import likelihood
-from synann_core.noisy_or.frames import Names
+from synann_core.noisy_or.frames import Names, examples_of
 from synann_core.noisy_or.inference import evidence, infer
 from synann_core.noisy_or.parameters import Reals, is_sparse
 from synann_core.noisy_or.search import best_sets, scores_of
@@ -259,7 +259,7 @@ def index_of(name: str, label: Any, names: Names, count: int) -> int:
     """The number of a cause or finding, given by its name or its number."""
     if isinstance(label, str):
         if names is None or label not in names:
-            known = "without names" if names is None else f"such as {list(names[:3])}"
+            known = "without names" if names is None else f"such as {examples_of(names, label)}"
             raise ValueError(f"`{name}` must be one of the network's, {known}. Received: {label!r}")
         return names.index(label)
     if check_int(name, label, 0) >= count:

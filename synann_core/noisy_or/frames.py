@@ -6,6 +6,7 @@ pandas is never imported: what has an index is taken by its labels.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,12 @@ def row_names(value: Any) -> Names:
 def column_names(value: Any) -> Names:
     """Names of the columns of a frame; None of anything else."""
     return names_of(value.columns) if hasattr(value, "columns") else None
+
+
+def examples_of(names: tuple[str, ...], wrong: Any) -> list[str]:
+    """Three of the names, for a message, those most like the wrong one first."""
+    like = get_close_matches(str(wrong), names, n=3)
+    return [*like, *(n for n in names if n not in like)][:3]
 
 
 def numbers_of(name: str, value: Any) -> Any:

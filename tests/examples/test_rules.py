@@ -42,3 +42,25 @@ def test_what_is_not_there_gives_one_line(tmp_path):
     table(4).to_csv(path, index=False)
     with pytest.raises(SystemExit, match="--target died: columns are age, place, event"):
         rules.main(["--csv", str(path), "--target", "died", "--output", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        (["yes", None] * 6, "--target event: 6 rows have a gap there"),
+        (range(12), r"--target event: at least 4 rows of each class; \d+ is there 1 times"),
+    ],
+)
+def test_classes_that_cannot_be_learned_give_one_line(events, message, tmp_path):
+    path = tmp_path / "own.csv"
+    table(12).assign(event=events).to_csv(path, index=False)
+    with pytest.raises(SystemExit, match=message):
+        rules.main(["--csv", str(path), "--target", "event", "--output", str(tmp_path)])
+
+
+def test_a_table_that_says_nothing_has_no_picture(tmp_path, capsys):
+    path = tmp_path / "own.csv"
+    table(60).assign(age=1.0, place="north", event=["yes", "no"] * 30).to_csv(path, index=False)
+    with pytest.raises(SystemExit, match="no picture"):
+        rules.main(["--csv", str(path), "--target", "event", "--output", str(tmp_path)])
+    assert "why the first of them is" in capsys.readouterr().out

@@ -169,8 +169,9 @@ class Literals:
         states = int(self.starts[-1])
         places = (self.starts[:-1] + codes).ravel()
         mass = np.repeat(weight / weight.sum(), codes.shape[1])
-        share: Any = np.bincount(places, weights=mass, minlength=states)
-        return np.asarray(share, dtype=np.float64)
+        share = np.bincount(places, weights=mass, minlength=states)
+        found: Floats = np.minimum(share, 1.0)  # the sum of all weights may be rounded up
+        return found
 
     def __call__(self, codes: Codes) -> Floats:
         """Truth of the literals in rows of given states, shape (rows, literals)."""

@@ -171,7 +171,7 @@ def test_an_int_beyond_float64_is_refused():
     ("value", "error", "text"),
     [
         ([1.0, [2.0]], ValueError, r"rows of one length\. Received: \[1.0, \[2.0\]\]"),
-        (["1"], TypeError, "real numbers. Received: <U1"),
+        (["1"], TypeError, "real numbers. Received: strings"),
         ([1j], TypeError, "real numbers. Received: complex128"),
         (None, TypeError, "real numbers. Received: object"),
         (np.ma.masked_array([1.0], [True]), TypeError, "a plain dense array. Received: Masked"),

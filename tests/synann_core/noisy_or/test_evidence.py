@@ -107,7 +107,7 @@ def test_a_mapping_has_the_findings_that_are_known():
             {"rush": 1},
             NAMES,
             ValueError,
-            r"`x` .* as keys, such as \['cough'.*Received: \['rush'\]",
+            r"`x` .* as keys, such as \['rash', 'cough', 'fever'\]. Received: \['rush'\]",
         ),
         ({0: 1}, NAMES, ValueError, r"as keys, such as .* Received: \[0\]"),
         ({3: 1}, None, ValueError, r"as keys, numbers below 3. Received: \[3\]"),

@@ -5,7 +5,14 @@ import pandas
 import pytest
 
 from synann_core.noisy_or import NoisyOr, fit_known_causes
-from synann_core.noisy_or.frames import by_name, column_names, names_of, numbers_of, row_names
+from synann_core.noisy_or.frames import (
+    by_name,
+    column_names,
+    examples_of,
+    names_of,
+    numbers_of,
+    row_names,
+)
 
 BETA = pandas.DataFrame(
     [[0.9, 0.3], [0.6, 0.0], [0.0, 0.7]],
@@ -22,6 +29,13 @@ def test_labels_that_pandas_counts_are_not_names():
     assert (row_names(BETA), column_names(BETA)) == (tuple(BETA.index), tuple(BETA.columns))
     assert row_names(BETA.to_numpy()) is None
     assert column_names(PRIOR) is None
+
+
+def test_a_message_shows_the_names_that_are_meant_first():
+    names = ("fever", "cough", "crackles", "wheezing")
+    assert examples_of(names, "wheezin") == ["wheezing", "fever", "cough"]
+    assert examples_of(names, 7) == ["fever", "cough", "crackles"]
+    assert examples_of(("cough",), "couch") == ["cough"]
 
 
 def test_only_real_numbers_are_taken():

@@ -156,3 +156,12 @@ def test_settings_of_other_names_are_refused(tmp_path, document):
     (tmp_path / "rules.json").write_text(json.dumps(damaged))
     with pytest.raises(ValueError, match=r"settings: .*'depth'"):
         SynapseRules.from_file(tmp_path / "rules.json")
+
+
+def test_a_constant_column_does_not_make_a_file_unreadable(tmp_path):
+    X = np.ones((45, 1))  # 45 times 1/45 is above 1 in float64
+    model = SynapseRules(max_iter=3, cv=2, random_state=0).fit(X, ["yes", "no"] * 22 + ["yes"])
+    assert model.state_share_.max() == 1.0
+    model.save(tmp_path / "rules.json")
+    again = SynapseRules.from_file(tmp_path / "rules.json")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
