@@ -33,7 +33,7 @@ from synann_core import (
 
 Floats = NDArray[np.float64]
 
-_OUTPUTS, _INPUTS, _ROWS = 5, 67, 3  # of the checks: more than a vector, and no multiple of one
+_OUTPUTS, _INPUTS, _ROWS = 5, 67, 3  # of the checks: more than a vector, and not a multiple of one
 TIMED = 64, 512, 512  # rows, outputs and inputs
 _SECONDS = 0.2  # to repeat a measurement for
 _DTYPES = ("float64", "float32")
@@ -137,8 +137,8 @@ def branch_of(library: Library) -> str:
     return log_transmission_variant(y, beta)
 
 
-class Findings(NamedTuple):
-    """What `run` finds."""
+class Outcome(NamedTuple):
+    """What `run` returns."""
 
     checks: list[Check]
     timings: list[Timing]
@@ -146,7 +146,7 @@ class Findings(NamedTuple):
     failed: dict[str, str]  # why a library could not be imported
 
 
-def run() -> Findings:
+def run() -> Outcome:
     """Check and time every branch: those that serve, and NumPy's without the kernels."""
     found, failed = libraries()
     checks = [_stated()]
@@ -164,7 +164,7 @@ def run() -> Findings:
             if library.name == "numpy":
                 checks += [_graph(branch), _neuron(branch), _posteriors(branch)]
             timings += _timings(library, branch)
-    return Findings(checks, timings, branches, failed)
+    return Outcome(checks, timings, branches, failed)
 
 
 def _host(result: Any) -> Floats:

@@ -70,7 +70,7 @@ def surface(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If `points` is not an int of 2 or more, or `space` unknown.
 
     Examples
@@ -83,16 +83,14 @@ def surface(
     side = np.linspace(0.0, 1.0, check_int("points", points, 2))
     x, y = np.meshgrid(side, side)
     heights = synapse(x, y, alpha, beta)
-    levels, name, colours, ends = np.linspace(0.0, 1.0, 11), "S(x, y)", "cividis", "neither"
-    if alpha > 1.0:
-        levels = levels * alpha
-    if space == "surprisal":
-        levels, name = (
-            np.array([0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0]),
-            "−log S(x, y), nats",
-        )
-        heights, colours = np.minimum(surprisal(heights), levels[-1]), "cividis_r"
-        ends = "min" if alpha > 1.0 else "neither"
+    if space == "probability":
+        levels = max(alpha, 1.0) * np.linspace(0.0, 1.0, 11)
+        name, colours, ends = "S(x, y)", "cividis", "neither"
+    else:
+        levels = np.array([0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0])
+        heights = np.minimum(surprisal(heights), levels[-1])  # infinite where S is 0
+        name, colours = "−log S(x, y), nats", "cividis_r"
+        ends = "min" if alpha > 1.0 else "neither"  # surprisals below 0
     ax = drawn_into(ax, 4.6, 4.2)
     ax.contourf(x, y, heights, levels, cmap=colours, extend=ends)
     inner = levels[1:-1]

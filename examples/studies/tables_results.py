@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from synann.extending import write_whole
 
 
 class Result(NamedTuple):
@@ -73,10 +76,9 @@ def keep_predictions(
     """Write the test rows of a fold and their probabilities, shape (rows, classes), to a file."""
     path = predictions_path(folder, case)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez_compressed(file, rows=rows, p=p)
-    part.replace(path)  # whole or not at all
+    file = io.BytesIO()
+    np.savez_compressed(file, rows=rows, p=p)
+    write_whole(path, file.getvalue())
 
 
 def read_predictions(folder: Path, table: str, model: str) -> dict[int, tuple[np.ndarray, ...]]:

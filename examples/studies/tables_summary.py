@@ -92,8 +92,14 @@ def show_means(study: Study) -> None:
 
 
 def show_differences(study: Study, reference: str) -> None:
-    """Print differences to a model, in thousandths: ± over tables, and ± over folds."""
-    print(f"\nDifference to {reference}, in thousandths (± over tables, ± over folds)")
+    """Print differences to a model, in thousandths: ± over tables, and ± over folds.
+
+    The latter needs two folds of each table.
+    """
+    errors = "± over tables"
+    if all(len(folds) > 1 for folds in study[reference].values()):
+        errors += ", ± over folds"
+    print(f"\nDifference to {reference}, in thousandths ({errors})")
     rows = []
     for model, tables in study.items():
         if model != reference:

@@ -71,3 +71,7 @@ class Progress:
                 shown = [f"{key} {value:.4g}" for key, value in figures.items()]
                 sys.stderr.write(", ".join([text, *shown]) + "\n")
                 sys.stderr.flush()
+
+
+#: For callers that show nothing; it counts nothing, so that all of them may share it.
+SILENT = Progress("", 0, shown=False)

@@ -72,7 +72,7 @@ class Reasons:
     without : tuple of float
         Probability of the cause if the finding is taken away.
     in_turn : tuple of float
-        How much the log-odds grow with the finding, beside those before it in this order. With the
+        How much the log-odds grow with the finding, given those before it in this order. With the
         prior they add up to the log-odds, exactly. They are those of this order: in another one,
         findings that share causes divide what they say together otherwise.
     """
@@ -201,7 +201,7 @@ def _in_turn(
     last: float,
     limits: dict[str, Any],
 ) -> Reals:
-    """Growth of the log-odds with each finding beside those before it; `last` has all of them."""
+    """Growth of the log-odds with each finding, given those before it; `last` has all of them."""
     rows = np.full((max(len(findings) - 1, 0), x.size), np.nan)
     for k, row in enumerate(rows):
         row[findings[: k + 1]] = x[findings[: k + 1]]

@@ -29,7 +29,8 @@ _ROWS = 512  # findings whose links are dense at a time
 
 def write_page(path: FilePath, network: Parameters, title: str, description: str) -> None:
     """Write the page; `path` holds the old content or the whole new one."""
-    write_whole(path, page_of(network, title, description).encode("utf-8", "replace"))
+    text = page_of(network, title, description)
+    write_whole(path, text.encode("utf-8", "replace"))  # a title may hold lone surrogates
 
 
 def page_of(network: Parameters, title: str, description: str) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import as_generator, check_number, check_option
 from synann_core._lib.log import logger
-from synann_core._lib.progress import Progress
+from synann_core._lib.progress import SILENT, Progress
 from synann_core._lib.typing import ArrayT
 from synann_core.noisy_or import array_api, cause_sets, exact
 from synann_core.noisy_or.approximate import approximate
@@ -32,7 +32,6 @@ __all__ = ["log_evidence"]
 Method = Literal["auto", "exact", "bounds", "sampling"]
 MOST_SECONDS, MOST_BYTES = 60.0, 2e9
 _log = logger("noisy_or")
-_UNSEEN = Progress("posteriors", 0, shown=False)
 _NUMBERS = ("probability", "log_evidence", "lower", "upper", "log_lower", "log_upper")
 
 
@@ -190,7 +189,7 @@ def _sum(
     asked: NDArray[np.intp],
     ways: _Ways,
     found: Posterior,
-    bar: Progress = _UNSEEN,
+    bar: Progress = SILENT,
     *,
     shares: bool,
     failed: list[int] | None = None,

@@ -4,7 +4,6 @@
 // entered and not left. Those of a finding enter together; a bit leaves as soon as no later one
 // shares a cause with it.
 
-
 const NUMBERS_A_LINK = 32; // of a sum, in the time that a trial of an order takes for a link
 const MOST_TRIALS = 4000;
 const HOPELESS = 1e14; // numbers of a sum that no other order will make short

@@ -1,5 +1,5 @@
-// Answer questions in a thread of its own, so that the page stays responsive; it may be ended any
-// time.
+// Answer questions in a thread of its own, so that the page stays responsive; it may be ended at
+// any time.
 //
 // Messages in: {network}, which counts from then on; {id, x, part}, where the part is "posterior",
 // "reasons", "growth" (with `cause`, and an `order` of known findings) or "next". Messages out have

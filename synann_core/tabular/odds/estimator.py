@@ -152,9 +152,13 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _events(self, labels: NDArray[Any]) -> list[Floats]:
-        """Whether a sample is of the class, by rule: of two classes the second, else of each."""
-        known = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
-        return [(labels == label).astype(np.float64) for label in known]
+        """Whether a sample is of the class, 0 or 1, for each rule."""
+        return [(labels == label).astype(np.float64) for label in self._ruled()]
+
+    def _ruled(self) -> NDArray[Any]:
+        """Classes with a rule of their own: of two the second, else each."""
+        classes: NDArray[Any] = self.classes_
+        return classes[1:] if len(classes) == 2 else classes
 
     def _learn(self, columns: _Columns, event: Floats, weight: Floats) -> Member:
         return learn(feature_names(self), columns, event, weight, thresholds=self.thresholds)
@@ -170,7 +174,9 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The rule of the second of two classes."""
         rules = self.rules_
         if len(rules) > 1:
-            raise AttributeError("`rule_` is of two classes; those of several are `rules_`")
+            raise AttributeError(
+                f"`rule_` is of two classes; `rules_` has those of several. Received: {len(rules)}"
+            )
         return rules[0]
 
     def _folds(self, code: Floats, weight: Floats) -> tuple[Masks, Masks]:
@@ -222,9 +228,11 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_known(labels, self.classes_)
         check_several(labels, weight)
         members = []
-        for member, event in zip(self._members, self._events(labels), strict=True):
+        for member, event, label in zip(
+            self._members, self._events(labels), self._ruled().tolist(), strict=True
+        ):
             if not event @ weight > 0.0:
-                raise ValueError("`y` must hold all classes. Received: none of one of them")
+                raise ValueError(f"`y` must hold all classes. Received: no sample of {label!r}")
             plain = member.plain()
             members.append(plain.calibrated(plain.log_odds(columns), event, weight))
         self._members = members

@@ -73,7 +73,7 @@ def learn(
     weight : ndarray, shape (samples,)
         How often each sample counts.
     thresholds : bool
-        Whether numbers beside 0 and 1 are measurements.
+        Whether numbers other than 0 and 1 are measurements.
     """
     all_levels: list[tuple[str, ...] | None] = []
     all_soft: list[SoftThresholds | None] = []
@@ -102,7 +102,7 @@ def _findings(
     *,
     counted: bool,
 ) -> Floats:
-    """Findings with ½ for what is missing and for words beside the one that is there.
+    """Findings with ½ for what is missing and for words other than the one that is there.
 
     To be counted, these are NaN and 0.
     """

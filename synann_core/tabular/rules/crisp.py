@@ -292,10 +292,11 @@ def in_points(
     """Round weights and biases to whole points, and return these and the nats of one point.
 
     Of all units in which the largest weight has at most `most` points, the one with the least
-    log-loss.
+    log-loss. Stretching the unit makes up for what rounding takes from the weights; a shift rounds
+    the constant to the other side.
     """
     largest = float(np.abs(found.weights).max(initial=0.0)) or 1.0
-    best: tuple[float, HardRules, float] | None = None
+    least, best = np.inf, (found, 1.0)
     for points in range(1, most + 1):
         for stretch in (0.85, 0.92, 1.0, 1.08):
             unit = largest / points
@@ -306,8 +307,6 @@ def in_points(
                 scale = unit * stretch
                 log_p = log_probabilities(scale * scores(truth, trial))
                 loss = -float((weight * target * log_p).sum())
-                if best is None or loss < best[0] - 1e-9:
-                    best = (loss, trial, scale)
-    if best is None:
-        return found, 1.0
-    return best[1], best[2]
+                if loss < least - 1e-9:
+                    least, best = loss, (trial, scale)
+    return best

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from synann_core._lib.progress import Progress
+from synann_core._lib.progress import SILENT, Progress
 from synann_core.optim import Adam
 from synann_core.tabular.rules.literals import Block
 from synann_core.tabular.rules.structures import (
@@ -24,7 +24,6 @@ from synann_core.tabular.rules.structures import (
 )
 
 _BATCH = 1024
-_UNSEEN = Progress("rules", 0, shown=False)
 DECAY = {"votes": 1e-4, "against": 1e-3}  # half of the penalty on their squares
 
 
@@ -102,7 +101,7 @@ def train(
     rate: float,
     limits: Limits,
     rng: np.random.Generator,
-    bar: Progress = _UNSEEN,
+    bar: Progress = SILENT,
 ) -> Parameters:
     """Take some steps of projected Adam; the rate falls over the last 40 % of them."""
     rule, count = Adam(rate), samples.states.shape[1]

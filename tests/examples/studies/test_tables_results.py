@@ -57,4 +57,4 @@ def test_predictions_are_kept_whole_by_table_model_and_fold(tmp_path):
     np.testing.assert_array_equal(found[2][0], rows)
     np.testing.assert_array_equal(found[2][1], p)
     assert read_predictions(tmp_path, "iris", "rules") == {}
-    assert not list(tmp_path.rglob("*.part"))
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["0.npz", "2.npz"]

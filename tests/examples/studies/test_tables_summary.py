@@ -50,6 +50,16 @@ def test_the_summary_prints_means_differences_and_tables(capsys):
     assert "nan" not in out
 
 
+@pytest.mark.parametrize("folds", [(0.5,), (0.5, 0.6)])
+def test_an_error_over_folds_needs_two_of_each_table(capsys, folds):
+    auc = {"a": (0.9, 0.8), "b": folds}
+    summarise(results("EBM", auc) + results("tree", auc))
+    out = capsys.readouterr().out
+    assert ("± over folds)" in out) == (len(folds) > 1)
+    cell = next(line for line in out.splitlines() if line.startswith("| tree") and "±" in line)
+    assert ("0.0 ± 0.0, 0.0" in cell) == (len(folds) > 1)
+
+
 def test_nothing_in_common_is_said(capsys):
     summarise(EBM[:1] + OWN[-1:])
     assert "no fold is done by all models" in capsys.readouterr().out

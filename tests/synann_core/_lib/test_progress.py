@@ -8,7 +8,7 @@ import pytest
 
 import synann as syn
 from synann_core import noisy_or
-from synann_core._lib.progress import Progress
+from synann_core._lib.progress import SILENT, Progress
 from synann_core._lib.threads import run_parts
 
 
@@ -58,6 +58,12 @@ def test_lines_where_it_is_not(capsys, no_tqdm):
 @pytest.mark.parametrize("total", [0, 30])
 def test_nothing_is_shown_unless_it_is_wanted(capsys, total):
     run(total, shown=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_all_callers_share_neither_shows_nor_counts(capsys):
+    SILENT.advance(3, loss=1.0)
+    assert SILENT.done == 0
     assert capsys.readouterr() == ("", "")
 
 
