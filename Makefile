@@ -80,6 +80,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/python docs/extensions/cells.py build/cells > /dev/null
 	$(BIN)/mypy build/cells/*.py
+	$(BIN)/basedpyright --project pyproject.toml
 
 # The source distribution, which holds all that git does, and the wheel built from it once unpacked,
 # with the tag of the systems it runs on; each used in an environment that holds nothing else. Then built again as on a machine

@@ -57,6 +57,9 @@ Excitation = Literal["auto", "input", "mixture", "none"]
 #: How activations become numbers that a synapse takes.
 Gate = Literal["sigmoid", "softmax", "exp"]
 
+# An array or tensor of any library; nothing of it is checked here, not even by a type checker.
+Tensor = Any
+
 _SPACES = ("probability", "surprisal")
 _GATES = ("sigmoid", "softmax", "exp")
 # What a layer's state tells of it, as places in these lists: new values go to the end.
@@ -74,10 +77,10 @@ _WATCHED = 64  # in the long run one of so many calls looks at its values
 class Weights(NamedTuple):
     """What a layer trains, and its mask."""
 
-    beta_logit: Array  # (outputs, inputs)
-    theta: Array | None = None  # −log α, (outputs,); None for α = 1
-    mixing_logit: Array | None = None  # (outputs, inputs)
-    mask: Array | None = None  # bool, (outputs, inputs): False where there is no synapse
+    beta_logit: Tensor  # (outputs, inputs)
+    theta: Tensor | None = None  # −log α, (outputs,); None for α = 1
+    mixing_logit: Tensor | None = None  # (outputs, inputs)
+    mask: Tensor | None = None  # bool, (outputs, inputs): False where there is no synapse
 
 
 class Watch:
@@ -91,7 +94,7 @@ class Watch:
     def __init__(self) -> None:
         self.wait, self.period = 0, 1
 
-    def look(self, value: Array, space: Space, *, xp: Namespace, stacklevel: int) -> bool:
+    def look(self, value: Tensor, space: Space, *, xp: Namespace, stacklevel: int) -> bool:
         """Warn of inputs y as `warn_of_values` does, which says whether it did; then wait."""
         self.period = min(4 * self.period, _WATCHED)
         self.wait = self.period - 1
@@ -148,7 +151,9 @@ def check_state(argument: str, state: Sequence[float], **options: str | None) ->
             )
 
 
-def check_mask(mask: Array, shape: tuple[int | str, ...], *, readable: bool, xp: Namespace) -> None:
+def check_mask(
+    mask: Tensor, shape: tuple[int | str, ...], *, readable: bool, xp: Namespace
+) -> None:
     """Refuse a mask of another shape, in which a name stands for any size, or not of 0 and 1."""
     check_plain("mask", mask)
     check_shape("mask", mask, *shape)
@@ -163,25 +168,25 @@ def input_error(name: str, dtype: object, shape: Shape, size: int, *, floating: 
     return ValueError(f"`{name}` must have shape (..., {size}). Received: shape {tuple(shape)}")
 
 
-def beta_of(logit: Array, mask: Array | None = None, *, xp: Namespace) -> Array:
+def beta_of(logit: Tensor, mask: Tensor | None = None, *, xp: Namespace) -> Tensor:
     """β = min(σ(logit), 1 − eps), and 0 where there is no synapse."""
     beta = _sigmoid(logit, xp)
     beta = xp.clip(beta, None, 1.0 - float(xp.finfo(logit.dtype).eps))
     return beta if mask is None else xp.where(mask, beta, 0.0)
 
 
-def gamma_of(logit: Array, mask: Array | None = None, *, xp: Namespace) -> Array:
+def gamma_of(logit: Tensor, mask: Tensor | None = None, *, xp: Namespace) -> Tensor:
     """γ = −log β = max(log(1 + e^−logit), eps), and inf where there is no synapse."""
     gamma = xp.clip(softplus(-logit, xp), float(xp.finfo(logit.dtype).eps), None)
     return gamma if mask is None else xp.where(mask, gamma, math.inf)
 
 
-def logit_gradient(beta: Array, gbeta: Array) -> Array:
+def logit_gradient(beta: Tensor, gbeta: Tensor) -> Tensor:
     """Gradient by the logit from that by β."""
     return gbeta * beta * (1.0 - beta)
 
 
-def gated(h: Array, gate: Gate, *, space: Space, xp: Namespace) -> Array:
+def gated(h: Tensor, gate: Gate, *, space: Space, xp: Namespace) -> Tensor:
     """Make probabilities, or their surprisals, of real numbers h (..., inputs).
 
     "softmax" runs over the last axis. "exp" is 1 − e^−max(h, 0): h is read as the surprisal that
@@ -201,8 +206,8 @@ def gated(h: Array, gate: Gate, *, space: Space, xp: Namespace) -> Array:
 
 
 def excitation_of(
-    y: Array, weights: Weights, *, excitation: Excitation, space: Space, xp: Namespace
-) -> Array | float:
+    y: Tensor, weights: Weights, *, excitation: Excitation, space: Space, xp: Namespace
+) -> Tensor | float:
     """Excitatory inputs, in the layer's space: y itself, mixtures (..., outputs), or 1."""
     surprisal = space == "surprisal"
     if excitation == "none":
@@ -220,15 +225,15 @@ def excitation_of(
 
 
 def forward(
-    y: Array,
-    x: Array | float | None,
+    y: Tensor,
+    x: Tensor | float | None,
     weights: Weights,
     *,
     excitation: Excitation,
     space: Space,
     output: Space,
     xp: Namespace,
-) -> Array:
+) -> Tensor:
     """Outputs (..., outputs) for inhibitory inputs y (..., inputs).
 
     x (..., outputs) excites in place of what `excitation` says. Inputs are in `space`, outputs in
@@ -236,7 +241,7 @@ def forward(
     """
     if x is None:
         x = excitation_of(y, weights, excitation=excitation, space=space, xp=xp)
-    theta: Array | float = 0.0 if weights.theta is None else weights.theta
+    theta: Tensor | float = 0.0 if weights.theta is None else weights.theta
     if space == "surprisal":
         gamma = gamma_of(weights.beta_logit, weights.mask, xp=xp)
         result = _surprisal_synapse_tensor(x, y, theta, gamma, xp=xp)
@@ -251,7 +256,7 @@ def forward(
     return result if weights.theta is None else result + theta
 
 
-def contributions(y: Array, weights: Weights, *, space: Space, xp: Namespace) -> Array:
+def contributions(y: Tensor, weights: Weights, *, space: Space, xp: Namespace) -> Tensor:
     """What each input adds to the surprisal of each output, (..., outputs, inputs)."""
     if space == "probability":
         return _contributions(y, beta_of(weights.beta_logit, weights.mask, xp=xp), xp=xp)
@@ -260,13 +265,13 @@ def contributions(y: Array, weights: Weights, *, space: Space, xp: Namespace) ->
 
 
 def gated_state(
-    h: Array,
-    projected: Array,
-    recurrent: Array,
-    synapse: Callable[[Array, Array], Array],
+    h: Tensor,
+    projected: Tensor,
+    recurrent: Tensor,
+    synapse: Callable[[Tensor, Tensor], Tensor],
     *,
     xp: Namespace,
-) -> Array:
+) -> Tensor:
     """State of a recurrent cell after one step, ``h + z (s − h)``, from the state before.
 
     With W y + b in the halves of `projected`, ``s = synapse(h, σ(first))`` and
@@ -278,7 +283,7 @@ def gated_state(
     return h + z * (s - h)
 
 
-def check_values(name: str, value: Array, space: Space, *, xp: Namespace) -> Array:
+def check_values(name: str, value: Tensor, space: Space, *, xp: Namespace) -> Tensor:
     """Refuse probabilities outside [0, 1], surprisals below 0, and NaN.
 
     Values a few ulp outside come back clipped, with the derivatives of `value`; else `value` does.
@@ -288,7 +293,7 @@ def check_values(name: str, value: Array, space: Space, *, xp: Namespace) -> Arr
 
 
 def warn_of_values(
-    name: str, value: Array, space: Space, *, xp: Namespace, stacklevel: int = 2
+    name: str, value: Tensor, space: Space, *, xp: Namespace, stacklevel: int = 2
 ) -> bool:
     """Warn of what `check_values` would refuse; whether there was a warning."""
     try:

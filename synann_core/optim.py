@@ -16,11 +16,11 @@ import numpy as np
 from synann_core._lib.arguments import namespace_of
 from synann_core._lib.checks import check_fields
 from synann_core._lib.namespaces import numpy_namespace
-from synann_core._lib.typing import Array, Namespace
+from synann_core._lib.typing import Namespace
 
 __all__ = ["SGD", "Adam", "constant", "cosine", "one_cycle"]
 
-Arrays = dict[str, Array]
+Arrays = dict[str, Any]
 State = dict[str, Any]
 Schedule = Callable[[float], float]
 ScheduleName = Literal["constant", "cosine", "one_cycle"]
@@ -82,7 +82,7 @@ class SGD:
         return {"velocity": _zeros(parameters)}
 
     def update(
-        self, parameters: Arrays, gradients: Arrays, state: State, rate: float | Array
+        self, parameters: Arrays, gradients: Arrays, state: State, rate: float | Any
     ) -> tuple[Arrays, State]:
         """Return parameters and state after one step of size `rate`."""
         _namespace(parameters, gradients)
@@ -156,7 +156,7 @@ class Adam:
         }
 
     def update(
-        self, parameters: Arrays, gradients: Arrays, state: State, rate: float | Array
+        self, parameters: Arrays, gradients: Arrays, state: State, rate: float | Any
     ) -> tuple[Arrays, State]:
         """Return parameters and state after one step of size `rate`."""
         b1, b2, xp = self.beta1, self.beta2, _namespace(parameters, gradients)

@@ -15,7 +15,7 @@ import numpy as np
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import any_numbers, check_int, check_number, check_option
 from synann_core._lib.style import COLOURS, QUIET, STYLE, TEXT, drawn_into
-from synann_core._lib.typing import Array, NumpyArray, Space
+from synann_core._lib.typing import AnyArray, NumpyArray, Space
 from synann_core.graph import SynapseGraph
 from synann_core.surprisals import surprisal
 from synann_core.synapses import synapse
@@ -106,7 +106,9 @@ def surface(
     return ax
 
 
-def graph(graph: SynapseGraph, /, ax: Axes | None = None, *, values: Array | None = None) -> Axes:
+def graph(
+    graph: SynapseGraph, /, ax: Axes | None = None, *, values: AnyArray | None = None
+) -> Axes:
     """Draw a graph from its inputs on the left to its outputs on the right.
 
     Parameters
@@ -240,7 +242,7 @@ def _ways(
 
 
 def trajectory(
-    states: Array, /, names: Sequence[str] | None = None, ax: Axes | None = None
+    states: AnyArray, /, names: Sequence[str] | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw the states of a circuit by time step.
 
@@ -288,7 +290,7 @@ def trajectory(
 
 
 def pixels(
-    parts: Array,
+    parts: AnyArray,
     /,
     image_shape: tuple[int, int],
     ax: Axes | None = None,

@@ -17,7 +17,7 @@ from synann_core._lib.numerics import (
     sum_to_shape,
     transmission,
 )
-from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
+from synann_core._lib.typing import AnyArray, Array, ArrayT, Namespace, Shape
 from synann_core.contraction import native
 from synann_core.contraction.dispatch import log_product, log_product_jvp, log_product_vjp, variant
 from synann_core.contraction.factors import probability_factors
@@ -249,13 +249,13 @@ def contributions(y: ArrayT, /, beta: ArrayT, *, background: ArrayT | None = Non
         return given.result(parts)
 
 
-def check_background(background: Array, inputs: int) -> None:
+def check_background(background: AnyArray, inputs: int) -> None:
     """Refuse a background that is not of one or more samples with so many inputs."""
     check_shape("background", background, "samples", inputs)
     check_samples(background)
 
 
-def check_samples(background: Array) -> None:
+def check_samples(background: AnyArray) -> None:
     """Refuse a background without samples."""
     if not background.shape[0]:
         raise ValueError("`background` must hold one or more samples. Received: none")

@@ -154,7 +154,7 @@ class Synapse(Trained):
             self.mixing_logit = self.add_trained("mixing_logit", shape, autocast=False)
         self.built = True
 
-    def call(self, y: Array, x: Array | None = None) -> Array:
+    def call(self, y: Any, x: Any = None) -> Any:
         """Outputs (..., units) for inhibitory inputs (..., input_dim).
 
         Parameters
@@ -175,8 +175,7 @@ class Synapse(Trained):
             space=self.space,
             output=self.output_space,
         )
-        returned: Array = ops.cast(result, self.compute_dtype)
-        return returned
+        return ops.cast(result, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Shape of the outputs, (..., units)."""
@@ -190,7 +189,7 @@ class Synapse(Trained):
         return keras.KerasTensor(self.compute_output_shape(y.shape), dtype=self.compute_dtype)
 
     @property
-    def alpha(self) -> Array:
+    def alpha(self) -> Any:
         """Gains α = e^−θ, (units,)."""
         theta = self._weights().theta
         if theta is None:
@@ -198,18 +197,18 @@ class Synapse(Trained):
         return ops.exp(-theta)
 
     @property
-    def beta(self) -> Array:
+    def beta(self) -> Any:
         """Strengths of the inhibition, (input_dim, units), at most 1 − eps."""
         weights = self._weights()
         return ops.transpose(core.beta_of(weights.beta_logit, weights.mask, xp=_ops.xp))
 
     @property
-    def gamma(self) -> Array:
+    def gamma(self) -> Any:
         """Their surprisals γ = −log β, of the same shape; inf where there is no synapse."""
         weights = self._weights()
         return ops.transpose(core.gamma_of(weights.beta_logit, weights.mask, xp=_ops.xp))
 
-    def contributions(self, y: Array) -> Array:
+    def contributions(self, y: Any) -> Any:
         """Exact attribution: what each input adds to the surprisal of each output.
 
         Parameters

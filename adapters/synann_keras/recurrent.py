@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
-from synann_core.extending import Array, check_int
+from synann_core.extending import check_int
 from synann_core.layer import gated_state
 
 from . import _ops
@@ -90,9 +90,7 @@ class SynaRNNCell(Trained):
         self.synapse.build((input_shape[0], self.units))
         self.built = True
 
-    def call(
-        self, inputs: Array, states: Array | list[Array], training: bool | None = None
-    ) -> tuple[Array, Array | list[Array]]:
+    def call(self, inputs: Any, states: Any, training: bool | None = None) -> tuple[Any, Any]:
         """One step: the state after an input, as `keras.layers.RNN` calls it.
 
         Parameters
@@ -116,7 +114,7 @@ class SynaRNNCell(Trained):
         h = gated_state(h, projected, recurrent, self.synapse, xp=_ops.xp)
         return h, [h] if isinstance(states, list | tuple) else h
 
-    def get_initial_state(self, batch_size: int | None = None) -> list[Array]:
+    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
         """Zeros: a first step without inhibition."""
         return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype)]
 

@@ -144,7 +144,7 @@ class _Classifier(nn.Module):
         *,
         names: Sequence[str] | None = None,
         steps: int = 16,
-    ) -> Explanation:
+    ) -> Explanation[Tensor]:
         """What each feature or pixel adds to each logit, by integrated gradients.
 
         The synapse is taken apart exactly (`explain`). What lies before it is not a sum: the parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -14,8 +14,11 @@ Space = Literal["probability", "surprisal"]
 NumpyArray = np.ndarray[Any, np.dtype[Any]]
 
 
-class Array(Protocol):
-    """An array of any library: what the array API standard gives to all of them."""
+class AnyArray(Protocol):
+    """What a caller's array must have for a type checker: a shape and the type of its elements.
+
+    Operators are left out: those of NumPy's stubs depend on the type of the elements.
+    """
 
     @property
     def shape(self) -> Any:
@@ -24,6 +27,26 @@ class Array(Protocol):
     @property
     def dtype(self) -> Any:
         """Type of the elements."""
+
+
+class Frame(Protocol):
+    """A table with names of its columns, of pandas or polars."""
+
+    @property
+    def shape(self) -> Any:
+        """Rows and columns."""
+
+    @property
+    def columns(self) -> Any:
+        """Names of the columns."""
+
+
+#: What stands for an array of NumPy: lists of numbers or labels, and frames.
+Table = Sequence[Any] | Frame
+
+
+class Array(AnyArray, Protocol):
+    """An array of any library: what the array API standard gives to all of them."""
 
     @property
     def ndim(self) -> int:
@@ -77,7 +100,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar  # typing's own has no default before Python 3.13
 
     # The caller's array type: what goes in comes out, and NumPy where there are only numbers.
-    ArrayT = TypeVar("ArrayT", bound=Array, default=NumpyArray)
+    ArrayT = TypeVar("ArrayT", bound=AnyArray, default=NumpyArray)
 else:
     from typing import TypeVar
 

@@ -17,7 +17,7 @@ from array_api_compat import device
 
 from synann_core._lib.arguments import Arguments, broadcast_shape, namespace_of
 from synann_core._lib.checks import as_generator, check_int, check_number
-from synann_core._lib.typing import Array, ArrayT
+from synann_core._lib.typing import AnyArray, Array, ArrayT
 from synann_core.graph.builder import SynapseGraph
 from synann_core.graph.fixed_points import FixedPoint, find, one_drive, starting_points
 from synann_core.graph.parameters import Given, GraphParameters, arguments
@@ -244,7 +244,7 @@ class Circuit:
     def fixed_points(
         self,
         *,
-        drive: Array | None = None,
+        drive: AnyArray | None = None,
         params: Given = None,
         starts: int = 200,
         tolerance: float = 1e-6,

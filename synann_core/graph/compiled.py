@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from synann_core._lib.arguments import Arguments, check_shape
 from synann_core._lib.autodiff import narrowed, stop_gradient
 from synann_core._lib.checks import check_option, check_pair, check_range
-from synann_core._lib.typing import Array, ArrayT, NumpyArray, Space
+from synann_core._lib.typing import AnyArray, ArrayT, NumpyArray, Space
 from synann_core.graph import dispatch, native
 from synann_core.graph.dependence import DependentPair, dependent_pairs
 from synann_core.graph.parameters import Given, GraphParameters, Parameters, arguments, numbers
@@ -290,7 +290,7 @@ class CompiledGraph:
         alpha, beta = numbers(self.params, params)
         return dependent_pairs(self._structure, self.nodes, values, alpha, beta)
 
-    def variant(self, x: Array, /) -> str:
+    def variant(self, x: AnyArray, /) -> str:
         """Name of the implementation that would serve x: ``"native"`` or ``"array-api"``.
 
         Also where autograd records the call as one operation, within which it runs.

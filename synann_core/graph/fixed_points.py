@@ -9,7 +9,7 @@ import numpy as np
 
 from synann_core._lib.arguments import check_shape
 from synann_core._lib.checks import any_numbers
-from synann_core._lib.typing import Array, NumpyArray
+from synann_core._lib.typing import AnyArray, NumpyArray
 
 _ROUNDS = 100  # of Newton's method from one start; it takes about ten
 
@@ -49,7 +49,7 @@ def find(
     return [FixedPoint(point, radius) for point, radius in zip(found, radii, strict=True)]
 
 
-def one_drive(drive: Array, size: int) -> NumpyArray:
+def one_drive(drive: AnyArray, size: int) -> NumpyArray:
     """Check one drive, from any library."""
     held = any_numbers("drive", drive)
     check_shape("drive", held, size)

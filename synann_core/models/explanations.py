@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from synann_core._lib.arguments import namespace_of, silence
 from synann_core._lib.checks import as_tuple, check_int, detached, to_numpy
 from synann_core._lib.loops import mean_over_rows, runner
 from synann_core._lib.namespaces import array_namespace
-from synann_core._lib.typing import Array, Namespace, NumpyArray
+from synann_core._lib.typing import AnyArray, Array, ArrayT, Namespace, NumpyArray, Table
 from synann_core.models import passes
 from synann_core.models.samples import as_features, as_given
 from synann_core.transmission import check_samples
@@ -30,7 +30,7 @@ Names = tuple[str | int, ...]
 _ROWS = 256  # pairs of a sample and one of the background that are taken together
 
 
-class Explanation(NamedTuple):
+class Explanation(NamedTuple, Generic[ArrayT]):
     """What each feature adds to each logit, against a background.
 
     Attributes
@@ -45,8 +45,8 @@ class Explanation(NamedTuple):
         given.
     """
 
-    constant: Array
-    parts: Array
+    constant: ArrayT
+    parts: ArrayT
     names: Names
 
     def ranked(self, sample: int, label: int) -> list[tuple[str | int, float]]:
@@ -118,7 +118,7 @@ class Explained:
     in_features: int
     hidden: int
     classes: int
-    weights: dict[str, Array]
+    weights: dict[str, Any]
 
     def _weights_like(self, X: Array) -> dict[str, Array]:
         raise NotImplementedError
@@ -126,7 +126,9 @@ class Explained:
     def _options(self, xp: Namespace) -> dict[str, Any]:
         raise NotImplementedError
 
-    def explain(self, X: Array, /, *, background: Array | None = None) -> tuple[Array, Array]:
+    def explain(
+        self, X: ArrayT | Table, /, *, background: AnyArray | Table | None = None
+    ) -> tuple[ArrayT, ArrayT]:
         """Take every logit apart, exactly: a constant and one part for each input of the synapse.
 
         Parameters
@@ -152,30 +154,30 @@ class Explained:
         TypeError, ValueError
             As for `fit`; also if the background is of another library or holds no sample.
         """
-        given, X = X, as_features("X", X, self.in_features)
-        xp = array_namespace(X)
-        weights, options = self._weights_like(X), self._options(xp)
+        x = as_features("X", X, self.in_features)
+        xp = array_namespace(x)
+        weights, options = self._weights_like(x), self._options(xp)
 
         def parts_of(rows: Array) -> tuple[Array, Array]:
             return passes.parts(weights, rows, **options)
 
         with silence(xp):
             if background is None:
-                constant, parts = parts_of(X)
+                constant, parts = parts_of(x)
             else:
-                others = self._background(X, background)
-                constant, parts = against_background(parts_of, X, others, xp)
-            return as_given(constant, given), as_given(parts, given)
+                others = self._background(x, background)
+                constant, parts = against_background(parts_of, x, others, xp)
+            return as_given(constant, X), as_given(parts, X)
 
     def explain_inputs(
         self,
-        X: Array,
+        X: ArrayT | Table,
         /,
-        background: Array,
+        background: AnyArray | Table,
         *,
         names: Sequence[str] | None = None,
         steps: int = 16,
-    ) -> Explanation:
+    ) -> Explanation[ArrayT]:
         """What each feature adds to each logit, by integrated gradients against a background.
 
         Parameters
@@ -218,21 +220,21 @@ class Explained:
         >>> why.ranked(0, 1)[0][0]
         'size'
         """
-        given, X = X, as_features("X", X, self.in_features)
+        x = as_features("X", X, self.in_features)
         chosen = checked_names(names, self.in_features)
         steps = check_int("steps", steps, 1)
-        xp = array_namespace(X)
-        others = self._background(X, background)
-        X = detached(X)
-        weights, options = self._weights_like(X), self._options(xp)
+        xp = array_namespace(x)
+        others = self._background(x, background)
+        x = detached(x)
+        weights, options = self._weights_like(x), self._options(xp)
         run = functools.partial(runner(passes.input_gradients, xp), weights, **options)
         with silence(xp):
-            parts = expected_gradients(run, X, others, steps, xp)
+            parts = expected_gradients(run, x, others, steps, xp)
             logits = passes.logits(weights, others, **options)
-            constant = as_given(xp.mean(logits, axis=0), given)
-            return Explanation(constant, as_given(parts, given), chosen)
+            constant = as_given(xp.mean(logits, axis=0), X)
+            return Explanation(constant, as_given(parts, X), chosen)
 
-    def _background(self, X: Array, background: Array) -> Array:
+    def _background(self, X: Array, background: Any) -> Array:
         """A checked background, in the dtype of X."""
         background = as_features("background", background, self.in_features)
         namespace_of(X=X, background=background)

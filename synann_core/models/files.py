@@ -9,12 +9,12 @@ from typing import Any, Self
 
 from synann_core._lib.checks import to_numpy
 from synann_core._lib.files import FilePath, read_config, read_tensors, write_tensors
-from synann_core._lib.typing import Array, NumpyArray
+from synann_core._lib.typing import NumpyArray
 from synann_core.models import passes
 from synann_core.models.architecture import Architecture, GateKind
 from synann_core.models.samples import checked_classes
 
-Arrays = dict[str, Array]
+Arrays = dict[str, Any]
 FORMAT = "synann.SynaMLP"
 CONFIG = tuple(field.name for field in dataclasses.fields(Architecture))
 

@@ -23,7 +23,7 @@ from synann_core._lib.checks import (
 )
 from synann_core._lib.loops import runner
 from synann_core._lib.namespaces import array_namespace
-from synann_core._lib.typing import Array, Namespace, NumpyArray
+from synann_core._lib.typing import AnyArray, Array, ArrayT, Namespace, NumpyArray, Table
 from synann_core.learning import _log_softmax
 from synann_core.models import passes, training
 from synann_core.models.architecture import Architecture, GateKind, LayerKind
@@ -42,7 +42,7 @@ from synann_core.models.training import History, Options, Step, batch_slices, li
 
 __all__ = ["SynaMLP"]
 
-Arrays = dict[str, Array]
+Arrays = dict[str, Any]
 Augment = Callable[[NumpyArray, "np.random.Generator"], NumpyArray]  # imported when it is used
 
 
@@ -143,15 +143,15 @@ class SynaMLP(Explained, Saved):
 
     def fit(
         self,
-        X: Array,
-        y: Array,
+        X: AnyArray | Table,
+        y: AnyArray | Table,
         /,
         *,
         epochs: int = 20,
         batch_size: int = 100,
         optimizer: optim.Optimizer | None = None,
         schedule: optim.ScheduleName | optim.Schedule = "one_cycle",
-        validation: tuple[Array, Array] | None = None,
+        validation: tuple[AnyArray | Table, AnyArray | Table] | None = None,
         augment: Augment | None = None,
         callback: Callable[[dict[str, float]], object] | None = None,
         rng: int | np.random.Generator = 0,
@@ -204,8 +204,8 @@ class SynaMLP(Explained, Saved):
             If data or options have the wrong kind, shape or range, or hold NaN: the model is then
             as it was. If training diverges: the model is then as after the last finite epoch.
         """
-        X, labels, known = self._check_data(X, y, least=2, learn=True)
-        X = detached(X)  # the gradients here are written by hand
+        samples, labels, known = self._check_data(X, y, least=2, learn=True)
+        samples = detached(samples)  # the gradients here are written by hand
         score = None
         if validation is not None:
             pair = check_pair("validation", validation)
@@ -225,13 +225,14 @@ class SynaMLP(Explained, Saved):
                     "`sample_weight` must be above 0 for 2 or more samples. "
                     f"Received: {some.size} of {labels.size}"
                 )
-            X = array_namespace(X).take(X, like_rows(some, X), axis=0)
+            rows = like_rows(some, samples)
+            samples = array_namespace(samples).take(samples, rows, axis=0)
             labels, weight = labels[some], weight[some] / weight[some].mean()
-        weights = self._weights_like(X)
+        weights = self._weights_like(samples)
         state = self._state if check_bool("resume", resume) else None
         if state is None:
             state = rule.init({k: w for k, w in weights.items() if passes.trainable(k)})
-        step = self._step(X, labels, weight, options, augment)
+        step = self._step(samples, labels, weight, options, augment)
         self.labels = known
         history, state = training.epochs(self, step, weights, state, labels, options, score)
         self._state = state if resume else None
@@ -268,7 +269,7 @@ class SynaMLP(Explained, Saved):
 
         return step
 
-    def decision_function(self, X: Array, /) -> Array:
+    def decision_function(self, X: ArrayT | Table, /) -> ArrayT:
         """Logits, shape (samples, classes), for features X in [0, 1]."""
         return as_given(self._logits(as_features("X", X, self.in_features)), X)
 
@@ -282,22 +283,25 @@ class SynaMLP(Explained, Saved):
             ]
         return xp.concat(chunks, axis=0) if chunks else passes.logits(weights, X, **options)
 
-    def predict_proba(self, X: Array, /) -> Array:
+    def predict_proba(self, X: ArrayT | Table, /) -> ArrayT:
         """Class probabilities, shape (samples, classes), for features X in [0, 1]."""
         logits = self._logits(as_features("X", X, self.in_features))
         xp = array_namespace(logits)
         return as_given(xp.exp(_log_softmax(logits, xp=xp)), X)
 
-    def predict(self, X: Array, /) -> Array:
+    def predict(self, X: ArrayT | Table, /) -> ArrayT:
         """Most probable class of each sample, shape (samples,).
 
         An integer array of the library of X, or where there are `labels` an array of them, NumPy's.
         """
         logits = self._logits(as_features("X", X, self.in_features))
-        numbers: Array = array_namespace(logits).argmax(logits, axis=1)
-        return numbers if self.labels is None else self.labels[to_numpy(numbers)]
+        classes: Any = array_namespace(logits).argmax(logits, axis=1)
+        if self.labels is not None:
+            classes = self.labels[to_numpy(classes)]
+        returned: ArrayT = classes
+        return returned
 
-    def score(self, X: Array, y: Array, /) -> float:
+    def score(self, X: AnyArray | Table, y: AnyArray | Table, /) -> float:
         """Share of samples whose most probable class is the label, in [0, 1]."""
         return self._hits(*self._check_data(X, y, known=self.labels)[:2])
 
@@ -310,7 +314,7 @@ class SynaMLP(Explained, Saved):
 
     def _check_data(
         self,
-        X: Array,
+        X: Any,
         y: Any,
         prefix: str = "",
         *,

@@ -14,7 +14,7 @@ from array_api_compat import is_array_api_obj
 from synann_core._lib.arguments import check_plain, check_shape, is_number, namespace_of
 from synann_core._lib.checks import as_numbers, check_range, check_unit_matrix, to_numpy
 from synann_core._lib.namespaces import array_namespace
-from synann_core._lib.typing import Array, NumpyArray
+from synann_core._lib.typing import Array, ArrayT, NumpyArray, Table
 
 MOST_WEIGHT = 1e100  # of a sample, so that no sum or product of weights overflows
 
@@ -39,13 +39,15 @@ def as_features(name: str, value: Any, columns: int) -> Array:
     return check_unit_matrix(name, value, columns)
 
 
-def as_given(result: Array, X: Any) -> Array:
+def as_given(result: Any, X: ArrayT | Table) -> ArrayT:
     """A result in the dtype of the features that it is for, where that has 16 bits."""
-    if not _is_array(X):
-        return result
-    xp = array_namespace(result)
-    narrow = xp.isdtype(X.dtype, "real floating") and X.dtype not in (xp.float32, xp.float64)
-    return xp.astype(result, X.dtype) if narrow else result
+    given: Any = X
+    if _is_array(given):
+        xp, dtype = array_namespace(result), given.dtype
+        if xp.isdtype(dtype, "real floating") and dtype not in (xp.float32, xp.float64):
+            result = xp.astype(result, dtype)
+    returned: ArrayT = result
+    return returned
 
 
 def _is_array(value: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from synann_core._lib.checks import any_numbers, check_number, check_option, to_numpy
 from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.numerics import surprisal_floor
-from synann_core._lib.typing import Array, NumpyArray, Space
+from synann_core._lib.typing import AnyArray, Array, NumpyArray, Space
 from synann_core.export.c.circuit import circuit_source
 from synann_core.export.c.graph import graph_source
 from synann_core.export.c.spiking import spiking_source
@@ -108,8 +108,8 @@ def save_c(
 
 
 def save_c_learner(
-    theta: Array,
-    gamma: Array,
+    theta: AnyArray | float,
+    gamma: AnyArray,
     path: FilePath,
     /,
     *,

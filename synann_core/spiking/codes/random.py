@@ -20,7 +20,7 @@ from synann_core._lib.arguments import check_plain, check_shape, silence
 from synann_core._lib.checks import check_int
 from synann_core._lib.loops import runner
 from synann_core._lib.namespaces import array_namespace
-from synann_core._lib.typing import Array, Namespace, Shape
+from synann_core._lib.typing import AnyArray, Array, ArrayT, Namespace, Shape
 
 _PARITY = 0x1BD11BDA
 _ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
@@ -28,7 +28,7 @@ _ROTATIONS = (13, 15, 26, 6), (17, 29, 16, 24)
 _CHUNK = 1 << 15
 
 
-def random_key(seed: int, *, xp: Namespace = np, device: Any = None) -> Array:
+def random_key(seed: int, *, xp: Namespace = np, device: Any = None) -> Any:
     """Return a key as an array, to pass into a jitted function; elsewhere the seed will do.
 
     Parameters
@@ -54,7 +54,7 @@ def random_key(seed: int, *, xp: Namespace = np, device: Any = None) -> Array:
     return _words("seed", seed, xp, device)
 
 
-def fold_in(key: int | Array, data: int) -> int | Array:
+def fold_in(key: int | ArrayT, data: int) -> int | ArrayT:
     """Return the key of another, independent stream, for one layer, one step or one sample, say.
 
     Parameters
@@ -82,18 +82,18 @@ def fold_in(key: int | Array, data: int) -> int | Array:
     if isinstance(key, int | np.integer):
         upper, lower = (int(w) % 2**32 for w in words)
         return upper << 32 | lower
-    folded: Array = words
+    folded: ArrayT = words
     return folded
 
 
 def random_uniform(
-    key: int | Array,
+    key: int | AnyArray,
     shape: Shape,
     *,
     dtype: Any = None,
     xp: Namespace | None = None,
     device: Any = None,
-) -> Array:
+) -> Any:
     """Draw uniform random numbers in [0, 1), bit-identical on every library, eager or compiled.
 
     Parameters

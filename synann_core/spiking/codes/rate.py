@@ -21,7 +21,7 @@ from synann_core._lib.arguments import Arguments
 from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_int, check_number
 from synann_core._lib.numerics import constant
-from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
+from synann_core._lib.typing import AnyArray, Array, ArrayT, Namespace, Shape
 from synann_core.spiking.codes.random import fold_in, random_uniform
 from synann_core.spiking.codes.time_axis import check_time_axis, steps_like
 
@@ -238,9 +238,10 @@ def _train_shape(given: Arguments[ArrayT], steps: int | None) -> Shape:
     return (check_int("steps", steps, 1), *given.shape("x"))
 
 
-def _uniform(given: Arguments[ArrayT], key: int | Array, shape: Shape) -> Array:
+def _uniform(given: Arguments[ArrayT], key: int | AnyArray, shape: Shape) -> Array:
     like = {"dtype": given.work_dtype, "xp": given.xp, "device": device(given["x"])}
-    return random_uniform(key, shape, **like)
+    numbers: Array = random_uniform(key, shape, **like)
+    return numbers
 
 
 def _size(given: Arguments[ArrayT], signed: bool) -> Array:

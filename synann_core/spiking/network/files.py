@@ -17,7 +17,7 @@ from synann_core._lib.files import (
     read_tensors,
     write_tensors,
 )
-from synann_core._lib.typing import Array, NumpyArray
+from synann_core._lib.typing import NumpyArray
 from synann_core.spiking.network import losses, passes
 from synann_core.spiking.network.layer import Layer
 from synann_core.spiking.neurons.files import described, keys, restored
@@ -39,7 +39,7 @@ class Saved:
     layers: tuple[Layer, ...]
     steps: int
     loss: losses.Loss
-    weights: dict[str, Array]
+    weights: dict[str, Any]
 
     def save(self, path: FilePath, /) -> None:
         """Write weights and configuration as one safetensors file, whole or not at all.

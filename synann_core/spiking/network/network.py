@@ -24,7 +24,7 @@ from synann_core._lib.checks import (
 )
 from synann_core._lib.loops import runner
 from synann_core._lib.namespaces import array_namespace
-from synann_core._lib.typing import Array, ArrayT, Namespace, NumpyArray
+from synann_core._lib.typing import AnyArray, Array, ArrayT, Namespace, NumpyArray
 from synann_core.models import training
 from synann_core.models.training import History, Options, Step, like
 from synann_core.spiking.network import losses, passes
@@ -91,7 +91,7 @@ class SpikingNetwork(Saved):
         check_option("loss", loss, get_args(losses.Loss))
         self.loss = loss
         seed = check_int("seed", seed, 0)
-        self.weights: dict[str, Array] = passes.initial_weights(in_features, self.layers, seed)
+        self.weights: dict[str, Any] = passes.initial_weights(in_features, self.layers, seed)
 
     @property
     def classes(self) -> int:
@@ -117,11 +117,11 @@ class SpikingNetwork(Saved):
         list of (spikes, membranes)
             Each of shape (steps, samples, units).
         """
-        X, xp = self._check_inputs(X)
-        fixed, weights = self._values(X, xp)
+        x, xp = self._check_inputs(X)
+        fixed, weights = self._values(x, xp)
         with silence(xp):
             values = {**fixed, **weights}
-            traces = passes.forward(values, X, architecture=self._architecture, xp=xp)
+            traces = passes.forward(values, x, architecture=self._architecture, xp=xp)
             pairs = zip(traces, self.layers, strict=True)
             results: list[Any] = [passes.output(trace, layer, xp) for trace, layer in pairs]
         return results
@@ -142,17 +142,17 @@ class SpikingNetwork(Saved):
         gradients : dict of str to array
             By the names of `weights`.
         """
-        X, xp = self._check_inputs(X)
-        target = self._targets(self._labels(X, y), X, xp)
-        fixed, weights = self._values(X, xp)
+        x, xp = self._check_inputs(X)
+        target = self._targets(self._labels(x, y), x, xp)
+        fixed, weights = self._values(x, xp)
         evaluate = runner(passes.evaluate, xp)
         with silence(xp):
-            found = evaluate(weights, fixed, X, target, architecture=self._architecture, xp=xp)
+            found = evaluate(weights, fixed, x, target, architecture=self._architecture, xp=xp)
         return found.loss, found.gradients
 
     def fit(
         self,
-        X: Array,
+        X: AnyArray,
         y: Any,
         /,
         *,
@@ -194,9 +194,9 @@ class SpikingNetwork(Saved):
         ValueError
             If training diverges: the network is then as after the last finite epoch.
         """
-        X, xp = self._check_inputs(X)
-        labels = self._labels(X, y)
-        X = detached(X)  # the gradients here are written by hand
+        given, xp = self._check_inputs(X)
+        labels = self._labels(given, y)
+        samples: Array = detached(given)  # the gradients here are written by hand
         options = Options(
             epochs=epochs,
             batch_size=batch_size,
@@ -206,19 +206,20 @@ class SpikingNetwork(Saved):
             rng=rng,
             verbose=verbose,
         )
-        fixed, weights = self._values(X, xp)
-        targets, run = self._targets(labels, X, xp), runner(passes.train, xp)
+        fixed, weights = self._values(samples, xp)
+        targets, run = self._targets(labels, samples, xp), runner(passes.train, xp)
         constants = {"optimizer": options.optimizer, "architecture": self._architecture, "xp": xp}
 
         def step(weights: Arrays, state: optim.State, rows: NumpyArray, rate: float) -> Step:
-            index = xp.asarray(rows, device=device(X))
-            x, target = xp.take(X, index, axis=X.ndim - 2), xp.take(targets, index, axis=0)
+            index = xp.asarray(rows, device=device(samples))
+            x = xp.take(samples, index, axis=samples.ndim - 2)
+            target = xp.take(targets, index, axis=0)
             with silence(xp):
                 done: Step = run(weights, state, fixed, x, target, rate, **constants)
             return done
 
         state = options.optimizer.init(weights)
-        steps = X.shape[0] if X.ndim == 3 else self.steps
+        steps = samples.shape[0] if samples.ndim == 3 else self.steps
         history, _ = training.epochs(self, step, weights, state, labels, options, rows_each=steps)
         return history
 
@@ -234,7 +235,9 @@ class SpikingNetwork(Saved):
         -------
         array, shape (samples, classes)
         """
-        return self._scores(*self._check_inputs(X), readout)
+        scores: Any = self._scores(*self._check_inputs(X), readout)
+        returned: ArrayT = scores
+        return returned
 
     def predict(self, X: ArrayT, /, *, readout: losses.Readout = "membrane") -> ArrayT:
         """Return the class of each sample, an integer array of shape (samples,)."""
@@ -243,18 +246,18 @@ class SpikingNetwork(Saved):
         classes: ArrayT = xp.argmax(scores, axis=1)
         return classes
 
-    def score(self, X: Array, y: Any, /, *, readout: losses.Readout = "membrane") -> float:
+    def score(self, X: AnyArray, y: Any, /, *, readout: losses.Readout = "membrane") -> float:
         """Return the share of samples whose predicted class is the label, in [0, 1]."""
-        X, xp = self._check_inputs(X)
-        labels = self._labels(X, y)
-        classes = xp.argmax(self._scores(X, xp, readout), axis=1)
+        samples, xp = self._check_inputs(X)
+        labels = self._labels(samples, y)
+        classes = xp.argmax(self._scores(samples, xp, readout), axis=1)
         return float(np.mean(to_numpy(classes) == labels))
 
     @property
     def _architecture(self) -> passes.Architecture:
         return passes.Architecture(self.layers, self.steps, self.loss)
 
-    def _scores(self, X: ArrayT, xp: Namespace, readout: losses.Readout) -> ArrayT:
+    def _scores(self, X: Array, xp: Namespace, readout: losses.Readout) -> Array:
         check_option("readout", readout, get_args(losses.Readout))
         (fixed, weights), chunks = self._values(X, xp), []
         values, architecture = {**fixed, **weights}, self._architecture
@@ -264,16 +267,14 @@ class SpikingNetwork(Saved):
                 trace = passes.forward(values, part, architecture=architecture, xp=xp)[-1]
                 spikes, membrane = passes.output(trace, self.layers[-1], xp)
                 chunks.append(losses.scores(readout, spikes, membrane, xp))
-        scores: Any = chunks[0] if len(chunks) == 1 else xp.concat(chunks, axis=0)
-        returned: ArrayT = scores
-        return returned
+        return chunks[0] if len(chunks) == 1 else xp.concat(chunks, axis=0)
 
     def _values(self, X: Array, xp: Namespace) -> tuple[Arrays, Arrays]:
         """Return what is not learned, and the weights, like X."""
         weights = {name: like(weight, X, xp) for name, weight in self.weights.items()}
         return passes.constants(self.layers, X, xp), weights
 
-    def _check_inputs(self, X: ArrayT) -> tuple[ArrayT, Namespace]:
+    def _check_inputs(self, X: Any) -> tuple[Array, Namespace]:
         xp = namespace_of(X=X)
         if xp is None:
             raise TypeError(f"`X` must be an array. Received: {X!r}")
@@ -290,8 +291,7 @@ class SpikingNetwork(Saved):
         else:
             high, what = float(xp.finfo(X.dtype).max), "finite numbers"
             low = -high
-        checked: Any = check_inside("X", X, low, high, what, xp=xp)
-        return checked, xp
+        return check_inside("X", X, low, high, what, xp=xp), xp
 
     def _labels(self, X: Array, y: Any) -> NumpyArray:
         return check_labels("y", y, X if X.ndim == 2 else X[0, ...], self.classes)

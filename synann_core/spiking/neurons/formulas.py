@@ -54,7 +54,8 @@ def fire(potential: Array, threshold: Array | None, rule: Rule, xp: Namespace) -
 
     def carrier() -> Array:
         u = potential - threshold
-        return u * stop_gradient(rule.surrogate.derivative(u, xp=xp), xp)
+        slope: Array = rule.surrogate.derivative(u, xp=xp)
+        return u * stop_gradient(slope, xp)
 
     return attach(spikes, carrier, xp)
 

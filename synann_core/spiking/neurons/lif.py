@@ -193,9 +193,9 @@ class LIF:
         >>> spikes, state.membrane
         (array([0., 1.]), array([0.5, 0.5]))
         """
+        spikes: Any
         spikes, record = self.run(current, state, steps=1)
-        first: Any = spikes[0, ...]
-        return first, record.state
+        return spikes[0, ...], record.state
 
     def run(
         self, currents: ArrayT, /, state: State[ArrayT] | None = None, *, steps: int | None = None
@@ -275,10 +275,13 @@ class LIF:
             return given.array(name, value, tuple(of.shape))
 
         with given:
+            last: State[Any] | None = None
+            if state is not None:
+                last = mapped(gradient, record.state, state, NAMES)
             upstream = Upstream(
                 gradient(potential, spikes, "spikes"),
                 gradient(potential, membrane, "membrane"),
-                None if state is None else mapped(gradient, record.state, state, NAMES),
+                last,
             )
             found = dispatch.vjp(
                 record._inputs, potential, upstream, plan=record._plan, xp=given.xp

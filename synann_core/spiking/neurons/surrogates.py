@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_number, check_option
-from synann_core._lib.typing import Array, ArrayT, Namespace
+from synann_core._lib.typing import ArrayT, Namespace
 
 SurrogateShape = Literal[
     "fast_sigmoid", "arctan", "sigmoid", "triangle", "boxcar", "gaussian", "straight_through"
@@ -70,7 +70,7 @@ class Surrogate:
         with Arguments(u=u) as given:
             return given.result(self.derivative(given["u"], xp=given.xp))
 
-    def derivative(self, u: Array, *, xp: Namespace) -> Array:
+    def derivative(self, u: Any, *, xp: Namespace) -> Any:
         """Return the same for a checked array."""
         z = u / self.width
         if self.shape == "fast_sigmoid":

@@ -287,7 +287,7 @@ class SynapseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes: NDArray[Any] = self.classes_[numbers]
         return classes
 
-    def explain(self, X: Any, *, background: Any = None, steps: int = 16) -> Explanation:
+    def explain(self, X: Any, *, background: Any = None, steps: int = 16) -> Explanation[Floats]:
         """What each feature adds to each class' logit, against a background.
 
         Parameters

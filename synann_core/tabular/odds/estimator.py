@@ -314,7 +314,7 @@ class OddsNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes: NDArray[Any] = self.classes_[place]
         return classes
 
-    def explain(self, X: Any) -> Explanation:
+    def explain(self, X: Any) -> Explanation[Floats]:
         """Take the log-odds of `decision_function` apart, exactly, by feature.
 
         Parameters
