@@ -214,4 +214,5 @@ $(VENV)/.test: pyproject.toml requirements/tested.txt requirements/dev.txt $(NAT
 	touch $@
 
 clean:
-	rm -rf $(VENV) .wheel-venv dist build outputs asv_benchmarks/html asv_benchmarks/results
+	rm -rf $(VENV) .wheel-venv dist build outputs asv_benchmarks/html asv_benchmarks/results \
+	docs/reference docs/gallery

@@ -37,8 +37,17 @@ ESTIMATORS = (
     *("learning", "classifier", "factors", "frames", "exact"),
     *("network", "questions", "missing"),
 )
+EXCHANGE = ("files", "layers", "nodes")  # of NIR, without the peers
 GROUPS = {
-    "base": ((), "numpy,strict", (*FORMULAS, "tests/synann_core/models/test_files.py")),
+    "base": (
+        (),
+        "numpy,strict",
+        (
+            *FORMULAS,
+            "tests/synann_core/models/test_files.py",
+            *(f"tests/synann_core/export/c/test_{name}.py" for name in ("writer", "spiking")),
+        ),
+    ),
     "tables": (
         ("noisy-or", "tabular", "plot", "progress", "studies"),
         "numpy",
@@ -56,6 +65,11 @@ GROUPS = {
         (*FORMULAS, "tests/synann_keras/test_layer.py", "tests/synann_keras/test_models.py"),
     ),
     "onnx": (("onnx",), "numpy", FORMULAS[:1]),
+    "nir": (
+        ("spiking",),
+        "numpy",
+        tuple(f"tests/synann_core/export/nir/test_{name}.py" for name in EXCHANGE),
+    ),
     "torch": (
         ("torch",),
         "torch",

@@ -56,7 +56,8 @@ def save_spiking(module: Spiking, path: str | os.PathLike[str], /) -> None:
     ...     load_spiking(path).decay.shape
     torch.Size([3])
     """
-    _check(module)
+    if not isinstance(module, Spiking):
+        raise TypeError(f"`module` must be a Spiking. Received: {module!r}")
     config, arrays = neuron_described(module.neuron)
     tensors = {name: to_numpy(tensor) for name, tensor in module.state_dict().items()}
     tensors |= {f"{_OWN}{name}": array for name, array in arrays.items()}
@@ -144,7 +145,8 @@ def to_core(
     for k, (linear, spiking) in enumerate(zip(given[::2], given[1::2], strict=False)):
         if not isinstance(linear, nn.Linear):
             raise TypeError(f"`modules` must hold an nn.Linear at {2 * k}. Received: {linear!r}")
-        _check(spiking)
+        if not isinstance(spiking, Spiking):
+            raise TypeError(f"`modules` must hold a Spiking at {2 * k + 1}. Received: {spiking!r}")
         units = linear.out_features
         weights[f"{k}.weight"] = _array(linear.weight)
         bias = torch.zeros(units).to(linear.weight) if linear.bias is None else linear.bias
@@ -243,8 +245,3 @@ def _parts(neuron: LIF) -> list[str]:
 
 def _array(tensor: Tensor) -> Any:
     return to_numpy(tensor).copy()
-
-
-def _check(module: Any) -> None:
-    if not isinstance(module, Spiking):
-        raise TypeError(f"`module` must be a Spiking. Received: {module!r}")

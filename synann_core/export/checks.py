@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from synann_core._lib.checks import to_numpy
+from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.typing import NumpyArray, Space
 from synann_core.graph import CompiledGraph, GraphParameters
 from synann_core.graph.parameters import numbers
@@ -67,7 +68,7 @@ def parameters(
 
 def numbers_of(network: SpikingNetwork, dtype: Precision) -> dict[str, NumpyArray]:
     """Return all weights and numbers of neurons, by name, in the dtype of a file."""
-    found: dict[str, Any] = dict(constants(network.layers, np.zeros(1), np))
+    found: dict[str, Any] = dict(constants(network.layers, np.zeros(1), numpy_namespace))
     found |= {key: to_numpy(weight) for key, weight in network.weights.items()}
     infinite = {key for key in found if key.endswith(".threshold")}  # a neuron that never fires
     return {

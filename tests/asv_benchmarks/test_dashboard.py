@@ -114,9 +114,8 @@ def test_pages_ask_no_other_server(results, tmp_path):
     # No link to a graph that is not there.
     index = json.loads((pages / "index.json").read_text())
     assert index == {"benchmarks": {dashboard.OURS: {}}, "project": "synann"}
-    assert {"index.html", "explore.html", "headline.png", "jquery-3.3.1.min.js"} <= {
-        p.name for p in pages.iterdir()
-    }
+    wanted = {"index.html", "explore.html", "headline.png", "jquery-3.3.1.min.js", "LICENSES.txt"}
+    assert wanted <= {p.name for p in pages.iterdir()}
     for page in pages.glob("*.html"):
         text = page.read_text()
         assert not outside(text), page.name
@@ -125,6 +124,12 @@ def test_pages_ask_no_other_server(results, tmp_path):
             assert (pages / name).exists() or (ASV / name).exists(), name
     for sheet in pages.glob("*.css"):
         assert not re.findall(r"(?:url\(|@import)[\"' ]*(?:https?:)?//", sheet.read_text())
+
+
+def test_the_licence_of_every_file_is_there():
+    text = (dashboard.WWW / "LICENSES.txt").read_text()
+    assert "Permission is hereby granted" in text
+    assert [p.name for p in dashboard.WWW.glob("*.[jc]s*") if p.name not in text] == []
 
 
 def test_a_file_that_is_missing_is_an_error():

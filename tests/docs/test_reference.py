@@ -1,10 +1,14 @@
 """The API reference: names without a docstring are refused, shared names have one page."""
 
 import functools
+from pathlib import Path
 
 import pytest
 
 from docs.extensions import reference
+
+ROOT = Path(__file__).parents[2]
+MODULES = {*reference.MODULES}
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +58,13 @@ def test_a_shared_name_has_one_page():
     assert names["synann"]["SynapseGraph"] == "synann.SynapseGraph"
     assert names["synann.graph"]["SynapseGraph"] == "synann.SynapseGraph"
     assert names["synann.graph"]["Circuit"] == "synann.graph.Circuit"
+
+
+def test_every_public_module_has_a_page():
+    paths = [p.relative_to(ROOT).with_suffix("") for p in (ROOT / "synann").rglob("[!_]*.py")]
+    found = {".".join(path.parts) for path in paths}
+    assert "synann.torch.exchange" in found
+    assert found - MODULES == {"synann.extending"}  # it has one as synann_core.extending
 
 
 def test_members_are_ours_and_inherited_from_ours():

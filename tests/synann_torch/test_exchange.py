@@ -100,7 +100,7 @@ def test_what_does_not_fit_the_core():
         ([], "0 modules"),
         ([linear], "1 modules"),
         ([spiking, linear], "nn.Linear at 0"),
-        ([linear, linear], "must be a Spiking"),
+        ([linear, linear], "`modules` must hold a Spiking at 1"),
         ([linear, spiking, linear], "3 modules"),
     ):
         with pytest.raises(TypeError, match=message):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.typing import NumpyArray
 from synann_core.export.c.text import literal, source
 from synann_core.export.checks import Precision, numbers_of
@@ -143,7 +144,7 @@ class _Writer:
         if self.layer.kind == "linear":
             weight = self._constant("weight", self.weights["weight"])
             return [f"{name}_affine({weight}, {bias}, {given}, {drive}, {n}, {inputs});"]
-        beta = self._constant("beta", beta_of(self.weights["beta_logit"], xp=np))
+        beta = self._constant("beta", beta_of(self.weights["beta_logit"], xp=numpy_namespace))
         gain = self._constant("gain", self.weights["gain"])
         return [
             f"for (int i = 0; i < {n}; i++) /* layer {k} */",

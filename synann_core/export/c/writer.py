@@ -9,6 +9,7 @@ import numpy as np
 
 from synann_core._lib.checks import any_numbers, check_number, check_option, to_numpy
 from synann_core._lib.files import FilePath, write_whole
+from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.typing import AnyArray, Array, NumpyArray, Space
 from synann_core.export.c.circuit import circuit_source
@@ -195,13 +196,14 @@ def _network_source(model: SynaMLP, name: str, dtype: Precision) -> str:
     weights: dict[str, Any] = {
         key: to_numpy(weight).astype(np.float64) for key, weight in model.weights.items()
     }
+    xp = numpy_namespace  # NumPy itself lacks functions of the standard before 2.4
 
     def first(x: Array) -> Array:
-        return passes.normalise(weights, "norm1", passes.dense(weights, "hidden", x, np), np)
+        return passes.normalise(weights, "norm1", passes.dense(weights, "hidden", x, xp), xp)
 
     def last(z: Array) -> Array:
-        z = passes.dense(weights, "dense", z, np) if model.layer == "dense" else z
-        return passes.dense(weights, "output", passes.normalise(weights, "norm2", z, np), np)
+        z = passes.dense(weights, "dense", z, xp) if model.layer == "dense" else z
+        return passes.dense(weights, "output", passes.normalise(weights, "norm2", z, xp), xp)
 
     constants: dict[str, Any] = {}
     for part, function, inputs in (("in", first, model.in_features), ("out", last, model.hidden)):
@@ -211,7 +213,7 @@ def _network_source(model: SynaMLP, name: str, dtype: Precision) -> str:
     if model.layer == "synapse":
         # Kept below 1 by the eps of the arithmetic.
         logit = weights["synapse.beta_logit"].astype(dtype)
-        constants["beta"] = beta_of(logit, xp=np)
+        constants["beta"] = beta_of(logit, xp=xp)
         pieces.append("transmission")
         middle, encoded = (
             f"    for (int i = 0; i < {model.hidden}; i++)\n        log_y[i] += "

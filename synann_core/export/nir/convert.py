@@ -11,6 +11,7 @@ import numpy as np
 
 from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
 from synann_core._lib.files import FilePath, path_text, write_whole
+from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.typing import NumpyArray
 from synann_core.export.checks import numbers_of
 from synann_core.export.nir.files import read_graph
@@ -311,7 +312,7 @@ def _affine(network: SpikingNetwork, k: int, layer: Layer) -> tuple[NumpyArray, 
     if k == 0:
         raise ValueError("`kind` must be 'linear' in the first layer. Received: 'synapse'")
     # A spike takes log(1 − β) away, and what is not one takes nothing.
-    beta: NumpyArray = np.asarray(beta_of(arrays["beta_logit"], xp=np))
+    beta: NumpyArray = np.asarray(beta_of(arrays["beta_logit"], xp=numpy_namespace))
     taken = np.log1p(-beta)
     return arrays["gain"][:, None] * taken, arrays["bias"]
 

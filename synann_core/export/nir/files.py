@@ -13,13 +13,12 @@ from typing import IO, Any
 import numpy as np
 
 from synann_core._lib.files import FilePath
-from synann_core.export.nir.nodes import MOST_NODES, Node
+from synann_core.export.nir.nodes import MOST_DEPTH, MOST_NODES, Node
 
 _TIMES, _MORE = 10, 3_000_000  # that unpacked numbers may be of the file's size, and bytes beside
 _MOST_TEXT, _MOST_NAME = 10_000, 200  # bytes of a text, and of one in an edge
 _MOST_FIELDS = 32  # of a node
 _FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, fletcher32, lzf: h5py's own
-_MOST_DEPTH = 4
 _TEXT = np.dtype([("length", "<u4"), ("place", "V12")])  # of a text, in the file
 
 
@@ -37,7 +36,7 @@ class Reader:
     def node(self, group: Any, depth: int = 0) -> Node:
         """Return a node, and all that is in it."""
         self._nodes += 1
-        if self._nodes > MOST_NODES or depth > _MOST_DEPTH:
+        if self._nodes > MOST_NODES or depth > MOST_DEPTH + 1:
             raise ValueError(f"it has more than {MOST_NODES} nodes, or graphs too deep in graphs")
         fields = self._fields(group, "a node")
         kind = fields.pop("type", None)

@@ -104,13 +104,10 @@ class Map:
         channels, *sizes = self.shape
         bias = None
         if node.kind in ("SumPool2d", "AvgPool2d"):
-            window = _sizes(fields, "kernel_size", axes, 1)
-            weight = np.ones((1, 1, *window))
-            if node.kind == "AvgPool2d":
-                weight /= weight.size
-            self._check(channels, weight.size)
-            weight, groups = np.broadcast_to(weight, (channels, 1, *window)), channels
-            dilation = [1] * axes
+            window, dilation, groups = _sizes(fields, "kernel_size", axes, 1), [1] * axes, channels
+            self._check(channels, math.prod(window))
+            share = 1.0 if node.kind == "SumPool2d" else 1.0 / math.prod(window)
+            weight = np.full((channels, 1, *window), share)
         else:
             weight, bias = floats(fields, "weight"), floats(fields, "bias")
             (groups,) = _sizes(fields, "groups", 1, 1)
@@ -131,21 +128,21 @@ class Map:
             raise ValueError(f"its window {reach} does not fit into {sizes}")
         self._check(outputs * math.prod(made), channels * math.prod(sizes))
         matrix = np.zeros((outputs, math.prod(made), channels, math.prod(sizes)), weight.dtype)
-        grids = np.indices(made).reshape(axes, -1)
-        if math.prod(window) * grids.size > 64 * self.most:
-            raise ValueError(f"its window {window} is too large")
-        for place in np.ndindex(*window):
-            at, inside = np.zeros(grids.shape[1], int), np.ones(grids.shape[1], bool)
-            for axis in range(axes):
-                first = padding[axis][0]
-                read = grids[axis] * stride[axis] + place[axis] * dilation[axis] - first
-                inside &= (read >= 0) & (read < sizes[axis])
-                at = at * sizes[axis] + read
-            to = np.flatnonzero(inside)
-            for g in range(groups):
-                made_of = slice(g * each, (g + 1) * each)
-                made_by = slice(g * outputs // groups, (g + 1) * outputs // groups)
-                matrix[made_by, to, made_of, at[to]] = weight[(made_by, slice(None), *place)]
+        # Where a place of the window reads an input: no more pairs than the matrix has entries.
+        to, place, at = (np.zeros(1, np.int64) for _ in range(3))
+        for axis, (size, (first, _)) in enumerate(zip(sizes, padding, strict=True)):
+            own = _reads(made[axis], size, window[axis], stride[axis], dilation[axis], first)
+            to, place, at = (
+                (before[:, None] * many + one).ravel()
+                for before, many, one in zip(
+                    (to, place, at), (made[axis], window[axis], size), own, strict=True
+                )
+            )
+        flat = weight.reshape(outputs, each, -1)
+        for g in range(groups):
+            made_of = slice(g * each, (g + 1) * each)
+            made_by = slice(g * outputs // groups, (g + 1) * outputs // groups)
+            matrix[made_by, to, made_of, at] = np.moveaxis(flat[made_by][:, :, place], 2, 0)
         if bias is not None:
             if bias.size != outputs:
                 raise ValueError(f"its bias has shape {bias.shape}")
@@ -178,6 +175,22 @@ def _sizes(fields: dict[str, Any], name: str, axes: int, least: int) -> list[int
         raise ValueError(f"its `{name}` must be {least} or more")
     found: list[int] = np.broadcast_to(values.ravel(), axes).tolist()
     return found
+
+
+def _reads(
+    made: int, size: int, window: int, stride: int, dilation: int, first: int
+) -> tuple[NumpyArray, NumpyArray, NumpyArray]:
+    """Along one axis: outputs, places of the window, and the inputs that they read.
+
+    Places that read zeros, `first` of which are before the inputs, are left out.
+    """
+    start = np.arange(made) * stride - first
+    least = np.clip(-(start // dilation), 0, window)  # the first place with an input, rounded up
+    end = np.clip((size - 1 - start) // dilation + 1, 0, window)
+    count = np.maximum(end - least, 0)
+    to = np.repeat(np.arange(made), count)
+    place = np.arange(to.size) - np.repeat(np.cumsum(count) - count - least, count)
+    return to, place, start[to] + place * dilation
 
 
 def _padding(

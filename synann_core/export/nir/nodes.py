@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 PASSIVE = ("Input", "Output", "Flatten")  # that change no number
 NEURONS = ("LIF", "CubaLIF", "IF", "LI", "CubaLI", "I")
 MOST_NODES = 512
-_MOST_DEPTH = 4  # of graphs in graphs
+MOST_DEPTH = 4  # of graphs in graphs
 
 Edges = list[tuple[str, str]]
 
@@ -121,5 +121,5 @@ def _flat(graph: Node, depth: int = 0) -> tuple[dict[str, Node], Edges]:
 
 
 def _check_depth(depth: int) -> None:
-    if depth > _MOST_DEPTH:
-        raise ValueError(f"it has graphs in graphs, more than {_MOST_DEPTH} deep")
+    if depth > MOST_DEPTH:
+        raise ValueError(f"it has graphs in graphs, more than {MOST_DEPTH} deep")

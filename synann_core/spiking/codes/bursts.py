@@ -9,6 +9,8 @@ libraries, and ValueError for shapes that do not fit and options that are out of
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_int
@@ -33,7 +35,7 @@ def burst_encode(
         Spikes of x = 1, ≥ 1.
     shortest, longest : int
         Intervals of x = 1 and, nearly, of x = 1/most; 1 ≤ shortest ≤ longest. By default the
-        longest with which every burst ends within T steps.
+        longest, up to T, with which every burst ends within T steps.
 
     Returns
     -------
@@ -99,11 +101,14 @@ def burst_decode(
 def _intervals(steps: int, most: int, shortest: int, longest: int | None) -> tuple[int, int, int]:
     """Check the options; return most, shortest and longest."""
     most, shortest = check_int("most", most, 1), check_int("shortest", shortest, 1)
+    least = 1 + (most - 1) * shortest  # steps of the burst of 1, without a look at all the others
     if longest is None:
-        fitting = [n for n in range(shortest, steps + 1) if _length(most, shortest, n) <= steps]
-        longest = fitting[-1] if fitting else shortest
+        choices = range(shortest, steps + 1 if least <= steps else shortest)
+        fitting = bisect_right(choices, steps, key=lambda n: _length(most, shortest, n))
+        longest = shortest + max(fitting - 1, 0)
     longest = check_int("longest", longest, shortest)
-    if (length := _length(most, shortest, longest)) > steps:
+    length = _length(most, shortest, longest) if least <= steps else least
+    if length > steps:
         raise ValueError(f"`steps` must be at least {length} for such bursts. Received: {steps}")
     return most, shortest, longest
 

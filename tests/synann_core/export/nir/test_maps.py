@@ -38,6 +38,7 @@ OPTIONS = [
     {"padding": "same"},
     {"padding": "valid", "dilation": np.array([1, 2])},
     {"padding": b"same", "dilation": 2},
+    {"padding": (7, 4), "dilation": 3, "stride": (3, 4)},  # windows that read zeros alone
 ]
 
 
@@ -86,6 +87,13 @@ def test_pooling(stride, padding):
     np.testing.assert_allclose(applied(total, x), 6 * wanted, atol=1e-13)
 
 
+def test_a_window_of_zeros_costs_nothing():
+    """A million places of which one reads the input: a loop over them takes half a minute."""
+    fields = {"kernel_size": 1000, "stride": 1, "padding": 500}
+    matrix, _ = mapped((1, 1, 1), ("SumPool2d", fields)).arrays()
+    assert matrix.tolist() == [[1.0]] * 4
+
+
 def test_maps_follow_each_other():
     rng = np.random.default_rng(0)
     fields, affine = convolution(rng, 2, 1, 2), rng.normal(size=(3, 2 * 2 * 3))
@@ -129,6 +137,7 @@ CONV |= {"dilation": 1, "groups": 1}
         ((1, 4, 4), "Conv2d", CONV | {"bias": np.ones(2)}, "bias has shape"),
         ((1, 4, 4), "Conv2d", CONV | {"weight": np.ones((1, 1, 2))}, "weight has shape"),
         ((1 << 20, 4, 4), "SumPool2d", CONV | {"kernel_size": 4}, "stands for a matrix of"),
+        ((1, 4, 4), "AvgPool2d", CONV | {"kernel_size": 1 << 30}, "stands for a matrix of"),
     ],
 )
 def test_nodes_that_do_not_fit(shape, kind, fields, message):

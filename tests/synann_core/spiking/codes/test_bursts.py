@@ -117,3 +117,21 @@ BAD = [
 def test_refuses(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_burst_that_is_far_too_long_is_refused_at_once():
+    with pytest.raises(ValueError, match="`steps` must be at least 1999999999999"):
+        burst_encode(np.ones(1), 1000, most=10**12)
+
+
+@pytest.mark.parametrize(("most", "shortest"), [(1, 1), (3, 2), (7, 1), (8, 5)])
+def test_the_longest_interval_is_the_longest_that_fits(most, shortest):
+    for steps in range(max(1 + (most - 1) * shortest, shortest), 60, 5):
+        default = burst_encode(np.linspace(0, 1, 50), steps, most=most, shortest=shortest)
+        options = {"most": most, "shortest": shortest}
+        for longest in range(shortest, steps + 1):
+            try:
+                best = burst_encode(np.linspace(0, 1, 50), steps, longest=longest, **options)
+            except ValueError:
+                break
+        np.testing.assert_array_equal(default, best)
