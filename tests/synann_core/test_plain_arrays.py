@@ -351,6 +351,7 @@ WITHOUT = {
     "fast_sigmoid", "superspike", "arctan", "sigmoid", "triangle", "boxcar", "gaussian",
     "straight_through", "random_key", "Posterior", "CauseSet", "NextFinding", "Reasons",
     "Rule", "RuleParts", "events_from_structured", "COLOURS", "QUIET", "STYLE", "TEXT",
+    "load_nir", "save_nir", "from_nir", "to_nir",
 }  # fmt: skip
 MODULES = ("", ".graph", ".noisy_or", ".tabular", ".export", ".optim", ".plot", ".spiking")
 PLAIN = r"`.+` must be a plain dense array"
