@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import binomtest, chi2
 
-from shared.plots import COLOURS, TEXT, save
+from shared.plots import COLOURS, TEXT, save, styled
 
 GROUPS, LEAST = 10, 30  # of rows by their prediction: at most so many, of at least so many rows
 
@@ -56,6 +56,7 @@ def of_rates(claims: np.ndarray, expected: np.ndarray, holders: np.ndarray) -> C
     return Calibration(*(100 * columns[:4] / columns[4]))
 
 
+@styled
 def draw(tables: Mapping[str, Mapping[str, Calibration]], units: Mapping[str, str], path: Path):
     """Draw a row for each table and a panel for each model of it.
 
@@ -70,7 +71,7 @@ def draw(tables: Mapping[str, Mapping[str, Calibration]], units: Mapping[str, st
     """
     columns = max(len(models) for models in tables.values())
     size = 2.45 * columns + 0.4, 2.55 * len(tables) + 0.5
-    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    figure = Figure(figsize=size)
     figure.get_layout_engine().set(h_pad=0.08)
     rows = figure.subplots(len(tables), columns, squeeze=False)
     for row, (table, models) in zip(rows, tables.items(), strict=True):
@@ -88,7 +89,5 @@ def draw(tables: Mapping[str, Mapping[str, Calibration]], units: Mapping[str, st
             axes.set_xlabel(f"predicted, {units[table]}", fontsize="small")
             axes.locator_params(nbins=5)
             axes.tick_params(labelsize="small")
-            axes.grid(alpha=0.3)
-            axes.spines[["top", "right"]].set_visible(False)
         row[0].set_ylabel(f"observed, {units[table]}", fontsize="small")
     save(figure, path)

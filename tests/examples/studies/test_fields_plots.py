@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from studies import fields_plots
+from synann import plot
 
 
 def test_events_are_grouped_by_their_predictions():
@@ -57,3 +58,5 @@ def test_tables_have_rows_of_panels(tmp_path, monkeypatch):
     assert shown[2].get_xlabel() == "predicted, claims of 100"
     assert shown[2].get_ylabel() == "observed, claims of 100"
     assert path == tmp_path / "p.png"
+    assert figure.dpi == plot.STYLE["figure.dpi"]
+    assert not any(axes.spines["top"].get_visible() for axes in shown)
