@@ -203,7 +203,7 @@ def rate_decode(spikes: ArrayT, /, *, max_rate: float = 1.0, dt: float = 1.0) ->
     Returns
     -------
     array, shape (...)
-        With p = max_rate·dt·|x|: unbiased with variance p(1 − p)/T, over max_rate·dt twice, for
+        With ``p = max_rate·dt·|x|``: unbiased with variance p(1 − p)/T, over max_rate·dt twice, for
         `rate_encode`, and p/T likewise for `poisson_encode`; too low by less than
         1/(T·max_rate·dt) for `deterministic_rate_encode`.
 
