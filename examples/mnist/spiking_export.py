@@ -9,6 +9,8 @@ of every neuron (ONNX: of the output neurons) at every step. Arithmetic that rou
 can turn a spike round only where a membrane comes close to its threshold: images on which all stay
 further away than 1e-4 are counted apart. Needs a C compiler, onnxruntime, ndonnx, nir and h5py.
 A network trained with ``--reset zero`` is also run by snnTorch, from the NIR file.
+
+Makes a table of formats: images with the same class, and with the same spikes.
 """
 
 from __future__ import annotations

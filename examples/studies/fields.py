@@ -9,6 +9,8 @@ intervals, and draws how well they are calibrated. What is missing is said, with
 makes it. The claims table ships with the examples: its models are fitted here, each group of
 holders left out once (minutes), and kept in the same folder. --readings prints a model of each
 field as its user would read it, in place of the scores.
+
+Makes tables of scores with intervals, and fields-FIELD.png: how well models are calibrated.
 """
 
 from __future__ import annotations
