@@ -179,7 +179,8 @@ def explain(network: Questions, x: Reals, cause: int, **limits: Any) -> Reasons:
     weight[np.isnan(weight)] = 0.0  # the cause is as certain without the finding
     probability = expit(log_odds)
     order = np.argsort(-np.abs(np.nan_to_num(weight, posinf=np.inf)), kind="stable")
-    turns = _in_turn(network, x, known[order], cause, float(log_odds[-1]), limits)
+    ends = log_odds[[*order[-1:], -1]]
+    turns = _in_turn(network, x, known[order], cause, ends, limits)
     return Reasons(
         _label(network.causes, cause),
         float(probability[-1]),
@@ -198,18 +199,22 @@ def _in_turn(
     x: Reals,
     findings: NDArray[np.intp],
     cause: int,
-    last: float,
+    ends: Reals,
     limits: dict[str, Any],
 ) -> Reals:
-    """Growth of the log-odds with each finding, given those before it; `last` has all of them."""
-    rows = np.full((max(len(findings) - 1, 0), x.size), np.nan)
-    for k, row in enumerate(rows):
-        row[findings[: k + 1]] = x[findings[: k + 1]]
-    between = _log_odds(network, rows, cause, limits) if len(rows) else np.empty(0)
-    ends = [last] if len(findings) else []
-    log_odds = np.concatenate([[_logit(network.prior[cause])], between, ends])
+    """Growth of the log-odds with each finding, given those before it.
+
+    `ends` are the log-odds with all findings but the last, if there is one, and with all.
+    """
+    path = np.full(len(findings) + 1, _logit(network.prior[cause]))
+    path[-len(ends) :] = ends
+    rows = np.full((max(len(findings) - 2, 0), x.size), np.nan)
+    for k, row in enumerate(rows, start=1):
+        row[findings[:k]] = x[findings[:k]]
+    if len(rows):
+        path[1:-2] = _log_odds(network, rows, cause, limits)
     with np.errstate(invalid="ignore"):
-        growth = np.diff(log_odds)
+        growth = np.diff(path)
     return np.where(np.isnan(growth), 0.0, growth)  # as certain as before
 
 

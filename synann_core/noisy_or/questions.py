@@ -214,7 +214,7 @@ class Questions(Parameters):
         Returns
         -------
         Reasons
-            Prints as a table. It takes four exact evidences for each known finding.
+            Prints as a table. It takes at most four exact evidences for each known finding.
 
         Raises
         ------

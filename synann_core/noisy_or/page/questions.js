@@ -72,13 +72,18 @@ function* reasons(network, x, logOdds) {
   }
 }
 
-/** How the log-odds of a cause grow as known findings are taken in this order, one by one. */
-function* growth(network, x, order, cause) {
+/**
+ * How the log-odds of a cause grow as all known findings are taken in this order, one by one.
+ *
+ * `logOdds` has those of the causes with all of them, the dearest sum, which is known already.
+ */
+function* growth(network, x, order, cause, logOdds) {
   let now = x.map(() => UNKNOWN);
   let before = logit(network.prior[cause]);
-  for (const finding of order) {
+  for (const [k, finding] of order.entries()) {
     now = changed(now, finding, x[finding]);
-    const after = logOddsOf(network, solve(network, now).bayes)[cause];
+    const last = k === order.length - 1;
+    const after = (last ? logOdds : logOddsOf(network, solve(network, now).bayes))[cause];
     yield after === before ? 0 : after - before; // infinite both times: as certain as before
     before = after;
   }

@@ -2,8 +2,8 @@
 // any time.
 //
 // Messages in: {network}, which counts from then on; {id, x, part}, where the part is "posterior",
-// "reasons", "growth" (with `cause`, and an `order` of known findings) or "next". Messages out have
-// the id and one of: posterior, impossible, tooLarge, failed; progress, and what the part is
+// "reasons", "growth" (with `cause`, and an `order` of all known findings) or "next". Messages out
+// have the id and one of: posterior, impossible, tooLarge, failed; progress, and what the part is
 // called, null where it would take too many sums; at last done.
 
 let current = null;
@@ -28,7 +28,7 @@ const PARTS = {
     return { reasons: collected(id, rows, known, now.units) };
   },
   growth({ id, x, order, cause }, now) {
-    const parts = growth(current, x, order, cause);
+    const parts = growth(current, x, order, cause, now.logOdds);
     return { growth: collected(id, parts, order.length, now.units) };
   },
   next({ id, x }, now) {
