@@ -28,18 +28,6 @@ ENCODERS = {
 }
 
 
-@pytest.mark.jax_alternates
-@pytest.mark.parametrize("name", ENCODERS)
-def test_encoders(xp, dtype, name):
-    checks.against_the_loop(xp, dtype, *ENCODERS[name])
-
-
-@pytest.mark.parametrize("name", ENCODERS)
-@pytest.mark.parametrize("half", ["float16", "bfloat16"])
-def test_half_precision(half, name):
-    checks.in_half_precision(half, *ENCODERS[name])
-
-
 def test_torch_records_nothing_and_samples_do_not_mix():
     encode = partial(burst_encode, steps=30)
     assert not checks.recorded_by_torch(encode)

@@ -62,18 +62,6 @@ ENCODERS = {
 }
 
 
-@pytest.mark.jax_alternates
-@pytest.mark.parametrize("name", ENCODERS)
-def test_encoders(xp, dtype, name):
-    checks.against_the_loop(xp, dtype, *ENCODERS[name])
-
-
-@pytest.mark.parametrize("name", ENCODERS)
-@pytest.mark.parametrize("half", ["float16", "bfloat16"])
-def test_half_precision(half, name):
-    checks.in_half_precision(half, *ENCODERS[name])
-
-
 @pytest.mark.parametrize("name", ENCODERS)
 def test_torch_records_nothing(name):
     assert not checks.recorded_by_torch(ENCODERS[name][0])
