@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from studies.tables_models import NUMBERS, Fitted, inner_folds
 from synann.tabular import OddsNetwork, SynapseClassifier, SynapseRules
 
-BAGS = 4
+BAGS = 8
 
 
 def fit_rules(x: pd.DataFrame, y: np.ndarray, **options: object) -> Fitted:

@@ -26,6 +26,7 @@ from synann_core.tabular.rules.selection import (
     Settings,
     best_of,
     choose,
+    softened,
 )
 from synann_core.tabular.rules.structures import Array, log_probabilities
 
@@ -59,13 +60,13 @@ def choose_crisp(
     losses = np.full((len(settings.penalties), len(rows.label)), 0.0 if folds else np.nan)
     with Progress("hard rules", folds + 1, shown=settings.verbose, unit="growth") as bar:
         for used, test, model in zip(rows.train[:folds], rows.test, soft, strict=False):
-            target = _target(classes[:, used], _probabilities([model], rows.codes[used]))
+            target = softened(classes[:, used], _probabilities([model], rows.codes[used]), _TAUGHT)
             weight = rows.weight[used] * (rows.weight.sum() / rows.weight[used].sum())
             for k, found in enumerate(_at_prices(truth[used], target, weight, allowed, settings)):
                 log_p = log_probabilities(scores(truth[test], found))
                 losses[k, test] -= (classes[:, test] * log_p).sum(axis=0)
             bar.advance()
-        target = _target(classes, _probabilities(soft, rows.codes))
+        target = softened(classes, _probabilities(soft, rows.codes), _TAUGHT)
         on_all = _at_prices(truth, target, rows.weight, allowed, settings)
         bar.advance()
     judged = rows.weight * rows.test.any(axis=0)
@@ -99,6 +100,8 @@ def _soft_rules(
         max_rules=rules,
         max_literals=literal_count,
         bags=max(len(rows.train), 2),
+        limited=True,
+        smooth=False,
     )
     found = choose(literals, rows, sides, wanted, rng)
     return found.models, found.steps
@@ -108,10 +111,6 @@ def _probabilities(models: Sequence[RuleModel], codes: Codes) -> Floats:
     """Of the classes by the mean of the models' scores, shape (classes, rows)."""
     mean = np.mean([model.scores(codes) for model in models], axis=0)
     return np.exp(log_probabilities(mean))
-
-
-def _target(classes: Floats, taught: Floats) -> Floats:
-    return (1.0 - _TAUGHT) * classes + _TAUGHT * taught
 
 
 def _at_prices(

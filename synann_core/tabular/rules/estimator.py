@@ -18,7 +18,14 @@ from synann_core._lib.threads import blas_threads_for
 from synann_core.log_odds import expit
 from synann_core.tabular.rules.crisp_selection import choose_crisp
 from synann_core.tabular.rules.files import read_rules
-from synann_core.tabular.rules.inputs import counted, make_folds, rule_sides
+from synann_core.tabular.rules.inputs import (
+    counted,
+    faster_rate,
+    make_folds,
+    more_bins,
+    more_literals,
+    rule_sides,
+)
 from synann_core.tabular.rules.literals import MOST_THRESHOLDS, Codes, Floats, Literals
 from synann_core.tabular.rules.parts import centred
 from synann_core.tabular.rules.reports import RuleReports
@@ -26,6 +33,7 @@ from synann_core.tabular.rules.selection import (
     MOST_PENALTY,
     PENALTIES,
     SIZES,
+    TEACHERS,
     Settings,
     choose,
     distinct_rows,
@@ -144,15 +152,15 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         integer_weights: bool = False,
         max_rules: int | None = None,
         max_literals: int | None = None,
-        bins: int = 12,
+        bins: int | None = None,
         missing: Literal["state", "marginal"] = "state",
         penalties: Sequence[float] | None = None,
         select: Literal["best", "one_standard_error"] = "best",
         cv: int | Iterable[Any] | None = 4,
         n_bags: int = 1,
-        n_starts: int = 4,
+        n_starts: int = 2,
         max_iter: int = 250,
-        learning_rate: float = 0.05,
+        learning_rate: float | None = None,
         monotone: Mapping[str | int, int] | None = None,
         categorical_features: Sequence[Any] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
@@ -202,7 +210,6 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         TypeError, ValueError
             If shapes do not fit, a column cannot be used, or a parameter is out of its range.
         """
-        settings = self._settings()
         columns = read_table(self, X, categories=self.categorical_features)
         labels, weight = labels_and_weights(y, sample_weight, len(columns[0].values))
         self.classes_, label = np.unique(labels, return_inverse=True)
@@ -214,7 +221,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         if len(left) < 2:
             raise ValueError(f"`class_weight` must leave two classes or more. Received: {left}")
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        bins = check_int("bins", self.bins, 2)
+        settings, bins = self._settings(float(weight.sum()))
         if bins > MOST_THRESHOLDS + 1:
             raise ValueError(f"`bins` must be at most {MOST_THRESHOLDS + 1}. Received: {bins}")
         missing = check_option("missing", self.missing, ("state", "marginal"))
@@ -222,7 +229,13 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         if self.crisp:
             self.literals_ = self.literals_.hardened()
         codes = self.literals_.codes(columns)
-        train, test = make_folds(4 if self.cv is None else self.cv, label, weight, rng)
+        train, test = make_folds(
+            4 if self.cv is None else self.cv,
+            label,
+            weight,
+            rng,
+            members=0 if self.crisp else TEACHERS if settings.bags == 1 else settings.bags,
+        )
         rows = distinct_rows(codes, label, weight, train, test)
         sides = rule_sides(self.monotone, self.literals_, len(self.classes_), feature_names(self))
         with blas_threads_for(0, numpy_namespace):  # thousands of small products
@@ -309,12 +322,21 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         scores = [model.scores(codes) for model in self.models_]
         return np.mean(scores, axis=0) if len(scores) > 1 else scores[0]
 
-    def _settings(self) -> Settings:
+    def _settings(self, samples: float) -> tuple[Settings, int]:
+        """Settings and bins, which grow with the rows unless they are given."""
         structure = check_option("structure", self.structure, STRUCTURES)
         check_bool("integer_weights", self.integer_weights)
-        kind = "crisp" if check_bool("crisp", self.crisp) else structure
+        crisp = check_bool("crisp", self.crisp)
+        kind = "crisp" if crisp else structure
+        bags = check_int("n_bags", self.n_bags, 1)
         penalties = PENALTIES[kind] if self.penalties is None else self.penalties
         rules, literals = SIZES[kind]
+        bins, rate = (12, 0.05) if crisp else (more_bins(samples), faster_rate(samples))
+        literals = literals if crisp else more_literals(samples)
+        if self.bins is not None:
+            bins = check_int("bins", self.bins, 2)
+        if self.learning_rate is not None:
+            rate = check_number("learning_rate", self.learning_rate, 0.0, ends="(]")
         if self.max_rules is not None:
             rules = check_int("max_rules", self.max_rules, 1)
         if self.max_literals is not None:
@@ -322,18 +344,20 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         given = as_tuple("penalties", penalties, "numbers of at least 0")
         if not given:
             raise ValueError("`penalties` must hold one or more. Received: none")
-        return Settings(
+        settings = Settings(
             structure,
             tuple(sorted(check_number("penalties", p, 0.0, MOST_PENALTY) for p in given)),
             check_option("select", self.select, ("best", "one_standard_error")) != "best",
             min(rules, literals),  # each rule that counts has a literal
             literals,
             check_int("max_iter", self.max_iter, 1),
-            check_number("learning_rate", self.learning_rate, 0.0, ends="(]"),
-            check_int("n_bags", self.n_bags, 1),
+            rate,
+            bags,
             check_int("n_starts", self.n_starts, 1),
             self.verbose,
+            limited=bags > 1 and not (self.max_rules is None and self.max_literals is None),
         )
+        return settings, bins
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -44,15 +44,18 @@ def rule_sides(
 
 
 def make_folds(
-    cv: Any, label: Codes, weight: Floats, rng: np.random.Generator
+    cv: Any, label: Codes, weight: Floats, rng: np.random.Generator, members: int = 1
 ) -> tuple[Masks, Masks]:
-    """Rows to learn from and rows to judge, each of shape (folds, rows)."""
+    """Rows to learn from and rows to judge, each of shape (folds, rows).
+
+    Of an int, so many times its folds, each time other ones, that there are `members` of them.
+    """
     if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
         used = np.flatnonzero(weight > 0.0)
         folds = min(check_int("cv", cv, 2), len(used))
-        parts = stratified(label[used], folds, rng)
-        train, test = (np.zeros((folds, len(label)), bool) for _ in range(2))
-        train[:, used], test[:, used] = parts
+        rounds = [stratified(label[used], folds, rng) for _ in range(-(-max(members, 1) // folds))]
+        train, test = (np.zeros((folds * len(rounds), len(label)), bool) for _ in range(2))
+        train[:, used], test[:, used] = (np.vstack(part) for part in zip(*rounds, strict=True))
         return train, test
     return fold_masks(cv, label, weight)
 
@@ -70,3 +73,18 @@ def counted(parameter: str, weight: Floats) -> Floats:
     if 2.0 <= total <= 2.0**53 or total == 0.0:
         return weight
     return weight / total * np.count_nonzero(weight)
+
+
+def more_bins(samples: float) -> int:
+    """Intervals of a column of numbers, more where there are more samples to tell them apart."""
+    return min(max(round(0.5 * math.sqrt(samples)), 12), 48)
+
+
+def more_literals(samples: float) -> int:
+    """The most literals of a model that is not given them."""
+    return min(max(round(1.2 * math.sqrt(samples)), 60), 80)
+
+
+def faster_rate(samples: float) -> float:
+    """Of Adam: slow learning stops early, which is what small tables need."""
+    return 0.05 * min(max(math.sqrt(samples / 1000.0), 1.0), 2.0)

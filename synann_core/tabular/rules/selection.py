@@ -1,8 +1,9 @@
-"""Choose the penalty of rules by out-of-fold log-loss, and keep to limits of size.
+"""Choose the penalty of rules by out-of-fold log-loss, and distil a bag of models into one.
 
-Models of all folds are trained side by side along a path of growing penalties, and so are some on
-all rows, from other starts. The penalty is the one with which the folds' models predict best what
-they have not seen.
+A bag's models, each without the rows of a fold, are trained side by side along a path of growing
+penalties. The penalty is the one with which the mean of the models that have not seen a row
+predicts it best. One model learns from the classes and from the bag's probabilities (distillation:
+Hinton, Vinyals and Dean 2015, arXiv:1503.02531), which vary less from sample to sample.
 """
 
 from __future__ import annotations
@@ -14,27 +15,17 @@ import numpy as np
 
 from synann_core._lib.progress import Progress
 from synann_core.tabular.rules.literals import Codes, Floats, Literals
-from synann_core.tabular.rules.model import RuleModel, mix_model
-from synann_core.tabular.rules.structures import (
-    Array,
-    Parameters,
-    Structure,
-    class_scores,
-    log_probabilities,
-)
-from synann_core.tabular.rules.training import (
-    DECAY,
-    Limits,
-    Samples,
-    in_literals,
-    surprisals,
-    train,
-)
+from synann_core.tabular.rules.members import Members
+from synann_core.tabular.rules.model import RuleModel
+from synann_core.tabular.rules.starts import make_samples, start_rules
+from synann_core.tabular.rules.structures import Array, Structure, log_probabilities
+from synann_core.tabular.rules.training import Penalty
 
-_TINY = 0.02  # a weight W below is none: β below 2 %
-_STRONGEST = 50.0
 _LATER = {"mix": 1.0, "duel": 0.5, "rrl": 0.5}  # of the rate, where training goes on
-_STARTING = 2.4  # rules that training starts with, for one in the end
+TEACHERS = 8  # at least so many models are distilled into one
+_TAUGHT = 0.7  # share of their probabilities in what it learns; the rest is classes
+_CLEARLY = 2.0  # standard errors of the difference, by which a penalty is worse than another
+_STUDENT = 2  # times as many steps, for one that learns
 
 # On the mean log-loss in nats, of the weight W of every literal.
 PENALTIES = {
@@ -64,6 +55,12 @@ class Settings:
     bags: int
     restarts: int
     verbose: bool | int = False
+    limited: bool = True  # whether a bag's models keep to the limits of size
+    smooth: bool = True  # whether the penalty on a bag's models is mostly on squares
+
+    def of_bag(self, penalty: float) -> Penalty:
+        """Many small weights make smooth steps, and few large ones a model that can be read."""
+        return Penalty(0.2 * penalty, 2.0 * penalty) if self.smooth else Penalty(penalty)
 
 
 class Rows(NamedTuple):
@@ -118,50 +115,68 @@ class Chosen(NamedTuple):
 def choose(
     literals: Literals, rows: Rows, sides: Array, settings: Settings, rng: np.random.Generator
 ) -> Chosen:
-    """Train along the path and keep what the choice and the limits leave.
+    """Train a bag along the path of penalties; where one model is asked for, distil it.
 
     `sides` is 1 where a literal may be in a rule that speaks for a class, (classes, literals).
     """
-    folds, classes = len(rows.train), len(sides)
-    rounds = -(-settings.bags // folds) if settings.bags > 1 else 1
-    used = [rows.train] * rounds
-    if settings.bags == 1:
-        used.append(np.ones((settings.restarts, len(rows.label)), bool))
-    weight = np.vstack(used) * rows.weight
-    samples = _samples(literals, rows, weight / weight.sum(axis=1, keepdims=True), classes)
-    parameters, limits = _start(literals, rows, weight, sides, settings, rng)
-    seen: list[tuple[Parameters, Array]] = []
-    losses = []
+    wanted = settings.bags if settings.bags > 1 else TEACHERS
+    rounds = -(-wanted // len(rows.train))
+    used, unseen = (np.tile(part, (rounds, 1)) for part in (rows.train, rows.test))
+    classes = (rows.label == np.arange(len(sides))[:, None]).astype(np.float64)
+    members = _start(literals, rows, used, classes, sides, settings, rng)
     # Without any literals, training starts with what is best.
     first, later = settings.max_iter, max(settings.max_iter // 4, 1)
     steps = [first, *[later] * (len(settings.penalties) - 1)] if literals.names else [0]
-    taken = sum(steps)
-    with Progress("soft rules", taken, shown=settings.verbose, unit="step") as bar:
-        for k, penalty in enumerate(settings.penalties):
-            rate = settings.rate * (1.0 if k == 0 else _LATER[settings.structure])
-            now = steps[min(k, len(steps) - 1)]
-            parameters = train(
-                settings.structure, parameters, samples, penalty, now, rate, limits, rng, bar
-            )
-            # The choice is among models that keep to the limits.
-            trimmed = _limited(_trimmed(parameters), samples, penalty, limits, settings, rng)
-            log_p = _log_p(settings.structure, trimmed, samples)
-            own = np.take_along_axis(log_p, rows.label[None, None], axis=1)[:, 0]
-            unseen = -own[: rounds * folds].reshape(rounds, folds, -1) * rows.test
-            losses.append(unseen.sum(axis=(0, 1)) / rounds)
-            seen.append((trimmed, own))
-    judged = rows.weight * rows.test.any(axis=0)
-    best = best_of(np.array(losses), judged, one_standard_error=settings.one_standard_error)
-    trimmed, own = seen[best]
-    penalty = settings.penalties[best]
-    if settings.bags == 1:
-        penalised = -(samples.weight * own).sum(axis=1) + penalty * trimmed["W"].sum(axis=(1, 2))
-        first = rounds * folds
-        kept = np.array([first + int(np.argmin(penalised[first:]))])
-    else:
-        kept = np.arange(settings.bags)
-    models = [_model(literals, settings.structure, trimmed, m) for m in kept.tolist()]
-    return Chosen(models, penalty, np.array(losses) @ judged / judged.sum(), taken)
+    own = _STUDENT * steps[0] * (settings.bags == 1)
+    seen, losses = [], []
+    judged = rows.weight * unseen.any(axis=0)
+    again = settings.rate * _LATER[settings.structure]
+    with Progress("soft rules", sum(steps) + own, shown=settings.verbose, unit="step") as bar:
+        for k, value in enumerate(settings.penalties):
+            penalty = settings.of_bag(value)
+            rate = again if k else settings.rate
+            members = members.trained(penalty, steps[min(k, len(steps) - 1)], rate, bar)
+            found = members.trimmed()
+            if settings.limited:  # the choice is among models that keep to the limits
+                found = _limited(found, penalty, settings)
+            log_p = found.log_p()
+            losses.append(-(classes * mean_log_p(log_p, unseen)).sum(axis=0))
+            seen.append((found, log_p))
+            excess, error = _excess(np.array(losses), judged)
+            if excess[-1] > _CLEARLY * error[-1]:
+                break  # larger penalties are no better
+        best = best_of(np.array(losses), judged, one_standard_error=settings.one_standard_error)
+        found, log_p = seen[best]
+        chosen = settings.penalties[best]
+        if settings.bags > 1:
+            models = [found.model(literals, m) for m in range(settings.bags)]
+        else:
+            target = softened(classes, np.exp(mean_log_p(log_p, np.ones_like(unseen))), _TAUGHT)
+            everywhere = np.ones((settings.restarts, len(rows.label)), bool)
+            # What is taught is smooth, and the least penalty will do.
+            penalty = Penalty(chosen if settings.one_standard_error else settings.penalties[0])
+            one = _start(literals, rows, everywhere, target, sides, settings, rng)
+            one = one.trained(penalty, own, settings.rate, bar).trimmed()
+            one = _limited(one, penalty, settings)
+            models = [one.model(literals, int(np.argmin(one.losses(penalty))))]
+    tried = np.full(len(settings.penalties), np.nan)
+    tried[: len(losses)] = np.array(losses) @ judged / judged.sum()
+    return Chosen(models, chosen, tried, sum(steps[: len(losses)]) + own)
+
+
+def softened(classes: Floats, taught: Floats, share: float) -> Floats:
+    """What one model learns of others: a mean of the classes and of their probabilities."""
+    return (1.0 - share) * classes + share * taught
+
+
+def mean_log_p(log_p: Array, counts: Array) -> Floats:
+    """Log-probabilities by the mean of the scores of the members that count, for each row.
+
+    Shapes are (members, classes, rows) and (members, rows). Where none counts all classes are
+    equally probable.
+    """
+    total = np.einsum("mcn,mn->cn", log_p, counts, dtype=np.float64)
+    return log_probabilities(total / np.maximum(counts.sum(axis=0), 1))
 
 
 def best_of(losses: Floats, weight: Floats, *, one_standard_error: bool) -> int:
@@ -169,169 +184,39 @@ def best_of(losses: Floats, weight: Floats, *, one_standard_error: bool) -> int:
 
     `losses` has shape (choices, rows), `weight` that of the rows.
     """
+    excess, error = _excess(losses, weight)
+    within = excess <= error * one_standard_error
+    return int(np.flatnonzero(within)[-1 if one_standard_error else 0])
+
+
+def _excess(losses: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """How far means are above the least, and standard errors of that."""
     mean = losses @ weight / weight.sum()
     best = int(np.argmin(mean))
-    if one_standard_error:
-        worse = losses - losses[best]
-        excess = mean - mean[best]
-        error = np.sqrt(((worse - excess[:, None]) ** 2) @ weight**2) / weight.sum()
-        best = int(np.flatnonzero(excess <= error)[-1])
-    return best
-
-
-def _samples(literals: Literals, rows: Rows, weight: Floats, classes: int) -> Samples:
-    states = np.zeros((int(literals.starts[-1]), len(rows.label)), np.float32)
-    for j, start in enumerate(literals.starts[:-1].tolist()):
-        states[start + rows.codes[:, j], np.arange(len(rows.label))] = 1.0
-    target = (rows.label == np.arange(classes)[:, None])[None]
-    return Samples(
-        states,
-        tuple(b._replace(untrue=b.untrue.astype(np.float32)) for b in literals.blocks()),
-        target.astype(np.float32),
-        weight.astype(np.float32),
-    )
-
-
-def _log_p(structure: str, parameters: Parameters, samples: Samples) -> Array:
-    scores = class_scores(structure, parameters, surprisals(parameters["W"], samples))
-    return log_probabilities(scores.values)
-
-
-def _trimmed(parameters: Parameters) -> Parameters:
-    return {**parameters, "W": np.where(parameters["W"] < _TINY, 0.0, parameters["W"])}
+    excess = mean - mean[best]
+    away = losses - losses[best] - excess[:, None]
+    return excess, np.sqrt(away**2 @ weight**2) / weight.sum()
 
 
 def _start(
     literals: Literals,
     rows: Rows,
-    weight: Floats,
+    used: Array,
+    target: Floats,
     sides: Array,
     settings: Settings,
     rng: np.random.Generator,
-) -> tuple[Parameters, Limits]:
-    """Rules made of some true literals of random rows, of every class as many."""
-    structure, (classes, _) = settings.structure, sides.shape
-    wanted = min(settings.max_rules, len(rows.label))  # a rule for each distinct row is enough
-    each = max(3, round(_STARTING * wanted / classes))
-    side = np.repeat(np.arange(classes), each)
-    truth = literals(rows.codes)
-    few, strength = (6, 0.3) if structure == "mix" else (3, 1.5)
-    W = np.zeros((len(weight), len(side), len(literals.names)))
-    share = np.zeros((len(weight), classes))
-    for m, own in enumerate(weight):
-        mass = own * (rows.label == np.arange(classes)[:, None])
-        share[m] = mass.sum(axis=1)
-        for i, c in enumerate(side.tolist()):
-            by_row = mass[c] if share[m, c] else own
-            reached = np.cumsum(by_row)
-            row = int(np.searchsorted(reached, rng.random() * reached[-1], side="right"))
-            true = np.flatnonzero((truth[row] > 0.5) & (sides[c] > 0.0))
-            W[m, i, rng.permutation(true)[:few]] = strength
-    W += 0.02 * (structure == "mix")
-    most = np.broadcast_to(_STRONGEST * sides[side], W.shape)
-    limits: Limits = {"W": (_as32(0.0), most.astype(np.float32))}
-    share = np.where(share > 0.0, share, 1e-3 * share.sum(axis=1, keepdims=True))
-    prior = np.log(share / share.sum(axis=1, keepdims=True))
-    others: Parameters = {"bias": prior}
-    towards = (side == np.arange(classes)[:, None]) * np.ones((len(W), 1, 1))
-    bounded = not bool(np.all(sides))
-    if structure == "mix":
-        others = {"log_alpha": np.repeat(prior[:, :, None], each, axis=2)}
-    elif structure == "rrl":
-        others["votes"] = 0.15 * (2.0 * towards - 1.0)
-        if bounded:
-            limits["votes"] = (
-                _as32(np.where(towards, 0, -np.inf)),
-                _as32(np.where(towards, np.inf, 0)),
-            )
-    else:
-        others["against"] = 0.3 * (1.0 - towards)
-        limits["against"] = (
-            _as32(0.0),
-            _as32(
-                np.where(towards, 0.0, _STRONGEST) if bounded else np.full_like(towards, _STRONGEST)
-            ),
-        )
-    if not literals.names:
-        others = {name: value * (name not in DECAY) for name, value in others.items()}
-    parameters = {
-        name: _as32(value) for name, value in ({"W": np.minimum(W, most)} | others).items()
-    }
-    return parameters, limits
+) -> Members:
+    weight = used * rows.weight
+    samples = make_samples(literals, rows.codes, weight, target)
+    structure = settings.structure
+    start = start_rules(
+        literals, rows.codes, rows.label, weight, sides, structure, settings.max_rules, rng
+    )
+    return Members(structure, *start, samples, rng)
 
 
-def _as32(values: Array | float) -> Array:
-    return np.asarray(values, dtype=np.float32)
-
-
-def _limited(
-    parameters: Parameters,
-    samples: Samples,
-    penalty: float,
-    limits: Limits,
-    settings: Settings,
-    rng: np.random.Generator,
-) -> Parameters:
-    """Leave out the least important rules and literals beyond the limits, and train what stays."""
-    keep = parameters["W"] > 0.0
-    importance = _importance(settings.structure, parameters, samples)
-    for m in range(len(keep)):
-        rules = importance[m].sum(axis=1) * keep[m].any(axis=1)
-        keep[m, np.argsort(-rules, kind="stable")[settings.max_rules :]] = False
-        flat = np.where(keep[m], importance[m], -1.0).ravel()
-        keep[m].reshape(-1)[np.argsort(-flat, kind="stable")[settings.max_literals :]] = False
-    if keep.sum() < (parameters["W"] > 0.0).sum():
-        limits = limits | {"W": (limits["W"][0], limits["W"][1] * keep)}
-        parameters = parameters | {"W": parameters["W"] * keep}
-        steps = max(settings.max_iter // 4, 1)
-        rate = settings.rate * _LATER[settings.structure]
-        parameters = _trimmed(
-            train(settings.structure, parameters, samples, penalty, steps, rate, limits, rng)
-        )
-    return parameters
-
-
-def _importance(structure: str, parameters: Parameters, samples: Samples) -> Array:
-    """How far each literal moves its rule, times how far the rule moves the scores."""
-    W = parameters["W"]
-    scores = class_scores(structure, parameters, surprisals(W, samples))
-    weight = samples.weight[:, None]
-    if structure == "mix":
-        share = scores.kept[0].reshape(*W.shape[:2], -1)
-        moved = (weight * share).sum(axis=-1)
-    else:
-        r = scores.kept[0]
-        moved = np.sqrt((weight * (r - (weight * r).sum(-1, keepdims=True)) ** 2).sum(axis=-1))
-        moved = moved * np.abs(parameters["votes" if structure == "rrl" else "against"]).max(axis=1)
-    untrue = in_literals(samples.weight @ samples.states.T, samples.blocks)  # on average
-    spread = np.sqrt(np.maximum(untrue * (1.0 - untrue), 1e-6))[:, None]
-    importance: Array = W * spread * moved[..., None]
-    return importance
-
-
-def _model(literals: Literals, structure: Structure, trained: Parameters, member: int) -> RuleModel:
-    """One member in float64, without rules that are constant: those are part of one or the bias."""
-    own = {name: value[member].astype(np.float64) for name, value in trained.items()}
-    W = own.pop("W")
-    live = W.any(axis=1)
-    if structure == "mix":
-        return _mix_model(literals, W, live, own["log_alpha"])
-    name = "votes" if structure == "rrl" else "against"
-    zero = np.zeros((len(W), 1))
-    constant = class_scores(
-        structure,
-        {key: v[None] for key, v in own.items()} | {name: own[name][None] * ~live},
-        zero[None],
-    ).values[0, :, 0]
-    return RuleModel(structure, literals, W[live], {"bias": constant, name: own[name][:, live]})
-
-
-def _mix_model(literals: Literals, W: Floats, live: Array, log_alpha: Floats) -> RuleModel:
-    classes, each = log_alpha.shape
-    label, gain = np.repeat(np.arange(classes), each), log_alpha.ravel()
-    for c in range(classes):
-        constant = np.flatnonzero(~live & (label == c))
-        if constant.size:  # one of them stands for all
-            gain[constant[0]] = np.logaddexp.reduce(gain[constant])
-            live[constant[0]] = True
-    return mix_model(literals, W[live], label[live], gain[live])
+def _limited(members: Members, penalty: Penalty, settings: Settings) -> Members:
+    steps = max(settings.max_iter // 4, 1)
+    rate = settings.rate * _LATER[settings.structure]
+    return members.limited(settings.max_rules, settings.max_literals, penalty, steps, rate)

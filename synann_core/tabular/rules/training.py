@@ -30,6 +30,13 @@ DECAY = {"votes": 1e-4, "against": 1e-3}  # half of the penalty on their squares
 Limits = dict[str, tuple[Array, Array]]  # the least and the largest values of parameters
 
 
+class Penalty(NamedTuple):
+    """What is added to the mean log-loss, ``size · W + square · W²/2`` of every weight W."""
+
+    size: float
+    square: float = 0.0
+
+
 class Samples(NamedTuple):
     """Distinct rows.
 
@@ -96,7 +103,7 @@ def train(
     structure: str,
     parameters: Parameters,
     samples: Samples,
-    penalty: float,
+    penalty: Penalty,
     steps: int,
     rate: float,
     limits: Limits,
@@ -114,7 +121,9 @@ def train(
             batch = batch._replace(weight=batch.weight * np.float32(count / _BATCH))
         found: Any = loss_and_gradients(structure, current, batch)
         gradients = found[1]
-        gradients["W"] = gradients["W"] + np.float32(penalty)
+        gradients["W"] = gradients["W"] + np.float32(penalty.size)
+        if penalty.square:
+            gradients["W"] += np.float32(penalty.square) * current["W"]
         for name in DECAY.keys() & current.keys():
             gradients[name] = gradients[name] + np.float32(DECAY[name]) * current[name]
         now = rate * (1.0 if step < 0.6 * steps else 1.0 - 0.9 * (step / steps - 0.6) / 0.4)

@@ -5,6 +5,7 @@ import pytest
 
 from synann_core.tabular.rules.structures import STRUCTURES
 from synann_core.tabular.rules.training import (
+    Penalty,
     Samples,
     in_literals,
     in_states,
@@ -67,7 +68,7 @@ def test_steps_lower_the_loss_and_keep_to_limits(structure):
     if structure == "duel":
         limits["against"] = (np.zeros(()), np.full((), 9.0))
     before, _ = loss_and_gradients(structure, given, data)
-    trained = train(structure, given, data, 1e-3, 60, 0.05, limits, rng)
+    trained = train(structure, given, data, Penalty(1e-3), 60, 0.05, limits, rng)
     after, _ = loss_and_gradients(structure, trained, data)
     assert (after < 0.7 * before).all()
     assert trained["W"].min() >= 0.0
@@ -83,6 +84,6 @@ def test_many_rows_are_taken_in_batches():
     given = {name: value.astype(np.float32) for name, value in given.items()}
     limits = {"W": (np.zeros(()), np.full((), 50.0))}
     before, _ = loss_and_gradients("mix", given, data)
-    trained = train("mix", given, data, 1e-3, 60, 0.05, limits, rng)
+    trained = train("mix", given, data, Penalty(1e-3), 60, 0.05, limits, rng)
     after, _ = loss_and_gradients("mix", trained, data)
     assert (after < 0.9 * before).all()
