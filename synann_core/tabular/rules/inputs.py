@@ -82,7 +82,7 @@ def more_bins(samples: float) -> int:
 
 def more_literals(samples: float) -> int:
     """The most literals of a model that is not given them."""
-    return min(max(round(1.2 * math.sqrt(samples)), 60), 80)
+    return min(max(round(1.4 * math.sqrt(samples)), 60), 100)
 
 
 def faster_rate(samples: float) -> float:

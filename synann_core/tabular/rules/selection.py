@@ -8,6 +8,7 @@ Hinton, Vinyals and Dean 2015, arXiv:1503.02531), which vary less from sample to
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -153,8 +154,8 @@ def choose(
         else:
             target = softened(classes, np.exp(mean_log_p(log_p, np.ones_like(unseen))), _TAUGHT)
             everywhere = np.ones((settings.restarts, len(rows.label)), bool)
-            # What is taught is smooth, and the least penalty will do.
-            penalty = Penalty(chosen if settings.one_standard_error else settings.penalties[0])
+            # What is taught is smoother than classes are: a smaller penalty will do.
+            penalty = Penalty(math.sqrt(settings.penalties[0] * chosen))
             one = _start(literals, rows, everywhere, target, sides, settings, rng)
             one = one.trained(penalty, own, settings.rate, bar).trimmed()
             one = _limited(one, penalty, settings)
