@@ -11,34 +11,22 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from synann_core._lib.checks import as_tuple, check_bool, check_int, check_number, check_option
+from synann_core._lib.checks import check_option
 from synann_core._lib.files import FilePath
 from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.threads import blas_threads_for
 from synann_core.log_odds import expit
 from synann_core.tabular.rules.crisp_selection import choose_crisp
 from synann_core.tabular.rules.files import read_rules
-from synann_core.tabular.rules.inputs import (
-    counted,
-    faster_rate,
-    make_folds,
-    more_bins,
-    more_literals,
-    rule_sides,
-)
-from synann_core.tabular.rules.literals import MOST_THRESHOLDS, Codes, Floats, Literals
+from synann_core.tabular.rules.inputs import counted, make_folds, read_settings, rule_sides
+from synann_core.tabular.rules.literals import Codes, Floats, Literals
 from synann_core.tabular.rules.parts import centred
 from synann_core.tabular.rules.reports import RuleReports
 from synann_core.tabular.rules.selection import (
-    MOST_PENALTY,
-    PENALTIES,
-    SIZES,
-    TEACHERS,
-    Settings,
     choose,
     distinct_rows,
 )
-from synann_core.tabular.rules.structures import STRUCTURES, Structure, log_probabilities
+from synann_core.tabular.rules.structures import Structure, log_probabilities
 from synann_core.tabular.tables import feature_names, read_table
 from synann_core.tabular.targets import check_several, labels_and_weights, with_class_weights
 
@@ -63,32 +51,37 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
     integer_weights : bool
         Of crisp rules: weights are whole numbers of points, at most 10.
     max_rules, max_literals : int, optional
-        Limits of a model's size, exact; by default 10 and 60, of crisp rules 20 and 40. Rules
-        without literals, which are always true, do not count.
-    bins : int
+        Limits of a model's size, exact; by default 10 rules and 60 literals, of more than 1,800
+        rows up to 100, and of crisp rules 20 and 40. Models of a bag have limits only if one is
+        given. Rules without literals, which are always true, do not count.
+    bins : int, optional
         Intervals of a column of numbers, from 2 to 256: thresholds are at quantiles, or between all
-        values of a column that has no more.
+        values of a column that has no more. By default half the square root of the number of rows,
+        between 12 and 48, and 12 for crisp rules.
     missing : {"state", "marginal"}
         What a missing value makes true: "is missing" and no other literal of the column; or each as
         far as it is true where the value is known, on average. The latter also where no value was
         missing in training. An unseen category equals none.
     penalties : sequence of float, optional
-        From 0 to 1e12, on the mean log-loss in nats: of the literals' weights −log(1 − β), or of
-        crisp rules the price of each literal, which it must be worth.
+        From 0 to 1e12, on the mean log-loss in nats: λ of λ (W/5 + W²) for every literal's weight
+        W = −log(1 − β) in the models of a bag. That of a single model, λ W, has the geometric mean
+        of the chosen λ and the smallest. Of crisp rules the price of each literal, which it must be
+        worth.
     select : {"best", "one_standard_error"}
         Which penalty: with the least out-of-fold log-loss, or the largest within one standard error
         of the difference from it.
     cv : int, splitter, or iterable of pairs of int arrays, optional
         Folds of the choice; None is 4.
     n_bags : int
-        Models whose scores are averaged, each of its own start and without one fold; 1 is one model
-        of all rows.
+        Models whose scores are averaged, each of its own start and without one fold: a bag. 1 is
+        one model, which learns from the classes and from the probabilities of a bag of 8 or more.
     n_starts : int
         Random starts of a single model, of which the least penalised loss is kept.
     max_iter : int
-        Steps of Adam at the first penalty; at each later one it goes on for a quarter of them.
-    learning_rate : float
-        Of Adam, in (0, 1].
+        Steps of Adam at the first penalty; at each later one it goes on for a quarter of them. A
+        single model has twice as many.
+    learning_rate : float, optional
+        Of Adam, in (0, 1]. By default 0.05, and of more than 1,000 rows up to 0.1.
     monotone : mapping, optional
         By a feature's name or number: 1 where the probability of the second of two classes must not
         fall with it, −1 where it must not rise.
@@ -111,7 +104,9 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
     penalty_ : float
         The one that was chosen.
     log_losses_ : ndarray
-        Out-of-fold log-losses that it was chosen by; NaN for a single price of crisp rules.
+        Log-losses that it was chosen by: of the mean of those models of the bag that have not seen
+        a row. NaN for penalties above one that is clearly worse than a smaller one, and for a
+        single price of crisp rules.
     state_share_ : ndarray
         How often each state of each feature was there.
     unit_ : float
@@ -221,21 +216,14 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         if len(left) < 2:
             raise ValueError(f"`class_weight` must leave two classes or more. Received: {left}")
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        settings, bins = self._settings(float(weight.sum()))
-        if bins > MOST_THRESHOLDS + 1:
-            raise ValueError(f"`bins` must be at most {MOST_THRESHOLDS + 1}. Received: {bins}")
+        settings, bins = read_settings(self, float(weight.sum()))
         missing = check_option("missing", self.missing, ("state", "marginal"))
         self.literals_ = Literals.from_training(columns, weight, bins=bins, missing=missing)
         if self.crisp:
             self.literals_ = self.literals_.hardened()
         codes = self.literals_.codes(columns)
-        train, test = make_folds(
-            4 if self.cv is None else self.cv,
-            label,
-            weight,
-            rng,
-            members=0 if self.crisp else TEACHERS if settings.bags == 1 else settings.bags,
-        )
+        cv = 4 if self.cv is None else self.cv
+        train, test = make_folds(cv, label, weight, rng, 1 if self.crisp else settings.members)
         rows = distinct_rows(codes, label, weight, train, test)
         sides = rule_sides(self.monotone, self.literals_, len(self.classes_), feature_names(self))
         with blas_threads_for(0, numpy_namespace):  # thousands of small products
@@ -321,43 +309,6 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         codes = self._codes(X)
         scores = [model.scores(codes) for model in self.models_]
         return np.mean(scores, axis=0) if len(scores) > 1 else scores[0]
-
-    def _settings(self, samples: float) -> tuple[Settings, int]:
-        """Settings and bins, which grow with the rows unless they are given."""
-        structure = check_option("structure", self.structure, STRUCTURES)
-        check_bool("integer_weights", self.integer_weights)
-        crisp = check_bool("crisp", self.crisp)
-        kind = "crisp" if crisp else structure
-        bags = check_int("n_bags", self.n_bags, 1)
-        penalties = PENALTIES[kind] if self.penalties is None else self.penalties
-        rules, literals = SIZES[kind]
-        bins, rate = (12, 0.05) if crisp else (more_bins(samples), faster_rate(samples))
-        literals = literals if crisp else more_literals(samples)
-        if self.bins is not None:
-            bins = check_int("bins", self.bins, 2)
-        if self.learning_rate is not None:
-            rate = check_number("learning_rate", self.learning_rate, 0.0, ends="(]")
-        if self.max_rules is not None:
-            rules = check_int("max_rules", self.max_rules, 1)
-        if self.max_literals is not None:
-            literals = check_int("max_literals", self.max_literals, 1)
-        given = as_tuple("penalties", penalties, "numbers of at least 0")
-        if not given:
-            raise ValueError("`penalties` must hold one or more. Received: none")
-        settings = Settings(
-            structure,
-            tuple(sorted(check_number("penalties", p, 0.0, MOST_PENALTY) for p in given)),
-            check_option("select", self.select, ("best", "one_standard_error")) != "best",
-            min(rules, literals),  # each rule that counts has a literal
-            literals,
-            check_int("max_iter", self.max_iter, 1),
-            rate,
-            bags,
-            check_int("n_starts", self.n_starts, 1),
-            self.verbose,
-            limited=bags > 1 and not (self.max_rules is None and self.max_literals is None),
-        )
-        return settings, bins
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""Check what a rule classifier is given: folds, and constraints of features."""
+"""Check what a rule classifier is given: folds, constraints of features, and settings."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from synann_core._lib.checks import check_int
+from synann_core._lib.checks import as_tuple, check_bool, check_int, check_number, check_option
 from synann_core.tabular.folds import Masks, fold_masks
-from synann_core.tabular.rules.literals import Codes, Floats, Literals
-from synann_core.tabular.rules.selection import stratified
+from synann_core.tabular.rules.literals import MOST_THRESHOLDS, Codes, Floats, Literals
+from synann_core.tabular.rules.selection import (
+    MOST_PENALTY,
+    PENALTIES,
+    SIZES,
+    Settings,
+    stratified,
+)
+from synann_core.tabular.rules.structures import STRUCTURES
 from synann_core.tabular.tables import by_place
 
 
@@ -53,7 +60,7 @@ def make_folds(
     if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
         used = np.flatnonzero(weight > 0.0)
         folds = min(check_int("cv", cv, 2), len(used))
-        rounds = [stratified(label[used], folds, rng) for _ in range(-(-max(members, 1) // folds))]
+        rounds = [stratified(label[used], folds, rng) for _ in range(-(-members // folds))]
         train, test = (np.zeros((folds * len(rounds), len(label)), bool) for _ in range(2))
         train[:, used], test[:, used] = (np.vstack(part) for part in zip(*rounds, strict=True))
         return train, test
@@ -75,16 +82,52 @@ def counted(parameter: str, weight: Floats) -> Floats:
     return weight / total * np.count_nonzero(weight)
 
 
-def more_bins(samples: float) -> int:
-    """Intervals of a column of numbers, more where there are more samples to tell them apart."""
-    return min(max(round(0.5 * math.sqrt(samples)), 12), 48)
+def read_settings(model: Any, samples: float) -> tuple[Settings, int]:
+    """Settings of training, checked, and how many intervals a column of numbers has.
 
-
-def more_literals(samples: float) -> int:
-    """The most literals of a model that is not given them."""
-    return min(max(round(1.4 * math.sqrt(samples)), 60), 100)
-
-
-def faster_rate(samples: float) -> float:
-    """Of Adam: slow learning stops early, which is what small tables need."""
-    return 0.05 * min(max(math.sqrt(samples / 1000.0), 1.0), 2.0)
+    Parameters
+    ----------
+    model : SynapseRules
+    samples : float
+        How many there are. More of them can tell more thresholds apart, and pay for more literals;
+        learning that is slow stops early, which is what few of them need.
+    """
+    structure = check_option("structure", model.structure, STRUCTURES)
+    check_bool("integer_weights", model.integer_weights)
+    crisp = check_bool("crisp", model.crisp)
+    kind = "crisp" if crisp else structure
+    rules, literals = SIZES[kind]
+    bins, rate = 12, 0.05
+    if not crisp:
+        bins = min(max(round(0.5 * math.sqrt(samples)), bins), 48)
+        literals = min(max(round(1.4 * math.sqrt(samples)), literals), 100)
+        rate *= min(max(math.sqrt(samples / 1000.0), 1.0), 2.0)
+    if model.bins is not None:
+        bins = check_int("bins", model.bins, 2)
+        if bins > MOST_THRESHOLDS + 1:
+            raise ValueError(f"`bins` must be at most {MOST_THRESHOLDS + 1}. Received: {bins}")
+    if model.learning_rate is not None:
+        rate = check_number("learning_rate", model.learning_rate, 0.0, ends="(]")
+    if model.max_rules is not None:
+        rules = check_int("max_rules", model.max_rules, 1)
+    if model.max_literals is not None:
+        literals = check_int("max_literals", model.max_literals, 1)
+    penalties = PENALTIES[kind] if model.penalties is None else model.penalties
+    given = as_tuple("penalties", penalties, "numbers of at least 0")
+    if not given:
+        raise ValueError("`penalties` must hold one or more. Received: none")
+    bags = check_int("n_bags", model.n_bags, 1)
+    settings = Settings(
+        structure,
+        tuple(sorted(check_number("penalties", p, 0.0, MOST_PENALTY) for p in given)),
+        check_option("select", model.select, ("best", "one_standard_error")) != "best",
+        min(rules, literals),  # each rule that counts has a literal
+        literals,
+        check_int("max_iter", model.max_iter, 1),
+        rate,
+        bags,
+        check_int("n_starts", model.n_starts, 1),
+        model.verbose,
+        limited=bags > 1 and not (model.max_rules is None and model.max_literals is None),
+    )
+    return settings, bins

@@ -59,6 +59,11 @@ class Settings:
     limited: bool = True  # whether a bag's models keep to the limits of size
     smooth: bool = True  # whether the penalty on a bag's models is mostly on squares
 
+    @property
+    def members(self) -> int:
+        """Models of the bag, at least."""
+        return self.bags if self.bags > 1 else TEACHERS
+
     def of_bag(self, penalty: float) -> Penalty:
         """Many small weights make smooth steps, and few large ones a model that can be read."""
         return Penalty(0.2 * penalty, 2.0 * penalty) if self.smooth else Penalty(penalty)
@@ -120,8 +125,7 @@ def choose(
 
     `sides` is 1 where a literal may be in a rule that speaks for a class, (classes, literals).
     """
-    wanted = settings.bags if settings.bags > 1 else TEACHERS
-    rounds = -(-wanted // len(rows.train))
+    rounds = -(-settings.members // len(rows.train))
     used, unseen = (np.tile(part, (rounds, 1)) for part in (rows.train, rows.test))
     classes = (rows.label == np.arange(len(sides))[:, None]).astype(np.float64)
     members = _start(literals, rows, used, classes, sides, settings, rng)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold
 
-from synann_core.tabular.rules.inputs import counted, make_folds, rule_sides
+from synann_core.tabular.rules.estimator import SynapseRules
+from synann_core.tabular.rules.inputs import counted, make_folds, read_settings, rule_sides
 from tests.synann_core.tabular.rules.tables import mixed_columns, mixed_literals
 
 NAMES = ["age", "pain", "smoker", "pressure"]
@@ -45,6 +46,35 @@ def test_folds_leave_out_rows_without_weight():
     train, test = make_folds(KFold(5), label, weight, rng)
     assert test[0].tolist() == [True] * 6 + [False] * 24
     assert (train == ~test).all()
+
+
+def test_a_bag_has_its_folds_several_times_each_time_others():
+    label, weight = np.arange(30) % 2, np.ones(30)
+    train, test = make_folds(4, label, weight, np.random.default_rng(0), 7)
+    assert (train == ~test).all()
+    assert train.shape == (8, 30)
+    assert (test[:4].sum(axis=0) == 1).all()
+    assert (test[4:].sum(axis=0) == 1).all()
+    assert not (test[:4] == test[4:]).all()
+
+
+@pytest.mark.parametrize(
+    ("samples", "bins", "literals", "rate"),
+    [(50, 12, 60, 0.05), (1000, 16, 60, 0.05), (4000, 32, 89, 0.1), (1e6, 48, 100, 0.1)],
+)
+def test_defaults_grow_with_the_rows(samples, bins, literals, rate):
+    settings, found = read_settings(SynapseRules(), samples)
+    assert (found, settings.max_literals, settings.max_rules) == (bins, literals, 10)
+    assert settings.rate == pytest.approx(rate)
+    hard, found = read_settings(SynapseRules(crisp=True), samples)
+    assert (found, hard.max_literals, hard.max_rules, hard.rate) == (12, 40, 20, 0.05)
+
+
+def test_a_bag_is_limited_if_a_limit_is_given():
+    assert not read_settings(SynapseRules(n_bags=4), 100)[0].limited
+    assert read_settings(SynapseRules(n_bags=4, max_rules=3), 100)[0].limited
+    assert read_settings(SynapseRules(n_bags=4), 100)[0].members == 4
+    assert read_settings(SynapseRules(max_rules=3), 100)[0].members == 8
 
 
 PAIR = (np.arange(5), np.arange(5, 10))

@@ -9,6 +9,8 @@ from synann_core.tabular.rules.selection import (
     best_of,
     choose,
     distinct_rows,
+    mean_log_p,
+    softened,
     stratified,
 )
 from synann_core.tabular.rules.structures import STRUCTURES
@@ -52,7 +54,7 @@ def test_limits_of_size_are_kept(structure):
     assert 1 <= (model.W > 0.0).sum() <= 9
     assert found.penalty in PENALTIES[structure]
     assert found.losses.shape == (3,)
-    assert found.losses.min() < 0.6
+    assert np.nanmin(found.losses) < 0.6
     p = model.scores(rows.codes)
     right = (p.argmax(axis=0) == rows.label) * rows.weight
     assert right.sum() > 0.8 * rows.weight.sum()
@@ -66,6 +68,41 @@ def test_bags_are_as_many_models_as_asked_for():
     )
     assert len(found.models) == 5
     assert len({model.W.tobytes() for model in found.models}) == 5
+
+
+def test_members_of_a_bag_are_limited_only_if_asked():
+    literals, rows = data()
+    sides = np.ones((2, len(literals.names)))
+    sizes = []
+    for limited in (False, True):
+        wanted = settings(bags=2, max_literals=3, limited=limited)
+        found = choose(literals, rows, sides, wanted, np.random.default_rng(0))
+        sizes.append(max((model.W > 0.0).sum() for model in found.models))
+    assert sizes[1] <= 3 < sizes[0]
+
+
+def test_clearly_worse_penalties_end_the_path():
+    literals, rows = data()
+    sides = np.ones((2, len(literals.names)))
+    wanted = settings(bags=3, penalties=(1e-3, 1e3, 1e4))
+    found = choose(literals, rows, sides, wanted, np.random.default_rng(0))
+    assert found.penalty == 1e-3
+    assert found.losses[1] > found.losses[0] + 0.1
+    assert np.isnan(found.losses[2])
+    assert found.steps == 60 + 15
+
+
+def test_scores_are_the_mean_of_the_members_that_count():
+    log_p = np.log(np.array([[[0.2], [0.8]], [[0.5], [0.5]], [[0.9], [0.1]]]))
+    log_p = np.repeat(log_p, 3, axis=2)
+    counts = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0]])
+    odds = np.diff(mean_log_p(log_p, counts), axis=0)[0]
+    np.testing.assert_allclose(odds, [np.log(4.0) / 2.0, np.log(4.0 / 9.0) / 2.0, 0.0], atol=1e-12)
+
+
+def test_what_is_learned_lies_between_classes_and_teachers():
+    classes, taught = np.array([[1.0], [0.0]]), np.array([[0.3], [0.7]])
+    np.testing.assert_allclose(softened(classes, taught, 0.6), [[0.58], [0.42]])
 
 
 def test_the_order_of_rows_does_not_matter():

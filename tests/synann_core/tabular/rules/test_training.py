@@ -76,6 +76,19 @@ def test_steps_lower_the_loss_and_keep_to_limits(structure):
     assert {value.dtype for value in trained.values()} == {np.dtype(np.float32)}
 
 
+def test_squares_are_penalised_as_a_ridge():
+    # Without data the loss is constant, and plain Adam goes to where the penalty is least.
+    literals, _, data = samples(dtype=np.float32, classes=2)
+    data = data._replace(weight=np.zeros_like(data.weight))
+    given = parameters("mix", np.random.default_rng(0), classes=2)
+    given = {"W": np.full((2, 4, len(literals.names)), 0.5)} | given
+    given = {name: value.astype(np.float32) for name, value in given.items()}
+    limits = {"W": (np.full((), -9.0), np.full((), 9.0))}
+    rng, penalty = np.random.default_rng(1), Penalty(-0.4, 2.0)
+    trained = train("mix", given, data, penalty, 400, 0.05, limits, rng)
+    np.testing.assert_allclose(trained["W"], 0.2, atol=1e-3)
+
+
 def test_many_rows_are_taken_in_batches():
     literals, _, data = samples(dtype=np.float32, rows=3000, classes=2)
     data = data._replace(weight=data.weight / data.weight.sum(axis=1, keepdims=True))
