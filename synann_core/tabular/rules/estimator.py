@@ -53,7 +53,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
     max_rules, max_literals : int, optional
         Limits of a model's size, exact; by default 10 rules and 60 literals, of more than 1,800
         rows up to 100, and of crisp rules 20 and 40. Models of a bag have limits only if one is
-        given. Rules without literals, which are always true, do not count.
+        given. More than 48 rules, or 3 for each class, do not arise. Rules without literals, which
+        are always true, do not count.
     bins : int, optional
         Intervals of a column of numbers, from 2 to 256: thresholds are at quantiles, or between all
         values of a column that has no more. By default half the square root of the number of rows,

@@ -10,6 +10,7 @@ from synann_core.tabular.rules.training import DECAY, Limits, Samples
 
 _STRONGEST = 50.0  # W
 _STARTING = 2.4  # rules that training starts with, for one in the end
+_MOST = 20  # in the end: each of many would have too small a gradient for the penalty
 
 
 def make_samples(literals: Literals, codes: Codes, weight: Floats, target: Floats) -> Samples:
@@ -47,7 +48,7 @@ def start_rules(
 ) -> tuple[Parameters, Limits]:
     """Rules made of some true literals of random rows, of every class as many."""
     classes = len(sides)
-    wanted = min(max_rules, len(label))  # a rule for each distinct row is enough
+    wanted = min(max_rules, _MOST, len(label))  # a rule for each distinct row is enough
     each = max(3, round(_STARTING * wanted / classes))
     side = np.repeat(np.arange(classes), each)
     truth = literals(codes)
