@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
-from synann_core._lib.checks import any_numbers, check_number, check_option, to_numpy
+from synann_core._lib.checks import any_numbers, check_int, check_number, check_option
 from synann_core._lib.files import FilePath, write_whole
-from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.numerics import surprisal_floor
-from synann_core._lib.typing import AnyArray, Array, NumpyArray, Space
+from synann_core._lib.typing import AnyArray, Space
 from synann_core.export.c.circuit import circuit_source
 from synann_core.export.c.graph import graph_source
+from synann_core.export.c.integers import WholeDtype, integers_source
+from synann_core.export.c.network import network_source
 from synann_core.export.c.spiking import spiking_source
 from synann_core.export.c.text import check_dtype, check_name, literal, source
 from synann_core.export.checks import Precision, check_network, in_dtype
 from synann_core.graph import Circuit, GraphParameters, SynapseGraph
-from synann_core.layer import beta_of
-from synann_core.models import passes
 from synann_core.models.mlp import SynaMLP
 from synann_core.spiking import SpikingNetwork
 
@@ -32,9 +30,10 @@ def save_c(
     /,
     *,
     name: str = "model",
-    dtype: Precision = "float32",
+    dtype: Precision | WholeDtype = "float32",
     space: Space = "probability",
     params: GraphParameters | None = None,
+    levels: int | None = None,
 ) -> None:
     """Write a model as one C99 source file without dependencies, for use on a small device.
 
@@ -49,12 +48,15 @@ def save_c(
         Of the file to write, usually ending in ``.c``; written whole or not at all.
     name : str
         Start of every name in the file: a letter, then letters, digits and underscores.
-    dtype : {"float32", "float64"}
-        Of the constants and the arithmetic: C's float or double.
+    dtype : {"float32", "float64", "int16", "int8"}
+        Of the constants and the arithmetic: C's float or double. Of a SynaMLP also whole numbers:
+        weights of 16 or 8 bits, and no floating-point number anywhere.
     space : {"probability", "surprisal"}
         Of a graph: what its inputs and outputs are.
     params : GraphParameters, optional
         Of a graph or circuit, in place of its own: after training, say. Probabilities, always.
+    levels : int, optional
+        Of whole numbers, from 1 to 255: what a feature of 1 is there. 255, if not given.
 
     Notes
     -----
@@ -70,14 +72,22 @@ def save_c(
     takes all steps of inputs that stay. Constants are hexadecimal literals, so that none is rounded
     again.
 
+    In whole numbers the functions of a SynaMLP are ``void NAME_logits(const uint8_t *x, int64_t
+    *logits)`` and ``int NAME_predict(const uint8_t *x)``: x[j] is ``round(levels · feature)``, and
+    the file says how many nats a unit of a logit is. Every processor computes the same integers.
+    Scales follow from the weights, and no sum can overflow. Rounding the weights is nearly all
+    that is lost; how much that is on some data is to be measured (docs/export.md).
+
     Raises
     ------
     TypeError
-        If `model` is none of these, or neither a graph nor a circuit and comes with `params`.
+        If `model` is none of these, or not a SynaMLP in whole numbers; if it comes with `params`
+        or `levels` that it does not have.
     ValueError
         If an option is unknown, a network or circuit asked for in surprisal space (their inputs are
         features and probabilities), a weight not finite in `dtype`, or a graph has more than 20,000
-        synapses.
+        synapses. In whole numbers, if a SynaMLP has more than 1,023 hidden neurons or log-odds of
+        thousands of nats.
 
     Examples
     --------
@@ -91,8 +101,19 @@ def save_c(
     True
     """
     check_name(name)
-    check_dtype(dtype)
     check_option("space", space, get_args(Space))
+    if dtype == "int8" or dtype == "int16":
+        network = check_network(model, params, space)
+        if not isinstance(network, SynaMLP):
+            raise TypeError(f"`model` must be a SynaMLP in whole numbers. Received: {model!r}")
+        most = check_int("levels", 255 if levels is None else levels, 1)
+        if most > 255:
+            raise ValueError(f"`levels` must be at most 255. Received: {levels!r}")
+        write_whole(path, integers_source(network, name, dtype, most).encode("ascii"))
+        return
+    check_dtype(dtype)
+    if levels is not None:
+        raise TypeError(f"`levels` must be None in floating point. Received: {levels!r}")
     if isinstance(model, SynapseGraph):
         text = graph_source(model.compile(), params, name, dtype, space)
     elif isinstance(model, Circuit):
@@ -104,7 +125,7 @@ def save_c(
         if isinstance(network, SpikingNetwork):
             text = spiking_source(network, name, dtype)
         else:
-            text = _network_source(network, name, dtype)
+            text = network_source(network, name, dtype)
     write_whole(path, text.encode("ascii"))
 
 
@@ -190,58 +211,3 @@ def save_c_learner(
         gamma_min=literal(least, dtype),
     )
     write_whole(path, text.encode("ascii"))
-
-
-def _network_source(model: SynaMLP, name: str, dtype: Precision) -> str:
-    weights: dict[str, Any] = {
-        key: to_numpy(weight).astype(np.float64) for key, weight in model.weights.items()
-    }
-    xp = numpy_namespace  # NumPy itself lacks functions of the standard before 2.4
-
-    def first(x: Array) -> Array:
-        return passes.normalise(weights, "norm1", passes.dense(weights, "hidden", x, xp), xp)
-
-    def last(z: Array) -> Array:
-        z = passes.dense(weights, "dense", z, xp) if model.layer == "dense" else z
-        return passes.dense(weights, "output", passes.normalise(weights, "norm2", z, xp), xp)
-
-    constants: dict[str, Any] = {}
-    for part, function, inputs in (("in", first, model.in_features), ("out", last, model.hidden)):
-        constants[part], constants[f"{part}_bias"] = _affine(function, inputs)
-    pieces = ["sum", "affine", model.gate]
-    middle, encoded = "", "y"
-    if model.layer == "synapse":
-        # Kept below 1 by the eps of the arithmetic.
-        logit = weights["synapse.beta_logit"].astype(dtype)
-        constants["beta"] = beta_of(logit, xp=xp)
-        pieces.append("transmission")
-        middle, encoded = (
-            f"    for (int i = 0; i < {model.hidden}; i++)\n        log_y[i] += "
-            f"{name}_log_transmission({name}_beta + i * {model.hidden}, y, {model.hidden});\n",
-            "log_y",
-        )
-    sizes: dict[str, Any] = {
-        "features": model.in_features,
-        "hidden": model.hidden,
-        "classes": model.classes,
-    }
-    return source(
-        f"{name}: a SynaMLP with {' '.join(f'{n} {k}' for k, n in sizes.items())}.",
-        name,
-        dtype,
-        declarations=[
-            "void ${name}_logits(const $real *x, $real *logits);",
-            "int ${name}_predict(const $real *x);",
-        ],
-        constants={key: in_dtype("model", values, dtype) for key, values in constants.items()},
-        pieces=[*pieces, "network"],
-        middle=middle,
-        encoded=encoded,
-        **sizes,
-    )
-
-
-def _affine(function: Callable[[Any], Any], inputs: int) -> tuple[NumpyArray, NumpyArray]:
-    """Matrix and bias of an affine map, from what it makes of the unit vectors and of 0."""
-    bias = function(np.zeros((1, inputs)))
-    return (function(np.eye(inputs)) - bias).T, bias[0]
