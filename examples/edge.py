@@ -2,10 +2,10 @@
 
     python examples/edge.py        after examples/digits.py; trains a small network if there is none
 
-It compiles the C file, runs it on the test images and reports bytes, agreement and time.
-`examples/studies/edge_learner.py` learns in C. Needs gcc and ndonnx.
+It compiles the C file, runs it on the test images and reports bytes, agreement and time; then the
+same in whole numbers. `examples/studies/edge_learner.py` learns in C. Needs gcc and ndonnx.
 
-Makes the files digits.c, .o, .onnx and .json, and a table of their bytes.
+Makes the files digits.c, .o, .onnx and .json, digits-int16.c and .o, and a table of their bytes.
 """
 
 from __future__ import annotations
@@ -90,13 +90,29 @@ def run_network(model: syn.SynaMLP, data: Dataset, folder: Path) -> None:
     )
 
 
+def run_integers(model: syn.SynaMLP, data: Dataset, folder: Path) -> None:
+    """The network in whole numbers beside Python's."""
+    source = folder / "digits-int16.c"
+    save_c(model, source, name="digits", dtype="int16", levels=16)  # pixels are counts up to 16
+    library, text, _ = compile_c(source)
+    pixels = np.rint(16 * data.test_x).astype(np.uint8)
+    found = [library.digits_predict(pointer(image)) for image in pixels]
+    same = np.mean(found == model.predict(data.test_x.astype(np.float64)))
+    print(
+        f"in whole numbers (int16): {text} bytes of code and constants; "
+        f"the same class as in Python on {100 * same:.2f} %"
+    )
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--model", type=Path, default=Path("outputs/digits-synapse.safetensors"))
     options = parser.parse_args(arguments)
     data = load_digits()
     make_folder(options.output)
-    run_network(load_model(options.model, data), data, options.output)
+    model = load_model(options.model, data)
+    run_network(model, data, options.output)
+    run_integers(model, data, options.output)
 
 
 if __name__ == "__main__":

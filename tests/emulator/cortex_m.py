@@ -1,0 +1,187 @@
+"""Compile C for Cortex-M processors, and run it on emulated boards that count instructions.
+
+QEMU's clock moves by eight nanoseconds with every instruction (`-icount shift=3`), and the device
+reads it by its own timer. Instructions are exact within a tick; they are not cycles.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
+PACKAGES = "gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
+REQUIRED = "SYNANN_EMULATOR_REQUIRED"
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic"]
+SHIFT = 3  # an instruction takes 2^SHIFT ns
+
+
+class Board(NamedTuple):
+    """A processor, and the emulated board that has it."""
+
+    processor: str
+    machine: str
+    options: tuple[str, ...]  # of the compiler
+    flash: int
+    ram: int
+    tick: float  # ns, of the timer
+
+    @property
+    def tick_instructions(self):
+        return self.tick / 2**SHIFT
+
+
+# RAM of the mps2 boards, which have megabytes, is as small as that of microcontrollers.
+BOARDS = {
+    "M0": Board("Cortex-M0", "microbit", ("-mcpu=cortex-m0",), 1 << 18, 1 << 14, 62.5),
+    "M3": Board("Cortex-M3", "mps2-an385", ("-mcpu=cortex-m3",), 1 << 20, 1 << 16, 40.0),
+    "M4F": Board(
+        "Cortex-M4F",
+        "mps2-an386",
+        ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+        1 << 20,
+        1 << 16,
+        40.0,
+    ),
+}
+
+
+class Program(NamedTuple):
+    """A model's C file, and how a step calls it."""
+
+    model: Path
+    input: str  # a declaration such as "float x[64]"
+    output: str
+    step: str  # statements
+
+
+class Size(NamedTuple):
+    """Bytes of a model in a linked image."""
+
+    constants: int
+    code: int
+    libraries: int  # the functions of math.h and of the compiler that it needs
+    variables: int
+
+
+class Run(NamedTuple):
+    """What came out of a run."""
+
+    output: bytes
+    instructions: np.ndarray  # of each step
+    stack: int  # bytes, the most of any step
+
+
+def missing():
+    """Why nothing can be emulated; None where it can be."""
+    absent = [tool for tool in (COMPILER, EMULATOR) if shutil.which(tool) is None]
+    if not absent:
+        found = subprocess.run(
+            [COMPILER, "-mcpu=cortex-m0", "-mthumb", "-print-file-name=nano.specs"],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        absent = [] if "/" in found.stdout else ["newlib"]
+    return f"{' and '.join(absent)} missing: apt-get install {PACKAGES}" if absent else None
+
+
+def need_emulator():
+    """Skip a test where nothing can be emulated; fail where that is required."""
+    why = missing()
+    if why and os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{REQUIRED} is set, and {why}")
+    if why:
+        pytest.skip(why)
+
+
+def compile_object(source, board, made, options=()):
+    """An object of one C file, small rather than fast, as for a device."""
+    flags = [*STRICT, *board.options, "-mthumb", "-Os", *options]
+    subprocess.run([COMPILER, *flags, "-c", source, "-o", made], check=True)
+
+
+def build(program, board, folder):
+    """Link a program; returns the image and the model's size in it."""
+    text = f"""#include "device.h"
+{declarations(program.model.read_text())}
+static {program.input};
+static {program.output};
+void *const input = {_name(program.input)};
+void *const output = {_name(program.output)};
+const uint32_t input_bytes = sizeof {_name(program.input)};
+const uint32_t output_bytes = sizeof {_name(program.output)};
+void step(void)
+{{
+    {program.step}
+}}
+"""
+    (folder / "program.c").write_text(text)
+    objects = [folder / f"{name}.o" for name in ("device", "program", "model")]
+    for source, made in zip(
+        (HERE / "device.c", folder / "program.c", program.model), objects, strict=True
+    ):
+        own = ["-std=c11", "-fno-tree-loop-distribute-patterns"] if made.stem == "device" else []
+        compile_object(source, board, made, [f"-I{HERE}", *own])
+    image = folder / "image.elf"
+    memory = [f"-Wl,--defsym={name}={getattr(board, name.lower())}" for name in ("FLASH", "RAM")]
+    subprocess.run(
+        [COMPILER, *board.options, "-mthumb", "--specs=nano.specs", "-nostartfiles", *memory,
+         f"-T{HERE / 'cortex_m.ld'}", *objects, "-lm", "-o", image],
+        check=True,
+    )  # fmt: skip
+    harness, model = [_sections(made) for made in objects[:2]], _sections(objects[2])
+    own, whole = [*harness, model], _sections(image)
+    variables = model["data"] + model["bss"]
+    return image, Size(
+        model["rodata"],
+        model["text"],
+        _bytes(whole, "text", "rodata") - sum(_bytes(part, "text", "rodata") for part in own),
+        variables + _bytes(whole, "data", "bss") - sum(_bytes(part, "data", "bss") for part in own),
+    )
+
+
+def declarations(text):
+    """What a written C file asks to put into a header."""
+    body = text[text.index("#include <") :].split("\n", 1)[1]
+    return re.split(r"^(?=static |/\*)", body, maxsplit=1, flags=re.MULTILINE)[0].strip()
+
+
+def _name(declaration):
+    return declaration.split("[")[0].split()[-1]
+
+
+def _sections(path):
+    """Bytes of code, constants, variables and zeros, in whole words as the linker places them."""
+    report = subprocess.run(
+        ["arm-none-eabi-size", "-A", path], check=True, capture_output=True, text=True
+    ).stdout
+    found = dict.fromkeys(("text", "rodata", "data", "bss"), 0)
+    for line in report.splitlines():
+        kind = line.split(".")[1].split()[0] if line.startswith(".") else ""
+        kind = "text" if kind == "vectors" else kind
+        if kind in found:
+            found[kind] += -(-int(line.split()[1]) // 4) * 4
+    return found
+
+
+def _bytes(sections, *kinds):
+    return sum(sections[kind] for kind in kinds)
+
+
+def run(image, board, records, folder, *, seconds=300):
+    """Run an image on the records (bytes); `folder` is where the device's files are."""
+    (folder / "input").write_bytes(records)
+    command = [
+        *(EMULATOR, "-machine", board.machine, "-kernel", image.resolve()),
+        *("-icount", f"shift={SHIFT}", "-nographic", "-monitor", "none", "-serial", "none"),
+        *("-semihosting-config", "enable=on,target=native"),
+    ]
+    subprocess.run(command, check=True, cwd=folder, timeout=seconds, stdin=subprocess.DEVNULL)
+    counts = np.fromfile(folder / "counts", np.uint32).reshape(-1, 2)
+    instructions = counts[:, 0] * board.tick_instructions
+    return Run((folder / "output").read_bytes(), instructions, int(counts[:, 1].max(initial=0)))
