@@ -43,7 +43,7 @@ class Case(NamedTuple):
     input: str  # the type of a record's numbers
     step: str  # from x to out
     records: np.ndarray  # (steps, inputs)
-    wanted: np.ndarray  # (steps, outputs): int32 of a class, else float32
+    wanted: np.ndarray  # (steps, outputs), int32 or float32
     within: float = 0.0  # what answers may differ
     least: float = 1.0  # share of answers that must be those wanted
     few: slice = slice(10)  # steps enough where floating point is computed by software
@@ -52,7 +52,7 @@ class Case(NamedTuple):
     def program(self, folder):
         """Write the C file into a folder."""
         self.write(folder / "model.c")
-        kind = "float" if self.wanted.dtype == np.float32 else "int"
+        kind = "float" if self.wanted.dtype == np.float32 else "int32_t"
         given = f"{self.input} x[{self.records.shape[1]}]"
         return Program(folder / "model.c", given, f"{kind} out[{self.wanted.shape[1]}]", self.step)
 
@@ -100,51 +100,76 @@ def network(numbers):
     )
 
 
-def learner():
-    """A layer that meets the training images one by one; before and after, the test images."""
-    data = load_digits()
+def learner(numbers):
+    """A layer that meets the training images one by one; before and after, the test images.
+
+    A record is what inhibits (surprisals, or in whole numbers probabilities), the target, and
+    whether to learn it. What is put out is z, or of a step of learning ten of the γ.
+    """
+    data, whole = load_digits(), numbers == "int32"
+    one, type_ = (32768, np.uint16) if whole else (1.0, np.float32)
     train, test = (
-        -np.log(np.maximum(x, np.float32(edge_learner.DARKEST)))
-        for x in (data.train_x, data.test_x)
+        np.minimum(np.rint(65536 * x), 65535) if whole else -np.log(x)
+        for x in (
+            np.maximum(x, np.float32(edge_learner.DARKEST)) for x in (data.train_x, data.test_x)
+        )
     )
     order = np.random.default_rng(0).permutation(len(train))
     learns = np.repeat([False, True, False], [len(test), len(train), len(test)])
     labels = np.concatenate([data.test_y, data.train_y[order], data.test_y])
-    v = np.concatenate([test, train[order], test])
-    records = np.concatenate([v, np.eye(10)[labels], learns[:, None]], axis=1).astype(np.float32)
+    inputs = np.concatenate([test, train[order], test])
+    records = np.concatenate([inputs, one * np.eye(10)[labels], learns[:, None]], axis=1)
+    records = records.astype(type_)
     gamma = np.full((10, 64), -np.log(edge_learner.START))
 
     def write(path):
-        save_c_learner(0.0, gamma, path, name="own", gamma_min=edge_learner.GAMMA_MIN)
+        save_c_learner(
+            0.0, gamma, path, name="own", dtype=numbers, gamma_min=edge_learner.GAMMA_MIN
+        )
 
+    rate = f"{round(65536 * edge_learner.RATE)}" if whole else f"{edge_learner.RATE}f"
+    surprisals = "for (int j = 0; j < 64; j++)\n        v[j] = own_surprisal(x[j]);\n    "
+    step = (
+        f"static const {'int32_t' if whole else 'float'} u[10] = {{0}};\n    "
+        f"{'static int32_t v[64];' if whole else 'const float *const v = x;'}\n    "
+        f"{surprisals if whole else ''}if (x[74] > 0) own_learn(u, v, x + 64, {rate});\n"
+        "    else own_forward(u, v, out);\n"
+        "    for (int i = 0; x[74] > 0 && i < 10; i++)\n"
+        f"        out[i] = {'(int32_t)' if whole else ''}own_gamma[64 * i + {MIDDLE}];"
+    )
     return Case(
         "learner 64-10",
-        "float32",
+        numbers,
         write,
-        "float",
-        "static const float u[10];\n"
-        f"    if (x[74] > 0.5f) own_learn(u, x, x + 64, {edge_learner.RATE}f);\n"
-        "    else own_forward(u, x, out);\n"
-        "    for (int i = 0; x[74] > 0.5f && i < 10; i++)\n"
-        f"        out[i] = own_gamma[64 * i + {MIDDLE}];",
+        "uint16_t" if whole else "float",
+        step,
         records,
         _learned_here(write, records),
-        within=1e-3,  # functions of math.h differ in the last bits, and what was learned with them
+        # Functions of math.h differ in the last bits, and what was learned with them.
+        within=0.0 if whole else 1e-3,
         few=slice(len(test) - 10, len(test) + 10),
         learns=learns,
     )
 
 
 def _learned_here(write, records):
-    """What this computer finds with the same file: z, or of a step of learning some γ."""
+    """What this computer finds with the same file."""
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder, "model.c"))
         library = compiled(Path(folder, "model.c"))
-    rate = ctypes.c_float(edge_learner.RATE)
-    gamma = np.ctypeslib.as_array((ctypes.c_float * 640).in_dll(library, "own_gamma"))
-    u, found = np.zeros(10, np.float32), np.zeros((len(records), 10), np.float32)
+    whole = records.dtype == np.uint16
+    rate = (
+        ctypes.c_uint16(round(65536 * edge_learner.RATE))
+        if whole
+        else ctypes.c_float(edge_learner.RATE)
+    )
+    kept = ((ctypes.c_uint32 if whole else ctypes.c_float) * 640).in_dll(library, "own_gamma")
+    gamma, type_ = np.ctypeslib.as_array(kept), np.int32 if whole else np.float32
+    u, found = np.zeros(10, type_), np.zeros((len(records), 10), type_)
     for record, out in zip(records, found, strict=True):
         v, target = record[:64], record[64:74]
+        if whole:
+            v = np.array([library.own_surprisal(int(p)) for p in v], np.int32)
         if record[74]:
             call(library.own_learn, u, v, target, rate)
             out[:] = gamma[MIDDLE::64]
@@ -242,7 +267,7 @@ def latch():
 def all_cases():
     """Every model in every arithmetic."""
     yield from (network(numbers) for numbers in ("float32", "int16", "int8"))
-    yield learner()
+    yield from (learner(numbers) for numbers in ("float32", "int32"))
     yield spiking()
     yield rules("float32")
     yield rules("int")

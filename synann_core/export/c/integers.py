@@ -25,9 +25,12 @@ from synann_core.models.mlp import SynaMLP
 
 WholeDtype = Literal["int8", "int16"]
 
-_BITS = 2.0**15  # units of surprisal in a bit
-_MOST_HIDDEN = 1023  # so many factors, of at most 16 bits each, stay below 2^29 units
-_LARGEST = 2.0**28  # of log-odds in these units, 5,678 nats: twice as much after rounding
+#: Units of surprisal in a bit.
+BITS = 2.0**15
+#: So many factors, of at most 16 bits each, stay below 2^29 units.
+MOST_FACTORS = 1023
+#: Of log-odds in these units, 5,678 nats; rounded weights may make it twice as much.
+LARGEST = 2.0**28
 _INT32 = 2.0**31 - 1
 
 
@@ -44,7 +47,7 @@ def integers_source(model: SynaMLP, name: str, dtype: WholeDtype, levels: int) -
     numbers = integers(model, dtype, levels)
     middle, pieces = "", ["whole_logs", f"whole_{model.gate}"]
     if model.layer == "synapse":
-        pieces.append("whole_transmission")
+        pieces += ["whole_product", "whole_transmission"]
         middle = (
             f"    for (int i = 0; i < {model.hidden}; i++)\n"
             f"        z[i] += {name}_transmission({name}_beta + i * {model.hidden}, y);\n"
@@ -61,6 +64,7 @@ def integers_source(model: SynaMLP, name: str, dtype: WholeDtype, levels: int) -
         constants=numbers.constants,
         pieces=[*pieces, "whole_network", "predict"],
         header="stdint.h",
+        local="static ",
         middle=middle,
         encoded="z" if model.layer == "synapse" else "y",
         beta=f"u{dtype}_t",
@@ -84,20 +88,18 @@ def integers(model: SynaMLP, dtype: WholeDtype, levels: int) -> Integers:
 
     The last matrix always has 16 bits.
     """
-    if model.hidden > _MOST_HIDDEN:
+    if model.hidden > MOST_FACTORS:
         raise ValueError(
-            f"`model` must have at most {_MOST_HIDDEN} hidden neurons in whole numbers. "
+            f"`model` must have at most {MOST_FACTORS} hidden neurons in whole numbers. "
             f"Received: {model.hidden}"
         )
     maps = {key: in_dtype("model", values, "float64") for key, values in affine_maps(model).items()}
     constants, shift = _first(maps["in"], maps["in_bias"], dtype, levels)
-    points = np.arange(129) / 128.0
-    constants["log2_points"] = np.rint(_BITS * np.log2(1.0 + points)).astype(np.uint16)
-    constants["exp2_points"] = _units(np.exp2(-points), 16)
+    constants |= logarithms()
     if model.layer == "synapse":
         logit = to_numpy(model.weights["synapse.beta_logit"]).astype(np.float64)
         constants["beta"] = _units(beta_of(logit, xp=numpy_namespace), 8 * np.dtype(dtype).itemsize)
-        nats = -math.log(2.0) / _BITS  # of a unit of surprisal, as a logarithm
+        nats = -math.log(2.0) / BITS  # of a unit of surprisal, as a logarithm
     else:
         nats = 2.0**-16  # of a probability
     weights = maps["out"] * nats
@@ -109,14 +111,23 @@ def integers(model: SynaMLP, dtype: WholeDtype, levels: int) -> Integers:
     return Integers(constants, shift, 1.0 / scale)
 
 
+def logarithms() -> dict[str, NumpyArray]:
+    """Points of the functions log2(1 + e) and 2^−u between 0 and 1."""
+    points = np.arange(129) / 128.0
+    return {
+        "log2_points": np.rint(BITS * np.log2(1.0 + points)).astype(np.uint16),
+        "exp2_points": _units(np.exp2(-points), 16),
+    }
+
+
 def _first(
     weights: NumpyArray, bias: NumpyArray, dtype: WholeDtype, levels: int
 ) -> tuple[dict[str, NumpyArray], int]:
     """Numbers with which a row's sum s of weights and bytes gives log-odds s · scale / 2^shift."""
-    units = _BITS / math.log(2.0)  # in a nat
+    units = BITS / math.log(2.0)  # in a nat
     weights, bias = weights * (units / levels), bias * units
     largest = np.abs(weights).sum(axis=1) * levels + np.abs(bias)
-    if not (largest <= _LARGEST).all():
+    if not (largest <= LARGEST).all():
         raise ValueError(
             "`model` must have log-odds within ±5678 before its gate in whole numbers. "
             f"Received: up to {largest.max() / units:g}"

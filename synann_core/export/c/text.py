@@ -71,7 +71,7 @@ def source(
         for kind, arrays in (("static const ", constants), ("", variables))
         for key, numbers in arrays.items()
     ]
-    declarations = [f"extern {real} {name}_{k}[{a.size}];" for k, a in variables.items()] + [
+    declarations = [f"extern {_c_type(a)} {name}_{k}[{a.size}];" for k, a in variables.items()] + [
         Template(line).substitute(real=real, name=name) for line in declarations
     ]
     values = {"input": real, "score": real} | values
@@ -98,5 +98,9 @@ def _array(kind: str, name: str, values: NumpyArray) -> str:
     each = 12 if whole else 6
     lines = [", ".join(numbers[i : i + each]) for i in range(0, len(numbers), each)]
     body = ",\n    ".join(lines)
-    real = f"{dtype}_t" if whole else _TYPES[dtype][1]
-    return f"{kind}{real} {name}[{values.size}] = {{\n    {body}\n}};\n"
+    return f"{kind}{_c_type(values)} {name}[{values.size}] = {{\n    {body}\n}};\n"
+
+
+def _c_type(values: NumpyArray) -> str:
+    dtype = values.dtype.name
+    return f"{dtype}_t" if dtype in _WHOLE else _TYPES[dtype][1]

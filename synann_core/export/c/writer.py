@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from synann_core._lib.checks import any_numbers, check_int, check_number, check_option
 from synann_core._lib.files import FilePath, write_whole
-from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.typing import AnyArray, Space
 from synann_core.export.c.circuit import circuit_source
 from synann_core.export.c.graph import graph_source
 from synann_core.export.c.integers import WholeDtype, integers_source
+from synann_core.export.c.learner import integers_learner_source, learner_source
 from synann_core.export.c.network import network_source
 from synann_core.export.c.spiking import spiking_source
-from synann_core.export.c.text import check_dtype, check_name, literal, source
+from synann_core.export.c.text import check_dtype, check_name
 from synann_core.export.checks import Precision, check_network, in_dtype
 from synann_core.graph import Circuit, GraphParameters, SynapseGraph
 from synann_core.models.mlp import SynaMLP
@@ -136,7 +136,7 @@ def save_c_learner(
     /,
     *,
     name: str = "layer",
-    dtype: Precision = "float32",
+    dtype: Precision | Literal["int32"] = "float32",
     gamma_min: float = 1e-3,
 ) -> None:
     """Write a surprisal synapse layer that goes on learning on the device, as one C99 file.
@@ -147,8 +147,10 @@ def save_c_learner(
         −log α, in nats.
     gamma : array, shape (m, n)
         −log β, in nats, ≥ 0: where learning starts.
-    path, name, dtype
+    path, name
         As for `save_c`.
+    dtype : {"float32", "float64", "int32"}
+        Of the numbers and the arithmetic. "int32" has no floating-point number anywhere.
     gamma_min : float
         Least γ that a step leaves, > 0, in nats: β stays at or below e^(−gamma_min).
 
@@ -161,12 +163,19 @@ def save_c_learner(
     stays, and so does a γ whose step is NaN. ``float NAME_gamma[m * n]`` holds the strengths, to be
     kept and put back by the program.
 
+    In whole numbers u, v, θ and z are surprisals in units of 2⁻¹⁵ bits, ``int32_t`` from 0 to 2³⁰,
+    and ``int32_t NAME_surprisal(uint32_t p)`` makes one of a probability p / 2¹⁶. ``uint32_t
+    NAME_gamma[m * n]`` is in units of 2⁻²⁴ bits, ``const uint16_t *target`` in units of 2⁻¹⁵ (of
+    which all sum to 1 at most), and ``uint16_t rate`` in units of 2⁻¹⁶. A factor 1 − β y is at
+    least 2⁻¹⁵. No sum can overflow, and every processor learns the same.
+
     Raises
     ------
     TypeError
         If `theta` or `gamma` is not an array, or `gamma_min` not a number.
     ValueError
-        If a shape, a value or an option is wrong.
+        If a shape, a value or an option is wrong; in whole numbers, if there are more than 1,023
+        inputs, or if a θ is not within ±5,678 nats.
 
     Examples
     --------
@@ -180,34 +189,28 @@ def save_c_learner(
     True
     """
     check_name(name)
-    check_dtype(dtype)
+    precision: Precision = "float64"
+    if dtype != "int32":
+        check_dtype(dtype)
+        precision = dtype
     least = check_number("gamma_min", gamma_min, 0.0, ends="()")
-    least = check_number("gamma_min", float(in_dtype("gamma_min", least, dtype)), 0.0, ends="()")
-    strengths = in_dtype("gamma", any_numbers("gamma", gamma), dtype)
+    least = check_number(
+        "gamma_min", float(in_dtype("gamma_min", least, precision)), 0.0, ends="()"
+    )
+    strengths = in_dtype("gamma", any_numbers("gamma", gamma), precision)
     if strengths.ndim != 2 or 0 in strengths.shape:
         raise ValueError(
             f"`gamma` must have shape (m, n), not empty. Received: shape {strengths.shape}"
         )
     if strengths.min() < 0.0:
         raise ValueError(f"`gamma` must be ≥ 0. Received: {strengths.min():g}")
-    m, n = strengths.shape
-    gains = in_dtype("theta", any_numbers("theta", theta), dtype)
+    m = strengths.shape[0]
+    gains = in_dtype("theta", any_numbers("theta", theta), precision)
     if gains.shape not in ((), (m,)):
         raise ValueError(f"`theta` must have shape ({m},). Received: shape {gains.shape}")
-    text = source(
-        f"{name}: a layer of {m} x {n} synapses in surprisal space, which learns.",
-        name,
-        dtype,
-        declarations=[
-            "void ${name}_forward(const $real *u, const $real *v, $real *z);",
-            "void ${name}_learn(const $real *u, const $real *v, const $real *target, $real rate);",
-        ],
-        constants={"theta": np.broadcast_to(gains, (m,))},
-        variables={"gamma": strengths},
-        pieces=["sum", "complement", "learner"],
-        m=m,
-        n=n,
-        floor=literal(surprisal_floor(np.dtype(dtype), np), dtype),
-        gamma_min=literal(least, dtype),
-    )
+    gains = np.broadcast_to(gains, (m,))
+    if dtype == "int32":
+        text = integers_learner_source(gains, strengths, least, name)
+    else:
+        text = learner_source(gains, strengths, least, name, dtype)
     write_whole(path, text.encode("ascii"))

@@ -1,5 +1,5 @@
-/* Logarithms are surprisals -log2(p), in units of 2^-15 bits; probabilities y are in units of 2^-16.
- * Both functions go along a straight line between two of 129 points. */
+/* Logarithms are surprisals -log2(p) in units of 2^-15 bits, probabilities are in units of 2^-16.
+ * Two functions go along straight lines between 129 points. */
 
 /* log2(1 + e / 2^16), e below 2^16. */
 static int32_t ${name}_log2(uint32_t e)
