@@ -5,7 +5,7 @@
 It compiles the C file, runs it on the test images and reports bytes, agreement and time; then the
 same in whole numbers. `examples/studies/edge_learner.py` learns in C. Needs gcc and ndonnx.
 
-Makes the files digits.c, .o, .onnx and .json, digits-int16.c and .o, and a table of their bytes.
+Makes the files digits.c, .o, .onnx, .json, digits-int16.c and digits-int8.c, and a table of bytes.
 """
 
 from __future__ import annotations
@@ -92,16 +92,22 @@ def run_network(model: syn.SynaMLP, data: Dataset, folder: Path) -> None:
 
 def run_integers(model: syn.SynaMLP, data: Dataset, folder: Path) -> None:
     """The network in whole numbers beside Python's."""
-    source = folder / "digits-int16.c"
-    save_c(model, source, name="digits", dtype="int16", levels=16)  # pixels are counts up to 16
-    library, text, _ = compile_c(source)
-    pixels = np.rint(16 * data.test_x).astype(np.uint8)
-    found = [library.digits_predict(pointer(image)) for image in pixels]
-    same = np.mean(found == model.predict(data.test_x.astype(np.float64)))
-    print(
-        f"in whole numbers (int16): {text} bytes of code and constants; "
-        f"the same class as in Python on {100 * same:.2f} %"
-    )
+    pixels = np.rint(16 * data.test_x).astype(np.uint8)  # counts up to 16
+    want = model.decision_function(data.test_x.astype(np.float64))
+    logits = np.empty(want.shape, np.int64)
+    for dtype in ("int16", "int8"):
+        source = folder / f"digits-{dtype}.c"
+        save_c(model, source, name="digits", dtype=dtype, levels=16)
+        library, text, _ = compile_c(source)
+        for image, out in zip(pixels, logits, strict=True):
+            library.digits_logits(pointer(image), pointer(out))
+        unit = float(source.read_text().split("One unit of a logit is ")[1].split()[0])
+        same = np.mean(logits.argmax(axis=1) == want.argmax(axis=1))
+        error = np.abs(unit * logits - want).max() / np.abs(want).max()
+        print(
+            f"in whole numbers, {dtype}: {text} bytes of code and constants; the same class on "
+            f"{100 * same:.2f} %; logits differ by at most {error:.1e} of the largest"
+        )
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -67,7 +67,7 @@ class Size(NamedTuple):
     constants: int
     code: int
     libraries: int  # the functions of math.h and of the compiler that it needs
-    variables: int
+    variables: int  # its own, its state, and those of the libraries
 
 
 class Run(NamedTuple):
@@ -109,8 +109,8 @@ def build(program, board, folder):
     """Link a program; returns the image and the model's size in it."""
     text = f"""#include "device.h"
 {declarations(program.model.read_text())}
-static {program.input};
-static {program.output};
+static {program.input} __attribute__((section(".bss.io")));
+static {program.output} __attribute__((section(".bss.io")));
 void *const input = {_name(program.input)};
 void *const output = {_name(program.output)};
 const uint32_t input_bytes = sizeof {_name(program.input)};
@@ -134,15 +134,13 @@ void step(void)
          f"-T{HERE / 'cortex_m.ld'}", *objects, "-lm", "-o", image],
         check=True,
     )  # fmt: skip
-    harness, model = [_sections(made) for made in objects[:2]], _sections(objects[2])
-    own, whole = [*harness, model], _sections(image)
-    variables = model["data"] + model["bss"]
-    return image, Size(
-        model["rodata"],
-        model["text"],
-        _bytes(whole, "text", "rodata") - sum(_bytes(part, "text", "rodata") for part in own),
-        variables + _bytes(whole, "data", "bss") - sum(_bytes(part, "data", "bss") for part in own),
+    whole, (device, own, model) = _sections(image), [_sections(made) for made in objects]
+    flash, ram = (
+        sum(whole[kind] - device[kind] - own[kind] - model[kind] for kind in kinds)
+        for kinds in (("text", "rodata"), ("data", "bss", "io"))
     )
+    variables = ram + sum(part[kind] for part in (own, model) for kind in ("data", "bss"))
+    return image, Size(model["rodata"], model["text"], flash, variables)
 
 
 def declarations(text):
@@ -156,21 +154,18 @@ def _name(declaration):
 
 
 def _sections(path):
-    """Bytes of code, constants, variables and zeros, in whole words as the linker places them."""
+    """Bytes of code, constants, variables, zeros and records, in the linker's whole words."""
     report = subprocess.run(
         ["arm-none-eabi-size", "-A", path], check=True, capture_output=True, text=True
     ).stdout
-    found = dict.fromkeys(("text", "rodata", "data", "bss"), 0)
+    found = dict.fromkeys(("text", "rodata", "data", "bss", "io"), 0)
+    kinds = {".vectors": "text", ".bss.io": "io"}
     for line in report.splitlines():
-        kind = line.split(".")[1].split()[0] if line.startswith(".") else ""
-        kind = "text" if kind == "vectors" else kind
+        name, size = [*line.split(), "", ""][:2]
+        kind = kinds.get(name, name.split(".")[1] if name.startswith(".") else "")
         if kind in found:
-            found[kind] += -(-int(line.split()[1]) // 4) * 4
+            found[kind] += -(-int(size) // 4) * 4
     return found
-
-
-def _bytes(sections, *kinds):
-    return sum(sections[kind] for kind in kinds)
 
 
 def run(image, board, records, folder, *, seconds=300):

@@ -72,11 +72,12 @@ uint32_t filled(uint32_t value)
 
 def test_sizes_stack_and_variables(board, tmp_path):
     """Variables start with their values, and keep them from step to step."""
-    image, size = build(written(tmp_path, "out[0] = filled(x[0]);", MODEL), board, tmp_path)
+    step = "static uint32_t state[5];\n    out[0] = filled(x[0]) + state[x[0] % 5]++;"
+    image, size = build(written(tmp_path, step, MODEL), board, tmp_path)
     found = run(image, board, np.array([10, 20], np.uint32).tobytes(), tmp_path)
-    assert np.frombuffer(found.output, np.uint32).tolist() == [16, 37]
+    assert np.frombuffer(found.output, np.uint32).tolist() == [16, 38]
     assert size.constants == 400
-    assert size.variables == 40
+    assert size.variables == 40 + 20
     assert 1000 <= found.stack <= 1048
     assert 40 <= size.code <= 120
     # Cortex-M0 divides by software.
