@@ -103,13 +103,13 @@ def save_c(
     check_name(name)
     check_option("space", space, get_args(Space))
     if dtype == "int8" or dtype == "int16":
-        network = check_network(model, params, space)
-        if not isinstance(network, SynaMLP):
+        if not isinstance(model, SynaMLP):
             raise TypeError(f"`model` must be a SynaMLP in whole numbers. Received: {model!r}")
+        check_network(model, params, space)
         most = check_int("levels", 255 if levels is None else levels, 1)
         if most > 255:
             raise ValueError(f"`levels` must be at most 255. Received: {levels!r}")
-        write_whole(path, integers_source(network, name, dtype, most).encode("ascii"))
+        write_whole(path, integers_source(model, name, dtype, most).encode("ascii"))
         return
     check_dtype(dtype)
     if levels is not None:

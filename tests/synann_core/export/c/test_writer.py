@@ -43,7 +43,11 @@ def large():
     [
         (lambda p: save_c(fitted(hidden=3)[0], p, dtype="int32"), ValueError, "`dtype`"),
         (lambda p: save_c(fitted(hidden=3)[0], p, levels=9), TypeError, "`levels` must be None"),
-        (lambda p: save_c(SynapseGraph(), p, dtype="int8"), TypeError, "`model`"),
+        (
+            lambda p: save_c(SynapseGraph(), p, dtype="int8"),
+            TypeError,
+            "`model` must be a SynaMLP in",
+        ),
         (lambda p: save_c(spiking(), p, dtype="int16"), TypeError, "`model` must be a SynaMLP"),
         (lambda p: save_c(fitted(hidden=3)[0], p, space="surprisal"), ValueError, "`space`"),
         (lambda p: save_c(SynapseGraph(), p, space="log"), ValueError, "`space`"),
