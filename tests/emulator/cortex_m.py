@@ -23,9 +23,8 @@ SHIFT = 3  # an instruction takes 2^SHIFT ns
 
 
 class Board(NamedTuple):
-    """A processor, and the emulated board that has it."""
+    """An emulated board: its processor, memory and timer."""
 
-    processor: str
     machine: str
     options: tuple[str, ...]  # of the compiler
     flash: int
@@ -39,10 +38,9 @@ class Board(NamedTuple):
 
 # RAM of the mps2 boards, which have megabytes, is as small as that of microcontrollers.
 BOARDS = {
-    "M0": Board("Cortex-M0", "microbit", ("-mcpu=cortex-m0",), 1 << 18, 1 << 14, 62.5),
-    "M3": Board("Cortex-M3", "mps2-an385", ("-mcpu=cortex-m3",), 1 << 20, 1 << 16, 40.0),
+    "M0": Board("microbit", ("-mcpu=cortex-m0",), 1 << 18, 1 << 14, 62.5),
+    "M3": Board("mps2-an385", ("-mcpu=cortex-m3",), 1 << 20, 1 << 16, 40.0),
     "M4F": Board(
-        "Cortex-M4F",
         "mps2-an386",
         ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
         1 << 20,

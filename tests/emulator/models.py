@@ -100,76 +100,83 @@ def network(numbers):
     )
 
 
+# What is put out is z, or of a step of learning ten of the γ.
+PUT_OUT = (
+    f"for (int i = 0; x[74] > 0 && i < 10; i++)\n        out[i] = own_gamma[64 * i + {MIDDLE}];"
+)
+STEPS = {
+    "float32": f"""static const float u[10] = {{0}};
+    if (x[74] > 0)
+        own_learn(u, x, x + 64, {edge_learner.RATE}f);
+    else
+        own_forward(u, x, out);
+    {PUT_OUT}""",
+    "int32": f"""static const int32_t u[10] = {{0}};
+    static int32_t v[64];
+    for (int j = 0; j < 64; j++)
+        v[j] = own_surprisal(x[j]);
+    if (x[74] > 0)
+        own_learn(u, v, x + 64, {round(65536 * edge_learner.RATE)});
+    else
+        own_forward(u, v, out);
+    {PUT_OUT.replace("own_gamma", "(int32_t)own_gamma")}""",
+}
+
+
 def learner(numbers):
     """A layer that meets the training images one by one; before and after, the test images.
 
     A record is what inhibits (surprisals, or in whole numbers probabilities), the target, and
-    whether to learn it. What is put out is z, or of a step of learning ten of the γ.
+    whether to learn it.
     """
     data, whole = load_digits(), numbers == "int32"
-    one, type_ = (32768, np.uint16) if whole else (1.0, np.float32)
-    train, test = (
-        np.minimum(np.rint(65536 * x), 65535) if whole else -np.log(x)
-        for x in (
-            np.maximum(x, np.float32(edge_learner.DARKEST)) for x in (data.train_x, data.test_x)
-        )
-    )
-    order = np.random.default_rng(0).permutation(len(train))
-    learns = np.repeat([False, True, False], [len(test), len(train), len(test)])
+    order = np.random.default_rng(0).permutation(len(data.train_x))
+    x = np.concatenate([data.test_x, data.train_x[order], data.test_x])
     labels = np.concatenate([data.test_y, data.train_y[order], data.test_y])
-    inputs = np.concatenate([test, train[order], test])
+    tests = len(data.test_x)
+    learns = np.repeat([False, True, False], [tests, len(order), tests])
+    x = np.maximum(x, np.float32(edge_learner.DARKEST))
+    inputs, one = (np.minimum(np.rint(65536 * x), 65535), 32768) if whole else (-np.log(x), 1)
     records = np.concatenate([inputs, one * np.eye(10)[labels], learns[:, None]], axis=1)
-    records = records.astype(type_)
+    records = records.astype(np.uint16 if whole else np.float32)
     gamma = np.full((10, 64), -np.log(edge_learner.START))
+    options = {"name": "own", "dtype": numbers, "gamma_min": edge_learner.GAMMA_MIN}
 
     def write(path):
-        save_c_learner(
-            0.0, gamma, path, name="own", dtype=numbers, gamma_min=edge_learner.GAMMA_MIN
-        )
+        save_c_learner(0.0, gamma, path, **options)
 
-    rate = f"{round(65536 * edge_learner.RATE)}" if whole else f"{edge_learner.RATE}f"
-    surprisals = "for (int j = 0; j < 64; j++)\n        v[j] = own_surprisal(x[j]);\n    "
-    step = (
-        f"static const {'int32_t' if whole else 'float'} u[10] = {{0}};\n    "
-        f"{'static int32_t v[64];' if whole else 'const float *const v = x;'}\n    "
-        f"{surprisals if whole else ''}if (x[74] > 0) own_learn(u, v, x + 64, {rate});\n"
-        "    else own_forward(u, v, out);\n"
-        "    for (int i = 0; x[74] > 0 && i < 10; i++)\n"
-        f"        out[i] = {'(int32_t)' if whole else ''}own_gamma[64 * i + {MIDDLE}];"
-    )
     return Case(
         "learner 64-10",
         numbers,
         write,
         "uint16_t" if whole else "float",
-        step,
+        STEPS[numbers],
         records,
-        _learned_here(write, records),
+        _learned_here(write, records, whole),
         # Functions of math.h differ in the last bits, and what was learned with them.
         within=0.0 if whole else 1e-3,
-        few=slice(len(test) - 10, len(test) + 10),
+        few=slice(tests - 10, tests + 10),
         learns=learns,
     )
 
 
-def _learned_here(write, records):
+def _learned_here(write, records, whole):
     """What this computer finds with the same file."""
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder, "model.c"))
         library = compiled(Path(folder, "model.c"))
-    whole = records.dtype == np.uint16
-    rate = (
-        ctypes.c_uint16(round(65536 * edge_learner.RATE))
+    rate = edge_learner.RATE
+    kind, dtype, rate = (
+        (ctypes.c_uint32, np.int32, ctypes.c_uint16(round(65536 * rate)))
         if whole
-        else ctypes.c_float(edge_learner.RATE)
+        else (ctypes.c_float, np.float32, ctypes.c_float(rate))
     )
-    kept = ((ctypes.c_uint32 if whole else ctypes.c_float) * 640).in_dll(library, "own_gamma")
-    gamma, type_ = np.ctypeslib.as_array(kept), np.int32 if whole else np.float32
-    u, found = np.zeros(10, type_), np.zeros((len(records), 10), type_)
+    gamma = np.ctypeslib.as_array((kind * 640).in_dll(library, "own_gamma"))
+    u, found = np.zeros(10, dtype), np.zeros((len(records), 10), dtype)
     for record, out in zip(records, found, strict=True):
         v, target = record[:64], record[64:74]
         if whole:
-            v = np.array([library.own_surprisal(int(p)) for p in v], np.int32)
+            v = np.array([library.own_surprisal(int(p)) for p in v], dtype)
         if record[74]:
             call(library.own_learn, u, v, target, rate)
             out[:] = gamma[MIDDLE::64]

@@ -1,5 +1,5 @@
-/* Logits of $classes classes of $features features, of which 0 to $levels mean 0 to 1.
- * One unit of a logit is $unit nats. No sum overflows, whatever the features. */
+/* Logits of $classes classes of $features features, of which 0 to $levels mean 0 to 1; more are not
+ * allowed. One unit of a logit is $unit nats. No sum overflows, whatever the features. */
 void ${name}_logits(const uint8_t *x, int64_t *logits)
 {
     int32_t z[$hidden];

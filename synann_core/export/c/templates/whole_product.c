@@ -1,9 +1,9 @@
-/* The surprisal of a probability below 1. That of 0 is 2^30 units. */
+/* The surprisal of a probability. That of 0 is 2^30 units. */
 ${local}int32_t ${name}_surprisal(uint32_t p)
 {
     int32_t halvings = 1;
-    if (p == 0u)
-        return 1073741824;
+    if (p == 0u || p > 65535u)
+        return p == 0u ? 1073741824 : 0;
     for (; p < 32768u; p <<= 1)
         halvings++;
     return halvings * 32768 - ${name}_log2((p - 32768u) * 2u);

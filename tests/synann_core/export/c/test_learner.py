@@ -209,6 +209,7 @@ def test_surprisals_of_probabilities(tmp_path):
     found = np.array([library.layer_surprisal(int(a)) for a in p])
     np.testing.assert_allclose(found / UNITS, -np.log(p / 65536), atol=3e-5)
     assert library.layer_surprisal(0) == 2**30
+    assert [library.layer_surprisal(p) for p in (2**16, 2**32 - 1)] == [0, 0]
 
 
 @pytest.mark.parametrize(
