@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import synann_core as syn
-from synann_core.export import save_c
+from synann_core.export import save_c, save_c_learner
 from synann_core.export.c.integers import integers
 from tests.export_models import FLAGS, broken, compiled, fitted, rows
 
@@ -150,15 +150,17 @@ def test_every_strength_keeps_its_accuracy(tmp_path):
     assert (difference < error + 1e-4 * n * -np.log1p(-rounded)).all()
 
 
-def test_a_file_has_no_floating_point_and_no_library(tmp_path):
+def test_files_have_no_floating_point_and_no_library(tmp_path):
     save_c(fitted()[0], tmp_path / "net.c", name="net", dtype="int16")
-    text = (tmp_path / "net.c").read_text()
-    assert re.findall(r"#include.*", text) == ["#include <stdint.h>"]
-    assert not re.findall(r"\b(?:float|double)\b", text)
-    subprocess.run(["gcc", "-c", "-o", tmp_path / "o", tmp_path / "net.c"], check=True)
-    found = subprocess.run(["nm", "-u", tmp_path / "o"], check=True, capture_output=True)
-    needed = {line.split()[-1] for line in found.stdout.decode().splitlines()}
-    assert needed <= {"_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"}
+    save_c_learner(0.0, np.full((3, 4), 0.5), tmp_path / "layer.c", dtype="int32")
+    for name in ("net", "layer"):
+        text = (tmp_path / f"{name}.c").read_text()
+        assert re.findall(r"#include.*", text) == ["#include <stdint.h>"]
+        assert not re.findall(r"\b(?:float|double)\b", text)
+        subprocess.run(["gcc", "-c", "-o", tmp_path / "o", tmp_path / f"{name}.c"], check=True)
+        found = subprocess.run(["nm", "-u", tmp_path / "o"], check=True, capture_output=True)
+        needed = {line.split()[-1] for line in found.stdout.decode().splitlines()}
+        assert needed <= {"_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"}
 
 
 def steep():
