@@ -311,7 +311,8 @@ def run_engine(name: str, task: Task) -> tuple[int, Run, Run]:
     command = [sys.executable, __file__, "--child", name, *map(str, task)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{name}: {done.stderr.strip().splitlines()[-1]}")
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        raise SystemExit(f"{name}: {last[0]}")
     devices, *runs = json.loads(done.stdout.splitlines()[-1])
     return devices, Run(*runs[0]), Run(*runs[1])
 

@@ -1,4 +1,4 @@
-"""A very wide synapse layer in bfloat16: memory and time of a training step, predicted and measured.
+"""A wide synapse layer in bfloat16: memory and time of a training step, predicted and measured.
 
     python examples/studies/wide_layer.py                          4,096 and 8,192 inputs
     python examples/studies/wide_layer.py --sizes 8192 32768 --parts 64     about 6 GB
@@ -115,7 +115,14 @@ def main(arguments: list[str] | None = None) -> None:
             seconds.append((size, took))
             first, unit = seconds[0]
             rows.append(
-                (f"{size:,}", parts, predicted(size, parts), memory, unit * (size / first) ** 2, took)
+                (
+                    f"{size:,}",
+                    parts,
+                    predicted(size, parts),
+                    memory,
+                    unit * (size / first) ** 2,
+                    took,
+                )
             )
     headers = ("N", "parts", "GiB predicted", "measured", "seconds predicted", "measured")
     print(f"{options.rows} rows, bfloat16 parameters, {torch.get_num_threads()} threads")
