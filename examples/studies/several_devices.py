@@ -35,6 +35,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from tabulate import tabulate
+from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from examples/
 
@@ -333,7 +334,7 @@ def main(arguments: list[str] | None = None) -> None:
     if BATCH % task.devices or task.hidden % task.devices:
         parser.error(f"--devices must divide {BATCH} and --hidden. Received: {task.devices}")
     rows = []
-    for name in options.engines:
+    for name in tqdm(options.engines, ncols=100, disable=None):
         devices, alone, together = run_engine(name, task)
         apart = float(np.abs(np.subtract(alone.losses, together.losses)).max())
         times = alone.milliseconds, together.milliseconds
