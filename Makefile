@@ -51,6 +51,7 @@ test-all: $(VENV)/.test
 	tests/synann_core/noisy_or/test_bounds.py
 	SYNANN_TEST_BACKENDS=jax,jax-jit $(PYTEST) tests/synann_core -m jax_alternates
 	SYNANN_TEST_KERAS=whole $(PYTEST) tests/synann_keras/test_backends.py -k test_suite
+	SYNANN_TEST_ENGINES=whole $(PYTEST) tests/examples/studies/test_several_devices.py
 	$(MAKE) widths sanitize threads emulate emulate-cortex-m clang
 	$(MAKE) wheel
 	$(MAKE) pythons lower-bounds
