@@ -16,7 +16,7 @@ from synann_core._lib.checks import check_int
 from synann_core._lib.typing import Array, ArrayT
 from synann_core.spiking.neurons import dispatch
 from synann_core.spiking.neurons.checks import NAMES, check_neuron, check_shapes, check_state
-from synann_core.spiking.neurons.formulas import membranes
+from synann_core.spiking.neurons.formulas import membranes, thresholds
 from synann_core.spiking.neurons.records import (
     Gradients,
     Inputs,
@@ -63,6 +63,17 @@ class Record(Generic[ArrayT]):
             with silence(given.xp):
                 result = membranes(result, self._spikes, params, rule, given.xp)
         return given.result(result)
+
+    @property
+    def slope(self) -> ArrayT:
+        """Derivative that the surrogate has at each step, of a neuron that fires: for e-prop."""
+        given, rule = self._given, self._plan.rule
+        with silence(given.xp):
+            level = thresholds(self._inputs, self._potential, rule, given.xp)
+            if level is None:
+                raise ValueError("`slope` is that of a threshold. Received: a neuron without one")
+            slope = rule.surrogate.derivative(self._potential - level, xp=given.xp)
+        return given.result(slope)
 
 
 @dataclass(frozen=True, eq=False)
