@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # import as from e
 from shared import plots
 from shared.options import make_folder, make_parser, number
 from shared.spiking_layers import draw_curves
-from shared.tables import known, mean_and_spread
+from shared.tables import plus_minus
 from synann.optim import Adam
 from synann.spiking import (
     LIF,
@@ -75,10 +75,8 @@ def trials(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
         chance[start : start + ON, np.arange(count), sides[:, cue]] = LOUD
     chance[-ANSWER:, :, 2] = LOUD
     chance[:, :, 3] = NOISE
-    spikes = rng.random(chance.shape) < chance
-    return spikes.reshape(STEPS, count, -1).astype(np.float64), (2 * sides.sum(1) > CUES).astype(
-        int
-    )
+    spikes = (rng.random(chance.shape) < chance).astype(np.float64)
+    return spikes.reshape(STEPS, count, -1), (2 * sides.sum(axis=1) > CUES).astype(int)
 
 
 def new_weights(rng: np.random.Generator) -> Weights:
@@ -172,24 +170,21 @@ def score(weights: Weights, rule: str, x: np.ndarray, y: np.ndarray) -> float:
 
 @plots.styled
 def draw(curves: dict[str, np.ndarray], weights: Weights, path: Path) -> None:
-    """Losses by batch, and one trial of the first rule that adapts: spikes and thresholds."""
+    """Losses by batch, and the spikes of one trial after e-prop."""
     figure = Figure(figsize=(1.25 * plots.WIDTH, 4.2))
     learning, trial = figure.subplots(1, 2, width_ratios=(1.0, 1.2))
     draw_curves(learning, curves)
-    learning.set(title="loss by batch; bands: all seeds", xlabel="batch of 32", ylabel="nats")
+    learning.set(title="loss by batch; bands: all seeds", xlabel=f"batch of {BATCH}", ylabel="nats")
     learning.legend(fontsize="small")
     x, y = trials(1, np.random.default_rng(0))
     spikes = run(weights, x, "symmetric")[0]
     both = np.concatenate([x[:, 0], spikes[:, 0]], axis=1)
-    time, neuron = np.nonzero(both)
-    colours = np.where(neuron < 4 * GROUP, neuron // GROUP, 4)
-    trial.scatter(
-        time, neuron, s=2.0, c=np.array([*plots.COLOURS[:3], plots.QUIET, plots.TEXT])[colours]
-    )
-    for k, name in enumerate(("left", "right", "question", "noise")):
-        trial.text(-2, GROUP * (k + 0.5), name, ha="right", va="center", fontsize="small")
-    trial.text(-2, 4 * GROUP + NEURONS / 2, "neurons", ha="right", va="center", fontsize="small")
-    trial.set(title=f"one trial: more on the {('left', 'right')[y[0]]}", xlabel="step", yticks=[])
+    time, row = np.nonzero(both)
+    colours = np.array([*plots.COLOURS[:3], plots.QUIET, plots.TEXT])
+    trial.scatter(time, row, s=2.0, c=colours[np.minimum(row // GROUP, 4)])
+    middles = [*(GROUP * (k + 0.5) for k in range(4)), 4 * GROUP + NEURONS / 2]
+    trial.set_yticks(middles, ("left", "right", "question", "noise", "neurons"))
+    trial.set(title=f"one trial: more on the {('left', 'right')[y[0]]}", xlabel="step")
     trial.grid(False)
     plots.save(figure, path)
 
@@ -201,24 +196,21 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     make_folder(options.output)
     curves: dict[str, list[list[float]]] = {label: [] for label in RULES}
-    scores: dict[str, list[float]] = {label: [] for label in RULES}
+    results: dict[str, list[tuple[float, float]]] = {label: [] for label in RULES}
     shown: Weights = {}
     runs = [(s, label) for s in range(FIRST_SEED, FIRST_SEED + options.seeds) for label in RULES]
     for seed, label in tqdm(runs, desc="rules", ncols=100, disable=None):
         weights, losses = learn(seed, RULES[label], options.batches)
         curves[label].append(losses)
         test = trials(TESTED, np.random.default_rng(10_000 + seed))
-        scores[label].append(score(weights, RULES[label], *test))
+        right = 100.0 * score(weights, RULES[label], *test)
+        results[label].append((right, float(np.mean(losses[-20:]))))
         if label == "e-prop" and not shown:
             shown = weights
     print(f"{STEPS} steps, {NEURONS} neurons, {options.batches} batches, {options.seeds} seeds")
-    rows = []
-    for label in RULES:
-        mean, spread = mean_and_spread(100.0 * np.asarray(scores[label]))
-        late = np.mean([losses[-20:] for losses in curves[label]])
-        rows.append((label, mean, known(spread, ".1f"), f"{late:.3f}"))
-    head = ("right side, %", "mean", "± seeds", "loss, last 20 batches")
-    print(tabulate(rows, head, floatfmt=".1f", disable_numparse=[2, 3]))
+    rows = [(label, *plus_minus(results[label], (".1f", ".3f"))) for label in RULES]
+    head = ("", "right side, %", "loss, last 20 batches")
+    print(tabulate(rows, head, disable_numparse=True))
     picture = options.output / "eprop.png"
     draw({label: np.asarray(rows) for label, rows in curves.items()}, shown, picture)
     print(f"picture: {picture}")

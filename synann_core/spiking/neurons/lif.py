@@ -43,6 +43,9 @@ class Record(Generic[ArrayT]):
         After each step. In the delayed orders it is the array that is kept, with no copy; in the
         order "immediate" it is computed from that array and the spikes that `run` returned, which
         must not have been changed.
+    slope : array, shape (T, ..., N)
+        Derivative of the surrogate at each step's potential minus threshold, for e-prop and its
+        like; ValueError for neurons without a threshold.
     state : State
         After the last step: give it to the next `run`, or gradients to `vjp`.
     """
@@ -66,7 +69,7 @@ class Record(Generic[ArrayT]):
 
     @property
     def slope(self) -> ArrayT:
-        """Derivative that the surrogate has at each step, of a neuron that fires: for e-prop."""
+        """Derivatives of the surrogate at each step."""
         given, rule = self._given, self._plan.rule
         with silence(given.xp):
             level = thresholds(self._inputs, self._potential, rule, given.xp)

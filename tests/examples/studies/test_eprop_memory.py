@@ -9,10 +9,7 @@ from studies import eprop_memory as example
 def test_a_trial_has_seven_cues_and_a_question():
     x, y = example.trials(200, np.random.default_rng(0))
     groups = x.reshape(example.STEPS, 200, 4, example.GROUP).sum(axis=(0, 3))
-    assert (
-        np.array_equal(groups[:, 1] > groups[:, 0], y == 1)
-        or np.mean((groups[:, 1] > groups[:, 0]) == y) > 0.9
-    )
+    assert np.mean((groups[:, 1] > groups[:, 0]) == y) > 0.9
     assert 0.3 < y.mean() < 0.7
     cues = x[: example.CUES * 12, :, :20].sum()
     assert cues == pytest.approx(200 * 7 * 8 * 10 * example.LOUD, rel=0.02)
