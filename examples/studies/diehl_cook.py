@@ -44,8 +44,8 @@ from shared.options import make_folder, make_parser, number
 from shared.tables import known, mean_and_spread
 from synann.spiking import STDP, WinnerTakeAll, normalise_weights
 
-# Time in ms, thresholds in mV. The article's, where it names them and they fit neurons without
-# conductances; target and inhibition were chosen with --held-out.
+# Time in ms, thresholds in mV. The paper's, where it names them and they fit neurons without
+# conductances; docs/plasticity.md says how the others were chosen.
 LAYER = WinnerTakeAll(inhibition=60.0, adaptation=0.05)
 RULE = STDP(a_plus=0.01, a_minus=0.0, tau_plus=20.0, dependence="linear", target=0.4)
 TOTAL = 0.1  # sum of a neuron's weights, by input
