@@ -131,17 +131,74 @@ def firing_times(times, weights, delays, tau, theta, horizon, points=20001):
     return result
 
 
-def eprop(x, slope, signal, beta, kappa):
-    """Σ_t Σ_b L_i[t] ē_ij[t] with ε = β ε + x, ē = κ ē + σ' ε; shape (m, n)."""
+def eprop(x, slope, signal, beta, kappa, alpha=0.0, adaptation=0.0, rho=0.0):
+    """Σ_t Σ_b L_i[t] ē_ij[t] with y = α y + x, ε = β ε + y, e = σ' (ε − adaptation a),
+    a ← ρ a + e, ē = κ ē + e; shape (m, n)."""
     steps, batch, n = x.shape
     m = slope.shape[2]
     gradient = np.zeros((m, n))
     for b in range(batch):
         for i in range(m):
             for j in range(n):
-                trace = eligibility = 0.0
+                current = trace = raised = eligibility = 0.0
                 for t in range(steps):
-                    trace = beta * trace + x[t, b, j]
-                    eligibility = kappa * eligibility + slope[t, b, i] * trace
+                    current = alpha * current + x[t, b, j]
+                    trace = beta * trace + current
+                    own = slope[t, b, i] * (trace - adaptation * raised)
+                    raised = rho * raised + own
+                    eligibility = kappa * eligibility + own
                     gradient[i, j] += signal[t, b, i] * eligibility
     return gradient
+
+
+def alpha_filter(signal, rise, fall):
+    """α ∗ signal along the first axis, by the sum of its definition."""
+    kernel = [
+        (1 - rise) * (1 - fall) * sum(rise ** (k - j) * fall**j for j in range(k + 1))
+        for k in range(len(signal))
+    ]
+    result = np.zeros_like(signal)
+    for t in range(len(signal)):
+        for k in range(t + 1):
+            result[t] += kernel[k] * signal[t - k]
+    return result
+
+
+def superspike(x, slope, error, beta, alpha, rise, fall):
+    """Σ_t Σ_b (α ∗ error_i)[t] (α ∗ σ'_i ε_j)[t]; shape (m, n)."""
+    trace, current = np.zeros_like(x), 0.0 * x[0]
+    for t in range(len(x)):
+        current = alpha * current + x[t]
+        trace[t] = (beta * trace[t - 1] if t else 0.0) + current
+    eligible = alpha_filter(slope[:, :, :, None] * trace[:, :, None, :], rise, fall)
+    return (alpha_filter(error, rise, fall)[:, :, :, None] * eligible).sum(axis=(0, 1))
+
+
+def winner_take_all(weights, spikes, layer, rule=None):
+    """Weights, spikes and raised thresholds after a window (T, B, n), neuron by neuron.
+
+    `layer` holds the numbers of `WinnerTakeAll`; `rule(weights, pre, post)` returns the weights
+    after all that has been seen, or nothing is learned.
+    """
+    start, (steps, batch, _) = np.array(weights, dtype=np.float64), spikes.shape
+    weights, m = start.copy(), len(start)
+    membrane, raised = np.zeros((batch, m)), np.zeros(m)
+    fired = np.zeros((steps, batch, m))
+    for t in range(steps):
+        for b in range(batch):
+            for i in range(m):
+                membrane[b, i] *= layer["decay"]
+                membrane[b, i] += weights[i] @ spikes[t, b]
+            above = [membrane[b, i] - layer["threshold"] - raised[i] for i in range(m)]
+            best = max(range(m), key=lambda i: above[i])
+            if above[best] > 0:
+                fired[t, b, best] = 1.0
+                for i in range(m):
+                    membrane[b, i] -= layer["inhibition"]
+                membrane[b, best] = layer["reset_to"]
+        for i in range(m):
+            raised[i] = layer["adaptation_decay"] * raised[i]
+            raised[i] += layer["adaptation"] * fired[t, :, i].sum()
+        if rule is not None:
+            weights = rule(start, spikes[: t + 1], fired[: t + 1])
+    return weights, fired, raised

@@ -18,7 +18,7 @@ from synann_core._lib.checks import check_fields
 from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.typing import Namespace
 
-__all__ = ["SGD", "Adam", "constant", "cosine", "one_cycle"]
+__all__ = ["SGD", "Adam", "RMaxProp", "constant", "cosine", "one_cycle"]
 
 Arrays = dict[str, Any]
 State = dict[str, Any]
@@ -171,7 +171,66 @@ class Adam:
         return new, {"mean": mean, "square": square, "decay1": decay1, "decay2": decay2}
 
 
-Optimizer = SGD | Adam
+@dataclass(frozen=True)
+class RMaxProp:
+    """Steps by the largest gradient of late, each parameter by its own: SuperSpike's rule.
+
+    ``v ← max(decay·v, g²)``, ``p ← p − rate·g/(√v + eps)``.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size: the longest step there is.
+    decay : float
+        In [0, 1): how much of the largest square is left after a step.
+    eps : float
+        Added to the root, ≥ 1e-30, for 0/0 where a gradient is always 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not a number, or out of its range.
+
+    Notes
+    -----
+    A parameter whose gradient comes seldom, as that of a neuron which seldom fires, does not leap
+    when it does, as it would with a running mean. Source: Zenke and Ganguli (2018).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.optim import RMaxProp
+    >>> rule, p = RMaxProp(), {"w": np.array([1.0])}
+    >>> p, state = rule.update(p, {"w": np.array([2.0])}, rule.init(p), 0.1)
+    >>> p["w"].round(6)                            # the first step has the size of the rate
+    array([0.9])
+    """
+
+    learning_rate: float = 1e-3
+    decay: float = 0.9
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_fields(self, learning_rate=(0.0, math.inf), decay=(0.0, 1.0), eps=(1e-30, math.inf))
+
+    def init(self, parameters: Arrays) -> State:
+        """State for parameters that have not been updated yet."""
+        return {"most": _zeros(parameters)}
+
+    def update(
+        self, parameters: Arrays, gradients: Arrays, state: State, rate: float | Any
+    ) -> tuple[Arrays, State]:
+        """Return parameters and state after one step of size `rate`."""
+        xp = _namespace(parameters, gradients)
+        most = {k: xp.maximum(self.decay * state["most"][k], g * g) for k, g in gradients.items()}
+        new = {
+            k: p - rate * gradients[k] / (xp.sqrt(most[k]) + self.eps)
+            for k, p in parameters.items()
+        }
+        return new, {"most": most}
+
+
+Optimizer = SGD | Adam | RMaxProp
 
 
 def constant(progress: float) -> float:

@@ -38,7 +38,11 @@ OPTIONS = {"studies/diagnosis": ("--quick",)}  # run, too, but not all of it
 SHOWN = {  # pictures of the guides, for programs that do not run here
     "digits": ("digits-decision", "digits-learning-curves"),
     "mnist/spiking_mnist": ("spiking-mnist",),
+    "studies/decolle": ("decolle",),
+    "studies/diehl_cook": ("diehl-cook",),
+    "studies/eprop_memory": ("eprop",),
     "studies/rare_disease": ("rare-disease-why", "rare-disease-reliability"),
+    "studies/superspike": ("superspike",),
 }
 
 

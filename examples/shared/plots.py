@@ -231,6 +231,18 @@ def decision_pixels(
     save(figure, path)
 
 
+def sheet(fields: np.ndarray, image_shape: tuple[int, int]) -> np.ndarray:
+    """Images (k, h·w) side by side on one sheet, as square as can be, with NaN between them."""
+    height, width = image_shape
+    columns = int(np.ceil(np.sqrt(len(fields))))
+    lines = -(-len(fields) // columns)
+    result = np.full((lines * (height + 1), columns * (width + 1)), np.nan)
+    for k, field in enumerate(fields):
+        top, left = k // columns * (height + 1), k % columns * (width + 1)
+        result[top : top + height, left : left + width] = field.reshape(image_shape)
+    return result
+
+
 def draw_image(axes, image: np.ndarray) -> None:
     """Draw an image in [0, 1], ink black, in a frame without ticks."""
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)

@@ -125,18 +125,10 @@ def score_of_kmeans(data: Dataset, centres: int, seed: int) -> float:
 def draw(fields: dict[str, np.ndarray], image_shape: tuple[int, int], path: Path) -> None:
     """Each neuron's weights as an image, at several times, in one scale."""
     figure = Figure(figsize=(1.25 * plots.WIDTH, 4.2))
-    height, width = image_shape
     panels = np.atleast_1d(figure.subplots(1, len(fields)))
     most = max(weights.max() for weights in fields.values())
     for axes, (title, weights) in zip(panels, fields.items(), strict=True):
-        columns = int(np.ceil(np.sqrt(len(weights))))
-        lines = -(-len(weights) // columns)
-        # One pixel of frame between the neurons.
-        sheet = np.full((lines * (height + 1), columns * (width + 1)), np.nan)
-        for k, field in enumerate(weights):
-            top, left = k // columns * (height + 1), k % columns * (width + 1)
-            sheet[top : top + height, left : left + width] = field.reshape(image_shape)
-        shown = axes.imshow(sheet, vmin=0.0, vmax=most)
+        shown = axes.imshow(plots.sheet(weights, image_shape), vmin=0.0, vmax=most)
         axes.set(title=title)
         axes.set_axis_off()
     figure.colorbar(shown, ax=panels, shrink=0.8, label="weight of a pixel")

@@ -75,8 +75,10 @@ class Options:
         check_int("batch_size", self.batch_size, self.least)
         check_callable("callback", self.callback)
         check_callable("progress", self.progress)
-        if not isinstance(self.optimizer, optim.SGD | optim.Adam):
-            raise TypeError(f"`optimizer` must be an SGD or an Adam. Received: {self.optimizer!r}")
+        if not isinstance(self.optimizer, optim.Optimizer):
+            raise TypeError(
+                f"`optimizer` must be an SGD, an Adam or an RMaxProp. Received: {self.optimizer!r}"
+            )
         if not callable(self.schedule):
             check_option("schedule", self.schedule, tuple(SCHEDULES))
         object.__setattr__(self, "rng", as_generator(self.rng))

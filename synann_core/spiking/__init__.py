@@ -60,6 +60,8 @@ from synann_core.spiking.neurons.surrogates import (
     superspike,
     triangle,
 )
+from synann_core.spiking.plasticity.competition import WinnerTakeAll, normalise_weights
+from synann_core.spiking.plasticity.decolle import local_signal
 from synann_core.spiking.plasticity.eprop import eprop_gradient, eprop_init, eprop_step
 from synann_core.spiking.plasticity.reward import RewardSTDP
 from synann_core.spiking.plasticity.spikeprop import (
@@ -71,6 +73,12 @@ from synann_core.spiking.plasticity.spikeprop import (
     spikeprop_gradients,
 )
 from synann_core.spiking.plasticity.stdp import STDP
+from synann_core.spiking.plasticity.superspike import (
+    superspike_gradient,
+    superspike_init,
+    superspike_step,
+    van_rossum,
+)
 
 __all__ = [  # noqa: RUF022 - by subject
     # neurons and networks
@@ -92,8 +100,9 @@ __all__ = [  # noqa: RUF022 - by subject
     "events_from_structured", "events_to_structured",
     "random_uniform", "random_key", "fold_in",
     # plasticity
-    "STDP", "RewardSTDP",
+    "STDP", "RewardSTDP", "WinnerTakeAll", "normalise_weights",
     "firing_times", "firing_times_vjp", "spikeprop_gradients", "raise_silent", "spike_response",
     "spike_response_derivative",
-    "eprop_gradient", "eprop_init", "eprop_step",
+    "eprop_gradient", "eprop_init", "eprop_step", "local_signal",
+    "superspike_gradient", "superspike_init", "superspike_step", "van_rossum",
 ]  # fmt: skip

@@ -41,7 +41,7 @@ def test_twenty_steps_equal_torch(rule, rival, options):
 
 def test_an_update_leaves_its_arguments_alone(xp):
     start = np.array([1.0, 2.0])
-    for rule in (optim.SGD(0.1), optim.Adam(0.1, weight_decay=0.1)):
+    for rule in (optim.SGD(0.1), optim.Adam(0.1, weight_decay=0.1), optim.RMaxProp(0.1)):
         parameters, gradients = {"w": xp.asarray(start)}, {"w": xp.asarray(start)}
         state = rule.init(parameters)
         new, _ = rule.update(parameters, gradients, state, 0.1)
@@ -59,6 +59,16 @@ def test_weight_decay_of_sgd_is_apart_from_the_gradient():
     np.testing.assert_allclose(first["w"], p * 0.98 - 0.1 * g, rtol=1e-15)
     second, _ = rule.update(first, {"w": g}, state, 0.1)
     np.testing.assert_allclose(second["w"], first["w"] * 0.98 - 0.1 * 1.5 * g, rtol=1e-15)
+
+
+def test_the_largest_gradient_of_late_sets_the_step():
+    rule, p, most = optim.RMaxProp(decay=0.6, eps=1e-12), {"w": np.array([1.0])}, 0.0
+    state = rule.init(p)
+    for g in (0.5, -2.0, 0.1, 0.0, 1.5):
+        before = p["w"][0]
+        p, state = rule.update(p, {"w": np.array([g])}, state, 0.1)
+        most = max(0.6 * most, g * g)
+        assert p["w"][0] == pytest.approx(before - 0.1 * g / most**0.5, rel=1e-10)
 
 
 def test_a_gradient_that_is_always_zero_moves_nothing():
@@ -114,6 +124,8 @@ def test_schedules_rise_and_fall():
         (lambda: optim.Adam(beta1=1.0), "beta1"),
         (lambda: optim.Adam(beta2=-0.1), "beta2"),
         (lambda: optim.Adam(weight_decay=-1.0), "weight_decay"),
+        (lambda: optim.RMaxProp(decay=1.0), "decay"),
+        (lambda: optim.RMaxProp(eps=0.0), "eps"),
     ],
 )
 def test_numbers_out_of_range_are_named(make, name):

@@ -89,7 +89,8 @@ NOISY = noisy_or.NoisyOr([0.1, 0.2], [0.1], [[0.9, 0.5]])
 NETWORK = SpikingNetwork(3, [Layer(2)], steps=3)
 MLP = syn.SynaMLP(3, 2, 2)
 FINDINGS, EVENT = np.array([[1.0], [0.0], [1.0], [0.0]]), np.array([1.0, 0.0, 0.0, 1.0])
-RULE, REWARD = STDP(), RewardSTDP(STDP())
+RULE, REWARD, COMPETITION = STDP(), RewardSTDP(STDP()), spiking.WinnerTakeAll()
+DECAYS = {"synaptic_decay": 0.5, "rise": 0.5, "fall": 0.5}
 TRACES = {"pre": np.zeros((2, 3)), "post": np.zeros((2, 2))}
 PRE, POST, WEIGHTS = np.zeros((2, 3)), np.zeros((2, 2)), np.zeros((2, 3))
 TIMES, DELAYED, DELAYS = np.zeros((2, 3)), np.full((2, 3, 1), 0.9), np.ones(1)
@@ -141,6 +142,7 @@ CASES = {
     ),
     "SGD": lambda a: (optim.SGD().init({"w": a(HALVES)}), updated(optim.SGD(), a)),
     "Adam": lambda a: (optim.Adam().init({"w": a(HALVES)}), updated(optim.Adam(), a)),
+    "RMaxProp": lambda a: (optim.RMaxProp().init({"w": a(HALVES)}), updated(optim.RMaxProp(), a)),
     "SynaMLP.fit": lambda a: syn.SynaMLP(3, 2, 2).fit(
         a(MATRIX), a(LABELS), epochs=1, validation=(a(MATRIX), a(LABELS))
     ),
@@ -336,6 +338,26 @@ CASES = {
         states(a, trace=np.zeros((2, 3)), eligibility=np.zeros((2, 2, 3))),
         a(np.array(0.5)),
     ),
+    "superspike_gradient": lambda a: spiking.superspike_gradient(
+        a(CUBE), a(CUBE), a(CUBE), a(np.array(0.5)), **DECAYS
+    ),
+    "superspike_init": lambda a: spiking.superspike_init(a(WEIGHTS), 2),
+    "superspike_step": lambda a: spiking.superspike_step(
+        a(PRE),
+        a(POST),
+        a(POST),
+        {k: a(v) for k, v in spiking.superspike_init(WEIGHTS, 2).items()},
+        a(np.array(0.5)),
+        **DECAYS,
+    ),
+    "van_rossum": lambda a: spiking.van_rossum(a(CUBE), a(CUBE), rise=0.5, fall=0.5),
+    "local_signal": lambda a: spiking.local_signal(a(CUBE), a(MATRIX), a(CUBE[:, :, :2])),
+    "WinnerTakeAll": lambda a: (
+        COMPETITION.init(a(WEIGHTS), 2),
+        COMPETITION.run(a(CUBE), states(a, membrane=CUBE[0], raised=CUBE[0, 0])),
+        COMPETITION.learn(a(WEIGHTS), a(PRE[None]), RULE, states(a, membrane=POST, raised=POST[0])),
+    ),
+    "normalise_weights": lambda a: spiking.normalise_weights(a(WEIGHTS), 1.0),
 }
 FILES = {
     "save_json": lambda a, path: export.save_json(example_graph(), path, params=parameters(a)),

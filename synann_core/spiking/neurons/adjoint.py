@@ -99,14 +99,8 @@ def _replay(inputs: Inputs, potential: Array, plan: Plan, xp: Namespace) -> _Mom
     def before(initial: Any, values: Array) -> Array:
         return xp.concat([initial[None, ...], values[:-1, ...]])
 
-    adaptation = flowing = None
-    if state.adaptation is not None:
-
-        def adapt(a: Array, part: tuple[Array]) -> tuple[Any, tuple[Array]]:
-            spikes = formulas.fired(part[0], threshold_of(params, a, rule), rule, xp)
-            return formulas.adapted(a, spikes, rule), (a,)
-
-        _, (adaptation,) = scan(adapt, state.adaptation, (potential,), xp)
+    flowing = None
+    adaptation = formulas.adaptations(inputs, potential, rule, xp)
     spikes = formulas.fired(potential, threshold_of(params, adaptation, rule), rule, xp)
     earlier = before(state.spikes, spikes)
     if state.current is not None:

@@ -14,8 +14,10 @@ that is kept of a run: spikes and resets follow from it by comparison.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from synann_core._lib.autodiff import attach, stop_gradient
+from synann_core._lib.loops import scan
 from synann_core._lib.typing import Array, Namespace
 from synann_core.spiking.neurons.records import Inputs, Parameters, Rule, State
 
@@ -100,3 +102,21 @@ def membranes(
 def adapted(adaptation: Array | None, spikes: Array, rule: Rule) -> Array | None:
     """Return what raises the threshold, after spikes."""
     return None if adaptation is None else rule.adaptation_decay * adaptation + spikes
+
+
+def adaptations(inputs: Inputs, potential: Array, rule: Rule, xp: Namespace) -> Array | None:
+    """Return what raised the threshold at each step of a run; None without adaptation."""
+
+    def adapt(a: Array, part: tuple[Array]) -> tuple[Any, tuple[Array]]:
+        spikes = fired(part[0], threshold_of(inputs.parameters, a, rule), rule, xp)
+        return adapted(a, spikes, rule), (a,)
+
+    if inputs.state.adaptation is None:
+        return None
+    raised: Array = scan(adapt, inputs.state.adaptation, (potential,), xp)[1][0]
+    return raised
+
+
+def thresholds(inputs: Inputs, potential: Array, rule: Rule, xp: Namespace) -> Array | None:
+    """Return the threshold at each step of a run; None for neurons that do not fire."""
+    return threshold_of(inputs.parameters, adaptations(inputs, potential, rule, xp), rule)

@@ -16,7 +16,7 @@ from synann_core._lib.checks import check_int
 from synann_core._lib.typing import Array, ArrayT
 from synann_core.spiking.neurons import dispatch
 from synann_core.spiking.neurons.checks import NAMES, check_neuron, check_shapes, check_state
-from synann_core.spiking.neurons.formulas import membranes
+from synann_core.spiking.neurons.formulas import membranes, thresholds
 from synann_core.spiking.neurons.records import (
     Gradients,
     Inputs,
@@ -43,6 +43,9 @@ class Record(Generic[ArrayT]):
         After each step. In the delayed orders it is the array that is kept, with no copy; in the
         order "immediate" it is computed from that array and the spikes that `run` returned, which
         must not have been changed.
+    slope : array, shape (T, ..., N)
+        Derivative of the surrogate at each step's potential minus threshold, for e-prop and its
+        like; ValueError for neurons without a threshold.
     state : State
         After the last step: give it to the next `run`, or gradients to `vjp`.
     """
@@ -63,6 +66,17 @@ class Record(Generic[ArrayT]):
             with silence(given.xp):
                 result = membranes(result, self._spikes, params, rule, given.xp)
         return given.result(result)
+
+    @property
+    def slope(self) -> ArrayT:
+        """Derivatives of the surrogate at each step."""
+        given, rule = self._given, self._plan.rule
+        with silence(given.xp):
+            level = thresholds(self._inputs, self._potential, rule, given.xp)
+            if level is None:
+                raise ValueError("`slope` is that of a threshold. Received: a neuron without one")
+            slope = rule.surrogate.derivative(self._potential - level, xp=given.xp)
+        return given.result(slope)
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,7 @@ class RewardSTDP:
         x, met_x = rule._next(x, pre, rule.tau_plus, "potentiation")
         y, met_y = rule._next(y, post, rule.tau_minus, "depression")
         grow, fade = rule._factors(weights, xp)
-        change = grow * (post[:, :, None] * met_x[:, None, :])
+        change = grow * (post[:, :, None] * (met_x - rule.target)[:, None, :])
         change = change - fade * (met_y[:, :, None] * pre[:, None, :])
         eligibility = math.exp(-1.0 / self.tau) * eligibility + change / self.tau
         moved = weights + xp.sum(reward[:, None, None] * eligibility, axis=0)

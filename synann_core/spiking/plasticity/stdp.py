@@ -59,13 +59,17 @@ class STDP:
         Exponents of "power", ≥ 0.
     low, high : float
         Bounds of the weight, unused by "additive".
+    target : float
+        Taken from the trace that a postsynaptic spike meets, ≥ 0: the weight grows by ``a_plus ·
+        (trace − target)``, so that inputs which have been silent fall back; 0 for STDP proper.
 
     Notes
     -----
     Spikes are 0 or 1 in floating-point arrays; weights have a row for each postsynaptic neuron, as
     in a linear layer. Samples of a batch see the same weights; their changes are added. Sources:
     Morrison, Diesmann and Gerstner, "Phenomenological models of synaptic plasticity based on spike
-    timing" (2008), and Gütig et al. (2003) for "power".
+    timing" (2008), Gütig et al. (2003) for "power", and P. Diehl and M. Cook, "Unsupervised
+    learning of digit recognition using spike-timing-dependent plasticity" (2015) for `target`.
 
     Examples
     --------
@@ -91,12 +95,13 @@ class STDP:
     mu_minus: float = 1.0
     low: float = 0.0
     high: float = 1.0
+    target: float = 0.0
 
     def __post_init__(self) -> None:
         ranges = {
             (-math.inf, math.inf): ("a_plus", "a_minus", "low", "high"),
             (1e-3, math.inf): ("tau_plus", "tau_minus"),
-            (0.0, math.inf): ("mu_plus", "mu_minus"),
+            (0.0, math.inf): ("mu_plus", "mu_minus", "target"),
         }
         check_fields(self, **{name: limits for limits, names in ranges.items() for name in names})
         check_option("coincident", self.coincident, get_args(Coincident))
@@ -107,6 +112,8 @@ class STDP:
 
     def window(self, delay: ArrayT | float, /) -> ArrayT:
         """Return W(d) for delays d = t_post − t_pre in steps: the learning window, without F±.
+
+        It is that of a pair; what `target` takes for a postsynaptic spike is not of a pair.
 
         Parameters
         ----------
@@ -249,7 +256,7 @@ class STDP:
     ) -> Array:
         """Return the weights after spikes (rows, n) and (rows, m) and the traces they meet."""
         grow, fade = self._factors(weights, xp)
-        change = grow * (xp.matrix_transpose(post) @ met_x)
+        change = grow * (xp.matrix_transpose(post) @ (met_x - self.target))
         change = change - fade * (xp.matrix_transpose(met_y) @ pre)
         return self._bounded(weights + change, xp)
 

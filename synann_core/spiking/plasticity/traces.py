@@ -58,3 +58,14 @@ def decayed_sums(signal: Array, decay: float | Array, *, xp: Namespace) -> Array
             sums = sums + fade[:length, :] * parts[-1][-1:, :]
         parts.append(sums)
     return xp.reshape(xp.concat(parts, axis=0), signal.shape)
+
+
+def back_in_time(signal: Array, decay: float, *, xp: Namespace) -> Array:
+    """Return `decayed_sums` from the last step to the first: their adjoint."""
+    return xp.flip(decayed_sums(xp.flip(signal, axis=0), decay, xp=xp), axis=0)
+
+
+def eligible_sum(trace: Array, pushes: Array, *, xp: Namespace) -> Array:
+    """Return ``Σ_t Σ_b pushes_i trace_j`` of (T, B, m) and (T, B, n), as one product."""
+    rows = [xp.reshape(a, (a.shape[0] * a.shape[1], a.shape[2])) for a in (pushes, trace)]
+    return xp.matrix_transpose(rows[0]) @ rows[1]

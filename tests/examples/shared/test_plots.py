@@ -270,3 +270,14 @@ def test_validation_losses_are_drawn_beside_those_of_training(tmp_path, monkeypa
 def test_no_global_state():
     assert not hasattr(plots, "pyplot")
     assert not hasattr(plots, "plt")
+
+
+def test_a_sheet_has_its_images_in_rows_with_gaps():
+    fields = np.arange(5 * 6, dtype=float).reshape(5, 6)
+    sheet = plots.sheet(fields, (2, 3))
+    assert sheet.shape == (2 * 3, 3 * 4)  # three columns, two lines
+    np.testing.assert_array_equal(sheet[:2, 4:7], fields[1].reshape(2, 3))
+    np.testing.assert_array_equal(sheet[3:5, :3], fields[3].reshape(2, 3))
+    assert np.isnan(sheet[2]).all()
+    assert np.isnan(sheet[:, 3]).all()
+    assert np.isnan(sheet[3:, 8:]).all()  # there is no sixth

@@ -185,7 +185,7 @@ BAD = [
 def test_options_out_of_range_are_named(given, error, message):
     with pytest.raises(error, match=message):
         options(**given)
-    with pytest.raises(TypeError, match=r"`optimizer` must be an SGD or an Adam. Received: 'adam'"):
+    with pytest.raises(TypeError, match=r"`optimizer` must be an SGD.* Received: 'adam'"):
         Options(1, 1, "adam")
 
 

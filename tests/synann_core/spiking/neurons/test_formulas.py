@@ -78,3 +78,17 @@ def test_resets(reset, want):
     assert formulas.reset_by(m, spikes, None, rule) is m
     later = LIF(order="snntorch", reset=reset).rule
     assert formulas.membranes(m, spikes, PARAMS, later, np) is m
+
+
+def test_thresholds_of_a_run_follow_its_spikes():
+    neuron = LIF(0.0, adaptation=0.5, adaptation_decay=0.8)
+    potential = np.array([2.0, 1.2, 1.5, 0.0])[:, None]
+    state = State(np.zeros(1), adaptation=np.zeros(1))
+    inputs = Inputs(Parameters(np.zeros(1), np.ones(1)), state, potential)
+    raised = formulas.adaptations(inputs, potential, neuron.rule, np)
+    np.testing.assert_allclose(raised[:, 0], [0.0, 1.0, 0.8, 1.64])
+    level = formulas.thresholds(inputs, potential, neuron.rule, np)
+    np.testing.assert_allclose(level[:, 0], [1.0, 1.5, 1.4, 1.82])
+    plain = inputs._replace(state=State(np.zeros(1)))
+    assert formulas.adaptations(plain, potential, neuron.rule, np) is None
+    assert formulas.thresholds(plain, potential, neuron.rule, np) == 1.0

@@ -131,6 +131,28 @@ def test_the_record_keeps_one_array():
     assert record.membrane is record._potential
 
 
+@pytest.mark.parametrize("order", ["article", "snntorch", "immediate"])
+def test_slopes_are_those_of_the_gradient(xp, order):
+    # The gradient of a spike by its own current is the slope, and nothing else within the step.
+    rng = np.random.default_rng(5)
+    neuron = LIF(0.7, adaptation=0.5, adaptation_decay=0.8, order=order)
+    currents = rng.normal(0.6, 0.6, (8, 2, 3))
+    _, record = neuron.run(xp.asarray(currents))
+    xp.check(record.slope, "float64", (8, 2, 3))
+    slope, last = xp.to_numpy(record.slope), 6 if order == "article" else 7
+    spikes = np.zeros((8, 2, 3))
+    spikes[7] = 1.0  # in the article's order those of step 6
+    gradient = neuron.vjp(record, spikes=xp.asarray(spikes)).currents
+    assert_close(xp.to_numpy(gradient)[last], slope[last], 1e-13)
+    assert np.unique(slope.round(6)).size > 20
+
+
+def test_a_neuron_that_does_not_fire_has_no_slope():
+    _, record = LIF(threshold=None).run(np.ones((2, 1)))
+    with pytest.raises(ValueError, match="`slope` is that of a threshold"):
+        _ = record.slope
+
+
 def test_gradients_can_be_asked_for_again():
     """The record takes in nothing of one backward pass that the next would see."""
     neuron = LIF(0.9)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference.plasticity as slow
-from synann_core.spiking import eprop_gradient, eprop_init, eprop_step
+from synann_core.spiking import LIF, eprop_gradient, eprop_init, eprop_step
 from tests.helpers import EPS, assert_close
 
 
@@ -97,6 +97,70 @@ def test_one_feed_forward_layer_has_the_exact_gradient(reset):
     assert np.abs(eprop_gradient(x.numpy(), slope.numpy(), signal.numpy(), 0.8) - got).max() > 1e-3
 
 
+FULL = {
+    "output_decay": 0.7,
+    "synaptic_decay": 0.6,
+    "adaptation": 0.3,
+    "adaptation_decay": 0.95,
+}
+
+
+@pytest.mark.jax_alternates
+def test_thresholds_and_currents_equal_the_reference(xp, dtype):
+    arrays = [a.astype(dtype) for a in case(np.random.default_rng(3))]
+    numbers = (0.7, 0.6, 0.3, 0.95)
+    want = slow.eprop(*(a.astype(float) for a in arrays), 0.9, *numbers)
+    arrays = [xp.asarray(a, dtype) for a in arrays]
+    got = xp.call(lambda *a: eprop_gradient(*a, 0.9, **FULL), *arrays)
+    xp.check(got, dtype, (2, 4))
+    assert_close(xp.to_numpy(got), want, 300 * EPS[dtype])
+
+    def step(*a):
+        return eprop_step(*a, 0.9, **FULL)
+
+    state, total = eprop_init(got, 3, synaptic=True, adaptive=True), 0.0
+    for t in range(9):
+        part, state = xp.call(step, *(a[t, ...] for a in arrays), state)
+        total = total + part
+    xp.check(state["current"], dtype, (3, 4))
+    xp.check(state["adaptation"], dtype, (3, 2, 4))
+    assert_close(xp.to_numpy(total), want, 300 * EPS[dtype])
+
+
+@pytest.mark.parametrize("order", ["snntorch", "immediate"])
+@pytest.mark.parametrize("reset", ["subtract", "none"])
+def test_adaptive_neurons_with_currents_have_the_exact_gradient(order, reset):
+    rng = np.random.default_rng(4)
+    x = (rng.random((60, 3, 6)) < 0.3).astype(float)
+    weights, readout = rng.normal(0.1, 0.3, (5, 6)), rng.normal(size=(2, 5))
+    own = {"adaptation": 0.4, "adaptation_decay": 0.9}
+    neuron = LIF(0.85, synaptic_decay=0.6, order=order, reset=reset, **own)
+    spikes, record = neuron.run(x @ weights.T)
+    assert 0.05 < spikes.mean() < 0.8
+    signal = 2.0 * np.flip(np.cumsum(np.flip(np.cumsum(spikes @ readout.T, 0), 0), 0), 0) @ readout
+    currents = neuron.vjp(record, spikes=signal).currents
+    got = eprop_gradient(x, record.slope, signal, 0.85, synaptic_decay=0.6, **own)
+    assert_close(got, np.einsum("tbi,tbj->ij", currents, x), 1e-12)
+    without = eprop_gradient(x, record.slope, signal, 0.85, synaptic_decay=0.6)
+    assert np.abs(without - got).max() > 0.01 * np.abs(got).max()
+
+
+def test_recurrent_weights_lack_what_other_neurons_do():
+    rng = np.random.default_rng(5)
+    x = (rng.random((40, 2, 3)) < 0.4).astype(float)
+    weights, loop = rng.normal(0.3, 0.3, (4, 3)), rng.normal(0.0, 0.4, (4, 4))
+    neuron = LIF(0.8, recurrent=loop)
+    spikes, record = neuron.run(x @ weights.T)
+    signal = rng.normal(size=spikes.shape)
+    late = np.concatenate([np.zeros_like(spikes[:1]), spikes[:-1]])
+    got = eprop_gradient(late, record.slope, signal, 0.8)
+    assert not np.allclose(got, neuron.vjp(record, spikes=signal).recurrent)
+    # That is all: where spikes come back as inputs, through which no gradient passes, they agree.
+    cut = LIF(0.8)
+    currents = cut.vjp(cut.run(x @ weights.T + late @ loop.T)[1], spikes=signal).currents
+    assert_close(got, np.einsum("tbi,tbj->ij", currents, late), 1e-12)
+
+
 @given(st.integers(0, 2**32 - 1), st.floats(0.0, 1.0), st.floats(0.0, 0.99), st.integers(1, 150))
 def test_window_and_steps_agree_on_any_trains(seed, beta, output_decay, steps):
     x, slope, signal = case(np.random.default_rng(seed), steps, 2, 3, 2)
@@ -150,3 +214,10 @@ def test_bad_arguments_are_named():
     state = eprop_init(np.zeros((2, 4)), 2)
     with pytest.raises(ValueError, match="`state_trace` must have shape"):
         eprop_step(x[0], slope[0], signal[0], state, 0.9)
+    state = eprop_init(np.zeros((2, 4)), 3)
+    with pytest.raises(ValueError, match=r"`state` must be a dict of .*adaptation"):
+        eprop_step(x[0], slope[0], signal[0], state, 0.9, adaptation=0.1)
+    with pytest.raises(ValueError, match="`adaptation` must be"):
+        eprop_gradient(x, slope, signal, 0.9, adaptation=-0.1)
+    with pytest.raises(TypeError, match="`adaptive` must be a bool"):
+        eprop_init(np.zeros((2, 4)), 3, adaptive=1)

@@ -82,3 +82,14 @@ def test_bad_arguments_are_named():
     rewarded = RewardSTDP(rule)
     with pytest.raises(ValueError, match=r"`reward` must have shape \(2,\)"):
         rewarded.step(weights, pre[0], post[0], np.ones(3), rewarded.init(weights, 2))
+
+
+def test_a_target_counts_before_the_reward_comes():
+    pre, post = spike_trains(np.random.default_rng(6), steps=1)
+    changes = []
+    for target in (0.0, 0.4):
+        rule = RewardSTDP(STDP(**NAMED, target=target), tau=4.0)
+        weights = np.zeros((3, 4))
+        changes.append(rule.step(weights, pre[0], post[0], 1.0, rule.init(weights, 2))[0])
+    taken = 0.4 * NAMED["a_plus"] * post[0].sum(axis=0)[:, None] / 4.0
+    assert_close(changes[0] - changes[1], taken + 0.0 * changes[0], 1e-12)

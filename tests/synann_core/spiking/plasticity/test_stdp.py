@@ -242,3 +242,18 @@ def test_bad_arguments_are_named():
         rule.step(weights, pre[0], post[0], {"pre": pre[0], "post": pre[0]})
     with pytest.raises(TypeError, match="`batch` must be an int"):
         rule.init(weights, 1.5)
+
+
+def test_a_target_is_taken_for_every_postsynaptic_spike():
+    pre, post = spike_trains(np.random.default_rng(3))
+    weights, taken = np.full((3, 4), 0.5), 0.4 * 0.3 * post.sum(axis=(0, 1))[:, None]
+    plain = STDP(**NAMED).offline(weights, pre, post)
+    rule = STDP(**NAMED, target=0.4)
+    assert_close(plain - rule.offline(weights, pre, post), taken + 0.0 * plain, 1e-12)
+    assert_close(plain - rule.online(weights, pre, post)[0], taken + 0.0 * plain, 1e-12)
+    # Inputs that are silent lose; with "linear" half of it, as the weight is half of its most.
+    rule = STDP(**NAMED, dependence="linear", target=0.4)
+    fallen = rule.offline(weights, 0.0 * pre, post)
+    assert_close(weights - fallen, np.minimum(0.5 * taken, 0.5) + 0.0 * plain, 1e-12)
+    with pytest.raises(ValueError, match="`target` must be"):
+        STDP(target=-1.0)

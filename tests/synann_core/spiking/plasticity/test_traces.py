@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from synann_core.spiking.plasticity.traces import decayed_sums, named_state, silent_state
+from synann_core.spiking.plasticity.traces import (
+    back_in_time,
+    decayed_sums,
+    eligible_sum,
+    named_state,
+    silent_state,
+)
 from tests.helpers import assert_close
 
 
@@ -16,6 +22,20 @@ def test_decayed_sums_of_any_length_equal_the_loop(steps):
             total = decay * total + row
             want.append(total)
         assert_close(decayed_sums(signal, decay, xp=np), want, 1e-13)
+
+
+def test_sums_back_in_time_are_the_adjoint():
+    rng = np.random.default_rng(0)
+    signal, other = rng.normal(size=(2, 70, 2, 3))
+    there = (decayed_sums(signal, 0.9, xp=np) * other).sum()
+    assert_close((signal * back_in_time(other, 0.9, xp=np)).sum(), there, 1e-13)
+
+
+def test_eligible_sums_are_over_steps_and_samples():
+    rng = np.random.default_rng(1)
+    trace, pushes = rng.normal(size=(5, 2, 3)), rng.normal(size=(5, 2, 4))
+    want = np.einsum("tbi,tbj->ij", pushes, trace)
+    assert_close(eligible_sum(trace, pushes, xp=np), want, 1e-14, scale=1.0)
 
 
 def test_a_sum_of_nothing_is_nothing():
