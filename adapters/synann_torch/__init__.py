@@ -13,7 +13,7 @@ except ImportError as error:
 from synann_core.extending import register_torch_operators
 
 from . import functional
-from .block import SynapseBlock
+from .block import OddsBlock, SynapseBlock
 from .layer import Synapse
 from .lazy import LazySynapse
 from .models import SynaCNN, SynaMLP
@@ -25,6 +25,7 @@ del _torch, register_torch_operators
 
 __all__ = [
     "LazySynapse",
+    "OddsBlock",
     "SynaCNN",
     "SynaMLP",
     "SynaRNN",

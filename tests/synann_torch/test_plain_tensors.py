@@ -23,6 +23,7 @@ CALLS = {
     "contributions": lambda bad: synann_torch.Synapse(3, 3).contributions(bad),
     "mask": lambda bad: synann_torch.Synapse(3, 2, mask=bad),
     "SynapseBlock": lambda bad: synann_torch.SynapseBlock(3, 3)(bad),
+    "OddsBlock": lambda bad: synann_torch.OddsBlock(3)(bad),
     "SynaMLP": lambda bad: synann_torch.SynaMLP(3, 4, 2)(bad),
     "explain": lambda bad: synann_torch.SynaMLP(3, 4, 2).explain(bad),
     "explain background": lambda bad: synann_torch.SynaMLP(3, 4, 2).explain(Y, background=bad),
