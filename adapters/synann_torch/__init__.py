@@ -14,6 +14,7 @@ from synann_core.extending import register_torch_operators
 
 from . import functional
 from .block import OddsBlock, SynapseBlock
+from .convolution import SynapseConv2d
 from .layer import Synapse
 from .lazy import LazySynapse
 from .models import SynaCNN, SynaMLP
@@ -32,6 +33,7 @@ __all__ = [
     "SynaRNNCell",
     "Synapse",
     "SynapseBlock",
+    "SynapseConv2d",
     "functional",
     "parameter_groups",
 ]

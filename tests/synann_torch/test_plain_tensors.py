@@ -56,6 +56,8 @@ def test_a_network_for_images_refuses(kind):
     images = torch.full((2, 8), 0.5)
     with pytest.raises(TypeError, match="`images` must be a plain dense array"):
         synann_torch.SynaCNN()(ODD[kind](images))
+    with pytest.raises(TypeError, match="`y` must be a plain dense array"):
+        synann_torch.SynapseConv2d(1, 1, 1)(ODD[kind](images))
 
 
 @pytest.mark.parametrize("name", [n for n in CALLS if n != "Spiking state"])
