@@ -26,10 +26,10 @@ def test_pairs_have_as_many_parameters():
 
 def test_table(tmp_path, capsys):
     rng = np.random.default_rng(0)
-    for images, labels, count in ((TRAIN_IMAGES, TRAIN_LABELS, 96), (TEST_IMAGES, TEST_LABELS, 20)):
-        (tmp_path / images).write_bytes(idx(rng.integers(0, 256, (count, 12, 12))))
+    for images, labels, count in ((TRAIN_IMAGES, TRAIN_LABELS, 48), (TEST_IMAGES, TEST_LABELS, 20)):
+        (tmp_path / images).write_bytes(idx(rng.integers(0, 256, (count, 8, 8))))
         (tmp_path / labels).write_bytes(idx(np.arange(count) % 10))
-    options = ["--data-dir", str(tmp_path), "--seeds", "2", "--epochs", "1", "--width", "2"]
+    options = ["--data-dir", str(tmp_path), "--seeds", "2", "--epochs", "1", "--width", "1"]
     architectures.main([*options, "--limit", "60"])
     rows = [row.split("  ") for row in capsys.readouterr().out.splitlines()[6:]]
     assert [row[0].split()[:2] for row in rows] == [
