@@ -17,6 +17,7 @@ Needs: pip install -e ".[examples,torch]"
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -45,24 +46,26 @@ from shared.tables import known, mean_and_spread
 from synann.torch import SynaCNN
 
 
-def cnn(classes: int, convolution: str, width: int) -> SynaCNN:
+def cnn(data: Dataset, convolution: str, width: int) -> SynaCNN:
     """Convolutions of either kind, with no synapse layer in the head."""
-    return SynaCNN(1, classes, width=width, layer="none", convolution=convolution)
+    channels = math.prod(data.image_shape[2:])
+    options = {"width": width, "layer": "none", "convolution": convolution}
+    return SynaCNN(channels, data.classes, **options)
 
 
 def pairs(kinds: list[str], data: Dataset, width: int) -> dict[str, Callable[[], nn.Module]]:
     """Makers of the networks by name, the first word of which is their recipe's."""
-    classes, columns = data.classes, data.image_shape[1]
+    classes, columns = data.classes, math.prod(data.image_shape[1:])
     made: dict[str, Callable[[], nn.Module]] = {}
     if "cnn" in kinds:
-        wanted = parameter_count(cnn(classes, "synapse", width))
+        wanted = parameter_count(cnn(data, "synapse", width))
         # The same number of parameters: nn.Conv2d has no mixture, and more channels instead.
         same = min(
             range(width, 2 * width),
-            key=lambda w: abs(parameter_count(cnn(classes, "linear", w)) - wanted),
+            key=lambda w: abs(parameter_count(cnn(data, "linear", w)) - wanted),
         )
-        made[f"cnn SynapseConv2d, width {width}"] = lambda: cnn(classes, "synapse", width)
-        made[f"cnn Conv2d, width {same}"] = lambda: cnn(classes, "linear", same)
+        made[f"cnn SynapseConv2d, width {width}"] = lambda: cnn(data, "synapse", width)
+        made[f"cnn Conv2d, width {same}"] = lambda: cnn(data, "linear", same)
     if "rnn" in kinds:
         made["rnn SynaRNN"] = lambda: RowRNN(columns, classes, "synapse")
         made["rnn GRU"] = lambda: RowRNN(columns, classes, "gru")
