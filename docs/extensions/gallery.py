@@ -38,6 +38,7 @@ OPTIONS = {"studies/diagnosis": ("--quick",)}  # run, too, but not all of it
 SHOWN = {  # pictures of the guides, for programs that do not run here
     "digits": ("digits-decision", "digits-learning-curves"),
     "mnist/spiking_mnist": ("spiking-mnist",),
+    "studies/depth": ("depth",),
     "studies/rare_disease": ("rare-disease-why", "rare-disease-reliability"),
 }
 
