@@ -7,9 +7,9 @@ Either of a pair has as many parameters as the other, up to a whole number of ch
 "cnn" is SynaCNN with four synapse convolutions and no synapse in its head, beside the same with
 nn.Conv2d; "rnn" reads the rows of an image. All train by the recipes of examples/mnist, but for
 their learning rates: each network's best of 0.004 (rnn: 0.005), 0.02, 0.05 and (but for Conv2d) 0.1
-after training on 3,000 images, tested on the last 3,000 of the training images. They are tested once,
-after the last epoch, on the 10,000 test images. Seconds are those of the processor for a training
-epoch of the last seed, on one thread.
+after training on 3,000 images, tested on the last 3,000 of the training images. They are tested
+once, after the last epoch, on the 10,000 test images. Seconds are those of the processor for a
+training epoch of the last seed, on one thread.
 
 Makes a table; no file.
 
