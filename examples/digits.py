@@ -16,6 +16,7 @@ digits-synapse.safetensors.
 from __future__ import annotations
 
 import functools
+import math
 import time
 from pathlib import Path
 
@@ -79,8 +80,11 @@ def explain_one(model: syn.SynaMLP, data: Dataset, path: Path) -> None:
     logits = model.decision_function(x[[one]])
     error = np.abs(why.constant + why.parts.sum(-1) - logits).max()
     print(f"parts of the decision on test image {one} add up to its logits: error {error:.1e}")
-    shown = {"image_shape": data.image_shape, "truth": data.test_y[one]}
-    plots.decision_pixels(x[one], why.constant, why.parts[0], others.mean(axis=0), path, **shown)
+    shown = {"image_shape": data.image_shape[:2], "truth": data.test_y[one]}
+    channels = math.prod(data.image_shape[2:])  # a pixel's parts add up, and it is drawn grey
+    image, mean = (a.reshape(-1, channels).mean(-1) for a in (x[one], others.mean(axis=0)))
+    parts = why.parts[0].reshape(len(why.constant), -1, channels).sum(-1)
+    plots.decision_pixels(image, why.constant, parts, mean, path, **shown)
 
 
 def demonstrate(

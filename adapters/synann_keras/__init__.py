@@ -25,6 +25,7 @@ if _keras.config.backend() not in ("tensorflow", "jax", "torch"):
     )
 
 from .convert import to_core
+from .convolution import SynapseConv2d
 from .initializers import InitialBetaLogit, InitialMixingLogit
 from .layer import Synapse
 from .models import SynaCNN, SynaMLP
@@ -40,6 +41,7 @@ __all__ = [
     "SynaMLP",
     "SynaRNNCell",
     "Synapse",
+    "SynapseConv2d",
     "exclude_from_weight_decay",
     "to_core",
 ]

@@ -56,6 +56,20 @@ def evaluate(
     return result
 
 
+def work_dtype(dtype: str) -> str:
+    """Dtype to compute in where results are to be of this one: 16 bits are too few."""
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def wide(value: Any, dtype: str) -> Array:
+    """`value` in the `work_dtype` of a dtype; gradients that 16 bits cannot hold stay finite."""
+    work = work_dtype(dtype)
+    if keras.backend.standardize_dtype(value.dtype) in ("float16", "bfloat16"):
+        return extending.widened(ops.convert_to_tensor(value), getattr(xp, work), xp)
+    result: Array = ops.cast(value, work)
+    return result
+
+
 def _single(a: Array | float | None) -> bool:
     return a is None or isinstance(a, float)
 

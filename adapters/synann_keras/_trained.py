@@ -1,14 +1,18 @@
-"""Layers whose weights each have an initializer, a regularizer and a constraint, as Dense has."""
+"""What layers share: options of their weights, as Dense has them, and what their files tell."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
+
+from synann_core import layer as core
 
 from ._ops import check_plain
 
 _KINDS = ("initializer", "regularizer", "constraint")
+_COMPUTES = "computes"  # beside the weights in a file
 
 
 class Trained(keras.layers.Layer):
@@ -51,3 +55,30 @@ class Trained(keras.layers.Layer):
             for name in self.initializers:
                 config[f"{name}_{kind}"] = serialize(getattr(self, f"{name}_{kind}"))
         return dict(config)
+
+
+class Recorded(keras.layers.Layer):
+    """A layer whose file says what it computes with its weights: its `_options`."""
+
+    def save_own_variables(self, store: Any) -> None:
+        """Save the weights, and what the layer computes."""
+        super().save_own_variables(store)
+        if self.built:
+            store[_COMPUTES] = np.array(core.state_of(**self._options()))
+
+    def load_own_variables(self, store: Any) -> None:
+        """Load the weights of a layer that computes the same; older files do not say what.
+
+        Raises
+        ------
+        ValueError
+            If it was trained with another `excitation`, `space`, `output` or `gate`, or the number
+            of weights is another.
+        """
+        if self.built and _COMPUTES in store.keys():  # noqa: SIM118
+            found = np.asarray(store[_COMPUTES], dtype=float).ravel().tolist()
+            core.check_state("store", found, **self._options())
+        super().load_own_variables({k: store[k] for k in store.keys() if k != _COMPUTES})  # noqa: SIM118
+
+    def _options(self) -> dict[str, str | None]:
+        raise NotImplementedError

@@ -10,19 +10,17 @@ import numpy as np
 from keras import ops
 
 from synann_core import layer as core
-from synann_core.extending import Array, NumpyArray, Space, check_int, to_numpy, widened
+from synann_core.extending import Array, NumpyArray, Space, check_int, to_numpy
 
 from . import _ops
-from ._trained import Trained
+from ._trained import Recorded, Trained
 from .initializers import InitialBetaLogit, InitialMixingLogit
 
 __all__ = ["Synapse"]
 
-_COMPUTES = "computes"  # beside the weights in a file
-
 
 @keras.saving.register_keras_serializable(package="synann", name="Synapse")
-class Synapse(Trained):
+class Synapse(Recorded, Trained):
     """Fully connected synapses: ``s_i = α_i x_i ∏_j (1 − β_ij y_j)``, each sample on its own.
 
     Parameters
@@ -193,7 +191,7 @@ class Synapse(Trained):
         """Gains α = e^−θ, (units,)."""
         theta = self._weights().theta
         if theta is None:
-            return ops.ones((self.units,), dtype=self._work_dtype)
+            return ops.ones((self.units,), dtype=_ops.work_dtype(self.compute_dtype))
         return ops.exp(-theta)
 
     @property
@@ -232,26 +230,6 @@ class Synapse(Trained):
         check_features("y", y, self._input_dim)
         return core.contributions(self._cast("y", y), weights, space=self.space, xp=_ops.xp)
 
-    def save_own_variables(self, store: Any) -> None:
-        """Save the weights, and what the layer computes."""
-        super().save_own_variables(store)
-        if self.built:
-            store[_COMPUTES] = np.array(core.state_of(**self._options()))
-
-    def load_own_variables(self, store: Any) -> None:
-        """Load the weights of a layer that computes the same; older files do not say what.
-
-        Raises
-        ------
-        ValueError
-            If it was trained with another `excitation`, `space`, `output` or `gate`, or the number
-            of weights is another.
-        """
-        if self.built and _COMPUTES in store.keys():  # noqa: SIM118
-            found = np.asarray(store[_COMPUTES], dtype=float).ravel().tolist()
-            core.check_state("store", found, **self._options())
-        super().load_own_variables({k: store[k] for k in store.keys() if k != _COMPUTES})  # noqa: SIM118
-
     def _options(self) -> dict[str, str | None]:
         chosen = self.excitation
         if chosen == "auto":
@@ -273,10 +251,6 @@ class Synapse(Trained):
             "strict": self.strict,
         }
 
-    @property
-    def _work_dtype(self) -> str:
-        return "float32" if self.compute_dtype in ("float16", "bfloat16") else self.compute_dtype
-
     def _weights(self) -> core.Weights:
         """Weights in the dtype to compute in and in the core's shapes."""
         if self.beta_logit is None:
@@ -290,13 +264,7 @@ class Synapse(Trained):
         )
 
     def _wide(self, value: Any) -> Array:
-        """`value` in the dtype to compute in; gradients that 16 bits cannot hold stay finite."""
-        dtype = self._work_dtype
-        if keras.backend.standardize_dtype(value.dtype) in ("float16", "bfloat16"):
-            wide = widened(ops.convert_to_tensor(value), getattr(_ops.xp, dtype), _ops.xp)
-        else:
-            wide = ops.cast(value, dtype)
-        return wide
+        return _ops.wide(value, self.compute_dtype)
 
     def _cast(self, name: str, value: Array) -> Array:
         """Inputs in the dtype to compute in, gated; their values are checked if `strict`."""

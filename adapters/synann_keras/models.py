@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -14,9 +14,11 @@ from synann_core.extending import (
     GateKind,
     LayerKind,
     check_int,
+    check_option,
 )
 
 from ._ops import check_plain
+from .convolution import SynapseConv2d
 from .initializers import InitialBetaLogit
 from .layer import Synapse
 
@@ -111,6 +113,7 @@ class SynaCNN(_Classifier):
 
     Five 3 × 3 convolutions with batch norm and ReLU, of `width`, `width`, 2, 2 and 4 × `width`
     channels, halved in size after the second and fourth, averaged at the end; then as `SynaMLP`.
+    Four of them may be synapses instead.
 
     Parameters
     ----------
@@ -121,6 +124,9 @@ class SynaCNN(_Classifier):
         Width of the head.
     layer : {"synapse", "dense", "none"}
         What stands between the gate and the last batch norm.
+    convolution : {"linear", "synapse"}
+        What the convolutions after the first one are: Conv2D behind a ReLU, or `SynapseConv2d`
+        behind a sigmoid, whose log outputs are normalised.
     dropout : float
         Before the last layer, in [0, 1).
     name : str
@@ -151,29 +157,37 @@ class SynaCNN(_Classifier):
         width: int = 32,
         hidden: int = 64,
         layer: LayerKind = "synapse",
+        convolution: Literal["linear", "synapse"] = "linear",
         dropout: float = 0.0,
         name: str = "syna_cnn",
     ) -> None:
         check_int("in_channels", in_channels, 1)
         check_int("width", width, 1)
         architecture = Architecture(4 * width, hidden, classes, layer, dropout=dropout)
-        layout = {"data_format": "channels_last"}
+        check_option("convolution", convolution, ("linear", "synapse"))
+        layout: dict[str, Any] = {"data_format": "channels_last"}
+        of_synapse: dict[str, Any] = {"alpha": False, "output": "surprisal", "gate": "sigmoid"}
         features = inputs = keras.Input((None, None, in_channels))
         for k, channels in enumerate((width, width, 2 * width, 2 * width, 4 * width), start=1):
-            features = keras.layers.Conv2D(
-                channels, 3, padding="same", use_bias=False, name=f"conv{k}", **layout
-            )(features)
+            options: dict[str, Any] = {"padding": "same", "name": f"conv{k}", **layout}
+            if k > 1 and convolution == "synapse":
+                features = -SynapseConv2d(channels, 3, **of_synapse, **options)(features)
+            else:
+                features = keras.layers.Conv2D(channels, 3, use_bias=False, **options)(features)
             features = _norm(f"conv{k}_norm")(features)
-            features = keras.layers.ReLU(name=f"conv{k}_relu")(features)
+            if k == 5 or convolution == "linear":  # the gate of the next one is enough
+                features = keras.layers.ReLU(name=f"conv{k}_relu")(features)
             if k in (2, 4):
                 features = keras.layers.MaxPooling2D(name=f"pool{k}", **layout)(features)
         features = keras.layers.GlobalAveragePooling2D(name="pool", **layout)(features)
         super().__init__(inputs, _head(features, architecture), name=name)
         self.architecture, self.in_channels, self.width = architecture, in_channels, width
+        self.convolution = convolution
 
     def get_config(self) -> dict[str, Any]:
         """Arguments from which `from_config` makes an equal model."""
         config = {"in_channels": self.in_channels, "width": self.width, "name": self.name}
+        config["convolution"] = self.convolution
         names = ("classes", "hidden", "layer", "dropout")
         return config | {name: getattr(self.architecture, name) for name in names}
 

@@ -13,7 +13,8 @@ except ImportError as error:
 from synann_core.extending import register_torch_operators
 
 from . import functional
-from .block import SynapseBlock
+from .block import OddsBlock, SynapseBlock
+from .convolution import SynapseConv2d
 from .layer import Synapse
 from .lazy import LazySynapse
 from .models import SynaCNN, SynaMLP
@@ -25,12 +26,14 @@ del _torch, register_torch_operators
 
 __all__ = [
     "LazySynapse",
+    "OddsBlock",
     "SynaCNN",
     "SynaMLP",
     "SynaRNN",
     "SynaRNNCell",
     "Synapse",
     "SynapseBlock",
+    "SynapseConv2d",
     "functional",
     "parameter_groups",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 import torch
 import torch.fx
@@ -19,6 +20,7 @@ from synann_core.extending import (
     LayerKind,
     against_background,
     check_int,
+    check_option,
     check_shape,
     check_tensor,
     checked_names,
@@ -27,6 +29,7 @@ from synann_core.extending import (
 )
 
 from .block import NORM
+from .convolution import LogSynapseConv2d
 from .layer import Synapse
 from .options import Placement, check_options
 
@@ -264,6 +267,7 @@ class SynaCNN(_Classifier):
 
     Five 3 × 3 convolutions with batch norm and ReLU, of `width`, `width`, 2, 2 and 4 × `width`
     channels, halved in size after the second and fourth, averaged at the end; then as `SynaMLP`.
+    Four of them may be synapses instead.
 
     Parameters
     ----------
@@ -274,6 +278,9 @@ class SynaCNN(_Classifier):
         Width of the head.
     layer : {"synapse", "dense", "none"}
         What stands between the gate and the last batch norm.
+    convolution : {"linear", "synapse"}
+        What the convolutions after the first one are: nn.Conv2d behind a ReLU, or `SynapseConv2d`
+        behind a sigmoid, whose log outputs are normalised.
     dropout : float
         Before the last layer, in [0, 1).
     device, dtype
@@ -296,6 +303,7 @@ class SynaCNN(_Classifier):
         width: int = 32,
         hidden: int = 64,
         layer: LayerKind = "synapse",
+        convolution: Literal["linear", "synapse"] = "linear",
         dropout: float = 0.0,
         **placement: Unpack[Placement],
     ) -> None:
@@ -304,12 +312,18 @@ class SynaCNN(_Classifier):
         check_int("in_channels", in_channels, 1)
         check_int("width", width, 1)
         self._axes = (in_channels, "height", "width")
+        check_option("convolution", convolution, ("linear", "synapse"))
         channels = [in_channels, width, width, 2 * width, 2 * width, 4 * width]
         architecture = Architecture(channels[-1], hidden, classes, layer, dropout=dropout)
         stages: list[nn.Module] = []
-        for k in range(5):
-            convolution = nn.Conv2d(*channels[k : k + 2], 3, padding=1, bias=False, **placement)
-            stages += [convolution, nn.BatchNorm2d(channels[k + 1], *NORM, **placement), nn.ReLU()]
+        synapses = convolution == "synapse"
+        for k, (given, made) in enumerate(itertools.pairwise(channels)):
+            if k and synapses:
+                stages.append(LogSynapseConv2d(given, made, **placement))
+            else:
+                stages.append(nn.Conv2d(given, made, 3, padding=1, bias=False, **placement))
+            stages.append(nn.BatchNorm2d(made, *NORM, **placement))
+            stages += [nn.Identity() if synapses and k < 4 else nn.ReLU()]  # a gate is enough
             if k in (1, 3):
                 stages.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*stages, nn.AdaptiveAvgPool2d(1), nn.Flatten())

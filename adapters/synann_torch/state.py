@@ -12,28 +12,65 @@ from torch import Tensor, nn
 from synann_core import layer as core
 from synann_core.extending import Space, check_tensor, torch_values_known
 
-__all__ = ["MaskedModule"]
+__all__ = ["MaskedModule", "RecordedModule"]
 
 _COMPUTES = "_extra_state"  # as torch calls it
 
 
-class MaskedModule(nn.Module):
-    """A module with a mask of its synapses, whose state tells which options it was trained with.
+class RecordedModule(nn.Module):
+    """A module whose state tells which options it was trained with.
+
+    Attributes
+    ----------
+    excitation, space, output, gate
+        The options in the state: a state that has others is not loaded. One without them is.
+    """
+
+    excitation: core.Excitation
+    space: Space
+    output: Space
+    gate: core.Gate | None
+
+    def get_extra_state(self) -> Tensor:
+        """What the layer computes, as numbers: in every state beside the parameters."""
+        # An explicit device: under `torch.device("meta")` there would be no values.
+        return torch.tensor(core.state_of(**self._options()), device="cpu")
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Refuse the state of a layer that computes something else.
+
+        Raises
+        ------
+        ValueError
+            If it was trained with another `excitation`, `space`, `output` or `gate`.
+        """
+        if torch_values_known(state):
+            core.check_state("state_dict", state.flatten().tolist(), **self._options())
+
+    def _options(self) -> dict[str, str | None]:
+        return {name: getattr(self, name) for name in ("excitation", "space", "output", "gate")}
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        computes = prefix + _COMPUTES
+        if computes in state_dict:
+            self.set_extra_state(state_dict[computes])  # before anything is copied
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+        _, _, missing, *_ = rest
+        if computes in missing:  # an older state
+            missing.remove(computes)
+
+
+class MaskedModule(RecordedModule):
+    """A module with a mask of its synapses.
 
     Attributes
     ----------
     mask : Tensor, shape (out_features, in_features), or None
         A bool buffer. Its values outlive the meta device and `to_empty`, and `reset_parameters`
         keeps them, a loaded mask's as well as a given one's.
-    excitation, space, output, gate
-        The options in the state: a state that has others is not loaded. One without them is.
     """
 
     mask: Tensor | None
-    excitation: core.Excitation
-    space: Space
-    output: Space
-    gate: core.Gate | None
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,34 +119,9 @@ class MaskedModule(nn.Module):
             kept = tensor.detach().to(dtype=torch.bool, copy=True)
             self.mask = kept if self.mask is None else self.mask & kept
 
-    def get_extra_state(self) -> Tensor:
-        """What the layer computes, as numbers: in every state beside the parameters."""
-        # An explicit device: under `torch.device("meta")` there would be no values.
-        return torch.tensor(core.state_of(**self._options()), device="cpu")
-
-    def set_extra_state(self, state: Tensor) -> None:
-        """Refuse the state of a layer that computes something else.
-
-        Raises
-        ------
-        ValueError
-            If it was trained with another `excitation`, `space`, `output` or `gate`.
-        """
-        if torch_values_known(state):
-            core.check_state("state_dict", state.flatten().tolist(), **self._options())
-
-    def _options(self) -> dict[str, str | None]:
-        return {name: getattr(self, name) for name in ("excitation", "space", "output", "gate")}
-
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        computes, given = prefix + _COMPUTES, state_dict.get(prefix + "mask")
-        if computes in state_dict:
-            self.set_extra_state(state_dict[computes])  # before anything is copied
         super()._load_from_state_dict(state_dict, prefix, *rest)
-        _, _, missing, *_ = rest
-        if computes in missing:  # an older state
-            missing.remove(computes)
-        mask = self.mask
+        mask, given = self.mask, state_dict.get(prefix + "mask")
         if mask is None or given is None or given.shape != mask.shape:
             return
         if torch_values_known(given):

@@ -41,6 +41,7 @@ SHOWN = {  # pictures of the guides, for programs that do not run here
     "studies/decolle": ("decolle",),
     "studies/diehl_cook": ("diehl-cook",),
     "studies/eprop_memory": ("eprop",),
+    "studies/depth": ("depth",),
     "studies/rare_disease": ("rare-disease-why", "rare-disease-reliability"),
     "studies/superspike": ("superspike",),
 }

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: the options that name them, their download and their files."""
+"""MNIST, Fashion-MNIST and CIFAR-10: the options that name them, their download and their files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.datasets import DIGITS, Dataset
+from mnist.cifar10 import BINARY, CIFAR10_SHA256, CIFAR10_URL, load_cifar10
+from shared.datasets import DIGITS, DataError, Dataset
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 FASHION_URL = "https://fashion-mnist.s3.eu-central-1.amazonaws.com/"
@@ -47,7 +48,11 @@ FASHION_SHA256 = {
         "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
     ),
 }
-SOURCES = {"mnist": (MNIST_URL, MNIST_SHA256), "fashion": (FASHION_URL, FASHION_SHA256)}
+SOURCES = {
+    "mnist": (MNIST_URL, MNIST_SHA256),
+    "fashion": (FASHION_URL, FASHION_SHA256),
+    "cifar10": (CIFAR10_URL, {BINARY: CIFAR10_SHA256[BINARY]}),
+}
 GARMENTS = (
     "T-shirt",
     "trouser",
@@ -71,14 +76,10 @@ _MOST_RATIO = 10
 _MOST_BYTES = 3_000_000
 
 
-class DataError(ValueError):
-    """A data file is missing, damaged or cannot be fetched; the message is one line."""
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which data to load, and from where."""
     parser.add_argument("--data", choices=tuple(SOURCES), default="mnist")
-    parser.add_argument("--data-dir", type=Path, help="folder of the four files; data/NAME")
+    parser.add_argument("--data-dir", type=Path, help="folder of the data's files; data/NAME")
     parser.add_argument("--download", action="store_true", help="fetch the files first")
 
 
@@ -88,6 +89,8 @@ def load(options: argparse.Namespace) -> Dataset:
     folder = options.data_dir or Path("data") / options.data
     if options.download:
         download_mnist(folder, url, sha256=sha256)
+    if options.data == "cifar10":
+        return load_cifar10(folder)
     return load_mnist(folder, options.data)
 
 

@@ -3,6 +3,7 @@
     python examples/mnist/mnist_keras.py --model cnn --data-dir DIR [--download]
     python examples/mnist/mnist_keras.py --model cnn --layer dense    a Dense layer in its place
     python examples/mnist/mnist_keras.py --model rnn --layer gru      GRU with as many parameters
+    python examples/mnist/mnist_keras.py --data cifar10 --data-dir DIR
     KERAS_BACKEND=jax python examples/mnist/mnist_keras.py --model mlp --data-dir DIR
     python examples/mnist/mnist_keras.py --recipe published --data-dir DIR
 
@@ -65,8 +66,8 @@ DECAYING = (keras.layers.Dense, keras.layers.Conv2D)
 
 
 def affine(images: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
-    """Images (N, h, w), each moved, turned, scaled and sheared at random; zeros come in."""
-    count, height, width = images.shape
+    """Images (N, h, w, ...), each moved, turned, scaled and sheared at random; zeros come in."""
+    count, height, width, *channels = images.shape
     drawn = rng.uniform(-1, 1, (6, count, 1, 1)).astype(np.float32)
     turn = math.radians(recipe.turn) * drawn[0]
     cos, sin = np.cos(turn), np.sin(turn)
@@ -81,25 +82,28 @@ def affine(images: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.n
     column = np.clip(column + (width + 1) / 2, 0, width + 1)
     row = np.clip(row + (height + 1) / 2, 0, height + 1)
     left, top = np.minimum(column.astype(int), width), np.minimum(row.astype(int), height)
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), *((0, 0) for _ in channels)))
     n = np.arange(count)[:, None, None]
-    right, below = column - left, row - top
+    right, below = (
+        part.reshape(*part.shape, *(1 for _ in channels)) for part in (column - left, row - top)
+    )
     upper = padded[n, top, left] * (1 - right) + padded[n, top, left + 1] * right
     lower = padded[n, top + 1, left] * (1 - right) + padded[n, top + 1, left + 1] * right
     return (upper * (1 - below) + lower * below).astype(images.dtype)
 
 
-def build(model: str, layer: str, shape: tuple[int, int], classes: int) -> keras.Model:
+def build(model: str, layer: str, shape: tuple[int, ...], classes: int) -> keras.Model:
     """An untrained model for images of the given shape; "mlp" wants each as a row of pixels."""
     if model == "mlp":
-        return SynaMLP(shape[0] * shape[1], 280, classes, layer=layer, dropout=0.25)
+        return SynaMLP(math.prod(shape), 280, classes, layer=layer, dropout=0.25)
     if model == "cnn":
-        return SynaCNN(1, classes, layer=layer)
+        return SynaCNN(math.prod(shape[2:]), classes, layer=layer)
     # Read an image row by row, then decide from the last state.
-    inputs = keras.Input(shape)
+    columns = math.prod(shape[1:])
+    inputs = keras.Input((shape[0], columns))
     recurrent = keras.layers.RNN(SynaRNNCell(HIDDEN, name="cell"), name="recurrent")
     if layer == "gru":
-        recurrent = keras.layers.GRU(recipes.gru_units(shape[1], classes), name="recurrent")
+        recurrent = keras.layers.GRU(recipes.gru_units(columns, classes), name="recurrent")
     norm = keras.layers.BatchNormalization(
         momentum=1.0 - NORM_MOMENTUM, epsilon=NORM_EPS, name="norm"
     )
@@ -111,7 +115,7 @@ class KerasTrainer:
     """A Keras model in training: what `training.fit` asks for."""
 
     def __init__(
-        self, model: keras.Model, recipe: Recipe, shape: tuple[int, int], seed: int
+        self, model: keras.Model, recipe: Recipe, shape: tuple[int, ...], seed: int
     ) -> None:
         self.model = model
         self.recipe = recipe
@@ -176,8 +180,8 @@ class KerasTrainer:
 
     def _shaped(self, images: np.ndarray) -> np.ndarray:
         shape = self.model.input_shape[1:]
-        if None in shape:  # a convolution takes images of any size; MNIST's are square
-            side = math.isqrt(images[0].size)
+        if None in shape:  # a convolution takes images of any size; those here are square
+            side = math.isqrt(images[0].size // shape[-1])
             return images.reshape(-1, side, side, shape[-1])
         return images.reshape(-1, *shape)
 

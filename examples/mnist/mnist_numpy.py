@@ -3,6 +3,7 @@
     python examples/mnist/mnist_numpy.py --data-dir DIR [--download]
     python examples/mnist/mnist_numpy.py --data-dir DIR --seeds 3      mean and spread over seeds
     python examples/mnist/mnist_numpy.py --backend torch --data fashion --data-dir DIR
+    python examples/mnist/mnist_numpy.py --data cifar10 --data-dir DIR
 
 Pictures and the trained model go to --output. The solid curves of the picture show the accuracy on
 the test part epoch by epoch; nothing is chosen by it.

@@ -5,6 +5,7 @@
     python examples/mnist/mnist_torch.py --model rnn --layer gru      nn.GRU with as many parameters
     python examples/mnist/mnist_torch.py --model published --layer published --eval-batch 100 10 1
     python examples/mnist/mnist_torch.py --data fashion --data-dir DIR
+    python examples/mnist/mnist_torch.py --data cifar10 --data-dir DIR    its archive, or its files
 
 A twelfth of the training images is held out; it chooses the epoch whose weights are kept. The test
 images are used once, at the end. Every epoch ends with a checkpoint: after an interruption the same
@@ -53,7 +54,7 @@ RECIPES = recipes.RECIPES | {"cnn": replace(recipes.RECIPES["cnn"], precision="b
 
 
 def affine(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Images (N, 1, h, w), each moved, turned, scaled and sheared at random; zeros come in."""
+    """Images (N, c, h, w), each moved, turned, scaled and sheared at random; zeros come in."""
     count, _, height, width = images.shape
     drawn = 2 * torch.rand(6, count, generator=generator) - 1
     turn = math.radians(recipe.turn) * drawn[0]
@@ -77,7 +78,7 @@ class TorchTrainer:
         self,
         model: nn.Module,
         recipe: Recipe,
-        shape: tuple[int, int],
+        shape: tuple[int, ...],
         device: torch.device,
         seed: int,
     ) -> None:
@@ -174,7 +175,8 @@ class TorchTrainer:
         self.model.load_state_dict({k: torch.from_numpy(v) for k, v in arrays.items()})
 
     def _tensor(self, images: np.ndarray) -> Tensor:
-        x = torch.from_numpy(images).to(self.device).reshape(-1, 1, *self.shape)
+        shape = (*self.shape[:2], math.prod(self.shape[2:]))
+        x = torch.from_numpy(images).to(self.device).reshape(-1, *shape).movedim(-1, 1)
         return x.contiguous(memory_format=torch.channels_last)
 
 

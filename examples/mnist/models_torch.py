@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +16,7 @@ class FlatMLP(SynaMLP):
     """`SynaMLP` of images; its tensors keep their names, so that `synann` loads them too."""
 
     def forward(self, images: Tensor) -> Tensor:
-        return super().forward(images.flatten(1))
+        return super().forward(images.movedim(1, -1).flatten(1))
 
 
 class PublishedSynapse(nn.Module):
@@ -85,7 +87,7 @@ class RowRNN(nn.Module):
         self.head = nn.Linear(hidden, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        _, last = self.recurrent(images[:, 0])
+        _, last = self.recurrent(images.movedim(1, -1).flatten(2))
         return self.head(self.norm(last[0]))
 
 
@@ -94,15 +96,15 @@ def parameter_count(module: nn.Module) -> int:
 
 
 def build(
-    model: str, layer: str, recipe: str, shape: tuple[int, int], classes: int, norm: bool = True
+    model: str, layer: str, recipe: str, shape: tuple[int, ...], classes: int, norm: bool = True
 ) -> nn.Module:
     """An untrained model for images of the given shape; `norm` is for "published"."""
     if model == "mlp":
-        return FlatMLP(shape[0] * shape[1], 280, classes, layer=layer, dropout=0.25)
+        return FlatMLP(math.prod(shape), 280, classes, layer=layer, dropout=0.25)
     if model == "cnn":
-        return SynaCNN(1, classes, layer=layer)
+        return SynaCNN(math.prod(shape[2:]), classes, layer=layer)
     if model == "rnn":
-        return RowRNN(shape[1], classes, layer)
+        return RowRNN(math.prod(shape[1:]), classes, layer)
     if shape != (28, 28):
-        raise RunError(f"--model published takes 28×28 pixels, not {shape[0]}×{shape[1]}")
+        raise RunError(f"--model published takes 28×28 pixels, not {'×'.join(map(str, shape))}")
     return PublishedNet(classes, layer, free=recipe == "free", norm=norm)

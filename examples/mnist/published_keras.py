@@ -36,10 +36,10 @@ SLOWER = 0.9  # learning rate of an epoch over that of the one before
 BEST, LAST = "best", "last"
 
 
-def build(layer: str, shape: tuple[int, int], classes: int) -> keras.Model:
+def build(layer: str, shape: tuple[int, ...], classes: int) -> keras.Model:
     """The untrained network, with any of three layers before its last norm; logits."""
     layout = {"data_format": "channels_last"}
-    parts = [keras.Input((*shape, 1))]
+    parts = [keras.Input((*shape[:2], math.prod(shape[2:])))]
     for channels, size, stride in CONVOLUTIONS:
         parts += [
             keras.layers.Conv2D(
@@ -134,5 +134,5 @@ def _norm() -> keras.layers.Layer:
     return keras.layers.BatchNormalization(momentum=1.0 - NORM_MOMENTUM, epsilon=NORM_EPS)
 
 
-def _images(rows: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    return rows.reshape(-1, *shape, 1)
+def _images(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return rows.reshape(-1, *shape[:2], math.prod(shape[2:]))

@@ -10,18 +10,22 @@ import numpy as np
 DIGITS = tuple("0123456789")
 
 
+class DataError(ValueError):
+    """A data file is missing, damaged or cannot be fetched; the message is one line."""
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A classification task, already split.
 
     Attributes
     ----------
-    train_x, test_x : ndarray of float32, shape (N, h·w)
+    train_x, test_x : ndarray of float32, shape (N, h·w·channels)
         Images in [0, 1], one flattened image per row.
     train_y, test_y : ndarray of int64, shape (N,)
         Class of each image, in 0, …, classes − 1.
     image_shape : tuple of int
-        (h, w), to turn a row back into a picture.
+        (h, w), or (h, w, channels), to turn a row back into a picture.
     classes : int
         Number of classes.
     name : str
@@ -34,7 +38,7 @@ class Dataset:
     train_y: np.ndarray
     test_x: np.ndarray
     test_y: np.ndarray
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, ...]
     classes: int
     name: str
     names: tuple[str, ...] = DIGITS
@@ -60,7 +64,7 @@ def shift_and_noise(
     images: np.ndarray,
     rng: np.random.Generator,
     *,
-    image_shape: tuple[int, int],
+    image_shape: tuple[int, ...],
     shift: int = 1,
     noise: float = 0.1,
 ) -> np.ndarray:
@@ -68,12 +72,12 @@ def shift_and_noise(
 
     Parameters
     ----------
-    images : ndarray of floats, shape (N, h·w)
+    images : ndarray of floats, shape (N, h·w·channels)
         Images in [0, 1]; not modified.
     rng : numpy.random.Generator
         Source of the offsets, then of the noise.
     image_shape : tuple of int
-        (h, w).
+        (h, w), or (h, w, channels).
     shift : int
         Each image moves by a whole number of pixels, uniform in [−shift, shift], down and another
         to the right. Zeros move in.
@@ -82,15 +86,15 @@ def shift_and_noise(
 
     Returns
     -------
-    ndarray, shape (N, h·w)
+    ndarray, shape (N, h·w·channels)
         Of the dtype of `images`.
     """
-    height, width = image_shape
+    height, width, *channels = image_shape
     if not np.issubdtype(images.dtype, np.floating):
         raise TypeError(f"`images` must hold floats. Received: {images.dtype}")
-    if images.ndim != 2 or images.shape[1] != height * width:
+    if images.ndim != 2 or images.shape[1] != math.prod(image_shape):
         raise ValueError(
-            f"`images` must have the shape (N, {height * width}) for `image_shape` "
+            f"`images` must have the shape (N, {math.prod(image_shape)}) for `image_shape` "
             f"{(height, width)}. Received: {images.shape}"
         )
     if shift < 0:
@@ -99,13 +103,16 @@ def shift_and_noise(
         raise ValueError(f"`noise` must be 0 or more and finite. Received: {noise}")
 
     count = len(images)
-    border = ((0, 0), (shift, shift), (shift, shift))
-    padded = np.pad(images.reshape(count, height, width), border)
+    border = ((0, 0), (shift, shift), (shift, shift)) + ((0, 0),) * len(channels)
+    padded = np.pad(images.reshape(count, *image_shape), border)
     # Every possible move is a window on the padded image, and the windows are views: only the
     # chosen ones are copied. A window further up shows the image further down, hence the minus.
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
     down, right = rng.integers(-shift, shift, size=(2, count), endpoint=True)
-    moved = windows[np.arange(count), shift - down, shift - right].reshape(count, height * width)
+    moved = windows[np.arange(count), shift - down, shift - right]
+    if channels:  # the windows' own axes are the last ones
+        moved = np.moveaxis(moved, 1, -1)
+    moved = moved.reshape(images.shape)
     if noise > 0:
         moved += rng.standard_normal(moved.shape, dtype=np.float32) * np.float32(noise)
     return np.clip(moved, 0, 1, out=moved)

@@ -466,3 +466,17 @@ def test_values_out_of_range_are_told_of_once(bad):
     if bad == 1.5:
         Synapse(3, space="surprisal")(y)
     Synapse(3, gate="exp")(y)
+
+
+def test_log_odds_pass_on():
+    """As docs/keras.md stacks layers: odds times α times transmission, and even odds stay even."""
+    layer = Synapse(5, space="surprisal", gate="sigmoid")
+    h = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    layer.build(h.shape)
+    layer.theta.assign(ops.sum(ops.log1p(-layer.beta / 2), axis=0))
+    got = -to_numpy(layer(h, x=-h))
+    y, beta = 1 / (1 + np.exp(-h.astype(np.float64))), to_numpy(layer.beta)
+    want = h + np.sum(np.log1p(-beta * y[..., None]) - np.log1p(-beta / 2), axis=-2)
+    assert_close(got, want, 100 * FLOAT32, scale=1.0)
+    even = np.zeros((1, 5), np.float32)
+    assert_close(to_numpy(layer(even, x=-even)), even, 10 * FLOAT32, scale=1.0)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import synann_core as syn
-from synann_keras import SynaCNN, SynaMLP
+from synann_keras import SynaCNN, SynaMLP, SynapseConv2d
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import FLOAT32
 
@@ -55,6 +55,14 @@ def test_cnn(layer):
     assert names >= {"conv1", "conv5_norm", "hidden", "norm1", "norm2", "output"} | middle
 
 
+def test_convolutions_of_synapses():
+    model = SynaCNN(1, 3, width=2, hidden=8, convolution="synapse")
+    layers = [model.get_layer(f"conv{k}") for k in range(1, 6)]
+    assert [isinstance(layer, SynapseConv2d) for layer in layers] == [False] + 4 * [True]
+    images = np.random.default_rng(0).random((2, 8, 9, 1)).astype(np.float32)
+    assert np.isfinite(keras.ops.convert_to_numpy(model(images))).all()
+
+
 def test_cnn_learns():
     keras.utils.set_random_seed(0)
     model = SynaCNN(1, 3, width=2, hidden=8)
@@ -73,6 +81,7 @@ BAD_MODELS = [
     (lambda: SynaMLP(6, 5, 3, layer="lstm"), ValueError, "`layer` must be one of"),
     (lambda: SynaMLP(6, 5, 3, gate="relu"), ValueError, "`gate` must be one of"),
     (lambda: SynaCNN(width=0), ValueError, "`width` must be at least 1. Received: 0"),
+    (lambda: SynaCNN(convolution="dense"), ValueError, "`convolution` must be one of"),
     (lambda: SynaCNN(0), ValueError, "`in_channels` must be at least 1. Received: 0"),
 ]
 
@@ -88,6 +97,7 @@ def test_bad_options(make, error, message):
     [
         lambda: SynaMLP(6, 5, 3, layer="dense", gate="softmax", dropout=0.5, name="mine"),
         lambda: SynaCNN(2, 3, width=4, hidden=5, layer="none", dropout=0.25),
+        lambda: SynaCNN(2, 3, width=4, hidden=5, convolution="synapse"),
     ],
 )
 def test_configurations(model):

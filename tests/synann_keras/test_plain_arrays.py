@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from synann_keras import SynaCNN, SynaMLP, Synapse, SynaRNNCell
+from synann_keras import SynaCNN, SynaMLP, Synapse, SynapseConv2d, SynaRNNCell
 from tests.synann_keras.keras_helpers import BACKEND
 
 Y, LABELS = np.full((2, 3), 0.5, np.float32), np.array([0, 1])
@@ -37,6 +37,7 @@ CALLS = {
     "x": lambda bad: Synapse(3)(Y, bad),
     "x by name": lambda bad: Synapse(3)(Y, x=bad),
     "mask": lambda bad: Synapse(3, mask=bad),
+    "images' mask": lambda bad: SynapseConv2d(3, 1, mask=bad),
     "inputs": lambda bad: SynaRNNCell(3)(bad, [Y]),
     "states": lambda bad: SynaRNNCell(3)(Y, [bad]),
     "call": lambda bad: SynaMLP(3, 4, 2)(bad),

@@ -8,7 +8,7 @@ from torch.nn.utils import prune
 
 import synann_core as syn
 from synann_core.extending import NORM_EPS, NORM_MOMENTUM
-from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, block, models
+from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynapseConv2d, block, models
 from tests.helpers import EPS, assert_close
 
 LAYERS = ("synapse", "dense", "none")
@@ -57,10 +57,15 @@ def test_training_step_is_the_cores():
         assert_close(model.state_dict()[name], value, 1e-13)
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_cnn(layer):
+@pytest.mark.parametrize(
+    ("layer", "convolution"), [*((layer, "linear") for layer in LAYERS), ("none", "synapse")]
+)
+def test_cnn(layer, convolution):
     torch.manual_seed(0)
-    model = SynaCNN(2, 3, width=4, hidden=8, layer=layer)
+    model = SynaCNN(2, 3, width=4, hidden=8, layer=layer, convolution=convolution)
+    assert sum(isinstance(m, SynapseConv2d) for m in model.modules()) == 4 * (
+        convolution == "synapse"
+    )
     images, labels = torch.rand(30, 2, 10, 9), torch.arange(30) % 3
     images[:, 0, 3:6, 3:6] += labels[:, None, None]
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
@@ -86,6 +91,8 @@ def test_bad_options(model):
         SynaMLP(6, 0, 3)
     with pytest.raises(ValueError, match="`gate` must be one of"):
         SynaMLP(6, 5, 3, gate="relu")
+    with pytest.raises(ValueError, match="`convolution` must be one of"):
+        SynaCNN(convolution="dense")
 
 
 def test_batch_norms_have_the_constants_of_the_core(monkeypatch):

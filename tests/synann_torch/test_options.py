@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from synann_torch import LazySynapse, SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN, SynaRNNCell
+from synann_torch import (
+    LazySynapse,
+    OddsBlock,
+    SynaCNN,
+    SynaMLP,
+    Synapse,
+    SynapseBlock,
+    SynaRNN,
+    SynaRNNCell,
+)
 from synann_torch.options import check_options
 
 
@@ -13,6 +22,7 @@ from synann_torch.options import check_options
         (Synapse, (3, 4)),
         (LazySynapse, (4,)),
         (SynapseBlock, (3, 4)),
+        (OddsBlock, (3,)),
         (SynaRNNCell, (3, 4)),
         (SynaRNN, (3, 4)),
         (SynaMLP, (3, 4, 2)),

@@ -23,6 +23,7 @@ CALLS = {
     "contributions": lambda bad: synann_torch.Synapse(3, 3).contributions(bad),
     "mask": lambda bad: synann_torch.Synapse(3, 2, mask=bad),
     "SynapseBlock": lambda bad: synann_torch.SynapseBlock(3, 3)(bad),
+    "OddsBlock": lambda bad: synann_torch.OddsBlock(3)(bad),
     "SynaMLP": lambda bad: synann_torch.SynaMLP(3, 4, 2)(bad),
     "explain": lambda bad: synann_torch.SynaMLP(3, 4, 2).explain(bad),
     "explain background": lambda bad: synann_torch.SynaMLP(3, 4, 2).explain(Y, background=bad),
@@ -55,6 +56,8 @@ def test_a_network_for_images_refuses(kind):
     images = torch.full((2, 8), 0.5)
     with pytest.raises(TypeError, match="`images` must be a plain dense array"):
         synann_torch.SynaCNN()(ODD[kind](images))
+    with pytest.raises(TypeError, match="`y` must be a plain dense array"):
+        synann_torch.SynapseConv2d(1, 1, 1)(ODD[kind](images))
 
 
 @pytest.mark.parametrize("name", [n for n in CALLS if n != "Spiking state"])

@@ -10,7 +10,7 @@ from torch.func import functional_call, grad, hessian, jacrev, jvp, vmap
 from torch.utils.checkpoint import checkpoint
 
 from synann_core.contraction import native
-from synann_torch import SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN
+from synann_torch import OddsBlock, SynaCNN, SynaMLP, Synapse, SynapseBlock, SynaRNN
 from tests.helpers import EPS, assert_close
 from tests.synann_core.contraction.test_native_processes import python
 from tests.synann_torch.test_layer import EXCITATIONS, SPACES, layer_and_input
@@ -228,6 +228,7 @@ MODELS = {
     "SynaCNN": lambda: (SynaCNN(width=4, hidden=8), torch.rand(6, 1, 8, 8)),
     "SynaRNN": lambda: (SynaRNN(4, 8, batch_first=True), torch.rand(6, 3, 4)),
     "SynapseBlock": lambda: (SynapseBlock(5, 8), torch.rand(6, 5)),
+    "OddsBlock": lambda: (OddsBlock(5), torch.randn(6, 5)),
 }
 
 
@@ -276,7 +277,7 @@ def test_symbolic_trace(options):
         traced(y[..., :2])
 
 
-@pytest.mark.parametrize("name", ["SynaMLP", "SynaCNN", "SynapseBlock"])
+@pytest.mark.parametrize("name", ["SynaMLP", "SynaCNN", "SynapseBlock", "OddsBlock"])
 def test_models_are_traced_with_their_layers(name):
     model, y = MODELS[name]()
     traced = torch.fx.symbolic_trace(model.eval())

@@ -100,3 +100,16 @@ def test_augmentation_of_nothing():
 def test_augmentation_refuses(images, options, error, message):
     with pytest.raises(error, match=message):
         shift_and_noise(images, np.random.default_rng(0), image_shape=(3, 4), **options)
+
+
+def test_channels_of_a_pixel_move_together():
+    rng = np.random.default_rng(0)
+    images = rng.random((5, 4, 3, 2)).astype(np.float32)
+    options = {"shift": 2, "noise": 0.0}
+    moved = shift_and_noise(
+        images.reshape(5, -1), np.random.default_rng(1), image_shape=(4, 3, 2), **options
+    ).reshape(images.shape)
+    for k in range(2):
+        alone = images[..., k].reshape(5, -1)
+        want = shift_and_noise(alone, np.random.default_rng(1), image_shape=(4, 3), **options)
+        np.testing.assert_array_equal(moved[..., k].reshape(5, -1), want)
