@@ -211,7 +211,7 @@ def _excess(log_s: Array, xp: Namespace) -> Array | None:
 
 
 def _with_batches(pair: tuple[Array, Array], y: Array, xp: Namespace) -> tuple[Array, Array]:
-    """T, exact and guarded, with the batch axes of y; still one array where all factors are open."""
+    """T, exact and guarded, with the batch axes of y; still one array where all is open."""
     exact, guarded = pair
     own = with_batch(exact, y, xp)
     return own, own if guarded is exact else with_batch(guarded, y, xp)
