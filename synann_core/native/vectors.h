@@ -44,7 +44,7 @@ INLINE void store(REAL *p, Vector v) {
 
 /* The first `count` lanes from memory, and `rest` in the others; nothing else is read or written. */
 INLINE Vector load_some(const REAL *p, ptrdiff_t count, REAL rest) {
-    Vector r;
+    Vector r = rest - (Vector){0};
     EACH_LANE(k) r[k] = k < count ? p[k] : rest;
     return r;
 }
