@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from array_api_compat import is_numpy_namespace
+
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.autodiff import attach, stop_gradient
 from synann_core._lib.numerics import ordered_product
@@ -194,16 +196,25 @@ def surprisal_synapse_tensor_vjp(
         return gu, gv, gtheta, ggamma
 
 
-def _excess(log_s: Array, xp: Namespace) -> Array:
-    """What a logarithm is beyond those of normal numbers, nearly always 0; without a derivative.
+def _excess(log_s: Array, xp: Namespace) -> Array | None:
+    """What a logarithm is beyond those of normal numbers, None where NumPy sees that it is 0.
 
     e^T is e^(T − rest) · e^rest: two normal numbers, where e^T alone would underflow or overflow,
-    and what it is multiplied by keeps the product an ordinary number.
+    and what it is multiplied by keeps the product an ordinary number. The rest has no derivative.
     """
     smallest = float(xp.finfo(log_s.dtype).smallest_normal)  # 0 of long doubles
     limit = math.floor(-math.log(max(smallest, 1e-307)))
+    if is_numpy_namespace(xp) and bool(xp.all(xp.abs(log_s) <= limit)):  # nearly always
+        return None
     known = stop_gradient(log_s, xp)
     return known - xp.clip(known, -limit, limit)
+
+
+def _with_batches(pair: tuple[Array, Array], y: Array, xp: Namespace) -> tuple[Array, Array]:
+    """T, exact and guarded, with the batch axes of y; still one array where all is open."""
+    exact, guarded = pair
+    own = with_batch(exact, y, xp)
+    return own, own if guarded is exact else with_batch(guarded, y, xp)
 
 
 def _synapse_tensor(
@@ -217,32 +228,41 @@ def _synapse_tensor(
 ) -> Array:
     """None for α stands for 1; with θ it is e^−θ times as large."""
     exact, guarded = log_product(probability_factors(y, beta, xp=xp), xp=xp)
+    if y.ndim != 2:
+        exact, guarded = _with_batches((exact, guarded), y, xp)
     open_ = guarded is exact
     if theta is not None:
         exact = exact - theta
         guarded = exact if open_ else guarded - theta
     rest = _excess(guarded, xp)
-    near, far = xp.exp(exact - rest), xp.exp(rest)
+    if rest is not None:
+        exact, guarded = exact - rest, guarded - rest
+    near = xp.exp(exact)
     if not open_:
         # At a closed factor the derivative is that of exp(guarded): docs/theory.md, section 5.4.
-        near = attach(near, lambda: xp.exp(guarded - rest), xp)
-    if y.ndim != 2:
-        near, far = with_batch(near, y, xp), with_batch(far, y, xp)
+        near = attach(near, lambda: xp.exp(guarded), xp)
     # Of two gradients, too, neither loses what the other factors make an ordinary number.
     given: Any = x  # an array where there is a gain
-    return (near * x if alpha is None else ordered_product(near, alpha, given, xp)) * far
+    product = near * x if alpha is None else ordered_product(near, alpha, given, xp)
+    return product if rest is None else product * xp.exp(rest)
 
 
 def _synapse_tensor_vjp(
     x: Array, y: Array, alpha: Array, beta: Array, grad: Array, *, xp: Namespace
 ) -> tuple[Array, Array, Array, Array]:
     factors = probability_factors(y, beta, xp=xp)
-    exact, guarded = (with_batch(a, y, xp) for a in log_product(factors, xp=xp))
-    rest = _excess(guarded, xp)
-    near, smooth, far = xp.exp(exact - rest), xp.exp(guarded - rest), xp.exp(rest)
-    t = (ordered_product(smooth, alpha, x, xp) * grad) * far
+    exact, guarded = _with_batches(log_product(factors, xp=xp), y, xp)
+    open_, rest = guarded is exact, _excess(guarded, xp)
+    if rest is not None:
+        exact, guarded = exact - rest, guarded - rest
+    near = xp.exp(exact)
+    smooth = near if open_ else xp.exp(guarded)
+    t = ordered_product(smooth, alpha, x, xp) * grad
+    gx, galpha = (ordered_product(near, a, grad, xp) for a in (alpha, x))
+    if rest is not None:
+        far = xp.exp(rest)
+        t, gx, galpha = t * far, gx * far, galpha * far
     gy, gbeta = log_product_vjp(factors, to_rows(t, y, xp), xp=xp)
-    gx, galpha = (ordered_product(near, a, grad, xp) * far for a in (alpha, x))
     return gx, xp.reshape(gy, y.shape), galpha, gbeta
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 Call = Callable[[], object]
+Clock = Callable[[], float]
 
 SLOW = 1.0  # seconds; slower calls are repeated three times
 _SLOW_REPEATS = 3
@@ -34,11 +35,13 @@ def quiet_threads() -> None:
     os.environ.update(QUIET)
 
 
-def medians(calls: Mapping[str, Call], turns: Iterable[int] = range(15)) -> dict[str, float]:
+def medians(
+    calls: Mapping[str, Call], turns: Iterable[int] = range(15), clock: Clock = time.perf_counter
+) -> dict[str, float]:
     """Return the median seconds of calls that take turns, so that all see the same machine.
 
     In its turn a call that takes milliseconds is repeated; one slower than a second gets three
-    turns.
+    turns. With `time.process_time` as the clock, and one thread, other programs hardly count.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in turns:
@@ -46,21 +49,21 @@ def medians(calls: Mapping[str, Call], turns: Iterable[int] = range(15)) -> dict
             taken = times[name]
             if taken and taken[0] > SLOW:
                 if turn < _SLOW_REPEATS:
-                    taken.append(seconds(call))
+                    taken.append(seconds(call, clock))
                 continue
             # Once untimed: compiles at first, and afterwards brings back the caches and threads
             # that the others have taken.
-            warm = seconds(call)
-            burst = min(_LONGEST_BURST, max(1, round(_BURST / warm)))
-            taken.extend(seconds(call) for _ in range(burst))
+            warm = seconds(call, clock)
+            burst = min(_LONGEST_BURST, max(1, round(_BURST / max(warm, 1e-9))))
+            taken.extend(seconds(call, clock) for _ in range(burst))
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def seconds(call: Call) -> float:
+def seconds(call: Call, clock: Clock = time.perf_counter) -> float:
     """Seconds of one call."""
-    start = time.perf_counter()
+    start = clock()
     call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def growth(call: Call) -> int:

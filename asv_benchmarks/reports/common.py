@@ -11,6 +11,7 @@ import platform
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,18 @@ def make_parser(doc: str | None, *shared: str) -> argparse.ArgumentParser:
         kind, default, metavar, text = _SHARED[name]
         parser.add_argument(name, type=kind, default=default, metavar=metavar, help=text)
     return parser
+
+
+def add_clock(parser: argparse.ArgumentParser) -> None:
+    """Add an option for what is to be timed, `clock`."""
+    parser.add_argument(
+        "--processor",
+        action="store_const",
+        dest="clock",
+        const=time.process_time,
+        default=time.perf_counter,
+        help="seconds of the processor, with OMP_NUM_THREADS=1: for a machine that is busy",
+    )
 
 
 def sizes(text: str) -> list[Size]:

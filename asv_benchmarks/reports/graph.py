@@ -1,6 +1,6 @@
 """Measure synapse graphs of 1e4 to 1e7 synapses beside scipy's CSR product of the same pattern.
 
-    python asv_benchmarks/reports/graph.py [--most 1e7] [--turns 9] [--picture FILE]
+    python asv_benchmarks/reports/graph.py [--most 1e7] [--turns 9] [--processor] [--picture FILE]
 
 Prints nanoseconds per synapse, the ratio to the control, the time to build and the memory of the
 largest graph. The calls of one size take turns in one process; medians.
@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = common.make_parser(__doc__, "--picture")
     parser.add_argument("--most", type=float, default=1e7, help="synapses of the largest graph")
     parser.add_argument("--turns", type=int, default=9)
+    common.add_clock(parser)
     options = common.parse(parser, arguments, most=1e4, turns=1)
     sizes = [10**k for k in range(4, 8) if 10**k <= options.most]
     every, table = [], []
@@ -65,7 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wiring = make_wiring(size)
         taken = memory(wiring)
         took = meters.seconds(lambda: build(wiring))  # noqa: B023 - called at once
-        times = meters.medians(make_calls(wiring, build(wiring)), range(options.turns))
+        times = meters.medians(
+            make_calls(wiring, build(wiring)), range(options.turns), options.clock
+        )
         every.append(times)
         cells = [f"{1e9 * times[n] / size:.2f} ({times[n] / times['csr']:.2f})" for n in CALLS]
         table.append([f"{size:.0e}", *cells, f"{took:.2f}"])

@@ -1,6 +1,6 @@
 """Measure a factor in narrow shapes, beside a square one and a copy of the largest array.
 
-    python asv_benchmarks/reports/narrow.py [--turns 15]
+    python asv_benchmarks/reports/narrow.py [--turns 15] [--processor]
 
 One row or few outputs use a number once, and are bound by memory. Four times the square case's time
 a factor, or one and a half times `np.copyto` of the largest array, whichever is more, is what to
@@ -32,7 +32,9 @@ TYPES = ("float32", "float64")
 CALLS = ("forward", "vjp")
 
 
-def time_shapes(shapes: Sequence[str], kind: str, turns: int) -> dict[str, dict[str, float]]:
+def time_shapes(
+    shapes: Sequence[str], kind: str, turns: int, clock: meters.Clock
+) -> dict[str, dict[str, float]]:
     """Median seconds of both calls, and of the copy, by shape."""
     found = {}
     for shape in tqdm(shapes, desc=kind):
@@ -41,7 +43,7 @@ def time_shapes(shapes: Sequence[str], kind: str, turns: int) -> dict[str, dict[
         room = np.empty_like(largest)
         calls = {name: transmission.Shape.make(name, kind, shape) for name in CALLS}
         copy = lambda into=room, a=largest: np.copyto(into, a)  # noqa: E731
-        found[shape] = meters.medians({**calls, "copy": copy}, range(turns))
+        found[shape] = meters.medians({**calls, "copy": copy}, range(turns), clock)
     return found
 
 
@@ -85,11 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = common.make_parser(__doc__)
     parser.add_argument("--turns", type=int, default=15)
+    common.add_clock(parser)
     options = common.parse(parser, arguments, turns=1)
     shapes = [common.TINY] if options.quick else [SQUARE, *transmission.SHAPES[:-1]]
     texts = [common.machine()]
     for kind in TYPES:
-        times = time_shapes(shapes, kind, options.turns)
+        times = time_shapes(shapes, kind, options.turns, options.clock)
         texts += [f"{kind}: nanoseconds a factor (share of the limit)"]
         texts += [tabulate_shapes(times, shapes[0])]
         if SMALL in times:

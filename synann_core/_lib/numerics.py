@@ -93,10 +93,17 @@ def log_complement(p: Array, q: Array, smooth: Array, xp: Namespace) -> Array:
 def ordered_product(t: Array, a: Array, b: Array, xp: Namespace) -> Array:
     """Return tab, which is lost on the way only where it is no ordinary number itself.
 
-    A small t takes the larger of a and b first, and a large t the smaller one: if that underflows
-    or overflows, so does the whole.
+    a comes first as long as ta is an ordinary number. Elsewhere a small t takes the larger of a and
+    b first, and a large t the smaller one: if that underflows or overflows, so does the whole.
     """
-    a_first = (xp.abs(a) >= xp.abs(b)) == (xp.abs(t) <= 1.0)
+    first = t * a
+    info, size = xp.finfo(first.dtype), xp.abs(stop_gradient(first, xp))
+    # Of a factor 0, as images have many, nothing is lost in either order.
+    lost = (size < float(info.smallest_normal)) & (t != 0.0) & (a != 0.0)
+    lost = lost | (size > float(info.max))
+    if is_numpy_namespace(xp) and not xp.any(lost):  # nearly always; what follows takes much longer
+        return first * b
+    a_first = ~lost | ((xp.abs(a) >= xp.abs(b)) == (xp.abs(t) <= 1.0))
     return (t * xp.where(a_first, a, b)) * xp.where(a_first, b, a)
 
 

@@ -12,9 +12,9 @@ INLINE void meet_all(int form, Held held, ptrdiff_t rows, Weights weights, int c
     for (ptrdiff_t b = 0; b < rows;) {
         int now = rows - b < PAIR ? 1 : PAIR;
         if (now == 1) {
-            meet(form, 1, 1, held, weights, count, floor, first);
+            meet(form, 1, 1, 4, held, weights, count, floor, first);
         } else {
-            meet(form, PAIR, 1, held, weights, count, floor, first);
+            meet(form, PAIR, 1, 4, held, weights, count, floor, first);
         }
         held.y += now * held.step;
         held.bar = form < BARS ? NULL : held.bar + now * held.step;
@@ -61,7 +61,7 @@ static void strip(const Work *work, ptrdiff_t b0, ptrdiff_t count, ptrdiff_t j0)
         }
     }
     for (ptrdiff_t b = 0; !whole && b < count; b++) {
-        memcpy(work->gy + at + b * n, copies->gradient[b], (size_t)size * sizeof(REAL));
+        paste(work->gy + at + b * n, copies->gradient[b], size);
     }
 }
 

@@ -49,10 +49,30 @@ INLINE void add_groups(const Pass *pass, int form, const REAL *tile, const REAL 
     }
 }
 
+/* Write the first `count` sums of a vector, `step` apart. Note in `odd` those that are not finite and,
+where it looks, those that are faint. */
+INLINE void write_sums(const REAL *sums, ptrdiff_t count, int look, ptrdiff_t step, REAL *out,
+                       Words *odd) {
+    const Vector most = all(-MOST), sum = load(sums);
+    /* The rounding error of a sum that is −∞ is NaN. */
+    const Vector total = where_less(sum, most, sum, sum + load(sums + SIDE));
+    *odd |= less(total, most) | (Words)(total != total);
+    if (look) {
+        *odd |= less(total, all(0)) & less(all(-FAINT), total);
+    }
+    if (step == 1) {
+        store_some(out, total, count);
+        return;
+    }
+    for (ptrdiff_t k = 0; k < count && k < LANES; k++) {
+        out[k * step] = total[k];
+    }
+}
+
 /* Write the results of a pass; 1 if all are finite and, where it looks, w is in [0, 1] and no sum
 is faint. */
 static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, char *spoiled) {
-    int open = 1;
+    Words odd = {0};
     for (ptrdiff_t i0 = 0; i0 < pass->across; i0 += SIDE) {
         ptrdiff_t n = pass->n, width = pass->across - i0 < SIDE ? pass->across - i0 : SIDE;
         if (pass->look && most_inside(pass->w + i0 * n, n, width, n) < 0) {
@@ -79,16 +99,13 @@ static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, ch
         for (ptrdiff_t k = 0; k < pass->count; k++) {
             const REAL *own = sums + k * 2 * SIDE;
             REAL *out = pass->out + k * pass->count_step + i0 * pass->across_step;
-            for (ptrdiff_t q = 0; q < width; q++) {
-                REAL total = own[q];
-                /* The rounding error of a sum that is −∞ is NaN. */
-                total = total < -MOST ? total : total + own[SIDE + q];
-                open &= total >= -MOST && !(pass->look && total < 0 && total > -FAINT);
-                out[q * pass->across_step] = total;
+            for (ptrdiff_t q = 0; q < width; q += LANES) {
+                write_sums(own + q, width - q, pass->look, pass->across_step,
+                           out + q * pass->across_step, &odd);
             }
         }
     }
-    return open;
+    return !any(odd);
 }
 
 /* out[b0:b1, i0:i1] in passes. No bit depends on how the work is divided. */

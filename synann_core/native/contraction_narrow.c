@@ -7,22 +7,32 @@ its own order, and what is to be looked at is looked at on the way. */
 
 enum {
     LONG = 1024, /* inputs times outputs that are gone through together */
-    SEEN = 16,   /* rows that are looked at before they are worked through */
+    SEEN = 8192, /* numbers that are looked at before they are worked through */
+    AHEAD = 1024 /* gradients to come, for which memory is asked: it is read before it is written */
 };
 
+/* Run call(form, live): `live` as `meet` has it. */
+#define WITH_LIVE(form, live, call)          \
+    switch (live) {                          \
+    case 1: WITH_FORM(form, call##_1); break; \
+    case 2: WITH_FORM(form, call##_2); break; \
+    case 3: WITH_FORM(form, call##_3); break; \
+    default: WITH_FORM(form, call##_4);       \
+    }
+
 /* One row against one output, a strip: total += t β/f, and the gradient of β. */
-INLINE void alone(int form, const REAL *y, const REAL *bar, const REAL *w, const REAL *w_bar, REAL t,
-                  int large, REAL floor, REAL *total, REAL *gbeta) {
+INLINE void alone(int form, int live, const REAL *y, const REAL *bar, const REAL *w,
+                  const REAL *w_bar, REAL t, int large, REAL floor, REAL *total, REAL *gbeta) {
     const Vector zero = all(0), one = all(1), least = all(floor);
     for (int half = 0; half < APART; half += LANES) {
         Vector own[4], own_bar[4], f[4], ratio[4];
-        for (int q = 0; q < 4; q++) {
+        for (int q = 0; q < live; q++) {
             own[q] = load(y + q * APART + half);
             own_bar[q] = form < BARS ? one : load(bar + q * APART + half);
         }
-        factors_of(form, w + half, form < BARS ? w : w_bar + half, own, own_bar, least, f);
-        quotients(form, f, t, large, ratio);
-        for (int q = 0; q < 4; q++) {
+        factors_of(form, live, w + half, form < BARS ? w : w_bar + half, own, own_bar, least, f);
+        quotients(form, live, f, t, large, ratio);
+        for (int q = 0; q < live; q++) {
             const int at = q * APART + half;
             store(total + at, fused(load(w + at), ratio[q], load(total + at)));
             store(gbeta + at, zero - fused(own[q], ratio[q], zero)); /* from 0, so never -0 */
@@ -34,13 +44,16 @@ INLINE void alone(int form, const REAL *y, const REAL *bar, const REAL *w, const
 goes by in the order of memory, and is never copied but for the end of a row. */
 static int one_row(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
     Copies *copies = work->copies;
-    const ptrdiff_t n = work->n, whole = j0 + (j1 - j0) / STRIP * STRIP, rest = j1 - whole;
+    const ptrdiff_t n = work->n, whole = j0 + (j1 - j0) / STRIP * STRIP;
+    const int rest = (int)(j1 - whole), live = (rest + APART - 1) / APART;
     const REAL *bar = work->y_bar, *w_bar = work->beta_bar;
     const REAL most = work->look ? most_inside(work->y + j0, j1 - j0, 1, j1 - j0) : 0;
     REAL total[LONG];
-    copy(copies->y, work->y + whole, n, 1, (int)rest, 0);
-    if (bar) {
-        copy(copies->bar, bar + whole, n, 1, (int)rest, 1);
+    if (rest) {
+        copy(copies->y, work->y + whole, n, 1, rest, 0);
+    }
+    if (rest && bar) {
+        copy(copies->bar, bar + whole, n, 1, rest, 1);
     }
     for (ptrdiff_t i0 = 0; i0 < work->m; i0 += OUTPUTS) {
         const int width = (int)(work->m - i0 < OUTPUTS ? work->m - i0 : OUTPUTS);
@@ -55,20 +68,28 @@ static int one_row(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
         for (ptrdiff_t i = i0; i < i0 + width; i++) {
             const REAL *w = work->beta + i * n, t = work->grad[i];
             for (ptrdiff_t j = j0; j < whole; j += STRIP) {
-#define ALONE(form) alone(form, work->y + j, (form) < BARS ? NULL : bar + j, w + j, \
+                if (work->look) { /* the next outputs, which are looked at before anything else */
+                    fetch(w + OUTPUTS * n + j, STRIP);
+                }
+                fetch(work->gbeta + i * n + j + AHEAD, STRIP);
+#define ALONE(form) alone(form, 4, work->y + j, (form) < BARS ? NULL : bar + j, w + j, \
                           (form) < BARS ? NULL : w_bar + i * n + j, t, large, \
                           work->floor, total + (j - j0), work->gbeta + i * n + j)
                 WITH_FORM(form, ALONE)
             }
             if (rest) {
-                copy(copies->w, w + whole, n, 1, (int)rest, 0);
+                copy(copies->w, w + whole, n, 1, rest, 0);
                 if (w_bar) {
-                    copy(copies->w_bar, w_bar + i * n + whole, n, 1, (int)rest, 1);
+                    copy(copies->w_bar, w_bar + i * n + whole, n, 1, rest, 1);
                 }
-#define LAST(form) alone(form, copies->y[0], copies->bar[0], copies->w[0], copies->w_bar[0], t, large, \
-                         work->floor, total + (whole - j0), copies->sums[0])
-                WITH_FORM(form, LAST)
-                memcpy(work->gbeta + i * n + whole, copies->sums[0], (size_t)rest * sizeof(REAL));
+#define END(form, live) alone(form, live, copies->y[0], copies->bar[0], copies->w[0], copies->w_bar[0], \
+                              t, large, work->floor, total + (whole - j0), copies->sums[0])
+#define END_1(form) END(form, 1)
+#define END_2(form) END(form, 2)
+#define END_3(form) END(form, 3)
+#define END_4(form) END(form, 4)
+                WITH_LIVE(form, live, END)
+                paste(work->gbeta + i * n + whole, copies->sums[0], rest);
             }
         }
         for (ptrdiff_t j = j0; j < j1; j++) {
@@ -84,8 +105,10 @@ static int few_outputs(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
     Copies *copies = work->copies;
     const ptrdiff_t n = work->n, m = work->m, size = j1 - j0, whole = size / STRIP * STRIP;
     const ptrdiff_t width = (size + STRIP - 1) / STRIP * STRIP;
+    const int rest = (int)(size - whole), live = (rest + APART - 1) / APART;
     const REAL *y_bar = work->y_bar;
     const REAL most_beta = work->look ? most_inside(work->beta + j0, n, m, size) : 0;
+    const ptrdiff_t at_once = SEEN / size + 1;
     int form = work->form;
     REAL w[LONG], w_bar[LONG], sums[LONG];
     for (ptrdiff_t i = 0; i < m; i++) {
@@ -95,40 +118,51 @@ static int few_outputs(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
             w_bar[i * width + j] = y_bar && j < size ? work->beta_bar[from] : 1;
         }
     }
-    const size_t rest = (size_t)(size - whole) * sizeof(REAL);
-    copy(copies->y, NULL, 0, 1, 0, 0); /* the padding of all rows */
-    copy(copies->bar, NULL, 0, 1, 0, 1);
     for (ptrdiff_t b0 = 0; b0 < work->rows; b0 += ROWS) {
         const ptrdiff_t stop = work->rows - b0 < ROWS ? work->rows : b0 + ROWS;
         memset(sums, 0, sizeof sums);
         for (ptrdiff_t b = b0; b < stop; b++) {
             const ptrdiff_t row = b * n + j0;
-            if (work->look && (b - b0) % SEEN == 0) {
-                const ptrdiff_t seen = stop - b < SEEN ? stop - b : SEEN;
+            if (work->look && (b - b0) % at_once == 0) {
+                const ptrdiff_t seen = stop - b < at_once ? stop - b : at_once;
                 const REAL most = most_inside(work->y + row, n, seen, size);
                 if (most < 0 || most_beta < 0) {
                     return 0;
                 }
                 form = form_of(most, most_beta);
             }
-            for (ptrdiff_t j = 0; j < width; j += STRIP) {
-                Held held = {work->y + row + j, y_bar ? y_bar + row + j : NULL, work->gy + row + j,
-                             work->grad + b * m, n, n, m};
-                Weights own = {w + j, w_bar + j, sums + j, width, width};
-                if (j == whole) {
-                    memcpy(copies->y[0], held.y, rest);
-                    if (y_bar) {
-                        memcpy(copies->bar[0], held.bar, rest);
-                    }
-                    held.y = copies->y[0];
-                    held.bar = copies->bar[0];
-                    held.gradient = copies->gradient[0];
+            Held held = {work->y + row, y_bar ? y_bar + row : NULL, work->gy + row, work->grad + b * m,
+                         n, n, m};
+            Weights own = {w, w_bar, sums, width, width};
+            for (ptrdiff_t j = 0; j < whole; j += STRIP) {
+                if (work->look) { /* the next rows, which are looked at before anything else */
+                    fetch(held.y + at_once * n, STRIP);
                 }
-#define FEW_OUTPUTS(form) meet(form, 1, 0, held, own, (int)m, work->floor, 1)
+                fetch(held.gradient + AHEAD, STRIP);
+#define FEW_OUTPUTS(form) meet(form, 1, 0, 4, held, own, (int)m, work->floor, 1)
                 WITH_FORM(form, FEW_OUTPUTS)
-                if (j == whole) {
-                    memcpy(work->gy + row + j, held.gradient, rest);
+                held.y += STRIP;
+                held.bar = y_bar ? held.bar + STRIP : NULL;
+                held.gradient += STRIP;
+                own.w += STRIP;
+                own.bar += STRIP;
+                own.sums += STRIP;
+            }
+            if (rest) {
+                copy(copies->y, held.y, n, 1, rest, 0);
+                if (y_bar) {
+                    copy(copies->bar, held.bar, n, 1, rest, 1);
                 }
+                held.y = copies->y[0];
+                held.bar = copies->bar[0];
+                held.gradient = copies->gradient[0];
+#define LAST(form, live) meet(form, 1, 0, live, held, own, (int)m, work->floor, 1)
+#define LAST_1(form) LAST(form, 1)
+#define LAST_2(form) LAST(form, 2)
+#define LAST_3(form) LAST(form, 3)
+#define LAST_4(form) LAST(form, 4)
+                WITH_LIVE(form, live, LAST)
+                paste(work->gy + row + whole, held.gradient, rest);
             }
         }
         for (ptrdiff_t i = 0; i < m; i++) {

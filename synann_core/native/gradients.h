@@ -47,10 +47,10 @@ INLINE int any_large(const REAL *t, int count) {
     return result;
 }
 
-/* t/f for four vectors f. */
-INLINE void quotients(int form, const Vector *f, REAL t, int large, Vector *r) {
+/* t/f for four vectors f, of which all from `live` on are 1 and not asked for. */
+INLINE void quotients(int form, int live, const Vector *f, REAL t, int large, Vector *r) {
     if (form == CAREFUL) {
-        for (int q = 0; q < 4; q++) {
+        for (int q = 0; q < live; q++) {
             r[q] = t / f[q];
         }
         return;
@@ -71,10 +71,13 @@ INLINE void quotients(int form, const Vector *f, REAL t, int large, Vector *r) {
     }
 }
 
-/* The four factors of inputs from `half` on, whose y and ȳ are in registers. */
-INLINE void factors_of(int form, const REAL *w, const REAL *w_bar, const Vector *y, const Vector *bar,
-                       Vector least, Vector *f) {
-    for (int q = 0; q < 4; q++) {
+/* The four factors of inputs from `half` on, whose y and ȳ are in registers; 1 from `live` on. */
+INLINE void factors_of(int form, int live, const REAL *w, const REAL *w_bar, const Vector *y,
+                       const Vector *bar, Vector least, Vector *f) {
+    for (int q = live; q < 4; q++) {
+        f[q] = all(1);
+    }
+    for (int q = 0; q < live; q++) {
         f[q] = form < BARS ? fused(-load(w + q * APART), y[q], all(1))
                            : fused(load(w_bar + q * APART), y[q], bar[q]);
         if (form == GUARDED || form == CAREFUL) {
@@ -106,9 +109,10 @@ INLINE void fetch(const REAL *p, int count) {
 }
 
 /* `rows` rows against `count` outputs: sums += t y/f, and the rows' gradient −= t β/f, or is that
-if it is the `first`. `apart`: whether the rows that come next are far away. */
-INLINE void meet(int form, int rows, int apart, Held held, Weights weights, int count, REAL floor,
-                 int first) {
+if it is the `first`. `apart`: whether the rows that come next are far away. `live`: how many of the
+four that share a division are there; the strip ends with them. */
+INLINE void meet(int form, int rows, int apart, int live, Held held, Weights weights, int count,
+                 REAL floor, int first) {
     const Vector zero = all(0), one = all(1), least = all(floor);
     int large[PAIR];
     for (int r = 0; r < rows; r++) {
@@ -122,7 +126,7 @@ INLINE void meet(int form, int rows, int apart, Held held, Weights weights, int 
     for (int half = 0; half < APART; half += LANES) {
         Vector y[PAIR][4], bar[PAIR][4], total[PAIR][4];
         for (int r = 0; r < rows; r++) {
-            for (int q = 0; q < 4; q++) {
+            for (int q = 0; q < live; q++) {
                 y[r][q] = load(held.y + r * held.step + q * APART + half);
                 bar[r][q] = form < BARS ? one : load(held.bar + r * held.step + q * APART + half);
                 total[r][q] = zero;
@@ -135,22 +139,22 @@ INLINE void meet(int form, int rows, int apart, Held held, Weights weights, int 
             Vector sum[4];
             for (int r = 0; r < rows; r++) {
                 Vector f[4], ratio[4];
-                factors_of(form, w, w_bar, y[r], bar[r], least, f);
-                quotients(form, f, held.t[r * held.t_step + i], large[r], ratio);
+                factors_of(form, live, w, w_bar, y[r], bar[r], least, f);
+                quotients(form, live, f, held.t[r * held.t_step + i], large[r], ratio);
                 FORGET(w); /* few registers: β is better loaded again than kept and others moved */
                 FORGET(sums);
-                for (int q = 0; q < 4; q++) {
+                for (int q = 0; q < live; q++) {
                     total[r][q] = fused(load(w + q * APART), ratio[q], total[r][q]);
                     Vector before = r > 0 ? sum[q] : load(sums + q * APART);
                     sum[q] = fused(y[r][q], ratio[q], before);
                 }
             }
-            for (int q = 0; q < 4; q++) {
+            for (int q = 0; q < live; q++) {
                 store(sums + q * APART, sum[q]);
             }
         }
         for (int r = 0; r < rows; r++) {
-            for (int q = 0; q < 4; q++) {
+            for (int q = 0; q < live; q++) {
                 REAL *g = held.gradient + r * held.gradient_step + q * APART + half;
                 store(g, (first ? zero : load(g)) - total[r][q]); /* from 0, so never -0 */
             }
@@ -174,13 +178,21 @@ typedef struct {
 /* The first `size` numbers of rows that are n apart, and `padding`: factors of padding are 1. */
 INLINE void copy(REAL (*to)[STRIP], const REAL *from, ptrdiff_t n, ptrdiff_t rows, int size,
                  REAL padding) {
-    for (ptrdiff_t k = 0; k < rows; k++) {
-        if (size) {
-            memcpy(to[k], from + k * n, (size_t)size * sizeof(REAL));
+    for (ptrdiff_t k = 0; k < rows; k++, from += n) {
+        if (size == STRIP) {
+            memcpy(to[k], from, sizeof to[k]);
+            continue;
         }
-        for (int j = size; j < STRIP; j++) {
-            to[k][j] = padding;
+        for (int j = 0; j < STRIP; j += LANES) {
+            store(to[k] + j, load_some(from + j, size - j, padding));
         }
+    }
+}
+
+/* The first `size` numbers of a strip. */
+INLINE void paste(REAL *to, const REAL *from, int size) {
+    for (int j = 0; j < size; j += LANES) {
+        store_some(to + j, load(from + j), size - j);
     }
 }
 

@@ -20,6 +20,9 @@ INLINE void excite(const REAL *s, ptrdiff_t rows, const Graph *graph, int64_t st
                    ptrdiff_t count, Case now, REAL *p, REAL *c) {
     for (int64_t e = start; e < stop; e++) {
         const REAL *f = s + (ptrdiff_t)graph->sources[e] * rows;
+        if (now.far) {
+            __builtin_prefetch(s + source_after(graph, e) * rows);
+        }
         EACH_ROW {
             c[r] = FMA(known(1 - f[r], now.inside), p[r], c[r]);
             p[r] *= f[r];
@@ -114,6 +117,11 @@ INLINE void neurons(REAL *s, ptrdiff_t rows, const REAL *alpha, const REAL *beta
                     const Graph *graph, Case now) {
     for (ptrdiff_t i = 0; i < graph->neurons; i++) {
         REAL *out = s + (graph->inputs + i) * rows;
+        if (now.far) {
+            foresee_graph(graph, i, 1);
+            foresee_neurons(alpha, i, 1);
+            foresee_weak(beta, graph, i, 1);
+        }
         FOR_ROWS(rows, neuron(s + r, rows, alpha[i], beta, graph, i, count, now, out + r))
     }
 }

@@ -28,7 +28,12 @@ enum {
     BLOCK = 32, /* factors or terms that are taken together */
     LANES = 8,  /* rows that go through a neuron together */
     NEAR = 1 << 18, /* bytes of values that are never far away */
-    AHEAD = 48  /* inhibitory inputs from which on memory is asked for before it is needed */
+    /* How far ahead memory is asked for: */
+    AHEAD = 96,              /* nodes that are read by inhibitory inputs */
+    STRONG_AHEAD = 12,       /* and by excitatory ones */
+    NEURONS_IN_ORDER = 64,   /* what lies in order for each neuron */
+    NUMBERS_IN_ORDER = 256,  /* and for each inhibitory input: its numbers */
+    READINGS_IN_ORDER = 512  /* and the nodes that are read */
 };
 
 INLINE Graph graph_of(const Array *arrays, ptrdiff_t inputs) {
@@ -56,8 +61,8 @@ INLINE Reads reads(const Graph *graph, ptrdiff_t i) {
     return (Reads){graph->strong[i], graph->strong[i + 1], graph->weak[i], graph->weak[i + 1]};
 }
 
-/* The node of an inhibitory input to come, in topological order or against it. Nodes are far apart,
-which processors do not foresee. */
+/* The node of an input to come, in topological order or against it. Nodes are far apart, which
+processors do not foresee. */
 INLINE ptrdiff_t node_after(const Graph *graph, int64_t k) {
     const int64_t next = k + AHEAD, last = graph->weak[graph->neurons] - 1;
     return graph->readings[next < last ? next : last];
@@ -65,6 +70,40 @@ INLINE ptrdiff_t node_after(const Graph *graph, int64_t k) {
 
 INLINE ptrdiff_t node_before(const Graph *graph, int64_t k) {
     return graph->readings[k < AHEAD ? 0 : k - AHEAD];
+}
+
+INLINE ptrdiff_t source_after(const Graph *graph, int64_t e) {
+    const int64_t next = e + STRONG_AHEAD, last = graph->strong[graph->neurons] - 1;
+    return graph->sources[next < last ? next : last];
+}
+
+INLINE ptrdiff_t source_before(const Graph *graph, int64_t e) {
+    return graph->sources[e < STRONG_AHEAD ? 0 : e - STRONG_AHEAD];
+}
+
+/* Ask for what lies in order as well: processors foresee the next lines of a few arrays, but not of as
+many as a graph has. `way` is 1 in topological order and −1 against it. What lies beyond an array is
+asked for in vain, but not read. */
+INLINE void foresee_graph(const Graph *graph, ptrdiff_t i, ptrdiff_t way) {
+    if (i % 8 == 0) { /* a line of 64 bytes */
+        __builtin_prefetch(graph->strong + i + way * NEURONS_IN_ORDER);
+        __builtin_prefetch(graph->weak + i + way * NEURONS_IN_ORDER);
+        __builtin_prefetch(graph->sources + graph->strong[i] + way * NEURONS_IN_ORDER);
+    }
+    __builtin_prefetch(graph->readings + graph->weak[i] + way * READINGS_IN_ORDER);
+}
+
+/* The same of numbers, one for each neuron or one for each inhibitory input. */
+INLINE void foresee_neurons(const REAL *numbers, ptrdiff_t i, ptrdiff_t way) {
+    if (i % 8 == 0) {
+        __builtin_prefetch(numbers + i + way * NEURONS_IN_ORDER);
+    }
+}
+
+INLINE void foresee_weak(const REAL *numbers, const Graph *graph, ptrdiff_t i, ptrdiff_t way) {
+    const REAL *next = numbers + graph->weak[i] + way * NUMBERS_IN_ORDER;
+    __builtin_prefetch(next);
+    __builtin_prefetch(next + 8);
 }
 
 INLINE int64_t block_end(int64_t start, int64_t stop) {

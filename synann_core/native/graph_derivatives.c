@@ -71,7 +71,7 @@ static void by_products(REAL *pairs, ptrdiff_t rows, ptrdiff_t at, REAL alpha, c
 
 /* Gradients of `count` rows by division; the neuron's own pairs are at `at`. */
 INLINE void by_division(REAL *pairs, ptrdiff_t rows, ptrdiff_t at, REAL alpha, const REAL *beta,
-                        const Graph *graph, ptrdiff_t i, ptrdiff_t count, int first,
+                        const Graph *graph, ptrdiff_t i, ptrdiff_t count, int far, int first,
                         REAL *galpha, REAL *gbeta) {
     const Reads in = reads(graph, i);
     const ptrdiff_t step = 2 * rows;
@@ -88,6 +88,9 @@ INLINE void by_division(REAL *pairs, ptrdiff_t rows, ptrdiff_t at, REAL alpha, c
     *galpha = total;
     for (int64_t e = in.e0; e < in.e1; e++) {
         REAL *node = pairs + (ptrdiff_t)graph->sources[e] * step;
+        if (far) {
+            __builtin_prefetch(pairs + source_before(graph, e) * step, 1);
+        }
         EACH_ROW {
             node[rows + r] += up[r] * (value[r] / node[r]);
         }
@@ -95,7 +98,9 @@ INLINE void by_division(REAL *pairs, ptrdiff_t rows, ptrdiff_t at, REAL alpha, c
     for (int64_t k = in.k0; k < in.k1; k++) {
         REAL *node = pairs + (ptrdiff_t)graph->readings[k] * step;
         const REAL b = beta[k];
-        __builtin_prefetch(pairs + node_before(graph, k) * step, 1);
+        if (far) {
+            __builtin_prefetch(pairs + node_before(graph, k) * step, 1);
+        }
         EACH_ROW {
             const REAL y = node[r], ratio = up[r] * (value[r] / FMA(-b, y, 1));
             node[rows + r] -= ratio * b;
@@ -119,6 +124,50 @@ INLINE int divisible(const REAL *value, REAL alpha, ptrdiff_t count) {
     return !small;
 }
 
+/* What one call of `graph_backward` is given. */
+typedef struct {
+    REAL *pairs;
+    const REAL *alpha, *beta;
+    REAL *galpha, *gbeta;
+    int first;
+} Backward;
+
+INLINE int backward(const Backward *call, const Graph *graph, ptrdiff_t rows, int far) {
+    const REAL *alpha = call->alpha, *beta = call->beta;
+    REAL *gbeta = call->gbeta;
+    Room room = {NULL, 0};
+    int result = 0;
+    for (ptrdiff_t i = graph->neurons - 1; i >= 0 && !result; i--) {
+        const Reads in = reads(graph, i);
+        const ptrdiff_t at = 2 * (graph->inputs + i) * rows;
+        REAL *ga = &call->galpha[i];
+        if (far) {
+            foresee_graph(graph, i, -1);
+            foresee_neurons(alpha, i, -1);
+            foresee_neurons(call->galpha, i, -1);
+            foresee_weak(beta, graph, i, -1);
+            foresee_weak(gbeta, graph, i, -1);
+        }
+        for (ptrdiff_t r = 0; r < rows && !result;) {
+            const int first = call->first && r == 0;
+            REAL *own = call->pairs + r;
+            ptrdiff_t count = rows - r >= LANES && divisible(own + at, alpha[i], LANES) ? LANES : 1;
+            if (count == LANES) {
+                by_division(own, rows, at, alpha[i], beta, graph, i, LANES, far, first, ga, gbeta);
+            } else if (divisible(own + at, alpha[i], 1)) {
+                by_division(own, rows, at, alpha[i], beta, graph, i, 1, far, first, ga, gbeta);
+            } else if (room_for(&room, (size_t)(in.e1 - in.e0 + in.k1 - in.k0))) {
+                by_products(own, rows, at, alpha[i], beta, graph, i, &room, first, ga, gbeta);
+            } else {
+                result = NO_MEMORY;
+            }
+            r += count;
+        }
+    }
+    free(room.places);
+    return result;
+}
+
 /* pairs[nodes · 2 · rows], α, β, graph, gα[neurons], gβ[inhibitory]; rows, inputs, first: turn the
 gradients of all nodes' values, by outputs alone, into those of the inputs; gα and gβ are added to, or
 written if these rows are the first. A node's values, and then their gradients, lie side by side: what
@@ -131,30 +180,12 @@ KERNEL(graph_backward)(const Array *arrays, const Number *numbers) {
         return BAD_VALUE;
     }
     const Graph graph = graph_of(arrays + 3, inputs);
-    Room room = {NULL, 0};
-    int result = 0;
-    for (ptrdiff_t i = graph.neurons - 1; i >= 0 && !result; i--) {
-        const Reads in = reads(&graph, i);
-        const ptrdiff_t at = 2 * (inputs + i) * rows;
-        REAL *ga = &galpha[i];
-        for (ptrdiff_t r = 0; r < rows && !result;) {
-            const int first = numbers[2].integer && r == 0;
-            REAL *own = pairs + r;
-            ptrdiff_t count = rows - r >= LANES && divisible(own + at, alpha[i], LANES) ? LANES : 1;
-            if (count == LANES) {
-                by_division(own, rows, at, alpha[i], beta, &graph, i, LANES, first, ga, gbeta);
-            } else if (divisible(own + at, alpha[i], 1)) {
-                by_division(own, rows, at, alpha[i], beta, &graph, i, 1, first, ga, gbeta);
-            } else if (room_for(&room, (size_t)(in.e1 - in.e0 + in.k1 - in.k0))) {
-                by_products(own, rows, at, alpha[i], beta, &graph, i, &room, first, ga, gbeta);
-            } else {
-                result = NO_MEMORY;
-            }
-            r += count;
-        }
+    const int far = arrays[0].size * (ptrdiff_t)sizeof(REAL) > NEAR, first = numbers[2].integer != 0;
+    const Backward call = {pairs, alpha, beta, galpha, gbeta, first};
+    if (far && rows == 1) {
+        return backward(&call, &graph, 1, 1);
     }
-    free(room.places);
-    return result;
+    return far ? backward(&call, &graph, rows, 1) : backward(&call, &graph, rows, 0);
 }
 
 /* The product of one neuron's factors by blocks, and its tangent. */
@@ -191,6 +222,7 @@ INLINE void moving_neuron(const REAL *pairs, ptrdiff_t rows, const REAL *beta, c
         start_block(count, now);
         for (int64_t e = start; e < stop; e++) {
             const REAL *node = pairs + (ptrdiff_t)graph->sources[e] * step;
+            __builtin_prefetch(pairs + source_after(graph, e) * step);
             EACH_ROW {
                 const REAL f = node[r], p = now->p[r];
                 now->d[r] = FMA(now->d[r], f, p * node[rows + r]);
@@ -249,6 +281,11 @@ KERNEL(graph_tangents)(const Array *arrays, const Number *numbers) {
     const Graph graph = graph_of(arrays + 5, inputs);
     for (ptrdiff_t i = 0; i < graph.neurons; i++) {
         REAL *out = pairs + (2 * (inputs + i) + 1) * rows;
+        foresee_graph(&graph, i, 1);
+        foresee_neurons(alpha, i, 1);
+        foresee_neurons(dalpha, i, 1);
+        foresee_weak(beta, &graph, i, 1);
+        foresee_weak(dbeta, &graph, i, 1);
         FOR_ROWS(rows, {
             Moving now;
             moving_neuron(pairs + r, rows, beta, dbeta, &graph, i, count, &now);

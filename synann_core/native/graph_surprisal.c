@@ -25,6 +25,7 @@ INLINE void sum_of(const REAL *z, ptrdiff_t rows, const Graph *graph, const Read
         }
         for (int64_t e = start; e < stop; e++) {
             const REAL *term = z + (ptrdiff_t)graph->sources[e] * rows;
+            __builtin_prefetch(z + source_after(graph, e) * rows);
             EACH_ROW {
                 part[r] += term[r];
             }
@@ -119,6 +120,10 @@ KERNEL(graph_surprisal_forward)(const Array *arrays, const Number *numbers) {
     const REAL small = OF_REAL(sqrtf, sqrt)(TINY); /* the product of two such is still normal */
     for (ptrdiff_t i = 0; i < graph.neurons; i++) {
         const ptrdiff_t at = (inputs + i) * rows;
+        foresee_graph(&graph, i, 1);
+        foresee_neurons(theta, i, 1);
+        foresee_weak(beta, &graph, i, 1);
+        foresee_weak(beta_bar, &graph, i, 1);
         FOR_ROWS(rows, neuron(z + r, pairs + r, rows, at, theta[i], beta, beta_bar, &graph, i,
                               count, small))
     }
@@ -137,6 +142,7 @@ INLINE void spread(const REAL *pairs, REAL *restrict h, ptrdiff_t rows, ptrdiff_
     *gtheta = total;
     for (int64_t e = in.e0; e < in.e1; e++) {
         REAL *to = h + (ptrdiff_t)graph->sources[e] * rows;
+        __builtin_prefetch(h + source_before(graph, e) * rows, 1);
         EACH_ROW {
             to[r] += up[r];
         }
@@ -177,6 +183,11 @@ KERNEL(graph_surprisal_backward)(const Array *arrays, const Number *numbers) {
     const Graph graph = graph_of(arrays + 4, inputs);
     for (ptrdiff_t i = graph.neurons - 1; i >= 0; i--) {
         const ptrdiff_t at = (inputs + i) * rows;
+        foresee_graph(&graph, i, -1);
+        foresee_neurons(gtheta, i, -1);
+        foresee_weak(beta, &graph, i, -1);
+        foresee_weak(beta_bar, &graph, i, -1);
+        foresee_weak(ggamma, &graph, i, -1);
         FOR_ROWS(rows, spread(pairs + r, h + r, rows, at, beta, beta_bar, &graph, i, count,
                               numbers[2].integer && r == 0, floor, &gtheta[i], ggamma))
     }
@@ -231,6 +242,11 @@ KERNEL(graph_surprisal_tangents)(const Array *arrays, const Number *numbers) {
     const Graph graph = graph_of(arrays + 6, inputs);
     for (ptrdiff_t i = 0; i < graph.neurons; i++) {
         const ptrdiff_t at = (inputs + i) * rows;
+        foresee_graph(&graph, i, 1);
+        foresee_neurons(dtheta, i, 1);
+        foresee_weak(beta, &graph, i, 1);
+        foresee_weak(beta_bar, &graph, i, 1);
+        foresee_weak(dgamma, &graph, i, 1);
         FOR_ROWS(rows, tangent(pairs + r, dz + r, rows, at, dtheta[i], beta, beta_bar, dgamma,
                                &graph, i, count, floor))
     }

@@ -42,6 +42,17 @@ INLINE void store(REAL *p, Vector v) {
     *(Loose *)p = v;
 }
 
+/* The first `count` lanes from memory, and `rest` in the others; nothing else is read or written. */
+INLINE Vector load_some(const REAL *p, ptrdiff_t count, REAL rest) {
+    Vector r = rest - (Vector){0};
+    EACH_LANE(k) r[k] = k < count ? p[k] : rest;
+    return r;
+}
+
+INLINE void store_some(REAL *p, Vector v, ptrdiff_t count) {
+    EACH_LANE(k) if (k < count) p[k] = v[k];
+}
+
 INLINE Vector all(REAL x) {
     return x - (Vector){0};
 }
@@ -88,35 +99,52 @@ typedef struct {
     REAL least, most;
 } Range;
 
-static inline Range range_of(const REAL *a, ptrdiff_t size) {
+/* Of `size` numbers of each of some rows, n apart. */
+static inline Range range_of_rows(const REAL *a, ptrdiff_t n, ptrdiff_t rows, ptrdiff_t size) {
     enum { SIDE_BY_SIDE = 4 };
+    if (rows <= 0 || size <= 0) {
+        return (Range){0, 0};
+    }
+    if (size == n) {
+        size *= rows;
+        rows = 1;
+    }
     Vector least[SIDE_BY_SIDE], most[SIDE_BY_SIDE], odd[SIDE_BY_SIDE];
     for (int q = 0; q < SIDE_BY_SIDE; q++) {
-        least[q] = most[q] = all(size ? a[0] : 0);
-        odd[q] = all(0);
+        least[q] = most[q] = all(a[0]);
+        odd[q] = all(0); /* to be NaN, or 0 */
     }
-    ptrdiff_t k = 0;
-    for (; k + SIDE_BY_SIDE * LANES <= size; k += SIDE_BY_SIDE * LANES) {
-        for (int q = 0; q < SIDE_BY_SIDE; q++) {
-            Vector now = load(a + k + q * LANES);
-            least[q] = where_less(now, least[q], now, least[q]);
-            most[q] = larger(most[q], now);
-            odd[q] += now - now; /* NaN, or 0 */
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const REAL *now = a + row * n, *stop = now + size;
+        for (; stop - now >= SIDE_BY_SIDE * LANES; now += SIDE_BY_SIDE * LANES) {
+            for (int q = 0; q < SIDE_BY_SIDE; q++) {
+                const Vector v = load(now + q * LANES);
+                least[q] = where_less(v, least[q], v, least[q]);
+                most[q] = larger(most[q], v);
+                odd[q] += v - v;
+            }
         }
+        while (now < stop) {
+            /* The last ones again with those before them, or alone where there are none. */
+            const REAL *from = stop - now < LANES ? stop - LANES : now;
+            const Vector v = size < LANES ? all(*now) : load(from);
+            least[0] = where_less(v, least[0], v, least[0]);
+            most[0] = larger(most[0], v);
+            odd[0] += v - v;
+            now += size < LANES ? 1 : LANES;
+        }
+    }
+    for (int q = 1; q < SIDE_BY_SIDE; q++) {
+        least[0] = where_less(least[q], least[0], least[q], least[0]);
+        most[0] = larger(most[0], most[q]);
+        odd[0] += odd[q];
     }
     Range range = {least[0][0], most[0][0]};
     REAL spoiled = 0;
-    for (int q = 0; q < SIDE_BY_SIDE; q++) {
-        for (int lane = 0; lane < LANES; lane++) {
-            range.least = least[q][lane] < range.least ? least[q][lane] : range.least;
-            range.most = most[q][lane] > range.most ? most[q][lane] : range.most;
-            spoiled += odd[q][lane];
-        }
-    }
-    for (; k < size; k++) {
-        range.least = a[k] < range.least ? a[k] : range.least;
-        range.most = a[k] > range.most ? a[k] : range.most;
-        spoiled += a[k] - a[k];
+    for (int lane = 0; lane < LANES; lane++) {
+        range.least = least[0][lane] < range.least ? least[0][lane] : range.least;
+        range.most = most[0][lane] > range.most ? most[0][lane] : range.most;
+        spoiled += odd[0][lane];
     }
     if (spoiled != 0) {
         range.least = range.most = __builtin_nanf("");
@@ -124,18 +152,14 @@ static inline Range range_of(const REAL *a, ptrdiff_t size) {
     return range;
 }
 
+static inline Range range_of(const REAL *a, ptrdiff_t size) {
+    return range_of_rows(a, size, 1, size);
+}
+
 /* The greatest of `size` numbers of each of some rows, n apart; −1 if one is not in [0, 1]. */
 static inline REAL most_inside(const REAL *a, ptrdiff_t n, ptrdiff_t rows, ptrdiff_t size) {
-    REAL most = 0;
-    if (size == n) {
-        size *= rows;
-        rows = 1;
-    }
-    for (ptrdiff_t k = 0; k < rows && most >= 0; k++) {
-        const Range now = range_of(a + k * n, size);
-        most = !(now.least >= 0 && now.most <= 1) ? -1 : now.most > most ? now.most : most;
-    }
-    return most;
+    const Range range = range_of_rows(a, n, rows, size);
+    return range.least >= 0 && range.most <= 1 ? range.most : -1;
 }
 
 #endif

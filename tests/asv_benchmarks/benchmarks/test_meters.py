@@ -16,9 +16,14 @@ def takes(monkeypatch):
     """Let every call take this long."""
 
     def make(seconds):
-        monkeypatch.setattr(meters, "seconds", lambda call: [call(), seconds][1])
+        monkeypatch.setattr(meters, "seconds", lambda call, clock: [call(), seconds][1])
 
     return make
+
+
+def test_seconds_are_those_of_a_clock():
+    ticks = iter([2.0, 5.0])
+    assert meters.seconds(lambda: None, lambda: next(ticks)) == 3.0
 
 
 def test_calls_take_turns(takes):

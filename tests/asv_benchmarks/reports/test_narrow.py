@@ -15,7 +15,7 @@ def test_shares_are_of_the_square_shape_or_of_a_copy():
 
 
 def test_quick(capsys):
-    narrow.main(["--quick"])
+    narrow.main(["--quick", "--processor"])
     out = capsys.readouterr().out
     assert out.count("4x8x8") == len(narrow.TYPES)
     waits = dict(pair.rsplit(" ", 1) for pair in out.split("milliseconds: ")[1].split(", ")[-3:])

@@ -44,6 +44,24 @@ def test_log_complement_is_accurate_at_both_ends(xp, dtype):
         assert_relative(got, want, 6 * EPS[dtype])
 
 
+@pytest.mark.parametrize("sizes", [1.0, 20.0])
+def test_a_product_of_three_depends_on_nothing_beside_it(dtype, sizes):
+    """Where all is ordinary, too, and the look for lost digits is all that NumPy does."""
+    rng, most = np.random.default_rng(6), np.log2(float(np.finfo(dtype).max)) / 21
+    t, a, b = (2.0 ** (most * sizes * rng.uniform(-1, 1, 300)) for _ in range(3))
+    t, a, b = (np.where(rng.random(300) < 0.9, v, 0.0).astype(dtype) for v in (t, a, b))
+    with np.errstate(over="ignore"):
+        got = numerics.ordered_product(t, a, b, np)
+        alone = [
+            numerics.ordered_product(*(v[k : k + 1] for v in (t, a, b)), np) for k in range(300)
+        ]
+    np.testing.assert_array_equal(got, np.concatenate(alone))
+    want = t.astype(np.longdouble) * a * b
+    ordinary = (want <= np.finfo(dtype).max) & (want >= np.finfo(dtype).smallest_normal)
+    assert 100 < np.sum(ordinary) < 240
+    assert_relative(got[ordinary], want[ordinary].astype(np.float64), 2 * EPS[dtype])
+
+
 def test_a_sum_and_its_error_are_exact(xp, dtype):
     rng = np.random.default_rng(3)
     a, b = (spread(rng, 1e-8, 1e8, 100).astype(dtype) for _ in range(2))

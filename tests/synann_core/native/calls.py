@@ -85,7 +85,7 @@ def contraction(kernels):
                 kernels.gradients_open(y, beta, grad, np.empty_like(y), np.empty_like(beta))
 
 
-def graphs(neurons=60, inputs=5):
+def graphs(neurons=60, inputs=5, batches=(1, 7, 19, 40), kinds=KINDS):
     """Values, gradients and tangents of a random graph in both spaces, for one row and for many."""
     rng = np.random.default_rng(0)
     targets = inputs + np.arange(neurons)
@@ -95,8 +95,8 @@ def graphs(neurons=60, inputs=5):
     graph = SynapseGraph.from_arrays(
         inputs, neurons, excitatory=edges[0], inhibitory=edges[1], beta=beta
     ).compile()
-    for rows in (1, 7, 19, 40):
-        for kind in KINDS:
+    for rows in batches:
+        for kind in kinds:
             for space in ("probability", "surprisal"):
                 x = rng.random((rows, inputs)).astype(kind)
                 x[0, 0] = 0.0
@@ -170,6 +170,8 @@ def record(path):
             ):
                 stack.enter_context(mock.patch.object(engine.native, "kernels", recorder))
             graphs()
+            for size, rows in ((4_200, 8), (17_000, 1)):  # memory is asked for in advance
+                graphs(size, batches=(rows,), kinds=KINDS[1:])
             neurons()
             codes()
             diagnoses()
