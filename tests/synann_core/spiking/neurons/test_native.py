@@ -192,18 +192,76 @@ def test_any_number_of_axes(shape, kernels, monkeypatch):
     assert grads.decay.shape == ()
 
 
-def test_threads_and_parts_change_nothing(monkeypatch):
-    """Rows go in parts of sixteen, on several threads where there is work for them."""
+@pytest.mark.parametrize(
+    "options",
+    [{}, OTHERS["adaptive, synaptic, attached"], {"order": "article"}, {"order": "immediate"}],
+    ids=["plain", "everything", "article", "immediate"],
+)
+def test_threads_and_parts_change_nothing(options, monkeypatch):
+    """Rows and neurons go in parts, on several threads where there is work for them."""
     currents = np.random.default_rng(0).normal(0.1, 0.4, (7, 35, 37))
-    neuron, found = LIF(0.9, np.full(37, 0.8)), []
-    for rows, work in ((16, 1), (16, 1 << 30), (5, 1)):
+    neuron, found = LIF(0.9, np.full(37, 0.8), **options), []
+    for rows, work, block in ((16, 1, 4096), (16, 1 << 30, 4096), (16, 1, 8), (5, 1, 36)):
         monkeypatch.setattr(native, "_ROWS", rows)
         monkeypatch.setattr(native, "_WORK", work)
+        monkeypatch.setattr(native, "_BLOCK", block)
         spikes, record = neuron.run(currents)
-        grads = neuron.vjp(record, spikes=1.0)
-        found.append((spikes, record.membrane, grads.currents, grads.threshold))
-    for one, other in zip(found[0], found[1], strict=True):
-        np.testing.assert_array_equal(one, other)
-    for one, other in zip(found[0][:3], found[2][:3], strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert_close(found[2][3], found[0][3], 1e-14)  # summed in other parts
+        grads = neuron.vjp(record, currents, 0.5, record.state)
+        states = (a for a in (*record.state, *grads.state) if a is not None)
+        found.append((spikes, record.membrane, grads.currents, *states, grads.threshold))
+    for other in found[1:]:
+        for one, another in zip(found[0][:-1], other[:-1], strict=True):
+            np.testing.assert_array_equal(one, another)
+    for other in found[1:3]:
+        np.testing.assert_array_equal(found[0][-1], other[-1])
+    assert_close(found[3][-1], found[0][-1], 1e-14)  # summed in other parts
+
+
+@pytest.mark.parametrize("order", ["article", "snntorch", "immediate"])
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_one_gradient_for_all_steps(backend, order):
+    """It is not copied for each, which would take the memory of a run."""
+    xp = np if backend == "numpy" else pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    currents, one, other = map(xp.asarray, rng.normal(0.3, 0.6, (3, 5, 4, 3)))
+    neuron = LIF(0.9, 0.7, order=order)
+    _, record = neuron.run(currents)
+    steady = [xp.broadcast_to(a[:1], (5, 4, 3)) for a in (one, other)]
+    whole = [a + 0.0 for a in steady]
+    for got, want in zip(neuron.vjp(record, *steady), neuron.vjp(record, *whole), strict=True):
+        if got is not None and not isinstance(got, tuple):
+            np.testing.assert_array_equal(np.asarray(got), np.asarray(want))
+
+
+RANGES = [(0, 3, 0, 5), (-1, 2, 0, 5), (0, 2, -1, 5), (0, 2, 0, 6), (0, 2, 4, 3)]
+
+
+@pytest.mark.parametrize("part", RANGES)
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_kernel_refuses_parts_that_are_not_there(part, backward):
+    matrix, run, row = np.zeros((2, 5)), np.zeros((3, 2, 5)), np.ones(5)
+    rule = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, False)
+    inputs = (run, matrix, None, matrix, None, row, row, None, None)
+    if backward:
+        given = (run, run, None, None, None, None, None, None)
+        made = (run.copy(), matrix.copy(), None, matrix.copy(), None, None, np.zeros((1, 3, 5)))
+        function, rest = host.kernels.lif_backward, (*rule, 1, 1.0, 1.0, False, True, *part, 0)
+    else:
+        given, made = (), (run.copy(), run.copy(), matrix.copy(), None, matrix.copy(), None)
+        function, rest = host.kernels.lif_forward, (*rule, *part)
+    with pytest.raises(ValueError, match="outside its range"):
+        function(*inputs, *given, *made, *rest)
+
+
+def test_a_kernel_refuses_some_of_connected_neurons_and_other_numbers_of_steps():
+    matrix, run, row = np.zeros((2, 5)), np.zeros((3, 2, 5)), np.ones(5)
+    rule = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, False)
+    inputs = (run, matrix, None, matrix, None, row, row, None)
+    made = (run.copy(), run.copy(), matrix.copy(), None, matrix.copy(), None)
+    with pytest.raises(ValueError, match="outside its range"):
+        host.kernels.lif_forward(*inputs, np.zeros((5, 5)), *made, *rule, 0, 2, 0, 4)
+    made = (run.copy(), matrix.copy(), None, matrix.copy(), None, None, np.zeros((1, 3, 5)))
+    rest = (*rule, 1, 1.0, 1.0, False, True, 0, 2, 0, 5, 0)
+    for given in ((run[:2], None), (None, run[:2])):
+        with pytest.raises(ValueError, match="outside its range"):
+            host.kernels.lif_backward(*inputs, None, run, *given, *[None] * 5, *made, *rest)
