@@ -13,8 +13,8 @@ CONSTRAINTS ?= -c requirements/tested.txt
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile $(CONSTRAINTS)
 
 .PHONY: demo digits-seeds examples test test-all fuzz kernel-branches lint wheel pythons lower-bounds kernels widths \
-	sanitize sanitize-kernels emulate emulate-aarch64 emulate-haswell clang threads bench docs dashboard \
-	dashboard-site history golden clean
+	sanitize sanitize-kernels emulate emulate-aarch64 emulate-haswell emulate-cortex-m clang threads bench \
+	docs dashboard dashboard-site history golden clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python examples/diagnose.py
@@ -41,16 +41,18 @@ test: $(VENV)/.test
 	$(PYTEST)
 
 # What CI leaves out, and its parts in full. Needs Debian's packages gcc, clang and those of CROSS.
-CROSS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+CROSS := gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user gcc-arm-none-eabi \
+	libnewlib-arm-none-eabi qemu-system-arm
 test-all: $(VENV)/.test
-	@for tool in cc clang aarch64-linux-gnu-gcc qemu-aarch64 qemu-x86_64; do command -v $$tool > \
-	/dev/null || { echo "$$tool is missing: apt-get install gcc clang $(CROSS)"; exit 1; }; done
+	@for tool in cc clang aarch64-linux-gnu-gcc qemu-aarch64 qemu-x86_64 arm-none-eabi-gcc qemu-system-arm; \
+	do command -v $$tool > /dev/null || { echo "$$tool is missing: apt-get install gcc clang $(CROSS)"; exit 1; }; done
 	SYNANN_KERNELS=off $(PYTEST)
 	SYNANN_TEST_SEEDS=200 $(PYTEST) tests/synann_core/test_branches.py \
 	tests/synann_core/noisy_or/test_bounds.py
 	SYNANN_TEST_BACKENDS=jax,jax-jit $(PYTEST) tests/synann_core -m jax_alternates
 	SYNANN_TEST_KERAS=whole $(PYTEST) tests/synann_keras/test_backends.py -k test_suite
-	$(MAKE) widths sanitize threads emulate clang
+	SYNANN_TEST_ENGINES=whole $(PYTEST) tests/examples/studies/test_several_devices.py
+	$(MAKE) widths sanitize threads emulate emulate-cortex-m clang
 	$(MAKE) wheel
 	$(MAKE) pythons lower-bounds
 
@@ -137,6 +139,10 @@ emulate-aarch64: build/calls
 	EMULATOR=qemu-aarch64 $(REPLAY) aarch64 aarch64-linux-gnu-gcc aarch64 build/calls -static -O3
 emulate-haswell: build/calls
 	EMULATOR="qemu-x86_64 -cpu Haswell" $(REPLAY) haswell $(CC) v3 build/calls -march=x86-64-v3 -static
+
+# Exported models on emulated microcontrollers: what they need, and what they answer.
+emulate-cortex-m: $(VENV)/.test
+	$(ONE_BLAS_THREAD) $(BIN)/python -m tests.emulator
 
 # Another compiler: the same bits.
 clang: build/calls

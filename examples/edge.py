@@ -2,10 +2,10 @@
 
     python examples/edge.py        after examples/digits.py; trains a small network if there is none
 
-It compiles the C file, runs it on the test images and reports bytes, agreement and time.
-`examples/studies/edge_learner.py` learns in C. Needs gcc and ndonnx.
+It compiles the C file, runs it on the test images and reports bytes, agreement and time; then the
+same in whole numbers. `examples/studies/edge_learner.py` learns in C. Needs gcc and ndonnx.
 
-Makes the files digits.c, .o, .onnx and .json, and a table of their bytes.
+Makes the files digits.c, .o, .onnx, .json, digits-int16.c and digits-int8.c, and a table of bytes.
 """
 
 from __future__ import annotations
@@ -90,13 +90,35 @@ def run_network(model: syn.SynaMLP, data: Dataset, folder: Path) -> None:
     )
 
 
+def run_integers(model: syn.SynaMLP, data: Dataset, folder: Path) -> None:
+    """The network in whole numbers beside Python's."""
+    pixels = np.rint(16 * data.test_x).astype(np.uint8)  # counts up to 16
+    want = model.decision_function(data.test_x.astype(np.float64))
+    logits = np.empty(want.shape, np.int64)
+    for dtype in ("int16", "int8"):
+        source = folder / f"digits-{dtype}.c"
+        save_c(model, source, name="digits", dtype=dtype, levels=16)
+        library, text, _ = compile_c(source)
+        for image, out in zip(pixels, logits, strict=True):
+            library.digits_logits(pointer(image), pointer(out))
+        unit = float(source.read_text().split("One unit of a logit is ")[1].split()[0])
+        same = np.mean(logits.argmax(axis=1) == want.argmax(axis=1))
+        error = np.abs(unit * logits - want).max() / np.abs(want).max()
+        print(
+            f"in whole numbers, {dtype}: {text} bytes of code and constants; the same class on "
+            f"{100 * same:.2f} %; logits differ by at most {error:.1e} of the largest"
+        )
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--model", type=Path, default=Path("outputs/digits-synapse.safetensors"))
     options = parser.parse_args(arguments)
     data = load_digits()
     make_folder(options.output)
-    run_network(load_model(options.model, data), data, options.output)
+    model = load_model(options.model, data)
+    run_network(model, data, options.output)
+    run_integers(model, data, options.output)
 
 
 if __name__ == "__main__":

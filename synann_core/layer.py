@@ -22,6 +22,7 @@ from synann_core._lib.checks import check_inside, check_option
 from synann_core._lib.numerics import expm1, softplus
 from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, Namespace, Shape, Space
+from synann_core.learning import _drawn_inputs
 from synann_core.log_odds import _expit
 from synann_core.surprisals import _complement
 from synann_core.tensor import _surprisal_synapse_tensor, _synapse_tensor
@@ -315,9 +316,8 @@ def initial_mixing_logit(
     logit = rng.normal(0.0, 0.1, (m, n))
     rest = n - _MIXED
     if rest > 0:
-        order = np.argsort(rng.random((m, n)), axis=1)
         share = math.log(_MIXED_SHARE / _MIXED * rest / (1.0 - _MIXED_SHARE))
-        np.put_along_axis(logit, order[:, :_MIXED], share, axis=1)
+        np.put_along_axis(logit, _drawn_inputs(rng, m, n, _MIXED), share, axis=1)
     return logit
 
 

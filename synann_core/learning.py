@@ -23,6 +23,8 @@ _STRONG_BETA = 0.25
 _STRONGEST_BETA = 0.9
 _WEAK_TOTAL = 1e-3
 
+_DRAWN_TOGETHER = 1 << 20  # numbers
+
 
 def cross_entropy(logits: ArrayT, target: ArrayT, /) -> ArrayT:
     """Cross-entropy of softmax(logits) and a target distribution, per sample, in nats.
@@ -194,11 +196,27 @@ def initial_beta(
     count = min((n + 1) // 2, max(1, round(wanted)))
     strength = min(1.0 / (max(count, 1) * mean_input), _STRONGEST_BETA)
     beta = generator.uniform(0.5, 1.5, (m, n)) * (_WEAK_TOTAL / max(n, 1))
-    # The first `count` of a random order of the inputs, for every output its own.
-    strong = np.argsort(generator.random((m, n)), axis=1)[:, :count]
+    strong = _drawn_inputs(generator, m, n, count)
     jitter = generator.uniform(0.9, 1.1, (m, count))
     np.put_along_axis(beta, strong, strength * jitter, axis=1)
     return beta
+
+
+def _drawn_inputs(
+    rng: np.random.Generator, m: int, n: int, count: int
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The first `count` of a random order of the n inputs, for each of m outputs its own.
+
+    By a few outputs at a time: a wide layer has more inputs and outputs than fit in memory twice.
+    """
+    drawn = np.empty((m, count), np.int64)
+    step = max(1, _DRAWN_TOGETHER // max(n, 1))
+    for start in range(0, m if count else 0, step):
+        keys = rng.random((min(step, m - start), n))
+        least = np.argpartition(keys, count - 1, axis=1)[:, :count]
+        order = np.argsort(np.take_along_axis(keys, least, axis=1), axis=1)
+        drawn[start : start + step] = np.take_along_axis(least, order, axis=1)
+    return drawn
 
 
 def _check_classes(given: Arguments[Any]) -> None:

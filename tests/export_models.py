@@ -89,9 +89,9 @@ def call(function, *arguments):
                for a in arguments))  # fmt: skip
 
 
-def rows(function, X, outputs):
-    """The function on each row of X."""
-    out = np.empty((len(X), outputs), X.dtype)
+def rows(function, X, outputs, dtype=None):
+    """The function on each row of X, whose dtype the outputs have if no other is given."""
+    out = np.empty((len(X), outputs), dtype or X.dtype)
     for x, y in zip(X, out, strict=True):
         call(function, x, y)
     return out

@@ -27,6 +27,8 @@ from .state import MaskedModule
 
 __all__ = ["Synapse"]
 
+_ROWS_OF = 1 << 20  # numbers
+
 
 class Synapse(MaskedModule):
     """Fully connected synapses: ``s_i = α_i x_i ∏_j (1 − β_ij y_j)``, each sample on its own.
@@ -159,7 +161,10 @@ class Synapse(MaskedModule):
         rng, shape = np.random.default_rng(seed), self.beta_logit.shape
         beta = syn.initial_beta(*shape, mean_input=mean_input, rng=rng)
         with torch.no_grad():
-            self.beta_logit.copy_(torch.from_numpy(syn.logit(beta)))
+            # By some rows at a time: the logits of a wide layer would fill the memory in float64.
+            for start in range(0, shape[0], step := max(1, _ROWS_OF // shape[1])):
+                rows = slice(start, start + step)
+                self.beta_logit[rows].copy_(torch.from_numpy(syn.logit(beta[rows])))
             if self.theta is not None:
                 self.theta.zero_()
             if self.mixing_logit is not None:

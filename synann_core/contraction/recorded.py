@@ -19,15 +19,18 @@ __all__ = ["forward", "jvp", "vjp"]  # second derivatives record the operations 
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     """Sum of log f over j, exact and with every f kept from 0; both (rows, m)."""
+    # Which arrays stay until the backward pass is for autograd to say, its checkpoints and hooks.
+    nothing: Any = (None,) * 4
+    kind = factors.of(nothing)
 
     def value(*arrays: Array) -> tuple[Array, Array]:
-        return choose_inside(xp, *arrays).forward(factors.of(arrays), xp=xp)
+        return choose_inside(xp, *arrays).forward(kind.of(arrays), xp=xp)
 
     def gradients(*arguments: Array) -> tuple[Array | None, ...]:
         *arrays, exact, guarded = arguments
         grad = exact + guarded  # both have the derivatives of the guarded one
         run = choose_inside(xp, *arrays, grad)
-        gy, gbeta = run.vjp(factors.of(arrays), grad, xp=xp)
+        gy, gbeta = run.vjp(kind.of(arrays), grad, xp=xp)
         return gy, None, gbeta, None
 
     record: Any = xp.with_gradient if builds_graphs(xp) else with_torch_gradient

@@ -206,6 +206,13 @@ def test_initial_beta_of_the_smallest_means(n, mean_input):
     np.testing.assert_array_equal(syn.initial_beta(3, n, mean_input=mean_input, rng=0), want)
 
 
+def test_initial_beta_by_some_rows_at_a_time_is_the_same(monkeypatch):
+    """A wide layer does not fill the memory, nor does another layer change."""
+    whole = syn.initial_beta(50, 30, rng=0)
+    monkeypatch.setattr("synann_core.learning._DRAWN_TOGETHER", 64)
+    np.testing.assert_array_equal(syn.initial_beta(50, 30, rng=0), whole)
+
+
 def test_initial_beta_draws_from_its_seed_alone():
     state = np.random.get_state()[1].copy()  # noqa: NPY002 - the global state must stay
     first = syn.initial_beta(4, 8, rng=5)

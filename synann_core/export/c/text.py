@@ -17,6 +17,8 @@ from synann_core.export.checks import Precision
 
 # The suffix of numbers and of the functions of math.h, and the name of the type.
 _TYPES = {"float32": ("f", "float"), "float64": ("", "double")}
+# Types of arrays of whole numbers: those of stdint.h.
+_WHOLE = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}\Z")
 
 
@@ -54,27 +56,31 @@ def source(
     constants: Mapping[str, NumpyArray],
     variables: Mapping[str, NumpyArray] | None = None,
     pieces: list[str],
+    header: str = "math.h",
     **values: object,
 ) -> str:
     """Write a whole file: declarations, constants, variables and the named pieces of `templates`.
 
-    In all of them $real, ${f}, $name and the `values` are filled in.
+    Arrays have the types of their dtypes. In all texts $real, ${f}, $name and the `values` are
+    filled in.
     """
     f, real = _TYPES[dtype]
     variables = variables or {}
     definitions = [
-        _array(f"{kind}{real} {name}_{key}", numbers, dtype)
+        _array(kind, f"{name}_{key}", numbers)
         for kind, arrays in (("static const ", constants), ("", variables))
         for key, numbers in arrays.items()
     ]
-    declarations = [f"extern {real} {name}_{k}[{a.size}];" for k, a in variables.items()] + [
+    declarations = [f"extern {_c_type(a)} {name}_{k}[{a.size}];" for k, a in variables.items()] + [
         Template(line).substitute(real=real, name=name) for line in declarations
     ]
+    values = {"input": real, "score": real} | values
     values |= {
         "f": f,
         "real": real,
         "name": name,
         "title": title,
+        "header": header,
         "guard": name.upper(),
         "bytes": sum(numbers.nbytes for numbers in constants.values()),
         "declarations": "\n".join(declarations),
@@ -85,8 +91,16 @@ def source(
     return "".join(Template(text).substitute(values) for text in texts)
 
 
-def _array(declaration: str, values: NumpyArray, dtype: Precision) -> str:
-    numbers = [literal(value, dtype) for value in values.ravel().tolist()]
-    lines = [", ".join(numbers[i : i + 6]) for i in range(0, len(numbers), 6)]
+def _array(kind: str, name: str, values: NumpyArray) -> str:
+    dtype: Any = values.dtype.name
+    whole = dtype in _WHOLE
+    numbers = [str(v) if whole else literal(v, dtype) for v in values.ravel().tolist()]
+    each = 12 if whole else 6
+    lines = [", ".join(numbers[i : i + each]) for i in range(0, len(numbers), each)]
     body = ",\n    ".join(lines)
-    return f"{declaration}[{values.size}] = {{\n    {body}\n}};\n"
+    return f"{kind}{_c_type(values)} {name}[{values.size}] = {{\n    {body}\n}};\n"
+
+
+def _c_type(values: NumpyArray) -> str:
+    dtype = values.dtype.name
+    return f"{dtype}_t" if dtype in _WHOLE else _TYPES[dtype][1]

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
-from synann_core._lib.checks import any_numbers, check_number, check_option, to_numpy
+from synann_core._lib.checks import any_numbers, check_int, check_number, check_option
 from synann_core._lib.files import FilePath, write_whole
-from synann_core._lib.namespaces import numpy_namespace
-from synann_core._lib.numerics import surprisal_floor
-from synann_core._lib.typing import AnyArray, Array, NumpyArray, Space
+from synann_core._lib.typing import AnyArray, Space
 from synann_core.export.c.circuit import circuit_source
 from synann_core.export.c.graph import graph_source
+from synann_core.export.c.integers import WholeDtype, integers_source
+from synann_core.export.c.learner import integers_learner_source, learner_source
+from synann_core.export.c.network import network_source
 from synann_core.export.c.spiking import spiking_source
-from synann_core.export.c.text import check_dtype, check_name, literal, source
+from synann_core.export.c.text import check_dtype, check_name
 from synann_core.export.checks import Precision, check_network, in_dtype
 from synann_core.graph import Circuit, GraphParameters, SynapseGraph
-from synann_core.layer import beta_of
-from synann_core.models import passes
 from synann_core.models.mlp import SynaMLP
 from synann_core.spiking import SpikingNetwork
 
@@ -32,9 +30,10 @@ def save_c(
     /,
     *,
     name: str = "model",
-    dtype: Precision = "float32",
+    dtype: Precision | WholeDtype = "float32",
     space: Space = "probability",
     params: GraphParameters | None = None,
+    levels: int | None = None,
 ) -> None:
     """Write a model as one C99 source file without dependencies, for use on a small device.
 
@@ -49,12 +48,15 @@ def save_c(
         Of the file to write, usually ending in ``.c``; written whole or not at all.
     name : str
         Start of every name in the file: a letter, then letters, digits and underscores.
-    dtype : {"float32", "float64"}
-        Of the constants and the arithmetic: C's float or double.
+    dtype : {"float32", "float64", "int16", "int8"}
+        Of the constants and the arithmetic: C's float or double. Of a SynaMLP also whole numbers:
+        weights of 16 or 8 bits, and no floating-point number anywhere.
     space : {"probability", "surprisal"}
         Of a graph: what its inputs and outputs are.
     params : GraphParameters, optional
         Of a graph or circuit, in place of its own: after training, say. Probabilities, always.
+    levels : int, optional
+        Of whole numbers, from 1 to 255: what a feature of 1 is there. 255, if not given.
 
     Notes
     -----
@@ -70,14 +72,22 @@ def save_c(
     takes all steps of inputs that stay. Constants are hexadecimal literals, so that none is rounded
     again.
 
+    In whole numbers the functions of a SynaMLP are ``void NAME_logits(const uint8_t *x, int64_t
+    *logits)`` and ``int NAME_predict(const uint8_t *x)``: x[j] is ``round(levels · feature)``, and
+    the file says how many nats a unit of a logit is. Every processor computes the same integers.
+    Scales follow from the weights, and no sum can overflow. Rounding the weights is nearly all
+    that is lost; how much that is on some data is to be measured (docs/export.md).
+
     Raises
     ------
     TypeError
-        If `model` is none of these, or neither a graph nor a circuit and comes with `params`.
+        If `model` is none of these, or not a SynaMLP in whole numbers; if it comes with `params`
+        or `levels` that it does not have.
     ValueError
         If an option is unknown, a network or circuit asked for in surprisal space (their inputs are
         features and probabilities), a weight not finite in `dtype`, or a graph has more than 20,000
-        synapses.
+        synapses. In whole numbers, if a SynaMLP has more than 1,023 hidden neurons or log-odds of
+        thousands of nats.
 
     Examples
     --------
@@ -91,8 +101,19 @@ def save_c(
     True
     """
     check_name(name)
-    check_dtype(dtype)
     check_option("space", space, get_args(Space))
+    if dtype == "int8" or dtype == "int16":
+        if not isinstance(model, SynaMLP):
+            raise TypeError(f"`model` must be a SynaMLP in whole numbers. Received: {model!r}")
+        check_network(model, params, space)
+        most = check_int("levels", 255 if levels is None else levels, 1)
+        if most > 255:
+            raise ValueError(f"`levels` must be at most 255. Received: {levels!r}")
+        write_whole(path, integers_source(model, name, dtype, most).encode("ascii"))
+        return
+    check_dtype(dtype)
+    if levels is not None:
+        raise TypeError(f"`levels` must be None in floating point. Received: {levels!r}")
     if isinstance(model, SynapseGraph):
         text = graph_source(model.compile(), params, name, dtype, space)
     elif isinstance(model, Circuit):
@@ -104,7 +125,7 @@ def save_c(
         if isinstance(network, SpikingNetwork):
             text = spiking_source(network, name, dtype)
         else:
-            text = _network_source(network, name, dtype)
+            text = network_source(network, name, dtype)
     write_whole(path, text.encode("ascii"))
 
 
@@ -115,7 +136,7 @@ def save_c_learner(
     /,
     *,
     name: str = "layer",
-    dtype: Precision = "float32",
+    dtype: Precision | Literal["int32"] = "float32",
     gamma_min: float = 1e-3,
 ) -> None:
     """Write a surprisal synapse layer that goes on learning on the device, as one C99 file.
@@ -126,8 +147,10 @@ def save_c_learner(
         −log α, in nats.
     gamma : array, shape (m, n)
         −log β, in nats, ≥ 0: where learning starts.
-    path, name, dtype
+    path, name
         As for `save_c`.
+    dtype : {"float32", "float64", "int32"}
+        Of the numbers and the arithmetic. "int32" has no floating-point number anywhere.
     gamma_min : float
         Least γ that a step leaves, > 0, in nats: β stays at or below e^(−gamma_min).
 
@@ -140,12 +163,19 @@ def save_c_learner(
     stays, and so does a γ whose step is NaN. ``float NAME_gamma[m * n]`` holds the strengths, to be
     kept and put back by the program.
 
+    In whole numbers u, v, θ and z are surprisals in units of 2⁻¹⁵ bits, ``int32_t`` from 0 to 2³⁰,
+    and ``int32_t NAME_surprisal(uint32_t p)`` makes one of a probability p / 2¹⁶. ``uint32_t
+    NAME_gamma[m * n]`` is in units of 2⁻²⁴ bits, ``const uint16_t *target`` in units of 2⁻¹⁵ (of
+    which all sum to 1 at most), and ``uint16_t rate`` in units of 2⁻¹⁶. A factor 1 − β y is at
+    least 2⁻¹⁵. No sum can overflow, and every processor learns the same.
+
     Raises
     ------
     TypeError
         If `theta` or `gamma` is not an array, or `gamma_min` not a number.
     ValueError
-        If a shape, a value or an option is wrong.
+        If a shape, a value or an option is wrong; in whole numbers, if there are more than 1,023
+        inputs, or if a θ is not within ±5,678 nats.
 
     Examples
     --------
@@ -159,89 +189,28 @@ def save_c_learner(
     True
     """
     check_name(name)
-    check_dtype(dtype)
+    precision: Precision = "float64"
+    if dtype != "int32":
+        check_dtype(dtype)
+        precision = dtype
     least = check_number("gamma_min", gamma_min, 0.0, ends="()")
-    least = check_number("gamma_min", float(in_dtype("gamma_min", least, dtype)), 0.0, ends="()")
-    strengths = in_dtype("gamma", any_numbers("gamma", gamma), dtype)
+    least = check_number(
+        "gamma_min", float(in_dtype("gamma_min", least, precision)), 0.0, ends="()"
+    )
+    strengths = in_dtype("gamma", any_numbers("gamma", gamma), precision)
     if strengths.ndim != 2 or 0 in strengths.shape:
         raise ValueError(
             f"`gamma` must have shape (m, n), not empty. Received: shape {strengths.shape}"
         )
     if strengths.min() < 0.0:
         raise ValueError(f"`gamma` must be ≥ 0. Received: {strengths.min():g}")
-    m, n = strengths.shape
-    gains = in_dtype("theta", any_numbers("theta", theta), dtype)
+    m = strengths.shape[0]
+    gains = in_dtype("theta", any_numbers("theta", theta), precision)
     if gains.shape not in ((), (m,)):
         raise ValueError(f"`theta` must have shape ({m},). Received: shape {gains.shape}")
-    text = source(
-        f"{name}: a layer of {m} x {n} synapses in surprisal space, which learns.",
-        name,
-        dtype,
-        declarations=[
-            "void ${name}_forward(const $real *u, const $real *v, $real *z);",
-            "void ${name}_learn(const $real *u, const $real *v, const $real *target, $real rate);",
-        ],
-        constants={"theta": np.broadcast_to(gains, (m,))},
-        variables={"gamma": strengths},
-        pieces=["sum", "complement", "learner"],
-        m=m,
-        n=n,
-        floor=literal(surprisal_floor(np.dtype(dtype), np), dtype),
-        gamma_min=literal(least, dtype),
-    )
+    gains = np.broadcast_to(gains, (m,))
+    if dtype == "int32":
+        text = integers_learner_source(gains, strengths, least, name)
+    else:
+        text = learner_source(gains, strengths, least, name, dtype)
     write_whole(path, text.encode("ascii"))
-
-
-def _network_source(model: SynaMLP, name: str, dtype: Precision) -> str:
-    weights: dict[str, Any] = {
-        key: to_numpy(weight).astype(np.float64) for key, weight in model.weights.items()
-    }
-    xp = numpy_namespace  # NumPy itself lacks functions of the standard before 2.4
-
-    def first(x: Array) -> Array:
-        return passes.normalise(weights, "norm1", passes.dense(weights, "hidden", x, xp), xp)
-
-    def last(z: Array) -> Array:
-        z = passes.dense(weights, "dense", z, xp) if model.layer == "dense" else z
-        return passes.dense(weights, "output", passes.normalise(weights, "norm2", z, xp), xp)
-
-    constants: dict[str, Any] = {}
-    for part, function, inputs in (("in", first, model.in_features), ("out", last, model.hidden)):
-        constants[part], constants[f"{part}_bias"] = _affine(function, inputs)
-    pieces = ["sum", "affine", model.gate]
-    middle, encoded = "", "y"
-    if model.layer == "synapse":
-        # Kept below 1 by the eps of the arithmetic.
-        logit = weights["synapse.beta_logit"].astype(dtype)
-        constants["beta"] = beta_of(logit, xp=xp)
-        pieces.append("transmission")
-        middle, encoded = (
-            f"    for (int i = 0; i < {model.hidden}; i++)\n        log_y[i] += "
-            f"{name}_log_transmission({name}_beta + i * {model.hidden}, y, {model.hidden});\n",
-            "log_y",
-        )
-    sizes: dict[str, Any] = {
-        "features": model.in_features,
-        "hidden": model.hidden,
-        "classes": model.classes,
-    }
-    return source(
-        f"{name}: a SynaMLP with {' '.join(f'{n} {k}' for k, n in sizes.items())}.",
-        name,
-        dtype,
-        declarations=[
-            "void ${name}_logits(const $real *x, $real *logits);",
-            "int ${name}_predict(const $real *x);",
-        ],
-        constants={key: in_dtype("model", values, dtype) for key, values in constants.items()},
-        pieces=[*pieces, "network"],
-        middle=middle,
-        encoded=encoded,
-        **sizes,
-    )
-
-
-def _affine(function: Callable[[Any], Any], inputs: int) -> tuple[NumpyArray, NumpyArray]:
-    """Matrix and bias of an affine map, from what it makes of the unit vectors and of 0."""
-    bias = function(np.zeros((1, inputs)))
-    return (function(np.eye(inputs)) - bias).T, bias[0]

@@ -1,5 +1,7 @@
 """The contraction as one operation that is recorded, with the written gradients."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -43,6 +45,18 @@ def test_nothing_is_recorded_inside(monkeypatch):
     value = recorded.forward(probability_factors(*leaves(), xp=xp), xp=xp)[0]
     assert value.grad_fn.name().startswith("WithGradient")
     value.sum().backward()
+
+
+@pytest.mark.parametrize("make", [probability_factors, surprisal_factors])
+def test_only_autograd_keeps_the_arrays(make):
+    """A hook that stores them elsewhere, or a checkpoint that drops them, frees their memory."""
+    factors = make(*(leaf * 1.0 for leaf in leaves()), xp=xp)
+    left = [weakref.ref(array) for array in factors[:4] if array is not None]
+    with torch.autograd.graph.saved_tensors_hooks(lambda _: None, lambda _: None):
+        value = recorded.forward(factors, xp=xp)[0]
+    assert value.requires_grad
+    del factors
+    assert [reference() for reference in left] == [None] * len(left)
 
 
 def test_second_derivatives_record_the_first():

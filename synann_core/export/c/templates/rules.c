@@ -21,15 +21,3 @@ void ${name}_probabilities(const $real *x, $real *p)
     for (int i = 0; i < $classes; i++)
         p[i] /= sum;
 }
-
-/* The most probable class. */
-int ${name}_predict(const $real *x)
-{
-    $real scores[$classes];
-    int best = 0;
-    ${name}_scores(x, scores);
-    for (int i = 1; i < $classes; i++)
-        if (scores[i] > scores[best])
-            best = i;
-    return best;
-}

@@ -1,4 +1,5 @@
-/* Add a term to a sum, and keep what rounding takes away for the next one. */
+/* Add a term to a sum, and keep what rounding takes away for the next one. Not with -ffast-math,
+ * which takes that for 0. */
 static void ${name}_add($real *sum, $real *lost, $real term)
 {
     const $real wanted = term - *lost;
