@@ -231,37 +231,3 @@ def test_one_gradient_for_all_steps(backend, order):
     for got, want in zip(neuron.vjp(record, *steady), neuron.vjp(record, *whole), strict=True):
         if got is not None and not isinstance(got, tuple):
             np.testing.assert_array_equal(np.asarray(got), np.asarray(want))
-
-
-RANGES = [(0, 3, 0, 5), (-1, 2, 0, 5), (0, 2, -1, 5), (0, 2, 0, 6), (0, 2, 4, 3)]
-
-
-@pytest.mark.parametrize("part", RANGES)
-@pytest.mark.parametrize("backward", [False, True])
-def test_a_kernel_refuses_parts_that_are_not_there(part, backward):
-    matrix, run, row = np.zeros((2, 5)), np.zeros((3, 2, 5)), np.ones(5)
-    rule = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, False)
-    inputs = (run, matrix, None, matrix, None, row, row, None, None)
-    if backward:
-        given = (run, run, None, None, None, None, None, None)
-        made = (run.copy(), matrix.copy(), None, matrix.copy(), None, None, np.zeros((1, 3, 5)))
-        function, rest = host.kernels.lif_backward, (*rule, 1, 1.0, 1.0, False, True, *part, 0)
-    else:
-        given, made = (), (run.copy(), run.copy(), matrix.copy(), None, matrix.copy(), None)
-        function, rest = host.kernels.lif_forward, (*rule, *part)
-    with pytest.raises(ValueError, match="outside its range"):
-        function(*inputs, *given, *made, *rest)
-
-
-def test_a_kernel_refuses_some_of_connected_neurons_and_other_numbers_of_steps():
-    matrix, run, row = np.zeros((2, 5)), np.zeros((3, 2, 5)), np.ones(5)
-    rule = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, False)
-    inputs = (run, matrix, None, matrix, None, row, row, None)
-    made = (run.copy(), run.copy(), matrix.copy(), None, matrix.copy(), None)
-    with pytest.raises(ValueError, match="outside its range"):
-        host.kernels.lif_forward(*inputs, np.zeros((5, 5)), *made, *rule, 0, 2, 0, 4)
-    made = (run.copy(), matrix.copy(), None, matrix.copy(), None, None, np.zeros((1, 3, 5)))
-    rest = (*rule, 1, 1.0, 1.0, False, True, 0, 2, 0, 5, 0)
-    for given in ((run[:2], None), (None, run[:2])):
-        with pytest.raises(ValueError, match="outside its range"):
-            host.kernels.lif_backward(*inputs, None, run, *given, *[None] * 5, *made, *rest)
