@@ -88,7 +88,8 @@ def test_lower_bounds_are_of_extras_and_tests_that_exist(name):
 def test_all_extras_for_users_are_tested_at_their_bounds():
     tested = {extra for extras, _, _ in environments.GROUPS.values() for extra in extras}
     # Extras for developers; data whose version is exact; a GPU; and the documentation's tools.
-    assert EXTRAS.keys() - tested <= {"test", "bench", "examples", "hpo", "cupy", "docs"}
+    others = {"test", "bench", "rivals", "examples", "hpo", "cupy", "docs"}
+    assert EXTRAS.keys() - tested <= others
 
 
 def test_tools_of_the_tests_have_their_bounds():

@@ -175,7 +175,7 @@ class Spiking(nn.Module):
 
 
 class _Sequence(torch.autograd.Function):
-    """A run and its hand-written backward pass; keeps the inputs and the membranes."""
+    """A run and its hand-written backward pass; keeps membranes and, if they count, currents."""
 
     @staticmethod
     def forward(ctx: Any, plan: core.NeuronPlan, *arrays: Tensor | None) -> Any:
@@ -183,20 +183,24 @@ class _Sequence(torch.autograd.Function):
         run = core.run_neurons(inputs, plan=plan, xp=xp)
         ctx.plan = plan
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*arrays, run.potential)
+        # Without a synaptic current, of the currents only the shape counts: the potential has it.
+        kept = arrays if inputs.parameters.synaptic_decay is not None else (*arrays[:-1], None)
+        ctx.save_for_backward(*kept, run.potential)
         after = core.membranes(run.potential, run.spikes, inputs.parameters, plan.rule, xp)
         return run.spikes, after, *run.state
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gspikes: Any, gmembranes: Any, *last: Any) -> Any:
-        *arrays, potential = ctx.saved_tensors
-        inputs = _inputs(arrays)
+        *arrays, currents, potential = ctx.saved_tensors
+        inputs = _inputs((*arrays, potential if currents is None else currents))
         upstream = core.NeuronUpstream(gspikes, gmembranes, State(*last))
-        found = core.run_neurons_vjp(inputs, potential, upstream, plan=ctx.plan, xp=xp)
+        plan = ctx.plan._replace(learned=any(ctx.needs_input_grad[1:-1]))
+        found = core.run_neurons_vjp(inputs, potential, upstream, plan=plan, xp=xp)
         own = inputs.parameters
         parameters = mapped(lambda p, g: sum_to_shape(g, tuple(p.shape), xp), own, found[1:5])
-        return None, *parameters, *found.state, found.currents
+        state = mapped(lambda _, g: g, inputs.state, found.state)
+        return None, *parameters, *state, found.currents
 
 
 def _inputs(arrays: Any) -> core.NeuronInputs:

@@ -37,6 +37,7 @@ FOLDERS = {
 OPTIONS = {"studies/diagnosis": ("--quick",)}  # run, too, but not all of it
 SHOWN = {  # pictures of the guides, for programs that do not run here
     "digits": ("digits-decision", "digits-learning-curves"),
+    "mnist/spiking_energy": ("spiking-energy",),
     "mnist/spiking_mnist": ("spiking-mnist",),
     "studies/decolle": ("decolle",),
     "studies/diehl_cook": ("diehl-cook",),

@@ -64,10 +64,10 @@ enum { SOME_OUTSIDE = 1, CAREFUL_GRADIENTS = 2, CAREFUL_PRODUCTS = 4 };
     K(graph_surprisal_tangents, "rd Rs rn rk rk rk lp ue lp uk # # %") \
     K(lif_forward, \
       "rcbn rbn rbn? rbn rbn? rn rn rn? rnn? Rtbn Rtbn Rbn Rbn? Rbn Rbn? " \
-      "% % % % % % % % % # # # #") \
+      "% % % % % % % % % # # # # # #") \
     K(lif_backward, \
-      "rcbn rbn rbn? rbn rbn? rn rn rn? rnn? rtbn rtbn? rtbn? rbn? rbn? rbn? rbn? rnn? " \
-      "Rcbn Rbn Rbn? Rbn Rbn? Rtbn? Rpan % % % % % % % % % # # # % % # # # # #") \
+      "rcbn rbn rbn? rbn rbn? rn rn rn? rnn? rtbn rdbn? rebn? rbn? rbn? rbn? rbn? rnn? " \
+      "Rcbn Rbn Rbn? Rbn Rbn? Rtbn? Rpan % % % % % % % % % # # # % % # # # # # # #") \
     K(step_forward, "rtn rn Rtn") \
     K(bsa, "Rtn rk Rtn % # #") \
     K(noisy_or_plan, "lp lk rn Lb Re #") \

@@ -1,6 +1,6 @@
-/* Kernel of LIF neurons: some rows of the batch, each through all its steps.
+/* Kernel of LIF neurons: some rows of the batch and neurons, each through all their steps.
 
-The state of a row stays in the first-level cache. Options are numbers, so that inner loops have no
+Their state stays in the first-level cache. Options are numbers, so that inner loops have no
 branches: `subtract` and `to_value` say how a reset acts in the next step, `subtract_now` and
 `to_value_now` in the same one. Many short loops over the neurons, which the compiler makes vectors
 of. Without fused multiply-adds: as array operations compute it, bit for bit, but for the sums over
@@ -47,37 +47,42 @@ INLINE void step_firing(const Neurons *of, const REAL *y, REAL *m, REAL *s, REAL
 
 /* currents[1 or steps, rows, n], m0, y0 or None, s0, a0 or None[rows, n], decay, threshold[n],
 synaptic decay or None, recurrent weights [from, to] or None; potential, spikes[steps, rows, n],
-m, y or None, s, a or None[rows, n]; options; first row, last row: write potentials, spikes and the
-last state. */
+m, y or None, s, a or None[rows, n]; options; first and last row, first and last neuron: write
+potentials, spikes and the last state. */
 KERNEL(lif_forward)(const Array *arrays, const Number *numbers) {
-    const Neurons of = neurons_of(arrays, numbers);
-    REAL *potential = arrays[INPUTS].data, *spikes = arrays[INPUTS + 1].data;
-    REAL *m_out = arrays[INPUTS + 2].data, *y_out = arrays[INPUTS + 3].data;
-    REAL *s_out = arrays[INPUTS + 4].data, *a_out = arrays[INPUTS + 5].data;
-    const ptrdiff_t steps = arrays[INPUTS].shape[0], rows = of.rows, n = of.n;
-    const ptrdiff_t first = numbers[OPTIONS].integer, last = numbers[OPTIONS + 1].integer;
-    if (!fit(&of, steps, first, last) || !of.y0 != !y_out || !of.a0 != !a_out) {
+    const Part part = part_of(numbers + OPTIONS);
+    const Array *made = arrays + INPUTS;
+    const ptrdiff_t steps = made[0].shape[0];
+    if (!fit(arrays, numbers, steps, &part) || !arrays[2].data != !made[3].data ||
+        !arrays[4].data != !made[5].data) {
         return BAD_VALUE;
     }
+    const Neurons of = neurons_of(arrays, numbers, &part);
+    REAL *potential = at_neuron(made, part.from), *spikes = at_neuron(made + 1, part.from);
+    REAL *m_out = at_neuron(made + 2, part.from), *y_out = at_neuron(made + 3, part.from);
+    REAL *s_out = at_neuron(made + 4, part.from), *a_out = at_neuron(made + 5, part.from);
+    const ptrdiff_t rows = of.rows, wide = of.wide, n = of.n;
     const size_t bytes = (size_t)n * sizeof(REAL);
     REAL *joined = NULL; /* the input and what comes back from other neurons */
     if (of.recurrent && n && !(joined = malloc(bytes))) {
         return NO_MEMORY;
     }
-    for (ptrdiff_t b = first; b < last; b++) {
-        REAL *m = m_out + b * n, *s = s_out + b * n, *y = of.y0 ? y_out + b * n : NULL;
-        REAL *a = of.a0 ? a_out + b * n : NULL;
-        memcpy(m, of.m0 + b * n, bytes);
-        memcpy(s, of.s0 + b * n, bytes);
+    for (ptrdiff_t b = part.first; b < part.last; b++) {
+        const ptrdiff_t at = b * wide;
+        REAL *m = m_out + at, *s = s_out + at, *y = of.y0 ? y_out + at : NULL;
+        REAL *a = of.a0 ? a_out + at : NULL;
+        memcpy(m, of.m0 + at, bytes);
+        memcpy(s, of.s0 + at, bytes);
         if (y) {
-            memcpy(y, of.y0 + b * n, bytes);
+            memcpy(y, of.y0 + at, bytes);
         }
         if (a) {
-            memcpy(a, of.a0 + b * n, bytes);
+            memcpy(a, of.a0 + at, bytes);
         }
         for (ptrdiff_t t = 0; t < steps; t++) {
             const REAL *current = current_at(&of, t, b);
-            REAL *h = potential + (t * rows + b) * n, *out = spikes + (t * rows + b) * n;
+            const ptrdiff_t now = (t * rows + b) * wide;
+            REAL *h = potential + now, *out = spikes + now;
             if (joined) {
                 current = join(&of, current, s, joined);
             }

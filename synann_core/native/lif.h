@@ -15,7 +15,8 @@ typedef struct {
     /* y0 and synaptic, a0, and recurrent may be NULL */
     const REAL *currents, *m0, *y0, *s0, *a0, *decay, *threshold, *synaptic, *recurrent;
     ptrdiff_t given; /* steps of `currents`: all, or one for a constant current */
-    ptrdiff_t rows, n;
+    ptrdiff_t rows, wide; /* of the arrays */
+    ptrdiff_t n; /* neurons of this call, which the pointers begin at */
     REAL gain, rest, reset_to, subtract, to_value, subtract_now, to_value_now;
     REAL raise, forget; /* what a spike adds to the threshold, and what is left of it */
     ptrdiff_t fires;
@@ -24,26 +25,49 @@ typedef struct {
 
 enum { INPUTS = 9, OPTIONS = 11 }; /* arrays and numbers that every call begins with */
 
-INLINE Neurons neurons_of(const Array *arrays, const Number *numbers) {
+/* What a call works on: these rows and neurons. */
+typedef struct {
+    ptrdiff_t first, last, from, to;
+} Part;
+
+INLINE Part part_of(const Number *numbers) {
+    return (Part){numbers[0].integer, numbers[1].integer, numbers[2].integer, numbers[3].integer};
+}
+
+/* The data of an array, or NULL, from a neuron on. */
+INLINE REAL *at_neuron(const Array *array, ptrdiff_t from) {
+    return array->data ? (REAL *)array->data + from : NULL;
+}
+
+INLINE Neurons neurons_of(const Array *arrays, const Number *numbers, const Part *part) {
+    const ptrdiff_t from = part->from;
     return (Neurons){
-        arrays[0].data, arrays[1].data, arrays[2].data, arrays[3].data, arrays[4].data,
-        arrays[5].data, arrays[6].data, arrays[7].data, arrays[8].data, arrays[0].shape[0],
-        arrays[1].shape[0], arrays[1].shape[1], (REAL)numbers[0].real, (REAL)numbers[1].real,
-        (REAL)numbers[2].real, (REAL)numbers[3].real, (REAL)numbers[4].real,
-        (REAL)numbers[5].real, (REAL)numbers[6].real, (REAL)numbers[7].real,
-        (REAL)numbers[8].real, numbers[9].integer, numbers[10].integer != 0,
+        at_neuron(arrays, from), at_neuron(arrays + 1, from), at_neuron(arrays + 2, from),
+        at_neuron(arrays + 3, from), at_neuron(arrays + 4, from), at_neuron(arrays + 5, from),
+        at_neuron(arrays + 6, from), at_neuron(arrays + 7, from), arrays[8].data,
+        arrays[0].shape[0], arrays[1].shape[0], arrays[1].shape[1], part->to - from,
+        (REAL)numbers[0].real, (REAL)numbers[1].real, (REAL)numbers[2].real,
+        (REAL)numbers[3].real, (REAL)numbers[4].real, (REAL)numbers[5].real,
+        (REAL)numbers[6].real, (REAL)numbers[7].real, (REAL)numbers[8].real,
+        numbers[9].integer, numbers[10].integer != 0,
     };
 }
 
-/* Whether currents are there for each of the steps, and what a synapse needs. */
-INLINE int fit(const Neurons *of, ptrdiff_t steps, ptrdiff_t first, ptrdiff_t last) {
-    return steps >= 1 && (of->given == steps || of->given == 1) && first >= 0 &&
-           last <= of->rows && !of->y0 == !of->synaptic && of->fires >= ABOVE && of->fires <= NEVER;
+/* Whether currents are there for each of the steps, what a synapse needs, and all neurons of a row
+where they are connected. */
+INLINE int fit(const Array *arrays, const Number *numbers, ptrdiff_t steps, const Part *part) {
+    const ptrdiff_t given = arrays[0].shape[0], rows = arrays[1].shape[0], n = arrays[1].shape[1];
+    const ptrdiff_t fires = numbers[9].integer;
+    const int whole = part->from == 0 && part->to == n;
+    return steps >= 1 && (given == steps || given == 1) && part->first >= 0 &&
+           part->last <= rows && part->from >= 0 && part->from <= part->to && part->to <= n &&
+           (whole || !arrays[8].data) && !arrays[2].data == !arrays[7].data && fires >= ABOVE &&
+           fires <= NEVER;
 }
 
 /* The input current at a step. */
 INLINE const REAL *current_at(const Neurons *of, ptrdiff_t t, ptrdiff_t row) {
-    return of->currents + ((of->given == 1 ? 0 : t) * of->rows + row) * of->n;
+    return of->currents + ((of->given == 1 ? 0 : t) * of->rows + row) * of->wide;
 }
 
 /* What the threshold is compared as, where `a` raises it. */

@@ -1,4 +1,4 @@
-/* Gradients of LIF neurons: some rows of the batch, each back through all its steps.
+/* Gradients of LIF neurons: some rows of the batch and neurons, each back through all their steps.
 
 What the forward pass did not keep is computed again. As in lif.c, without fused multiply-adds. */
 
@@ -72,9 +72,25 @@ INLINE void slope(const Neurons *neurons, const Surrogate *of, const REAL *restr
 #undef FOR_EACH
 }
 
+/* Gradients of spikes or membranes: at each step, the same at all of them, or NULL for 0. */
+typedef struct {
+    const REAL *data;
+    ptrdiff_t given; /* steps */
+} Upstream;
+
+INLINE Upstream upstream_of(const Array *array, ptrdiff_t from) {
+    return (Upstream){at_neuron(array, from), array->shape[0]};
+}
+
+/* Those of a step, for a row of neurons that begins at `at` in a step of this size. */
+INLINE const REAL *upstream_at(const Upstream *of, ptrdiff_t t, ptrdiff_t size, ptrdiff_t at) {
+    return of->data + (of->given == 1 ? 0 : t) * size + at;
+}
+
 /* Gradients that come in, NULL for 0, and those that go out; see `lif_backward`. */
 typedef struct {
-    const REAL *potential, *gspikes, *gmembrane, *gm_last, *gy_last, *gs_last, *ga_last, *weights;
+    Upstream gspikes, gmembrane;
+    const REAL *potential, *gm_last, *gy_last, *gs_last, *ga_last, *weights;
     REAL *gcurrents, *gm_out, *gy_out, *gs_out, *ga_out, *before;
     REAL *gdecay, *gthreshold, *gsynaptic;
     ptrdiff_t steps;
@@ -148,7 +164,7 @@ static void step_back(const Neurons *of, const Gradients *through, const Row *ro
 
 /* Currents and adaptation before each step of row b, from its potentials. */
 static void run_again(const Neurons *of, const Gradients *through, const Row *row, ptrdiff_t b) {
-    const ptrdiff_t n = of->n, stride = of->rows * n, at = b * n;
+    const ptrdiff_t n = of->n, stride = of->rows * of->wide, at = b * of->wide;
     const REAL *y = row->flow, *a = row->rising, *r = of->s0 + at;
     if (row->flow) {
         copy(n, row->flow, of->y0 + at);
@@ -183,7 +199,8 @@ static void run_again(const Neurons *of, const Gradients *through, const Row *ro
 /* Gradients of row b through all its steps. */
 static void row_back(const Neurons *of, const Gradients *through, const Surrogate *surrogate,
                      const Row *row, ptrdiff_t b) {
-    const ptrdiff_t n = of->n, steps = through->steps, stride = of->rows * n, at = b * n;
+    const ptrdiff_t n = of->n, steps = through->steps, stride = of->rows * of->wide;
+    const ptrdiff_t at = b * of->wide;
     const int constant = of->given == 1;
     /* Whether spikes and membrane before a step count. */
     const int before = through->learned || of->subtract_now > 0 || of->to_value_now > 0 ||
@@ -225,11 +242,11 @@ static void row_back(const Neurons *of, const Gradients *through, const Surrogat
             copy(n, through->before + t * stride + at, now.r);
         }
         slope(of, surrogate, h, a, now.gu);
-        if (through->gmembrane) {
-            add(n, now.gm, through->gmembrane + t * stride + at);
+        if (through->gmembrane.data) {
+            add(n, now.gm, upstream_at(&through->gmembrane, t, stride, at));
         }
-        if (through->gspikes && shown < steps) {
-            add(n, now.gs, through->gspikes + shown * stride + at);
+        if (through->gspikes.data && shown < steps) {
+            add(n, now.gs, upstream_at(&through->gspikes, shown, stride, at));
         }
         if (now.ga) {
             add(n, now.gs, now.ga);
@@ -256,35 +273,45 @@ static void row_back(const Neurons *of, const Gradients *through, const Surrogat
         now.s = now.r;
         now.r = swap;
     }
-    if (through->gspikes && of->delayed) {
-        add(n, now.gs, through->gspikes + at);
+    if (through->gspikes.data && of->delayed) {
+        add(n, now.gs, through->gspikes.data + at);
     }
 }
 
-/* As `lif_forward` up to the recurrent weights; potential, gspikes, gmembrane or None[steps, rows, n],
-gradients of the last m, y, s, a or None[rows, n], recurrent weights [to, from] or None; gradients
-of currents, m, y or None, s, a or None; the spikes before each step, for those of the weights, or
-None; sums[parts, 3, n]; options; kind, width, height of the surrogate, attached, learned; first
-row, last row, part: write the gradients, and add those of decay, threshold and synaptic decay to
-sums[part] if they are `learned`. Gradients pass by the reset unless it is `attached`. */
+/* As `lif_forward` up to the recurrent weights; potential[steps, rows, n], gspikes, gmembrane or
+None[1 or steps, rows, n], gradients of the last m, y, s, a or None[rows, n], recurrent weights
+[to, from] or None; gradients of currents, m, y or None, s, a or None; the spikes before each step,
+for those of the weights, or None; sums[parts, 3, n]; options; kind, width, height of the surrogate,
+attached, learned; first and last row, first and last neuron, part of the rows: write the gradients,
+and add those of decay, threshold and synaptic decay to sums[part] if they are `learned`. Gradients
+pass by the reset unless it is `attached`. */
 KERNEL(lif_backward)(const Array *arrays, const Number *numbers) {
-    const Neurons of = neurons_of(arrays, numbers);
     const Array *given = arrays + INPUTS, *made = given + 8;
     const Number *more = numbers + OPTIONS;
     const REAL narrow = 1 / (REAL)more[1].real;
     const Surrogate surrogate = {more[0].integer, narrow < MOST ? narrow : MOST, (REAL)more[2].real};
-    const ptrdiff_t first = more[5].integer, last = more[6].integer, part = more[7].integer;
-    const ptrdiff_t n = of.n, steps = given[0].shape[0], parts = made[6].shape[0];
-    if (!fit(&of, steps, first, last) || !of.y0 != !made[2].data || !of.a0 != !made[4].data ||
-        !of.recurrent != !given[7].data || part < 0 || part >= parts || made[6].shape[1] != 3) {
+    const Part part = part_of(more + 5);
+    const ptrdiff_t place = more[9].integer, steps = given[0].shape[0], parts = made[6].shape[0];
+    for (int k = 1; k <= 2; k++) {
+        if (given[k].data && given[k].shape[0] != 1 && given[k].shape[0] != steps) {
+            return BAD_VALUE;
+        }
+    }
+    if (!fit(arrays, numbers, steps, &part) || !arrays[2].data != !made[2].data ||
+        !arrays[4].data != !made[4].data || !arrays[8].data != !given[7].data || place < 0 ||
+        place >= parts || made[6].shape[1] != 3) {
         return BAD_VALUE;
     }
-    REAL *sums = (REAL *)made[6].data + part * 3 * n;
+    const Neurons of = neurons_of(arrays, numbers, &part);
+    const ptrdiff_t n = of.n, from = part.from;
+    REAL *sums = (REAL *)made[6].data + place * 3 * of.wide + from;
     const Gradients through = {
-        given[0].data, given[1].data, given[2].data, given[3].data, given[4].data, given[5].data,
-        given[6].data, given[7].data, made[0].data, made[1].data, made[2].data, made[3].data,
-        made[4].data, made[5].data, sums, sums + n, sums + 2 * n, steps, more[3].integer != 0,
-        more[4].integer != 0,
+        upstream_of(given + 1, from), upstream_of(given + 2, from), at_neuron(given, from),
+        at_neuron(given + 3, from), at_neuron(given + 4, from), at_neuron(given + 5, from),
+        at_neuron(given + 6, from), given[7].data, at_neuron(made, from), at_neuron(made + 1, from),
+        at_neuron(made + 2, from), at_neuron(made + 3, from), at_neuron(made + 4, from),
+        at_neuron(made + 5, from), sums, sums + of.wide, sums + 2 * of.wide, steps,
+        more[3].integer != 0, more[4].integer != 0,
     };
     const int flows = of.y0 && through.learned, rises = of.a0 != NULL;
     const size_t room = (size_t)(5 + (flows + rises) * steps) * (size_t)n;
@@ -295,7 +322,7 @@ KERNEL(lif_backward)(const Array *arrays, const Number *numbers) {
     REAL *kept = w + 5 * n;
     const Row row = {w, w + n, w + 2 * n, w + 3 * n, w + 4 * n, NULL, NULL, NULL,
                      flows ? kept : NULL, rises ? kept + (flows ? steps * n : 0) : NULL};
-    for (ptrdiff_t b = first; b < last; b++) {
+    for (ptrdiff_t b = part.first; b < part.last; b++) {
         row_back(&of, &through, &surrogate, &row, b);
     }
     free(w);

@@ -40,6 +40,7 @@ from synann_core.spiking.codes.rate import (
 from synann_core.spiking.codes.structured import events_from_structured, events_to_structured
 from synann_core.spiking.network.layer import Layer
 from synann_core.spiking.network.network import SpikingNetwork
+from synann_core.spiking.network.operations import Operations
 from synann_core.spiking.neurons.lif import LIF, Record
 from synann_core.spiking.neurons.presets import (
     decay_factor,
@@ -82,7 +83,7 @@ from synann_core.spiking.plasticity.superspike import (
 
 __all__ = [  # noqa: RUF022 - by subject
     # neurons and networks
-    "LIF", "State", "Record", "Gradients", "Layer", "SpikingNetwork",
+    "LIF", "State", "Record", "Gradients", "Layer", "SpikingNetwork", "Operations",
     "snntorch_leaky", "snntorch_synaptic", "norse_lif", "leaky_integrator", "decay_factor",
     "Surrogate", "fast_sigmoid", "superspike", "arctan", "sigmoid", "triangle", "boxcar",
     "gaussian", "straight_through",

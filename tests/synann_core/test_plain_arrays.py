@@ -256,6 +256,7 @@ CASES = {
         NETWORK.gradients(a(MATRIX), a(LABELS)),
         NETWORK.decision_function(a(CUBE)),
         NETWORK.predict(a(MATRIX)),
+        NETWORK.operations(a(MATRIX)),
         NETWORK.score(a(MATRIX), a(LABELS)),
     ),
     # spiking: codes
@@ -373,7 +374,7 @@ WITHOUT = {
     "fast_sigmoid", "superspike", "arctan", "sigmoid", "triangle", "boxcar", "gaussian",
     "straight_through", "random_key", "Posterior", "CauseSet", "NextFinding", "Reasons",
     "Rule", "RuleParts", "events_from_structured", "COLOURS", "QUIET", "STYLE", "TEXT",
-    "load_nir", "save_nir", "from_nir", "to_nir",
+    "load_nir", "save_nir", "from_nir", "to_nir", "Operations",
 }  # fmt: skip
 MODULES = ("", ".graph", ".noisy_or", ".tabular", ".export", ".optim", ".plot", ".spiking")
 PLAIN = r"`.+` must be a plain dense array"

@@ -1,6 +1,7 @@
 """The LIF module: beside snnTorch's layers, by steps and by sequences."""
 
 import copy
+import weakref
 
 import numpy as np
 import pytest
@@ -206,3 +207,15 @@ def test_only_the_membranes_are_kept():
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("synaptic", [None, 0.5])
+def test_currents_are_kept_only_where_they_count(synaptic):
+    weight = torch.ones(3, requires_grad=True)
+    currents = weight * torch.ones(4, 2, 3)
+    seen = weakref.ref(currents)
+    spikes, _, _ = Spiking(LIF(0.9, 1.0, synaptic)).sequence(currents)
+    del currents
+    assert (seen() is None) == (synaptic is None)
+    spikes.sum().backward()
+    assert torch.isfinite(weight.grad).all()

@@ -5,7 +5,7 @@ Functions raise TypeError or ValueError for data or options of the wrong kind, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -27,7 +27,7 @@ from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import AnyArray, Array, ArrayT, Namespace, NumpyArray
 from synann_core.models import training
 from synann_core.models.training import History, Options, Step, like
-from synann_core.spiking.network import losses, passes
+from synann_core.spiking.network import losses, operations, passes
 from synann_core.spiking.network.files import Saved
 from synann_core.spiking.network.layer import Layer
 
@@ -125,6 +125,41 @@ class SpikingNetwork(Saved):
             pairs = zip(traces, self.layers, strict=True)
             results: list[Any] = [passes.output(trace, layer, xp) for trace, layer in pairs]
         return results
+
+    def operations(
+        self, X: AnyArray, /, *, inputs: operations.InputKind = "numbers"
+    ) -> operations.Operations:
+        """Count the spikes of an inference, and the additions and multiply-adds that it takes.
+
+        Parameters
+        ----------
+        X : array, as for `run`
+        inputs : {"numbers", "spikes"}
+            What X holds: numbers, which are multiplied by the first layer's weights (zeros, too, as
+            in a Dense network), or spikes, 0 or 1, which add them (at every step, if constant).
+
+        Returns
+        -------
+        Operations
+            For each sample and layer. A synapse layer's factor 1 − βx counts as one operation.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from synann_core.spiking import LIF, Layer, SpikingNetwork
+        >>> net = SpikingNetwork(2, [Layer(3, LIF(0.5)), Layer(1)], steps=4)
+        >>> net.weights["0.weight"][:], net.weights["0.bias"][:] = 0.7, 0.0
+        >>> counts = net.operations(np.array([[1.0, 1.0], [1.0, 0.0]]))
+        >>> counts.spikes[:, 0], counts.additions[:, 1], counts.multiply_adds[:, 0]
+        (array([9, 3]), array([9, 3]), array([6, 6]))
+        """
+        x, xp = self._check_inputs(X)
+        check_option("inputs", inputs, get_args(operations.InputKind))
+        if inputs == "spikes" and not bool(xp.all((x == 0) | (x == 1))):
+            raise ValueError("`X` must hold 0 and 1 with inputs='spikes'. Received: other numbers")
+        with silence(xp):
+            runs = self._runs(x, xp)
+            return operations.join([operations.count(t, self.layers, inputs, xp) for t in runs])
 
     def gradients(self, X: ArrayT, y: Any, /) -> tuple[ArrayT, dict[str, ArrayT]]:
         """Return the mean loss of a batch and its gradients by all weights.
@@ -259,15 +294,20 @@ class SpikingNetwork(Saved):
 
     def _scores(self, X: Array, xp: Namespace, readout: losses.Readout) -> Array:
         check_option("readout", readout, get_args(losses.Readout))
-        (fixed, weights), chunks = self._values(X, xp), []
+        chunks = []
+        with silence(xp):
+            for traces in self._runs(X, xp):
+                spikes, membrane = passes.output(traces[-1], self.layers[-1], xp)
+                chunks.append(losses.scores(readout, spikes, membrane, xp))
+        return chunks[0] if len(chunks) == 1 else xp.concat(chunks, axis=0)
+
+    def _runs(self, X: Array, xp: Namespace) -> Iterator[list[passes.Trace]]:
+        """Run all layers on some samples after others."""
+        fixed, weights = self._values(X, xp)
         values, architecture = {**fixed, **weights}, self._architecture
         for start in range(0, X.shape[-2], _CHUNK):
             part = X[..., start : min(start + _CHUNK, X.shape[-2]), :]
-            with silence(xp):
-                trace = passes.forward(values, part, architecture=architecture, xp=xp)[-1]
-                spikes, membrane = passes.output(trace, self.layers[-1], xp)
-                chunks.append(losses.scores(readout, spikes, membrane, xp))
-        return chunks[0] if len(chunks) == 1 else xp.concat(chunks, axis=0)
+            yield passes.forward(values, part, architecture=architecture, xp=xp)
 
     def _values(self, X: Array, xp: Namespace) -> tuple[Arrays, Arrays]:
         """Return what is not learned, and the weights, like X."""

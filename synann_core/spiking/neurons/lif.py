@@ -286,6 +286,8 @@ class LIF:
         def gradient(of: Array, value: Any, name: str) -> Array | None:
             if value is None or (is_number(value) and value == 0):
                 return None
+            if is_number(value):  # one that stands for all
+                return given.xp.broadcast_to(given.array(name, value, ()), of.shape)
             return given.array(name, value, tuple(of.shape))
 
         with given:

@@ -2,8 +2,8 @@
 
 The same operations in the same order as those of the array path, without fused multiply-adds:
 spikes and membranes have the same bits, but for the sums over recurrent weights, which no library
-takes in a stated order. A row of the batch goes through all its steps at once, so that its state
-stays in the first-level cache, and its bits do not depend on the rest of the batch.
+takes in a stated order. A row's neurons, a block at a time, go through all their steps at once, so
+that their state stays in the first-level cache, and bits do not depend on the rest of the batch.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from synann_core.spiking.neurons.records import (
 from synann_core.spiking.neurons.surrogates import SHAPES
 
 _ROWS = 16  # rows of the batch in one part; parameters' gradients are summed part by part
+_BLOCK = 4096  # neurons in one part; connected ones stay together
 _WORK = 1 << 16  # neuron steps below which a second thread costs more than it saves
 _STATE = slice(1, 5)  # of a job's arrays
 _ABOVE, _AT_LEAST, _NEVER = range(3)  # when a neuron fires
@@ -42,7 +43,7 @@ def forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
     spikes, potential = np.empty(job.every, job.dtype), np.empty(job.every, job.dtype)
     state = [None if a is None else np.empty_like(a) for a in job.arrays[_STATE]]
     arguments = (*job.arrays, potential, spikes, *state, *job.options)
-    run_parts(kernels.lif_forward, [(*arguments, *part[:2]) for part in job.parts], job.threads)
+    run_parts(kernels.lif_forward, [(*arguments, *part[:4]) for part in job.parts], job.threads)
     spikes, potential, *after = _back(inputs, spikes, potential, *state)
     return Run(spikes, potential, State(*after))
 
@@ -60,14 +61,15 @@ def vjp(
     job = _job(inputs, plan, xp)
     rule, last = plan.rule, upstream.state or State[Any](None)
     given = (
-        *_views(job.every, potential, upstream.spikes, upstream.membrane),
+        *_views(job.every, potential),
+        *(_steady(job.every, a) for a in (upstream.spikes, upstream.membrane)),
         *_views(job.every[1:], *last),
         None if weights is None else contiguous(weights),
     )
     currents = np.empty_like(job.arrays[0])
     state = [None if a is None else np.empty_like(a) for a in job.arrays[_STATE]]
     before = None if weights is None else np.empty(job.every, job.dtype)
-    sums = np.zeros((len(job.parts), 3, job.every[2]), job.dtype)
+    sums = np.zeros((job.parts[-1][4] + 1 if job.parts else 0, 3, job.every[2]), job.dtype)
     surrogate = rule.surrogate
     kind, attached = SHAPES.index(surrogate.shape), not rule.detach_reset
     options = (kind, surrogate.width, surrogate.height, attached, plan.learned)
@@ -96,7 +98,7 @@ class _Job(NamedTuple):
     options: tuple[Any, ...]  # the rule, as numbers
     every: tuple[int, int, int]  # steps, batch, N
     dtype: np.dtype[Any]
-    parts: list[tuple[int, int, int]]  # first row, last row, number
+    parts: list[tuple[int, ...]]  # first and last row, first and last neuron, number of the rows
     threads: int
 
 
@@ -114,9 +116,12 @@ def _job(inputs: Inputs, plan: Plan, xp: Namespace) -> _Job:
         *_views((n,), params.synaptic_decay),
         None if weights is None else contiguous(contiguous(weights).T),
     ]
-    parts: list[tuple[int, int, int]] = []
-    for start in range(0, rows, _ROWS):
-        parts.append((start, min(start + _ROWS, rows), len(parts)))
+    block = _BLOCK if weights is None else max(n, 1)
+    parts: list[tuple[int, ...]] = [
+        (first, min(first + _ROWS, rows), start, min(start + block, n), first // _ROWS)
+        for first in range(0, rows, _ROWS)
+        for start in range(0, n, block)
+    ]
     every = (plan.steps or times, rows, n)
     threads = threads_for(currents) if math.prod(every) >= _WORK else 1
     options, dtype = _options(rule, threshold is not None), arrays[1].dtype
@@ -147,6 +152,16 @@ def _views(shape: Shape, *arrays: Array | None) -> list[NumpyArray | None]:
         own = a if isinstance(a, np.ndarray) and a.flags.carray else contiguous(a)
         views.append(own.reshape(shape) if own.ndim else np.full(shape, own))
     return views
+
+
+def _steady(shape: Shape, a: Array | None) -> NumpyArray | None:
+    """Return an array of this shape, or its first step where it stands for all of them."""
+    if a is None:
+        return None
+    view: Any = a if isinstance(a, np.ndarray) else a.numpy(force=True)  # type: ignore[attr-defined]
+    if view.strides[0] == 0:
+        view = view[:1]
+    return contiguous(view).reshape((view.shape[0], *shape[1:]))
 
 
 def _back(inputs: Inputs, *arrays: NumpyArray | None) -> list[Any]:

@@ -24,15 +24,17 @@ def neurons(n, kind=np.float64, synapse=False, recurrent=False):
     return (rng.random((STEPS, ROWS, n)).astype(kind), m, y, s, a, *parameters)
 
 
-def forward(given, part=(0, ROWS), options=OPTIONS):
+def forward(given, part=(0, ROWS), options=OPTIONS, columns=None):
     """Potentials, spikes, m, y, s and adaptation after the last step."""
     out = [np.full(given[0].shape, np.nan, given[0].dtype) for _ in range(2)]
     out += [None if a is None else np.full_like(a, np.nan) for a in given[1:5]]
-    kernels.lif_forward(*given, *out, *options, *part)
+    kernels.lif_forward(*given, *out, *options, *part, *(columns or (0, given[0].shape[2])))
     return out
 
 
-def backward(given, surrogate=(0, 1.0, 1.0), part=(0, ROWS, 0), options=OPTIONS):
+def backward(
+    given, surrogate=(0, 1.0, 1.0), part=(0, ROWS, 0), options=OPTIONS, columns=None, steps=STEPS
+):
     """Gradients of currents, m, y, s, a, spikes before each step, sums; for spikes' of 1."""
     every, kind, weights = given[0].shape, given[0].dtype, given[8]
     potential = forward(given, options=options)[0]
@@ -40,8 +42,9 @@ def backward(given, surrogate=(0, 1.0, 1.0), part=(0, ROWS, 0), options=OPTIONS)
     out.append(None if weights is None else np.full(every, np.nan, kind))
     out.append(np.zeros((2, 3, every[2]), kind))
     back = None if weights is None else np.ascontiguousarray(weights.T)
-    upstream = (np.ones(every, kind), None, None, None, None, None, back)
-    numbers = (*options, *surrogate, True, True, *part)
+    upstream = (np.ones((steps, *every[1:]), kind), None, None, None, None, None, back)
+    *rows, place = part
+    numbers = (*options, *surrogate, True, True, *rows, *(columns or (0, every[2])), place)
     kernels.lif_backward(*given, potential, *upstream, *out, *numbers)
     return out
 
@@ -91,6 +94,27 @@ def test_a_part_leaves_the_other_rows_alone():
     assert sums[1].all()
 
 
+@pytest.mark.parametrize("n", [5, 19])
+def test_some_neurons_leave_the_others_alone(n):
+    given, some = neurons(n, synapse=True), slice(2, 4)
+    whole = [*forward(given), *backward(given)]
+    part = [*forward(given, columns=(2, 4)), *backward(given, columns=(2, 4))]
+    for a, b in zip(part[:-2], whole[:-2], strict=True):
+        assert np.array_equal(a[..., some], b[..., some])
+        assert np.isnan(np.delete(a, some, axis=-1)).all()
+    assert part[-2] is None
+    assert np.array_equal(part[-1][..., some], whole[-1][..., some])
+    assert not np.delete(part[-1], some, axis=-1).any()
+
+
+def test_a_gradient_of_one_step_stands_for_all():
+    given = neurons(3, synapse=True)
+    for a, b in zip(backward(given), backward(given, steps=1), strict=True):
+        assert a is b is None or np.array_equal(a, b)
+    with pytest.raises(ValueError, match="outside its range"):
+        backward(given, steps=STEPS - 1)
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize(("surrogate", "shape"), [(2, "sigmoid"), (5, "gaussian")])
 def test_exponentials_of_surrogates(kind, surrogate, shape):
@@ -101,7 +125,7 @@ def test_exponentials_of_surrogates(kind, surrogate, shape):
     got = np.empty_like(z[None])
     out = (got, zero.copy(), None, zero.copy(), None, None, np.zeros((1, 3, z.size), kind))
     upstream = (np.ones_like(got), *[None] * 6)
-    numbers = (*options, surrogate, 1.0, 1.0, False, False, 0, 1, 0)
+    numbers = (*options, surrogate, 1.0, 1.0, False, False, 0, 1, 0, z.size, 0)
     kernels.lif_backward(*given, z[None], *upstream, *out, *numbers)
     exact = np.abs(z.astype(np.longdouble))
     e = np.exp(-exact)
@@ -123,12 +147,25 @@ def test_rows_and_parts_that_are_not_there_are_refused(part):
         backward(given, part=part)
 
 
+@pytest.mark.parametrize("columns", [(-1, 2), (0, 4), (2, 1)])
+def test_neurons_that_are_not_there_are_refused(columns):
+    for function in (forward, backward):
+        with pytest.raises(ValueError, match="outside its range"):
+            function(neurons(3), columns=columns)
+
+
+def test_some_of_connected_neurons_are_refused():
+    for function in (forward, backward):
+        with pytest.raises(ValueError, match="outside its range"):
+            function(neurons(3, recurrent=True), columns=(0, 2))
+
+
 def test_currents_of_other_steps_and_half_a_synapse_are_refused():
     given = list(neurons(2))
     out = [np.empty((STEPS + 1, ROWS, 2)) for _ in range(2)]
     m, s = (np.empty((ROWS, 2)) for _ in range(2))
     with pytest.raises(ValueError, match="outside its range"):
-        kernels.lif_forward(*given, *out, m, None, s, None, *OPTIONS, 0, ROWS)
+        kernels.lif_forward(*given, *out, m, None, s, None, *OPTIONS, 0, ROWS, 0, 2)
     given[7] = np.ones(2)
     with pytest.raises(ValueError, match="outside its range"):
         forward(given)
@@ -146,7 +183,7 @@ def test_weights_on_the_way_forward_only_are_refused():
     potential, spikes, *state = forward(given)
     out = [np.empty_like(potential), *(None if a is None else a.copy() for a in state)]
     upstream = (np.ones_like(spikes), *[None] * 6)
-    numbers = (*OPTIONS, 0, 1.0, 1.0, True, True, 0, ROWS, 0)
+    numbers = (*OPTIONS, 0, 1.0, 1.0, True, True, 0, ROWS, 0, 2, 0)
     with pytest.raises(ValueError, match="outside its range"):
         kernels.lif_backward(
             *given, potential, *upstream, *out, None, np.zeros((1, 3, 2), kind), *numbers

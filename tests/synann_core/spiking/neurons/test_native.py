@@ -192,18 +192,42 @@ def test_any_number_of_axes(shape, kernels, monkeypatch):
     assert grads.decay.shape == ()
 
 
-def test_threads_and_parts_change_nothing(monkeypatch):
-    """Rows go in parts of sixteen, on several threads where there is work for them."""
+@pytest.mark.parametrize(
+    "options",
+    [{}, OTHERS["adaptive, synaptic, attached"], {"order": "article"}, {"order": "immediate"}],
+    ids=["plain", "everything", "article", "immediate"],
+)
+def test_threads_and_parts_change_nothing(options, monkeypatch):
+    """Rows and neurons go in parts, on several threads where there is work for them."""
     currents = np.random.default_rng(0).normal(0.1, 0.4, (7, 35, 37))
-    neuron, found = LIF(0.9, np.full(37, 0.8)), []
-    for rows, work in ((16, 1), (16, 1 << 30), (5, 1)):
+    neuron, found = LIF(0.9, np.full(37, 0.8), **options), []
+    for rows, work, block in ((16, 1, 4096), (16, 1 << 30, 4096), (16, 1, 8), (5, 1, 36)):
         monkeypatch.setattr(native, "_ROWS", rows)
         monkeypatch.setattr(native, "_WORK", work)
+        monkeypatch.setattr(native, "_BLOCK", block)
         spikes, record = neuron.run(currents)
-        grads = neuron.vjp(record, spikes=1.0)
-        found.append((spikes, record.membrane, grads.currents, grads.threshold))
-    for one, other in zip(found[0], found[1], strict=True):
-        np.testing.assert_array_equal(one, other)
-    for one, other in zip(found[0][:3], found[2][:3], strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert_close(found[2][3], found[0][3], 1e-14)  # summed in other parts
+        grads = neuron.vjp(record, currents, 0.5, record.state)
+        states = (a for a in (*record.state, *grads.state) if a is not None)
+        found.append((spikes, record.membrane, grads.currents, *states, grads.threshold))
+    for other in found[1:]:
+        for one, another in zip(found[0][:-1], other[:-1], strict=True):
+            np.testing.assert_array_equal(one, another)
+    for other in found[1:3]:
+        np.testing.assert_array_equal(found[0][-1], other[-1])
+    assert_close(found[3][-1], found[0][-1], 1e-14)  # summed in other parts
+
+
+@pytest.mark.parametrize("order", ["article", "snntorch", "immediate"])
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_one_gradient_for_all_steps(backend, order):
+    """It is not copied for each, which would take the memory of a run."""
+    xp = np if backend == "numpy" else pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    currents, one, other = map(xp.asarray, rng.normal(0.3, 0.6, (3, 5, 4, 3)))
+    neuron = LIF(0.9, 0.7, order=order)
+    _, record = neuron.run(currents)
+    steady = [xp.broadcast_to(a[:1], (5, 4, 3)) for a in (one, other)]
+    whole = [a + 0.0 for a in steady]
+    for got, want in zip(neuron.vjp(record, *steady), neuron.vjp(record, *whole), strict=True):
+        if got is not None and not isinstance(got, tuple):
+            np.testing.assert_array_equal(np.asarray(got), np.asarray(want))
