@@ -61,9 +61,10 @@ def vjp(
     job = _job(inputs, plan, xp)
     rule, last = plan.rule, upstream.state or State[Any](None)
     given = (
-        *_views(job.every, potential),
-        *(_steady(job.every, a) for a in (upstream.spikes, upstream.membrane)),
-        *_views(job.every[1:], *last),
+        *_views((job.every, potential)),
+        _steady(job.every, upstream.spikes),
+        _steady(job.every, upstream.membrane),
+        *_views((job.every[1:], *last)),
         None if weights is None else contiguous(weights),
     )
     currents = np.empty_like(job.arrays[0])
@@ -110,10 +111,12 @@ def _job(inputs: Inputs, plan: Plan, xp: Namespace) -> _Job:
     rows, times = math.prod(batch), currents.shape[0] if plan.steps is None else 1
     threshold, weights = params.threshold, params.recurrent
     arrays: list[Any] = [
-        *_views((times, rows, n), currents),
-        *_views((rows, n), *state),
-        *_views((n,), params.decay, params.decay if threshold is None else threshold),
-        *_views((n,), params.synaptic_decay),
+        *_views(
+            ((times, rows, n), currents),
+            ((rows, n), *state),
+            ((n,), params.decay, params.decay if threshold is None else threshold),
+            ((n,), params.synaptic_decay),
+        ),
         None if weights is None else contiguous(contiguous(weights).T),
     ]
     block = _BLOCK if weights is None else max(n, 1)
@@ -141,16 +144,17 @@ def _options(rule: Rule, fires: bool) -> tuple[Any, ...]:
     )
 
 
-def _views(shape: Shape, *arrays: Array | None) -> list[NumpyArray | None]:
-    """Return arrays of this shape: numbers repeated; None stays None."""
+def _views(*groups: tuple[Any, ...]) -> list[NumpyArray | None]:
+    """Return the arrays of groups (shape, *arrays): numbers repeated; None stays None."""
     views: list[NumpyArray | None] = []
-    for a in arrays:
-        if a is None:
-            views.append(None)
-            continue
-        # (asked here first, for there are many small arrays)
-        own = a if isinstance(a, np.ndarray) and a.flags.carray else contiguous(a)
-        views.append(own.reshape(shape) if own.ndim else np.full(shape, own))
+    for shape, *arrays in groups:
+        for a in arrays:
+            if a is None:
+                views.append(None)
+                continue
+            # (asked here first, for there are many small arrays)
+            own = a if isinstance(a, np.ndarray) and a.flags.carray else contiguous(a)
+            views.append(own.reshape(shape) if own.ndim else np.full(shape, own))
     return views
 
 
