@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from array_api_compat import is_numpy_namespace
-
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.autodiff import attach, stop_gradient
+from synann_core._lib.namespaces import is_numpy_namespace
 from synann_core._lib.numerics import ordered_product
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.contraction.dispatch import log_product, log_product_vjp

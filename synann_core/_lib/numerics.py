@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from array_api_compat import device, is_jax_namespace, is_numpy_namespace
+from array_api_compat import device, is_jax_namespace
 
 from synann_core._lib.autodiff import attach, stop_gradient
+from synann_core._lib.namespaces import is_numpy_namespace
 from synann_core._lib.torch_modes import (
     dispatch_mode_active,
     exports_to_onnx,
