@@ -22,7 +22,7 @@ from synann_core._lib.checks import check_inside, check_option
 from synann_core._lib.numerics import expm1, softplus
 from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, Namespace, Shape, Space
-from synann_core.learning import _drawn_inputs
+from synann_core.learning import _drawn_inputs, initial_beta_logit
 from synann_core.log_odds import _expit
 from synann_core.surprisals import _complement
 from synann_core.tensor import _surprisal_synapse_tensor, _synapse_tensor
@@ -46,6 +46,7 @@ __all__ = [
     "gamma_of",
     "gated",
     "gated_state",
+    "initial_beta_logit",
     "initial_mixing_logit",
     "input_error",
     "logit_gradient",

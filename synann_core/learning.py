@@ -12,10 +12,17 @@ from synann_core._lib.numerics import constant
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.contraction.dispatch import log_product
 from synann_core.contraction.factors import surprisal_factors
+from synann_core.log_odds import logit
 from synann_core.tensor import _surprisal_synapse_tensor_vjp
 from synann_core.transmission import check_shapes, with_batch
 
-__all__ = ["cross_entropy", "cross_entropy_vjp", "initial_beta", "surprisal_rule"]
+__all__ = [
+    "cross_entropy",
+    "cross_entropy_vjp",
+    "initial_beta",
+    "initial_beta_logit",
+    "surprisal_rule",
+]
 
 # Initial values: each output has a few strong inhibitors, which together take about one nat away
 # and, being few, let T differ between samples; all others are nearly silent.
@@ -23,7 +30,7 @@ _STRONG_BETA = 0.25
 _STRONGEST_BETA = 0.9
 _WEAK_TOTAL = 1e-3
 
-_DRAWN_TOGETHER = 1 << 20  # numbers
+_TOGETHER = 1 << 20  # numbers
 
 
 def cross_entropy(logits: ArrayT, target: ArrayT, /) -> ArrayT:
@@ -202,6 +209,22 @@ def initial_beta(
     return beta
 
 
+def initial_beta_logit(
+    m: int, n: int, *, mean_input: float, rng: np.random.Generator
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Logits of `initial_beta`, (m, n).
+
+    By some rows at a time, in the place of β: a wide layer would fill the memory with what else the
+    formula makes.
+    """
+    beta: Any = initial_beta(m, n, mean_input=mean_input, rng=rng)
+    step = max(1, _TOGETHER // max(n, 1))
+    for rows in (slice(start, start + step) for start in range(0, m, step)):
+        beta[rows] = logit(beta[rows])
+    logits: np.ndarray[tuple[int, int], np.dtype[np.float64]] = beta
+    return logits
+
+
 def _drawn_inputs(
     rng: np.random.Generator, m: int, n: int, count: int
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -210,7 +233,7 @@ def _drawn_inputs(
     By a few outputs at a time: a wide layer has more inputs and outputs than fit in memory twice.
     """
     drawn = np.empty((m, count), np.int64)
-    step = max(1, _DRAWN_TOGETHER // max(n, 1))
+    step = max(1, _TOGETHER // max(n, 1))
     for start in range(0, m if count else 0, step):
         keys = rng.random((min(step, m - start), n))
         least = np.argpartition(keys, count - 1, axis=1)[:, :count]

@@ -10,7 +10,7 @@ import numpy as np
 
 import synann_core as syn
 from synann_core.extending import NumpyArray
-from synann_core.layer import initial_mixing_logit
+from synann_core.layer import initial_beta_logit, initial_mixing_logit
 
 __all__ = ["InitialBetaLogit", "InitialMixingLogit"]
 
@@ -79,7 +79,7 @@ class InitialBetaLogit(_Sparse):
         return {"mean_input": self.mean_input, **super().get_config()}
 
     def _values(self, m: int, n: int, rng: np.random.Generator) -> NumpyArray:
-        return np.asarray(syn.logit(syn.initial_beta(m, n, mean_input=self.mean_input, rng=rng)))
+        return initial_beta_logit(m, n, mean_input=self.mean_input, rng=rng)
 
 
 @keras.saving.register_keras_serializable(package="synann", name="InitialMixingLogit")

@@ -10,7 +10,6 @@ import torch.fx
 from array_api_compat import torch as xp
 from torch import Tensor, nn
 
-import synann_core as syn
 from synann_core import layer as core
 from synann_core.extending import (
     Space,
@@ -26,8 +25,6 @@ from .options import Placement, check_options
 from .state import MaskedModule
 
 __all__ = ["Synapse"]
-
-_ROWS_OF = 1 << 20  # numbers
 
 
 class Synapse(MaskedModule):
@@ -159,12 +156,9 @@ class Synapse(MaskedModule):
         device = "cpu" if generator is None else generator.device
         seed = int(torch.randint(2**63 - 1, (), generator=generator, device=device))
         rng, shape = np.random.default_rng(seed), self.beta_logit.shape
-        beta = syn.initial_beta(*shape, mean_input=mean_input, rng=rng)
+        beta_logit = core.initial_beta_logit(*shape, mean_input=mean_input, rng=rng)
         with torch.no_grad():
-            # By some rows at a time: the logits of a wide layer would fill the memory in float64.
-            for start in range(0, shape[0], step := max(1, _ROWS_OF // shape[1])):
-                rows = slice(start, start + step)
-                self.beta_logit[rows].copy_(torch.from_numpy(syn.logit(beta[rows])))
+            self.beta_logit.copy_(torch.from_numpy(beta_logit))
             if self.theta is not None:
                 self.theta.zero_()
             if self.mixing_logit is not None:

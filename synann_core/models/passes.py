@@ -18,9 +18,9 @@ from synann_core import optim
 from synann_core._lib.files import check_tensors
 from synann_core._lib.numerics import softplus
 from synann_core._lib.typing import Array, Namespace
-from synann_core.layer import beta_of, logit_gradient
-from synann_core.learning import _cross_entropy, _cross_entropy_vjp, _log_softmax, initial_beta
-from synann_core.log_odds import _expit, logit
+from synann_core.layer import beta_of, initial_beta_logit, logit_gradient
+from synann_core.learning import _cross_entropy, _cross_entropy_vjp, _log_softmax
+from synann_core.log_odds import _expit
 from synann_core.models.architecture import Architecture, GateKind, LayerKind
 from synann_core.models.training import Step
 from synann_core.transmission import _contributions, _log_transmission, _log_transmission_vjp
@@ -71,8 +71,7 @@ def initial_weights(chosen: Architecture, rng: np.random.Generator) -> Arrays:
         if module.startswith("norm"):
             weights[name] = np.full(shape, _NORM_START[key])
         elif module == "synapse":
-            beta = initial_beta(*shape, mean_input=chosen.mean_input, rng=rng)
-            weights[name] = logit(beta)
+            weights[name] = initial_beta_logit(*shape, mean_input=chosen.mean_input, rng=rng)
         else:
             bound = sizes[f"{module}.weight"][1] ** -0.5
             weights[name] = rng.uniform(-bound, bound, shape)

@@ -6,6 +6,7 @@ import pytest
 import reference.learning as slow
 import synann_core as syn
 from reference.differentiate import complex_step
+from synann_core.learning import initial_beta_logit
 from tests.helpers import EPS, assert_close
 
 
@@ -209,8 +210,10 @@ def test_initial_beta_of_the_smallest_means(n, mean_input):
 def test_initial_beta_by_some_rows_at_a_time_is_the_same(monkeypatch):
     """A wide layer does not fill the memory, nor does another layer change."""
     whole = syn.initial_beta(50, 30, rng=0)
-    monkeypatch.setattr("synann_core.learning._DRAWN_TOGETHER", 64)
+    monkeypatch.setattr("synann_core.learning._TOGETHER", 64)
     np.testing.assert_array_equal(syn.initial_beta(50, 30, rng=0), whole)
+    found = initial_beta_logit(50, 30, mean_input=0.5, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(found, syn.logit(whole))
 
 
 def test_initial_beta_draws_from_its_seed_alone():

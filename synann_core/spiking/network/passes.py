@@ -15,9 +15,7 @@ from array_api_compat import device
 from synann_core import optim
 from synann_core._lib.numerics import sum_to_shape
 from synann_core._lib.typing import Array, Namespace, NumpyArray
-from synann_core.layer import beta_of, logit_gradient
-from synann_core.learning import initial_beta
-from synann_core.log_odds import logit
+from synann_core.layer import beta_of, initial_beta_logit, logit_gradient
 from synann_core.models.passes import dense
 from synann_core.models.training import Step, like
 from synann_core.spiking.network import losses
@@ -67,8 +65,9 @@ def initial_weights(in_features: int, layers: tuple[Layer, ...], seed: int) -> d
             weights[f"{k}.weight"] = rng.uniform(-bound, bound, (n, in_features))
             weights[f"{k}.bias"] = rng.uniform(-bound, bound, n)
         else:
-            beta = initial_beta(n, in_features, mean_input=layer.mean_input, rng=rng)
-            weights[f"{k}.beta_logit"] = logit(beta)
+            sizes = n, in_features
+            beta_logit = initial_beta_logit(*sizes, mean_input=layer.mean_input, rng=rng)
+            weights[f"{k}.beta_logit"] = beta_logit
             # The log-transmission is about −1: currents of either sign, around 0.
             gain = rng.uniform(-layer.spread, layer.spread, n)
             weights[f"{k}.gain"], weights[f"{k}.bias"] = gain, gain.copy()
