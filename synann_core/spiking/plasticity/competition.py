@@ -21,9 +21,9 @@ from synann_core._lib.checks import check_fields, check_number
 from synann_core._lib.loops import runner, scan
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.spiking.plasticity.stdp import STDP
-from synann_core.spiking.plasticity.traces import State, named_state, silent_state
+from synann_core.spiking.plasticity.traces import State, named_state, silent_state, state_shapes
 
-_NAMES = ("membrane", "raised")
+_AXES = {"membrane": "Bm", "raised": "m"}  # of the state
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class WinnerTakeAll:
         dict
             "membrane", shape (batch, m), and "raised", shape (m,): zeros.
         """
-        return silent_state(weights, batch, membrane="Bm", raised="m")
+        return silent_state(weights, batch, **_AXES)
 
     def run(
         self, currents: ArrayT, /, state: State[ArrayT] | None = None
@@ -131,13 +131,13 @@ class WinnerTakeAll:
             0 or 1.
         state : dict
         """
-        named = {} if state is None else named_state(state, *_NAMES)
+        named = {} if state is None else named_state(state, *_AXES)
         with Arguments(currents=currents, **named) as given:
-            shapes: dict[str, Any] = {"currents": ("T", "B", "m"), **_STATE}
+            shapes: dict[str, Any] = {"currents": ("T", "B", "m"), **state_shapes(_AXES)}
             self._check(given, shapes, given.shape("currents")[1:], state is None)
             run = runner(_run, given.xp)
             spikes, *after = map(given.result, run(*given.arrays, layer=self, xp=given.xp))
-            return spikes, dict(zip(_NAMES, after, strict=True))
+            return spikes, dict(zip(_AXES, after, strict=True))
 
     def learn(
         self, weights: ArrayT, spikes: ArrayT, /, rule: STDP, state: State[ArrayT] | None = None
@@ -167,16 +167,20 @@ class WinnerTakeAll:
         """
         if not isinstance(rule, STDP):
             raise TypeError(f"`rule` must be an STDP. Received: {rule!r}")
-        named = {} if state is None else named_state(state, *_NAMES)
+        named = {} if state is None else named_state(state, *_AXES)
         with Arguments(weights=weights, spikes=spikes, **named) as given:
-            shapes: dict[str, Any] = {"weights": ("m", "n"), "spikes": ("T", "B", "n"), **_STATE}
+            shapes: dict[str, Any] = {
+                "weights": ("m", "n"),
+                "spikes": ("T", "B", "n"),
+                **state_shapes(_AXES),
+            }
             size = (given.shape("spikes")[1:2] or (0,)) + given.shape("weights")[:1]
             self._check(given, shapes, size, state is None)
             rows_only = type(weights) is np.ndarray and size[0] == 1 and rule.a_minus == 0.0
             run = _learn_rows if rows_only else runner(_learn, given.xp)
             found = run(*given.arrays, layer=self, rule=rule, xp=given.xp)
             weights, fired, *after = map(given.result, found)
-            return weights, fired, dict(zip(_NAMES, after, strict=True))
+            return weights, fired, dict(zip(_AXES, after, strict=True))
 
     def _check(
         self, given: Arguments[Any], shapes: dict[str, Any], size: tuple[int, ...], rests: bool
@@ -230,9 +234,6 @@ def normalise_weights(weights: ArrayT, total: float, /) -> ArrayT:
         xp, w = given.xp, given["weights"]
         sums = xp.sum(w, axis=1, keepdims=True)
         return given.result(w * (total / xp.where(sums > 0.0, sums, xp.ones_like(sums))))
-
-
-_STATE: dict[str, Any] = {"state_membrane": ("B", "m"), "state_raised": ("m",)}
 
 
 def _run(

@@ -29,6 +29,7 @@ from synann_core.spiking.plasticity.traces import (
     eligible_sum,
     named_state,
     silent_state,
+    state_shapes,
 )
 
 
@@ -125,12 +126,18 @@ def eprop_init(
         "trace", shape (batch, n), and "eligibility", shape (batch, m, n): zeros; with `synaptic`
         also "current", shape (batch, n), and with `adaptive` "adaptation", shape (batch, m, n).
     """
-    axes = {"trace": "Bn", "eligibility": "Bmn"}
-    if check_bool("synaptic", synaptic):
-        axes["current"] = "Bn"
-    if check_bool("adaptive", adaptive):
-        axes["adaptation"] = "Bmn"
+    axes = _axes(check_bool("synaptic", synaptic), check_bool("adaptive", adaptive))
     return silent_state(weights, batch, **axes)
+
+
+def _axes(synaptic: bool, adaptive: bool) -> dict[str, str]:
+    """Return the axes of a state's arrays."""
+    axes = {"trace": "Bn", "eligibility": "Bmn"}
+    if synaptic:
+        axes["current"] = "Bn"
+    if adaptive:
+        axes["adaptation"] = "Bmn"
+    return axes
 
 
 def eprop_step(
@@ -176,14 +183,10 @@ def eprop_step(
     """
     check_known("decay", decay, 0.0, 1.0)
     neuron = _checked(synaptic_decay, adaptation, adaptation_decay, output_decay)
-    parts = {"trace": ("B", "n"), "eligibility": ("B", "m", "n")}
-    if neuron.synaptic_decay:
-        parts["current"] = ("B", "n")
-    if neuron.adaptation:
-        parts["adaptation"] = ("B", "m", "n")
-    named = named_state(state, *parts)
+    axes = _axes(neuron.synaptic_decay != 0.0, neuron.adaptation != 0.0)
+    named = named_state(state, *axes)
     with Arguments(x=x, slope=slope, signal=signal, decay=decay, **named) as given:
-        shapes: dict[str, Any] = {f"state_{name}": shape for name, shape in parts.items()}
+        shapes = state_shapes(axes)
         given.check_shapes(x=("B", "n"), slope=("B", "m"), signal=("B", "m"), decay=(), **shapes)
         arrives, after = given["x"], {}
         if neuron.synaptic_decay:
@@ -199,7 +202,7 @@ def eprop_step(
         eligibility = neuron.output_decay * given["state_eligibility"] + own
         after["eligibility"] = eligibility
         gradient = given.xp.sum(given["signal"][:, :, None] * eligibility, axis=0)
-        return given.result(gradient), {name: given.result(after[name]) for name in parts}
+        return given.result(gradient), {name: given.result(after[name]) for name in axes}
 
 
 def _checked(

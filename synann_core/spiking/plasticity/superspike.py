@@ -16,7 +16,7 @@ libraries, and ValueError for shapes that do not fit and for decays outside [0, 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_known, check_number
@@ -29,6 +29,7 @@ from synann_core.spiking.plasticity.traces import (
     eligible_sum,
     named_state,
     silent_state,
+    state_shapes,
 )
 
 _TRACES = {"current": "Bn", "trace": "Bn", "error_rise": "Bm", "error": "Bm"}
@@ -165,7 +166,7 @@ def superspike_step(
     axes = {**_TRACES, **_ELIGIBILITIES}
     named = named_state(state, *axes)
     with Arguments(x=x, slope=slope, error=error, decay=decay, **named) as given:
-        shapes: dict[str, Any] = {f"state_{name}": tuple(own) for name, own in axes.items()}
+        shapes = state_shapes(axes)
         given.check_shapes(x=("B", "n"), slope=("B", "m"), error=("B", "m"), decay=(), **shapes)
         old = {name: given[f"state_{name}"] for name in axes}
         current = decays.synaptic * old["current"] + given["x"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from array_api_compat import device
 
 from synann_core._lib.arguments import Arguments
@@ -32,6 +35,11 @@ def named_state(state: State[ArrayT], *names: str) -> State[ArrayT]:
         received = sorted(map(str, state)) if isinstance(state, dict) else type(state).__qualname__
         raise ValueError(f"`state` must be a dict of {names}. Received: {received}")
     return {f"state_{name}": state[name] for name in names}
+
+
+def state_shapes(axes: Mapping[str, str]) -> dict[str, Any]:
+    """Return the shapes of a state under the names that errors use."""
+    return {f"state_{name}": tuple(own) for name, own in axes.items()}
 
 
 def decayed_sums(signal: Array, decay: float | Array, *, xp: Namespace) -> Array:
