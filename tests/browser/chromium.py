@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.needs import skip_or_fail
+
 LOCAL = ("file:", "data:", "blob:", "about:")
 REQUIRED = "SYNANN_BROWSER_REQUIRED"
 
@@ -28,10 +30,8 @@ def missing_browser():
 def browser():
     """A running browser; a skipped test without one, or a failure where one is required."""
     why = missing_browser()
-    if why and os.environ.get(REQUIRED) == "1":
-        pytest.fail(f"{REQUIRED} is set, and {why}")
     if why:
-        pytest.skip(why)
+        skip_or_fail(why, REQUIRED)
     from playwright.sync_api import sync_playwright
 
     # Chromium's sandbox does not work for root, whom containers run tests as.

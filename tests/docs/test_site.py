@@ -5,13 +5,13 @@ port, and a request for anything else fails.
 """
 
 import mimetypes
-import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from tests.browser.chromium import REQUIRED
+from tests.needs import skip_or_fail
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +25,7 @@ PHONE += ("reference/generated/synann.noisy_or.NoisyOr",)
 def site():
     if not (SITE / "index.html").exists():
         why = f"there is no site in {SITE}: make docs"
-        pytest.fail(why) if os.environ.get(REQUIRED) == "1" else pytest.skip(why)
+        skip_or_fail(why, REQUIRED)
     return SITE
 
 
