@@ -248,22 +248,7 @@ def main(arguments: list[str] | None = None) -> list[tuple]:
         "code", "steps", "test %", "spikes in", "spikes", "additions", "multiply-adds", "nJ",
         "Dense", "test %", "multiply-adds", "not of 0", "nJ", "nJ, not of 0",
     )  # fmt: skip
-    formats = (
-        "",
-        "",
-        ".2f",
-        ".0f",
-        ".0f",
-        ".0f",
-        ".0f",
-        ".0f",
-        "",
-        ".2f",
-        ".0f",
-        ".0f",
-        ".0f",
-        ".0f",
-    )
+    formats = ("", "", ".2f", *[".0f"] * 5, "", ".2f", *[".0f"] * 4)
     print(tabulate(rows, headers, "pipe", floatfmt=formats))
     picture = options.output / f"energy-{options.data}.png"
     draw(found, rivals, picture)
