@@ -16,13 +16,7 @@ from synann_core.log_odds import logit
 from synann_core.tensor import _surprisal_synapse_tensor_vjp
 from synann_core.transmission import check_shapes, with_batch
 
-__all__ = [
-    "cross_entropy",
-    "cross_entropy_vjp",
-    "initial_beta",
-    "initial_beta_logit",
-    "surprisal_rule",
-]
+__all__ = ["cross_entropy", "cross_entropy_vjp", "initial_beta", "surprisal_rule"]
 
 # Initial values: each output has a few strong inhibitors, which together take about one nat away
 # and, being few, let T differ between samples; all others are nearly silent.

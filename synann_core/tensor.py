@@ -10,7 +10,7 @@ from typing import Any
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.autodiff import attach, stop_gradient
-from synann_core._lib.namespaces import is_numpy_namespace
+from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.numerics import ordered_product
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.contraction.dispatch import log_product, log_product_vjp
@@ -203,7 +203,7 @@ def _excess(log_s: Array, xp: Namespace) -> Array | None:
     """
     smallest = float(xp.finfo(log_s.dtype).smallest_normal)  # 0 of long doubles
     limit = math.floor(-math.log(max(smallest, 1e-307)))
-    if is_numpy_namespace(xp) and bool(xp.all(xp.abs(log_s) <= limit)):  # nearly always
+    if xp is numpy_namespace and bool(xp.all(xp.abs(log_s) <= limit)):  # nearly always
         return None
     known = stop_gradient(log_s, xp)
     return known - xp.clip(known, -limit, limit)

@@ -13,10 +13,9 @@ from typing import Any
 
 import array_api_extra as xpx
 import numpy as np
-from array_api_compat import device, is_jax_namespace
+from array_api_compat import device, is_jax_namespace, is_numpy_namespace
 
 from synann_core._lib.autodiff import builds_graphs, rematerialise
-from synann_core._lib.namespaces import is_numpy_namespace
 from synann_core._lib.threads import side_by_side, thread_count
 from synann_core._lib.torch_modes import exports_to_onnx
 from synann_core._lib.typing import Array, Namespace

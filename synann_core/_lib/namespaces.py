@@ -20,12 +20,6 @@ numpy_namespace: Namespace = importlib.import_module(
 )
 
 
-def is_numpy_namespace(xp: Namespace) -> bool:
-    """Whether `xp` is NumPy's namespace."""
-    # array_api_compat answers from a cache, of which torch's compiler warns whoever compiles.
-    return getattr(xp, "__name__", None) in ("numpy", "array_api_compat.numpy")
-
-
 def array_namespace(*arrays: Any) -> Namespace:
     """Return the one namespace of some arrays; TypeError if there is none."""
     for a in arrays:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from array_api_compat import device, is_jax_namespace
+from array_api_compat import device, is_jax_namespace, is_numpy_namespace
 
 from synann_core._lib.autodiff import attach, stop_gradient
-from synann_core._lib.namespaces import is_numpy_namespace
+from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.torch_modes import (
     dispatch_mode_active,
     exports_to_onnx,
@@ -102,7 +102,9 @@ def ordered_product(t: Array, a: Array, b: Array, xp: Namespace) -> Array:
     # Of a factor 0, as images have many, nothing is lost in either order.
     lost = (size < float(info.smallest_normal)) & (t != 0.0) & (a != 0.0)
     lost = lost | (size > float(info.max))
-    if is_numpy_namespace(xp) and not xp.any(lost):  # nearly always; what follows takes much longer
+    # Nearly always, and what follows takes much longer. (Compared, for torch may trace this: its
+    # compiler warns of the cache from which array_api_compat answers.)
+    if xp is numpy_namespace and not xp.any(lost):
         return first * b
     a_first = ~lost | ((xp.abs(a) >= xp.abs(b)) == (xp.abs(t) <= 1.0))
     return (t * xp.where(a_first, a, b)) * xp.where(a_first, b, a)

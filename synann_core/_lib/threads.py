@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from array_api_compat import is_numpy_namespace
 
-from synann_core._lib.namespaces import is_numpy_namespace
 from synann_core._lib.typing import Namespace
 
 if TYPE_CHECKING:

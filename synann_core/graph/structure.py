@@ -10,10 +10,9 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from array_api_compat import device
+from array_api_compat import device, is_numpy_namespace
 
 from synann_core._lib.arguments import Arguments
-from synann_core._lib.namespaces import is_numpy_namespace
 from synann_core._lib.typing import Namespace, Space
 from synann_core.graph.parameters import GraphParameters, Parameters
 from synann_core.graph.wiring import Edges, Ints, Rows, Wiring, find_levels, find_order, offsets

@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any, Generic, Literal, NamedTuple, get_args
 
-from array_api_compat import device, is_cupy_namespace, is_jax_namespace
+from array_api_compat import device, is_cupy_namespace, is_jax_namespace, is_numpy_namespace
 
 from synann_core._lib.arguments import Arguments, namespace_of, silence
 from synann_core._lib.checks import check_int, check_number, check_option, values_known
-from synann_core._lib.namespaces import is_numpy_namespace
 from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
 from synann_core.spiking.codes.time_axis import check_time_axis
