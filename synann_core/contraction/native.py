@@ -20,6 +20,9 @@ from synann_core.contraction.factors import Factors, with_faint_sums
 from synann_core.native.host import contiguous, enabled, kernels, threads_for, wrap
 
 _WORK = 1 << 18  # factors below which a second thread costs more than it saves
+_FEW_WORK = (
+    1 << 20
+)  # the same for the values of few rows or outputs, which take a third of the time
 _ROWS, _OUTPUTS = 256, 512  # to a part of the values: at most
 _COLUMNS = 128  # to a part of the gradients, a multiple of 64
 _FEW = 8  # rows or outputs
@@ -64,10 +67,12 @@ def _open_logs(y: NumpyArray, beta: NumpyArray, like: Any = None) -> NumpyArray 
         return out if kernels.log_product_open(y, beta, out) else None
     if not (work and min(len(y), len(beta)) < _FEW):
         return None
-    threads, out = threads_for(y if like is None else like), np.empty((len(y), len(beta)), y.dtype)
+    threads = threads_for(y if like is None else like) if work >= _FEW_WORK else 1
+    out = np.empty((len(y), len(beta)), y.dtype)
+    # Memory is gone through once: a part for each thread will do.
     parts = [
         (y, None, beta, None, out, *part, _LOOK, 0.0)
-        for part in _grid(out.shape, (_ROWS, _OUTPUTS), threads)
+        for part in _grid(out.shape, out.shape, threads)
     ]
     refused: list[Any] = []
 

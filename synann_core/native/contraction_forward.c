@@ -72,18 +72,30 @@ INLINE void write_sums(const REAL *sums, ptrdiff_t count, int look, ptrdiff_t st
 /* Write the results of a pass; 1 if all are finite and, where it looks, w is in [0, 1] and no sum
 is faint. */
 static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, char *spoiled) {
+    const ptrdiff_t n = pass->n;
+    const int few = pass->form == PLAIN && !pass->careful && pass->count < FEW;
+    int quick = few;
+    Straight w = {.n = n, .seen = {0}};
     Words odd = {0};
     for (ptrdiff_t i0 = 0; i0 < pass->across; i0 += SIDE) {
-        ptrdiff_t n = pass->n, width = pass->across - i0 < SIDE ? pass->across - i0 : SIDE;
-        if (pass->look && most_inside(pass->w + i0 * n, n, width, n) < 0) {
-            return 0;
+        const ptrdiff_t width = pass->across - i0 < SIDE ? pass->across - i0 : SIDE;
+        for (ptrdiff_t k = 0; few && k < SIDE; k++) { /* as in tiles, the last row again */
+            w.rows[k] = pass->w + (i0 + (k < width ? k : width - 1)) * n;
         }
         memset(sums, 0, (size_t)pass->count * 2 * SIDE * sizeof(REAL));
         if (i0 % (4 * SIDE) == 0) { /* from time to time the quick way is tried again */
             memset(spoiled, 0, (size_t)pass->count);
+            quick = few;
         }
         for (ptrdiff_t j0 = 0; j0 < n; j0 += GROUP) {
             int size = (int)(n - j0 < GROUP ? n - j0 : GROUP);
+            quick = quick && add_products_straight((int)pass->count, &w, j0, pass->scalars, size, sums);
+            if (quick) {
+                continue;
+            }
+            if (pass->look && most_inside(pass->w + i0 * n + j0, n, width, size) < 0) {
+                return 0;
+            }
             fill_tile(pass->w + i0 * n + j0, n, width, size, tile, SIDE);
             if (pass->w_bar) {
                 fill_tile(pass->w_bar + i0 * n + j0, n, width, size, tile_bar, SIDE);
@@ -105,7 +117,7 @@ static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, ch
             }
         }
     }
-    return !any(odd);
+    return !any(odd) && (!pass->look || inside(w.seen));
 }
 
 /* out[b0:b1, i0:i1] in passes. No bit depends on how the work is divided. */

@@ -29,6 +29,7 @@ enum {
     HELD = WIDTH == 16 ? 2 : 4, /* of the other side at a time */
     PAIR = 2, /* of them where the complement is kept as well */
     OTHER = 256, /* of the other side to a pass over a tile: they pay for its transposition */
+    FEW = 8, /* of the other side, for fewer of which no tile is made */
 };
 
 /* Products below this may underflow with four more factors of eps/2, or with one more factor of the
@@ -109,13 +110,88 @@ MULTIPLY(multiply_plain, PLAIN, HELD)
 MULTIPLY(multiply_bar_in_vectors, BAR_IN_VECTORS, HELD)
 MULTIPLY(multiply_bar_in_scalars, BAR_IN_SCALARS, HELD)
 
+/* Rows of the side in vectors as they lie in memory, and the largest bits that were seen there. */
+typedef struct {
+    const REAL *rows[SIDE];
+    ptrdiff_t n; /* from one row to the next */
+    Words seen;
+} Straight;
+
+/* p[held][SIDE] *= factors of the LANES inputs from j on, of which `size` are asked for, in the vectors
+q. Columns of the rows stay in registers. */
+INLINE void multiply_columns(int whole, int held, Straight *w, int q, ptrdiff_t j, int size,
+                             Scalars scalars, REAL *p) {
+    Vector column[LANES];
+    _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) {
+        const REAL *from = w->rows[q * LANES + k] + j;
+        __builtin_prefetch(from + SIDE * w->n); /* far away, which processors do not foresee */
+        column[k] = whole ? load(from) : load_some(from, size, 0);
+    }
+    _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) w->seen = largest(w->seen, column[k]);
+    turn(column);
+    for (int r = 0; r < held; r++) {
+        const REAL *a = scalars.a + r * scalars.step + j;
+        Vector now = load(p + (r * VECTORS + q) * LANES);
+        _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) {
+            if (whole || k < size) {
+                now *= factor(PLAIN, column[k], all(0), all(a[k]), all(0));
+            }
+        }
+        store(p + (r * VECTORS + q) * LANES, now);
+    }
+}
+
+/* Products of `count` vectors, each of up to GROUP factors with powers of two moved out. */
+typedef struct {
+    Vector product[FEW * VECTORS], exponent[FEW * VECTORS];
+} Products;
+
+/* Multiply products by those of a block. 0 if that does not do. */
+INLINE int take_block(int count, int first, const REAL *p, Products *all_of) {
+    const REAL limit = SMALL(1), lift = 1 / limit;
+    Vector most = all(0), least = all(1), *product = all_of->product, *exponent = all_of->exponent;
+    for (int k = 0; k < count; k++) {
+        Vector block = load(p + k * LANES);
+        product[k] = first ? block : product[k] * block;
+        exponent[k] = first ? all(0) : exponent[k];
+        most = larger(most, block);
+        least = where_less(product[k], least, product[k], least);
+    }
+    if (any(~less(most, all(CLOSE)) | less(least, all(limit)))) {
+        if (any(~less(most, all(CLOSE)) | less(least, all(SMALLEST_NORMAL)))) {
+            return 0;
+        }
+        for (int k = 0; k < count; k++) {
+            Vector before = product[k];
+            product[k] = where_less(before, all(limit), before * lift, before);
+            exponent[k] += where_less(before, all(limit), all((REAL)SHIFT(1)), all(0));
+        }
+    }
+    return 1;
+}
+
+/* Add the logarithms of products. 0, and nothing added, if one of them is NaN. */
+INLINE int add_logs(int count, const Products *all_of, REAL *sums) {
+    Words odd = {0}; /* NaN, which is neither large nor small */
+    for (int k = 0; k < count; k++) {
+        odd |= ~less(all(0), all_of->product[k]);
+    }
+    if (any(odd)) {
+        return 0;
+    }
+    for (int k = 0; k < count; k++) {
+        int r = k / VECTORS, q = k % VECTORS;
+        add(sums + (2 * r) * SIDE + q * LANES,
+            log_product_of(all_of->product[k], all_of->exponent[k]));
+    }
+    return 1;
+}
+
 /* Add a group's logarithms from its products alone. 0, and nothing added, if that does not do. */
 INLINE int add_products(int form, int held, const REAL *tile, const REAL *tile_bar, Scalars scalars,
                         int size, REAL *sums) {
     REAL p[HELD * SIDE];
-    Vector product[HELD * VECTORS], exponent[HELD * VECTORS];
-    int count = held * VECTORS;
-    const REAL limit = SMALL(1), lift = 1 / limit;
+    Products products;
     for (int start = 0; start < size; start += BLOCK) {
         int now = size - start < BLOCK ? size - start : BLOCK;
         if (held == 1) {
@@ -127,41 +203,41 @@ INLINE int add_products(int form, int held, const REAL *tile, const REAL *tile_b
         } else {
             multiply_bar_in_scalars(tile, tile_bar, scalars, now, p);
         }
-        Vector most = all(0), least = all(1);
-        for (int k = 0; k < count; k++) {
-            Vector block = load(p + k * LANES);
-            product[k] = start == 0 ? block : product[k] * block;
-            exponent[k] = start == 0 ? all(0) : exponent[k];
-            most = larger(most, block);
-            least = where_less(product[k], least, product[k], least);
-        }
-        if (any(~less(most, all(CLOSE)) | less(least, all(limit)))) {
-            if (any(~less(most, all(CLOSE)) | less(least, all(SMALLEST_NORMAL)))) {
-                return 0;
-            }
-            for (int k = 0; k < count; k++) {
-                Vector before = product[k];
-                product[k] = where_less(before, all(limit), before * lift, before);
-                exponent[k] += where_less(before, all(limit), all((REAL)SHIFT(1)), all(0));
-            }
+        if (!take_block(held * VECTORS, start == 0, p, &products)) {
+            return 0;
         }
         tile += BLOCK * SIDE;
         tile_bar += BLOCK * SIDE;
         scalars.a += BLOCK;
         scalars.bar = form == PLAIN ? NULL : scalars.bar + BLOCK;
     }
-    Words odd = {0}; /* NaN, which is neither large nor small */
-    for (int k = 0; k < count; k++) {
-        odd |= ~less(all(0), product[k]);
+    return add_logs(held * VECTORS, &products, sums);
+}
+
+/* The same without a tile, for the group of inputs from j0 on. */
+static int add_products_straight(int held, Straight *w, ptrdiff_t j0, Scalars scalars, int size,
+                                 REAL *sums) {
+    REAL p[FEW * SIDE];
+    Products products;
+    for (int start = 0; start < size; start += BLOCK) {
+        const int end = start + BLOCK < size ? start + BLOCK : size;
+        for (int k = 0; k < held * VECTORS; k++) {
+            store(p + k * LANES, all(1));
+        }
+        for (int q = 0; q < VECTORS; q++) {
+            int j = start;
+            for (; j + LANES <= end; j += LANES) {
+                multiply_columns(1, held, w, q, j0 + j, LANES, scalars, p);
+            }
+            if (j < end) {
+                multiply_columns(0, held, w, q, j0 + j, end - j, scalars, p);
+            }
+        }
+        if (!take_block(held * VECTORS, start == 0, p, &products)) {
+            return 0;
+        }
     }
-    if (any(odd)) {
-        return 0;
-    }
-    for (int k = 0; k < count; k++) {
-        int r = k / VECTORS, q = k % VECTORS;
-        add(sums + (2 * r) * SIDE + q * LANES, log_product_of(product[k], exponent[k]));
-    }
-    return 1;
+    return add_logs(held * VECTORS, &products, sums);
 }
 
 /* Powers of two out of the small lanes of p. */

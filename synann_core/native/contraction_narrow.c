@@ -12,8 +12,9 @@ enum {
 };
 
 /* Run call(form, live): `live` as `meet` has it. */
-#define WITH_LIVE(form, live, call)          \
-    switch (live) {                          \
+#define WITH_LIVE(form, live, call)           \
+    switch (live) {                           \
+    case 0: break;                            \
     case 1: WITH_FORM(form, call##_1); break; \
     case 2: WITH_FORM(form, call##_2); break; \
     case 3: WITH_FORM(form, call##_3); break; \
@@ -21,40 +22,38 @@ enum {
     }
 
 /* One row against one output, a strip: total += t β/f, and the gradient of β. */
-INLINE void alone(int form, int live, const REAL *y, const REAL *bar, const REAL *w,
+INLINE void alone(int form, int live, int rest, const REAL *y, const REAL *bar, const REAL *w,
                   const REAL *w_bar, REAL t, int large, REAL floor, REAL *total, REAL *gbeta) {
     const Vector zero = all(0), one = all(1), least = all(floor);
     for (int half = 0; half < APART; half += LANES) {
-        Vector own[4], own_bar[4], f[4], ratio[4];
-        for (int q = 0; q < live; q++) {
-            own[q] = load(y + q * APART + half);
-            own_bar[q] = form < BARS ? one : load(bar + q * APART + half);
+        Vector own[4], other[4], f[4], ratio[4];
+        for (int q = 0; q < 4; q++) {
+            const int at = q * APART + half, there = q < live - 1 ? LANES : q < live ? rest - half : 0;
+            own[q] = load_some(y + at, there, 0);
+            other[q] = load_some(w + at, there, 0);
+            const Vector own_bar = form < BARS ? one : load_some(bar + at, there, 1);
+            const Vector other_bar = form < BARS ? one : load_some(w_bar + at, there, 1);
+            f[q] = q < live ? factor_of(form, other[q], other_bar, own[q], own_bar, least) : one;
         }
-        factors_of(form, live, w + half, form < BARS ? w : w_bar + half, own, own_bar, least, f);
         quotients(form, live, f, t, large, ratio);
         for (int q = 0; q < live; q++) {
-            const int at = q * APART + half;
-            store(total + at, fused(load(w + at), ratio[q], load(total + at)));
-            store(gbeta + at, zero - fused(own[q], ratio[q], zero)); /* from 0, so never -0 */
+            const int at = q * APART + half, there = q < live - 1 ? LANES : rest - half;
+            store(total + at, fused(other[q], ratio[q], load(total + at)));
+            /* from 0, so never -0 */
+            store_some(gbeta + at, zero - fused(own[q], ratio[q], zero), there);
         }
     }
 }
 
 /* Columns j0 to j1 of one row against all outputs. What is read and written once, β and its gradient,
-goes by in the order of memory, and is never copied but for the end of a row. */
+goes by in the order of memory, and is never copied. */
 static int one_row(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
-    Copies *copies = work->copies;
     const ptrdiff_t n = work->n, whole = j0 + (j1 - j0) / STRIP * STRIP;
-    const int rest = (int)(j1 - whole), live = (rest + APART - 1) / APART;
+    const int live = (int)(j1 - whole + APART - 1) / APART;
+    const int rest = (int)(j1 - whole) - (live - 1) * APART;
     const REAL *bar = work->y_bar, *w_bar = work->beta_bar;
     const REAL most = work->look ? most_inside(work->y + j0, j1 - j0, 1, j1 - j0) : 0;
     REAL total[LONG];
-    if (rest) {
-        copy(copies->y, work->y + whole, n, 1, rest, 0);
-    }
-    if (rest && bar) {
-        copy(copies->bar, bar + whole, n, 1, rest, 1);
-    }
     for (ptrdiff_t i0 = 0; i0 < work->m; i0 += OUTPUTS) {
         const int width = (int)(work->m - i0 < OUTPUTS ? work->m - i0 : OUTPUTS);
         const int large = work->form != CAREFUL && any_large(work->grad + i0, width);
@@ -67,30 +66,23 @@ static int one_row(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
         memset(total, 0, sizeof total);
         for (ptrdiff_t i = i0; i < i0 + width; i++) {
             const REAL *w = work->beta + i * n, t = work->grad[i];
-            for (ptrdiff_t j = j0; j < whole; j += STRIP) {
+            ptrdiff_t j = j0;
+#define ALONE(form, live, rest) alone(form, live, rest, work->y + j, (form) < BARS ? NULL : bar + j, w + j, \
+                                      (form) < BARS ? NULL : w_bar + i * n + j, t, large, work->floor, \
+                                      total + (j - j0), work->gbeta + i * n + j)
+#define ALONE_WHOLE(form) ALONE(form, 4, STRIP)
+#define ALONE_1(form) ALONE(form, 1, rest)
+#define ALONE_2(form) ALONE(form, 2, rest)
+#define ALONE_3(form) ALONE(form, 3, rest)
+#define ALONE_4(form) ALONE(form, 4, rest)
+            for (; j < whole; j += STRIP) {
                 if (work->look) { /* the next outputs, which are looked at before anything else */
                     fetch(w + OUTPUTS * n + j, STRIP);
                 }
                 fetch(work->gbeta + i * n + j + AHEAD, STRIP);
-#define ALONE(form) alone(form, 4, work->y + j, (form) < BARS ? NULL : bar + j, w + j, \
-                          (form) < BARS ? NULL : w_bar + i * n + j, t, large, \
-                          work->floor, total + (j - j0), work->gbeta + i * n + j)
-                WITH_FORM(form, ALONE)
+                WITH_FORM(form, ALONE_WHOLE)
             }
-            if (rest) {
-                copy(copies->w, w + whole, n, 1, rest, 0);
-                if (w_bar) {
-                    copy(copies->w_bar, w_bar + i * n + whole, n, 1, rest, 1);
-                }
-#define END(form, live) alone(form, live, copies->y[0], copies->bar[0], copies->w[0], copies->w_bar[0], \
-                              t, large, work->floor, total + (whole - j0), copies->sums[0])
-#define END_1(form) END(form, 1)
-#define END_2(form) END(form, 2)
-#define END_3(form) END(form, 3)
-#define END_4(form) END(form, 4)
-                WITH_LIVE(form, live, END)
-                paste(work->gbeta + i * n + whole, copies->sums[0], rest);
-            }
+            WITH_LIVE(form, live, ALONE)
         }
         for (ptrdiff_t j = j0; j < j1; j++) {
             work->gy[j] = (i0 ? work->gy[j] : 0) - total[j - j0];
@@ -102,10 +94,10 @@ static int one_row(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
 /* Columns j0 to j1 of all rows against few outputs, whose β and its gradient stay in the first-level
 cache: y and its gradient go by in the order of memory. */
 static int few_outputs(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
-    Copies *copies = work->copies;
     const ptrdiff_t n = work->n, m = work->m, size = j1 - j0, whole = size / STRIP * STRIP;
     const ptrdiff_t width = (size + STRIP - 1) / STRIP * STRIP;
-    const int rest = (int)(size - whole), live = (rest + APART - 1) / APART;
+    const int live = (int)(size - whole + APART - 1) / APART;
+    const int rest = (int)(size - whole) - (live - 1) * APART;
     const REAL *y_bar = work->y_bar;
     const REAL most_beta = work->look ? most_inside(work->beta + j0, n, m, size) : 0;
     const ptrdiff_t at_once = SEEN / size + 1;
@@ -134,13 +126,18 @@ static int few_outputs(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
             Held held = {work->y + row, y_bar ? y_bar + row : NULL, work->gy + row, work->grad + b * m,
                          n, n, m};
             Weights own = {w, w_bar, sums, width, width};
+#define MEET(form, live, rest) meet(form, 1, 0, live, rest, held, own, (int)m, work->floor, 1)
+#define MEET_WHOLE(form) MEET(form, 4, STRIP)
+#define MEET_1(form) MEET(form, 1, rest)
+#define MEET_2(form) MEET(form, 2, rest)
+#define MEET_3(form) MEET(form, 3, rest)
+#define MEET_4(form) MEET(form, 4, rest)
             for (ptrdiff_t j = 0; j < whole; j += STRIP) {
                 if (work->look) { /* the next rows, which are looked at before anything else */
                     fetch(held.y + at_once * n, STRIP);
                 }
                 fetch(held.gradient + AHEAD, STRIP);
-#define FEW_OUTPUTS(form) meet(form, 1, 0, 4, held, own, (int)m, work->floor, 1)
-                WITH_FORM(form, FEW_OUTPUTS)
+                WITH_FORM(form, MEET_WHOLE)
                 held.y += STRIP;
                 held.bar = y_bar ? held.bar + STRIP : NULL;
                 held.gradient += STRIP;
@@ -148,22 +145,7 @@ static int few_outputs(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
                 own.bar += STRIP;
                 own.sums += STRIP;
             }
-            if (rest) {
-                copy(copies->y, held.y, n, 1, rest, 0);
-                if (y_bar) {
-                    copy(copies->bar, held.bar, n, 1, rest, 1);
-                }
-                held.y = copies->y[0];
-                held.bar = copies->bar[0];
-                held.gradient = copies->gradient[0];
-#define LAST(form, live) meet(form, 1, 0, live, held, own, (int)m, work->floor, 1)
-#define LAST_1(form) LAST(form, 1)
-#define LAST_2(form) LAST(form, 2)
-#define LAST_3(form) LAST(form, 3)
-#define LAST_4(form) LAST(form, 4)
-                WITH_LIVE(form, live, LAST)
-                paste(work->gy + row + whole, held.gradient, rest);
-            }
+            WITH_LIVE(form, live, MEET)
         }
         for (ptrdiff_t i = 0; i < m; i++) {
             for (ptrdiff_t j = 0; j < size; j++) {

@@ -42,7 +42,7 @@ INLINE int form_of(REAL most_y, REAL most_beta) {
 INLINE int any_large(const REAL *t, int count) {
     int result = 0;
     for (int i = 0; i < count; i++) {
-        result |= !(t[i] <= LARGE && t[i] >= -LARGE);
+        result |= !(ABS(t[i]) <= LARGE);
     }
     return result;
 }
@@ -71,19 +71,9 @@ INLINE void quotients(int form, int live, const Vector *f, REAL t, int large, Ve
     }
 }
 
-/* The four factors of inputs from `half` on, whose y and ȳ are in registers; 1 from `live` on. */
-INLINE void factors_of(int form, int live, const REAL *w, const REAL *w_bar, const Vector *y,
-                       const Vector *bar, Vector least, Vector *f) {
-    for (int q = live; q < 4; q++) {
-        f[q] = all(1);
-    }
-    for (int q = 0; q < live; q++) {
-        f[q] = form < BARS ? fused(-load(w + q * APART), y[q], all(1))
-                           : fused(load(w_bar + q * APART), y[q], bar[q]);
-        if (form == GUARDED || form == CAREFUL) {
-            f[q] = larger(f[q], least);
-        }
-    }
+INLINE Vector factor_of(int form, Vector w, Vector w_bar, Vector y, Vector bar, Vector least) {
+    const Vector f = form < BARS ? fused(-w, y, all(1)) : fused(w_bar, y, bar);
+    return form == GUARDED || form == CAREFUL ? larger(f, least) : f;
 }
 
 /* Strips of some rows: what is held in registers, and the gradient that is made of it. */
@@ -110,9 +100,10 @@ INLINE void fetch(const REAL *p, int count) {
 
 /* `rows` rows against `count` outputs: sums += t y/f, and the rows' gradient −= t β/f, or is that
 if it is the `first`. `apart`: whether the rows that come next are far away. `live`: how many of the
-four that share a division are there; the strip ends with them. */
-INLINE void meet(int form, int rows, int apart, int live, Held held, Weights weights, int count,
-                 REAL floor, int first) {
+four that share a division are there, and `rest`, how many numbers of the last of these, APART or more if
+all. */
+INLINE void meet(int form, int rows, int apart, int live, int rest, Held held, Weights weights,
+                 int count, REAL floor, int first) {
     const Vector zero = all(0), one = all(1), least = all(floor);
     int large[PAIR];
     for (int r = 0; r < rows; r++) {
@@ -127,8 +118,10 @@ INLINE void meet(int form, int rows, int apart, int live, Held held, Weights wei
         Vector y[PAIR][4], bar[PAIR][4], total[PAIR][4];
         for (int r = 0; r < rows; r++) {
             for (int q = 0; q < live; q++) {
-                y[r][q] = load(held.y + r * held.step + q * APART + half);
-                bar[r][q] = form < BARS ? one : load(held.bar + r * held.step + q * APART + half);
+                const ptrdiff_t at = r * held.step + q * APART + half;
+                const int there = q < live - 1 ? LANES : rest - half;
+                y[r][q] = load_some(held.y + at, there, 0);
+                bar[r][q] = form < BARS ? one : load_some(held.bar + at, there, 1);
                 total[r][q] = zero;
             }
         }
@@ -139,7 +132,11 @@ INLINE void meet(int form, int rows, int apart, int live, Held held, Weights wei
             Vector sum[4];
             for (int r = 0; r < rows; r++) {
                 Vector f[4], ratio[4];
-                factors_of(form, live, w, w_bar, y[r], bar[r], least, f);
+                for (int q = 0; q < 4; q++) {
+                    f[q] = q < live ? factor_of(form, load(w + q * APART), load(w_bar + q * APART), y[r][q],
+                                                bar[r][q], least)
+                                    : one;
+                }
                 quotients(form, live, f, held.t[r * held.t_step + i], large[r], ratio);
                 FORGET(w); /* few registers: β is better loaded again than kept and others moved */
                 FORGET(sums);
@@ -156,7 +153,9 @@ INLINE void meet(int form, int rows, int apart, int live, Held held, Weights wei
         for (int r = 0; r < rows; r++) {
             for (int q = 0; q < live; q++) {
                 REAL *g = held.gradient + r * held.gradient_step + q * APART + half;
-                store(g, (first ? zero : load(g)) - total[r][q]); /* from 0, so never -0 */
+                const int there = q < live - 1 ? LANES : rest - half;
+                const Vector before = first ? zero : load_some(g, there, 0);
+                store_some(g, before - total[r][q], there); /* from 0, so never -0 */
             }
         }
     }

@@ -6,9 +6,20 @@
 #include "vectors.h"
 
 #if WIDTH == 64 && defined(REAL_IS_FLOAT)
-#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#elif WIDTH == 64 || (WIDTH == 32 && defined(REAL_IS_FLOAT))
+#define LOW 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29
+#define HIGH 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31
+#define EVENS 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27
+#define ODDS 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31
+#define FIRST_HALVES 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define LAST_HALVES 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#elif WIDTH == 64
+#define LOW 0, 8, 2, 10, 4, 12, 6, 14
+#define HIGH 1, 9, 3, 11, 5, 13, 7, 15
+#define EVENS 0, 1, 4, 5, 8, 9, 12, 13
+#define ODDS 2, 3, 6, 7, 10, 11, 14, 15
+#define FIRST_HALVES 0, 1, 2, 3, 8, 9, 10, 11
+#define LAST_HALVES 4, 5, 6, 7, 12, 13, 14, 15
+#elif WIDTH == 32 && defined(REAL_IS_FLOAT)
 #define LOW 0, 8, 1, 9, 2, 10, 3, 11
 #define HIGH 4, 12, 5, 13, 6, 14, 7, 15
 #elif WIDTH == 32 || defined(REAL_IS_FLOAT)
@@ -19,17 +30,39 @@
 #define HIGH 1, 3
 #endif
 
-/* LANES numbers of each of LANES rows to LANES vectors, `stride` apart: perfect shuffles. */
-INLINE void transpose(const REAL *const *rows, ptrdiff_t at, REAL *out, ptrdiff_t stride) {
-    Vector now[LANES], next[LANES];
-    _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) now[k] = load(rows[k] + at);
-    _Pragma("GCC unroll 4") for (int done = 1; done < LANES; done *= 2) {
-        _Pragma("GCC unroll 16") for (int k = 0; k < LANES / 2; k++) {
-            next[2 * k] = __builtin_shufflevector(now[k], now[k + LANES / 2], LOW);
-            next[2 * k + 1] = __builtin_shufflevector(now[k], now[k + LANES / 2], HIGH);
-        }
-        _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) now[k] = next[k];
+/* Vectors k and k + LANES/2 to 2k and 2k + 1, by two shuffles. */
+#define SHUFFLE(LOW, HIGH)                                                                     \
+    _Pragma("GCC unroll 16") for (int k = 0; k < LANES / 2; k++) {                             \
+        next[2 * k] = __builtin_shufflevector(now[k], now[k + LANES / 2], LOW);                \
+        next[2 * k + 1] = __builtin_shufflevector(now[k], now[k + LANES / 2], HIGH);           \
+    }                                                                                          \
+    _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) now[k] = next[k];
+
+/* LANES numbers of each of LANES rows to LANES columns, in registers: perfect shuffles or, of 64 bytes,
+such as take one quick instruction, for which two quarters of the rows change places. */
+INLINE void turn(Vector *now) {
+    Vector next[LANES];
+    int done = 1;
+#if WIDTH == 64
+    _Pragma("GCC unroll 16") for (int k = LANES / 4; k < LANES / 2; k++) {
+        const Vector other = now[k];
+        now[k] = now[k + LANES / 4];
+        now[k + LANES / 4] = other;
     }
+    SHUFFLE(FIRST_HALVES, LAST_HALVES)
+    SHUFFLE(EVENS, ODDS)
+    done = 4;
+#endif
+    _Pragma("GCC unroll 4") for (; done < LANES; done *= 2) {
+        SHUFFLE(LOW, HIGH)
+    }
+}
+
+/* The same from memory to memory, where columns are `stride` apart. */
+INLINE void transpose(const REAL *const *rows, ptrdiff_t at, REAL *out, ptrdiff_t stride) {
+    Vector now[LANES];
+    _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) now[k] = load(rows[k] + at);
+    turn(now);
     _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) store(out + k * stride, now[k]);
 }
 

@@ -12,6 +12,10 @@ long as they are not unrolled first. */
 #include "kernels.h"
 #include "real.h"
 
+#if defined(__AVX512F__)
+#include <immintrin.h> /* of loops GCC makes halves of vectors, which are read before they are written */
+#endif
+
 #if defined(WIDTH) /* for tests: another width than the level's */
 #elif defined(__AVX512F__)
 #define WIDTH 64
@@ -22,6 +26,7 @@ long as they are not unrolled first. */
 #endif
 
 #define LANES ((int)(WIDTH / sizeof(REAL)))
+#define FIRST(count) ((1u << ((count) < 0 ? 0 : (count))) - 1) /* bits, of fewer than LANES */
 #define EACH_LANE(k) _Pragma("GCC unroll 1") for (int k = 0; k < LANES; k++)
 #define IS_FLOAT (sizeof(REAL) == 4)
 
@@ -42,15 +47,35 @@ INLINE void store(REAL *p, Vector v) {
     *(Loose *)p = v;
 }
 
-/* The first `count` lanes from memory, and `rest` in the others; nothing else is read or written. */
+/* The first `count` lanes from memory, all or none if there are not as many, and `rest` in the others;
+nothing else is read or written. */
 INLINE Vector load_some(const REAL *p, ptrdiff_t count, REAL rest) {
+    if (count >= LANES) {
+        return load(p);
+    }
     Vector r = rest - (Vector){0};
+#if WIDTH == 64 && defined(__AVX512F__) && defined(REAL_IS_FLOAT)
+    r = (Vector)_mm512_mask_loadu_ps(r, (__mmask16)FIRST(count), p);
+#elif WIDTH == 64 && defined(__AVX512F__)
+    r = (Vector)_mm512_mask_loadu_pd(r, (__mmask8)FIRST(count), p);
+#else
     EACH_LANE(k) r[k] = k < count ? p[k] : rest;
+#endif
     return r;
 }
 
 INLINE void store_some(REAL *p, Vector v, ptrdiff_t count) {
+    if (count >= LANES) {
+        store(p, v);
+        return;
+    }
+#if WIDTH == 64 && defined(__AVX512F__) && defined(REAL_IS_FLOAT)
+    _mm512_mask_storeu_ps(p, (__mmask16)FIRST(count), v);
+#elif WIDTH == 64 && defined(__AVX512F__)
+    _mm512_mask_storeu_pd(p, (__mmask8)FIRST(count), v);
+#else
     EACH_LANE(k) if (k < count) p[k] = v[k];
+#endif
 }
 
 INLINE Vector all(REAL x) {
@@ -86,12 +111,26 @@ INLINE Words less(Vector a, Vector b) {
     return (Words)(a < b);
 }
 
+INLINE Words larger_of(Words a, Words b) {
+    EACH_LANE(k) a[k] = a[k] < b[k] ? b[k] : a[k];
+    return a;
+}
+
+/* The bits of the largest numbers: negative ones and NaN are larger than all others, and −0 is 0. */
+INLINE Words largest(Words seen, Vector v) {
+    return larger_of(seen, (Words)(v + all(0)));
+}
+
 INLINE int any(Words mask) {
+#if WIDTH == 64 && defined(__AVX512F__)
+    return _mm512_test_epi64_mask((__m512i)mask, (__m512i)mask) != 0;
+#else
     Whole r = 0;
     for (int k = 0; k < LANES; k++) {
         r |= mask[k];
     }
     return r != 0;
+#endif
 }
 
 /* The least and the greatest of some numbers; NaN if one of them is not finite. */
@@ -160,6 +199,11 @@ static inline Range range_of(const REAL *a, ptrdiff_t size) {
 static inline REAL most_inside(const REAL *a, ptrdiff_t n, ptrdiff_t rows, ptrdiff_t size) {
     const Range range = range_of_rows(a, n, rows, size);
     return range.least >= 0 && range.most <= 1 ? range.most : -1;
+}
+
+/* Whether all numbers of which these are the largest are in [0, 1]. */
+INLINE int inside(Words seen) {
+    return !any((Words)(seen > (Words)all(1)));
 }
 
 #endif
