@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
+import numpy as np
+
 from synann_core._lib.checks import check_option, to_numpy
 from synann_core._lib.files import FilePath, write_whole
 from synann_core._lib.typing import Array, Namespace, Space
@@ -20,7 +22,7 @@ from synann_core.spiking.network.passes import Architecture
 
 __all__ = ["save_onnx"]
 
-Sizes = tuple[int | str, ...]
+Sizes = tuple[int | None, ...]
 _SPIKING = ("scores", "spikes", "membranes")
 
 
@@ -102,9 +104,9 @@ def save_onnx(
         inputs: dict[str, Sizes] = {"x": (network.in_features,)}
         if isinstance(network, SpikingNetwork):
             if sequence:
-                inputs = {"x": (network.steps, "batch", network.in_features)}
+                inputs = {"x": (network.steps, None, network.in_features)}
             formula = _spiking_formula(network, dtype)
-            data = traced(formula, inputs, _SPIKING, dtype, in_time=True)
+            data = traced(formula, inputs, _SPIKING, dtype)
         else:
             data = traced(_network_formula(network, dtype), inputs, "logits", dtype)
     write_whole(path, data)
@@ -115,31 +117,29 @@ def traced(
     inputs: Mapping[str, Sizes],
     outputs: str | tuple[str, ...],
     dtype: Precision,
-    *,
-    in_time: bool = False,
 ) -> bytes:
     """Return the ONNX file of ``formula(*inputs, xp=xp)``: one array, or as many as `outputs`.
 
     The first axis is the batch, if the inputs' shapes do not name another.
     """
     try:
-        import ndonnx as ndx
-
+        from synann_core.export.onnx_array import TracedArray
+        from synann_core.export.onnx_graph import Graph, Tensor
         from synann_core.export.onnx_namespace import OnnxNamespace
     except ImportError as error:
         raise ImportError(f'{error}. Install it with: pip install "synann[onnx]"') from None
-    arguments = {
-        name: ndx.argument(
-            shape=shape if "batch" in shape else ("batch", *shape), dtype=getattr(ndx, dtype)
-        )
+    graph, number = Graph(), np.dtype(dtype)
+    arguments = [
+        TracedArray(graph, shape if None in shape else (None, *shape), number, graph.argument(name))
         for name, shape in inputs.items()
-    }
-    xp = OnnxNamespace(next(iter(arguments.values())), in_time=in_time)
-    found = formula(*arguments.values(), xp=xp)
+    ]
+    found = formula(*arguments, xp=OnnxNamespace(arguments[0]))
     named = {outputs: found} if isinstance(outputs, str) else dict(zip(outputs, found, strict=True))
-    model = ndx.build(arguments, named)
-    data: bytes = model.SerializeToString()
-    return data
+    results = []
+    for name, array in named.items():
+        graph.name_output(array.whole().name, name)
+        results.append(Tensor(name, array.dtype, array.shape))
+    return graph.serialised([Tensor(a.name, a.dtype, a.shape) for a in arguments], results)
 
 
 def _network_formula(model: SynaMLP, dtype: Precision) -> Callable[..., Array]:

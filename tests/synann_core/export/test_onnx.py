@@ -116,8 +116,9 @@ def test_bad_input_is_refused(write, error, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_ndonnx_the_error_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "ndonnx", None)
+def test_without_onnx_the_error_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.delitem(sys.modules, "synann_core.export.onnx_graph")
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install \"synann\[onnx\]\""):
         save_onnx(fitted(hidden=3)[0], tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())
