@@ -104,6 +104,8 @@ class TracedArray:
         return binary("Div", np.divide, other, self)
 
     def __and__(self, other: Any) -> TracedArray:
+        if all_are(other, True) and broadcast(self, other) == self.shape:
+            return self
         return binary("And", np.logical_and, self, other)
 
     def __or__(self, other: Any) -> TracedArray:
@@ -168,6 +170,11 @@ def sizes(shape: Sizes, rows_of: TracedArray) -> TracedArray:
     return node("Concat", *parts, shape=(len(shape),), dtype=_INT, axis=0)
 
 
+def all_are(a: TracedArray, value: bool) -> bool:
+    """Whether all numbers are seen to be the same truth value."""
+    return not isinstance(a.content, str) and bool(np.all(a.content == value))
+
+
 def binary(
     operator: str, function: Function, a: Any, b: Any, dtype: Dtype | None = None
 ) -> TracedArray:
@@ -183,20 +190,24 @@ def elementwise(
     operator: str, function: Function, *arrays: TracedArray, dtype: Dtype | None = None
 ) -> TracedArray:
     """Return an operation on each element: `function` of numbers, else a node."""
-    dtype, shape = dtype or arrays[-1].dtype, _broadcast([a.shape for a in arrays])
+    dtype, shape = dtype or arrays[-1].dtype, broadcast(*arrays)
     content = [a.content for a in arrays]
     if not any(isinstance(one, str) for one in content):
         with np.errstate(all="ignore"):
             value = np.asarray(function(*content), dtype)
         rows_of = next((a.rows_of for a in arrays if a.rows_of is not None), None)
         return TracedArray(arrays[0].graph, shape, dtype, value, rows_of)
-    if _broadcast([a.stored for a in arrays]) != shape:
+    if _common([a.stored for a in arrays]) != shape:
         arrays = tuple(a.whole() for a in arrays)
     return node(operator, *arrays, shape=shape, dtype=dtype)
 
 
-def _broadcast(shapes: Sequence[Sizes]) -> Sizes:
-    """The shape of all together; an unknown size goes with 1 and itself."""
+def broadcast(*arrays: TracedArray) -> Sizes:
+    """Return the shape of all together; an unknown size goes with 1 and itself."""
+    return _common([a.shape for a in arrays])
+
+
+def _common(shapes: Sequence[Sizes]) -> Sizes:
     ndim = max(map(len, shapes))
     every: list[int | None] = []
     for axis in zip(*((1,) * (ndim - len(shape)) + shape for shape in shapes), strict=True):

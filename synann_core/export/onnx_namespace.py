@@ -11,7 +11,9 @@ import numpy as np
 from synann_core.export.onnx_array import (
     Dtype,
     TracedArray,
+    all_are,
     binary,
+    broadcast,
     elementwise,
     known,
     node,
@@ -160,6 +162,10 @@ class OnnxNamespace:
         """Choose between two arrays, or an array and a number."""
         like = a if isinstance(a, TracedArray) else b
         a, b = self.asarray(a, dtype=like.dtype), self.asarray(b, dtype=like.dtype)
+        for known_as, chosen in ((True, a), (False, b)):
+            shape = broadcast(condition, a, b)
+            if all_are(condition, known_as) and chosen.shape == shape:
+                return chosen
         return elementwise("Where", np.where, condition, a, b)
 
     def add(self, a: TracedArray, b: TracedArray) -> TracedArray:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from array_api_compat import device
 
-from synann_core._lib.autodiff import attach, stop_gradient
+from synann_core._lib.autodiff import attach, builds_graphs, stop_gradient
 from synann_core._lib.loops import keep_freed_memory, over_rows, tree
 from synann_core._lib.numerics import (
     constant,
@@ -31,6 +31,10 @@ from synann_core.graph.parameters import Gradients, GraphParameters, Parameters
 from synann_core.graph.plan import Back, Group, Plan, Sum, make_plan
 from synann_core.graph.structure import Task
 from synann_core.graph.wiring import Ints
+
+# Entries up to which a graph that is built has one group a level: it has an operation less then for
+# every one of some dozens, and onnxruntime's start takes time with the square of their number.
+_JOINED = 512
 
 Chunk = tuple[tuple[Array, ...], tuple[Array, ...]]  # results of some rows, and sums over them
 
@@ -123,8 +127,9 @@ def jvp(task: Task, x: Array, params: Parameters, dx: Array, dparams: Parameters
 
 
 def _plan(task: Task) -> Plan:
-    key = ("plan", task.every)
-    return task.structure.once(key, lambda: make_plan(task.structure, task.outputs))
+    joined = _JOINED if builds_graphs(task.xp) else 0
+    make = functools.partial(make_plan, task.structure, task.outputs, joined=joined)
+    return task.structure.once(("plan", task.every, joined), make)
 
 
 def _neurons(
