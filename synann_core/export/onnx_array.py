@@ -19,6 +19,8 @@ Key = int | slice | EllipsisType | None
 Dtype = np.dtype[Any]
 Function = Callable[..., Any]  # of NumPy
 
+# Numbers of an array that operations leave as it is: onnxruntime computes with it when it starts.
+_LARGE = 4096
 _BOOL, _INT = np.dtype(bool), np.dtype(np.int64)
 
 
@@ -52,6 +54,14 @@ class TracedArray:
         """The name in the graph."""
         content = self.content
         return content if isinstance(content, str) else self.graph.constant(content)
+
+    @property
+    def numbers(self) -> NumpyArray | None:
+        """What is known and computed with now; not large ones, which a file holds once."""
+        content = self.content
+        if isinstance(content, str) or (content.size > _LARGE and content.shape == self.shape):
+            return None
+        return content
 
     @property
     def stored(self) -> Sizes:
@@ -151,7 +161,7 @@ def node(
         rows_of = next((a for a in inputs if a.rows_of is not None), inputs[0])
         return repeated(shape, 0, dtype, rows_of)
     graph = inputs[0].graph
-    name = graph.node(operator, [a.name for a in inputs], **attributes)
+    (name,) = graph.node(operator, [a.name for a in inputs], **attributes)
     return TracedArray(graph, shape, dtype, name)
 
 
@@ -172,7 +182,7 @@ def sizes(shape: Sizes, rows_of: TracedArray) -> TracedArray:
 
 def all_are(a: TracedArray, value: bool) -> bool:
     """Whether all numbers are seen to be the same truth value."""
-    return not isinstance(a.content, str) and bool(np.all(a.content == value))
+    return a.numbers is not None and bool(np.all(a.numbers == value))
 
 
 def binary(
@@ -191,10 +201,10 @@ def elementwise(
 ) -> TracedArray:
     """Return an operation on each element: `function` of numbers, else a node."""
     dtype, shape = dtype or arrays[-1].dtype, broadcast(*arrays)
-    content = [a.content for a in arrays]
-    if not any(isinstance(one, str) for one in content):
+    numbers = [a.numbers for a in arrays]
+    if not any(one is None for one in numbers):
         with np.errstate(all="ignore"):
-            value = np.asarray(function(*content), dtype)
+            value = np.asarray(function(*numbers), dtype)
         rows_of = next((a.rows_of for a in arrays if a.rows_of is not None), None)
         return TracedArray(arrays[0].graph, shape, dtype, value, rows_of)
     if _common([a.stored for a in arrays]) != shape:
@@ -245,19 +255,26 @@ def _selected(a: TracedArray, keys: tuple[Any, ...]) -> TracedArray:
             shape.append(max(stop - start, 0))
         else:
             picks[axis] = range(size)[key]
-    if not isinstance(a.content, str):
-        return TracedArray(a.graph, tuple(shape), a.dtype, np.asarray(a.content[keys]), a.rows_of)
+    if a.numbers is not None:
+        return TracedArray(a.graph, tuple(shape), a.dtype, np.asarray(a.numbers[keys]), a.rows_of)
     if 0 in shape:
         return repeated(tuple(shape), 0, a.dtype, a)
+    if len(cuts) == 1:
+        ((axis, bounds),) = cuts.items()
+        half, odd = divmod(a.shape[axis] or 0, 2)
+        if not odd and bounds in ((0, half), (half, 2 * half)):  # one node for both halves
+            names = a.graph.node("Split", [a.name], outputs=2, axis=axis, num_outputs=2)
+            now = (*a.shape[:axis], half, *a.shape[axis + 1 :])
+            a, cuts = TracedArray(a.graph, now, a.dtype, names[bounds[0] > 0]), {}
     if cuts:
         starts, stops = zip(*cuts.values(), strict=True)
-        bounds = (known(a.graph, part, _INT) for part in (starts, stops, tuple(cuts)))
-        cut = {axis: stop - start for axis, (start, stop) in cuts.items()}
-        now = tuple(cut.get(axis, size) for axis, size in enumerate(a.shape))
-        a = node("Slice", a, *bounds, shape=now, dtype=a.dtype)
+        where = (known(a.graph, part, _INT) for part in (starts, stops, tuple(cuts)))
+        left = {axis: stop - start for axis, (start, stop) in cuts.items()}
+        now = tuple(left.get(axis, size) for axis, size in enumerate(a.shape))
+        a = node("Slice", a, *where, shape=now, dtype=a.dtype)
     for axis, place in sorted(picks.items(), reverse=True):
-        left = (*a.shape[:axis], *a.shape[axis + 1 :])
-        a = node("Gather", a, known(a.graph, place, _INT), shape=left, dtype=a.dtype, axis=axis)
+        now = (*a.shape[:axis], *a.shape[axis + 1 :])
+        a = node("Gather", a, known(a.graph, place, _INT), shape=now, dtype=a.dtype, axis=axis)
     if new:
         places = known(a.graph, new, _INT)
         a = node("Unsqueeze", a, places, shape=tuple(shape), dtype=a.dtype)

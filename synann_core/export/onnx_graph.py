@@ -46,7 +46,7 @@ class Graph:
         self._arrays: dict[str, NumpyArray] = {}
         self._scopes: list[list[_Node]] = [[]]
         self._depth: dict[str, int] = {}
-        self._known: dict[Any, str] = {}
+        self._known: dict[Any, tuple[str, ...]] = {}
 
     def argument(self, name: str) -> str:
         """Take the name of an input of the file."""
@@ -71,14 +71,16 @@ class Graph:
             self._arrays[name], self._depth[name] = value, 0
         return self._constants[key]
 
-    def node(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
-        """Return the name of a node's output."""
+    def node(
+        self, operator: str, inputs: Sequence[str], *, outputs: int = 1, **attributes: Any
+    ) -> tuple[str, ...]:
+        """Return the names of a node's outputs."""
         key = operator, *inputs, *attributes.items()
         if key not in self._known:
             depth = max(self._depth[name] for name in inputs)
-            output = self._known[key] = self.fresh(depth)
+            made = self._known[key] = tuple(self.fresh(depth) for _ in range(outputs))
             names = tuple(inputs)
-            self._scopes[depth].append(_Node(operator, names, (output,), attributes, names))
+            self._scopes[depth].append(_Node(operator, names, made, attributes, names))
         return self._known[key]
 
     def open_loop(self) -> None:
@@ -105,7 +107,7 @@ class Graph:
             step_results.append(result._replace(name=name))
         nodes = _needed(self._scopes.pop(), [result.name for result in step_results])
         # What is known inside is not known outside.
-        self._known = {key: name for key, name in self._known.items() if not self._depth[name]}
+        self._known = {k: names for k, names in self._known.items() if not self._depth[names[0]]}
         body = helper.make_graph(
             [_proto(node) for node in nodes],
             "step",

@@ -61,8 +61,8 @@ class OnnxNamespace:
         """Return the numbers in another dtype."""
         if a.dtype == dtype:
             return a
-        if not isinstance(a.content, str):
-            return TracedArray(a.graph, a.shape, dtype, a.content.astype(dtype), a.rows_of)
+        if a.numbers is not None:
+            return TracedArray(a.graph, a.shape, dtype, a.numbers.astype(dtype), a.rows_of)
         kind = self._graph.code(dtype)
         return node("Cast", a, shape=a.shape, dtype=dtype, to=kind)
 
@@ -110,16 +110,16 @@ class OnnxNamespace:
         if 0 in wanted:  # ONNX could not tell what is left
             return repeated(wanted, 0.0, a.dtype, a)
         a = a.whole()
-        if not isinstance(a.content, str):
-            return known(a.graph, a.content.reshape([s for s in wanted if s is not None]))
+        if a.numbers is not None:
+            return known(a.graph, a.numbers.reshape([s for s in wanted if s is not None]))
         target = known(a.graph, [-1 if size is None else size for size in wanted], _INT)
         return node("Reshape", a, target, shape=wanted, dtype=a.dtype)
 
     def permute_dims(self, a: TracedArray, axes: tuple[int, ...]) -> TracedArray:
         """Return the axes in another order."""
         shape = tuple(a.shape[axis] for axis in axes)
-        if not isinstance(a.content, str):
-            value = np.transpose(a.content, axes)
+        if a.numbers is not None:
+            value = np.transpose(a.numbers, axes)
             return TracedArray(a.graph, shape, a.dtype, value, a.rows_of)
         return node("Transpose", a, shape=shape, dtype=a.dtype, perm=axes)
 
@@ -162,10 +162,11 @@ class OnnxNamespace:
         """Choose between two arrays, or an array and a number."""
         like = a if isinstance(a, TracedArray) else b
         a, b = self.asarray(a, dtype=like.dtype), self.asarray(b, dtype=like.dtype)
-        for known_as, chosen in ((True, a), (False, b)):
-            shape = broadcast(condition, a, b)
-            if all_are(condition, known_as) and chosen.shape == shape:
-                return chosen
+        shape = broadcast(condition, a, b)
+        if all_are(condition, True) and a.shape == shape:
+            return self.asarray(a)
+        if all_are(condition, False) and b.shape == shape:
+            return self.asarray(b)
         return elementwise("Where", np.where, condition, a, b)
 
     def add(self, a: TracedArray, b: TracedArray) -> TracedArray:
@@ -231,8 +232,8 @@ class OnnxNamespace:
     ) -> TracedArray:
         axis %= a.ndim
         shape = (*a.shape[:axis], *((1,) if keepdims else ()), *a.shape[axis + 1 :])
-        if not isinstance(a.content, str) and a.stored[axis] == a.shape[axis]:
-            value = function(a.content, axis=axis, keepdims=keepdims, dtype=a.dtype)
+        if a.numbers is not None and a.stored[axis] == a.shape[axis]:
+            value = function(a.numbers, axis=axis, keepdims=keepdims, dtype=a.dtype)
             return TracedArray(a.graph, shape, a.dtype, np.asarray(value), a.rows_of)
         axes = known(a.graph, [axis], _INT)
         return node(operator, a.whole(), axes, shape=shape, dtype=a.dtype, keepdims=int(keepdims))

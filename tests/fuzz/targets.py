@@ -322,17 +322,11 @@ class Json:
 
 
 class Onnx:
-    """Random graphs and small networks through ONNX: onnxruntime computes what they do.
+    """Random graphs and small networks through ONNX: onnxruntime computes what they do."""
 
-    Writing traces the graph, and spox evaluates every constant in a session of its own: a second
-    for some neurons.
-    """
-
-    most_seconds = 60.0
+    most_seconds = MOST_SECONDS
 
     def prepare(self, rng: np.random.Generator, folder: Path) -> Prepared:
-        import onnxruntime
-
         _import_onnx()
         dtype, space = str(rng.choice(["float32", "float64"])), "probability"
         if rng.random() < 0.2:
@@ -345,8 +339,7 @@ class Onnx:
 
         def there() -> None:
             save_onnx(graph, path, dtype=dtype, space=space)
-            session = onnxruntime.InferenceSession(path)
-            (got,) = session.run(None, {"x": x})
+            got = _outputs(path, x)
             want = compiled(x, space=space)
             limit = 300 * np.finfo(dtype).eps  # a few for each of a dozen neurons in a row
             np.testing.assert_allclose(got, want, rtol=limit, atol=limit)
@@ -354,8 +347,6 @@ class Onnx:
         return there, 0
 
     def _network(self, rng: np.random.Generator, dtype: str, path: Path) -> Callable[[], None]:
-        import onnxruntime
-
         layer = str(rng.choice(["synapse", "dense", "none"]))
         inputs, hidden, classes = rng.integers(1, 5, 3).tolist()
         model = SynaMLP(inputs, hidden, classes + 1, layer=layer)
@@ -363,13 +354,23 @@ class Onnx:
 
         def there() -> None:
             save_onnx(model, path, dtype=dtype)
-            (got,) = onnxruntime.InferenceSession(path).run(None, {"x": x})
+            got = _outputs(path, x)
             np.testing.assert_allclose(got, model.decision_function(x), rtol=1e-5, atol=1e-5)
 
         return there
 
     def is_own(self, error: Exception) -> bool:
         return False
+
+
+def _outputs(path: Path, x: np.ndarray) -> np.ndarray:
+    """What onnxruntime computes, on one thread: the file is small."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    (output,) = onnxruntime.InferenceSession(path, options).run(None, {"x": x})
+    return output
 
 
 @functools.cache
