@@ -117,7 +117,7 @@ def test_bad_input_is_refused(write, error, message, tmp_path):
 
 
 def test_without_onnx_the_error_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.delitem(sys.modules, "synann_core.export.onnx_graph")
+    monkeypatch.delitem(sys.modules, "synann_core.export.onnx.graph")
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install \"synann\[onnx\]\""):
         save_onnx(fitted(hidden=3)[0], tmp_path / "x.onnx")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from synann_core._lib.typing import NumpyArray
-from synann_core.export.onnx_graph import Graph, Sizes
+from synann_core.export.onnx.graph import Graph, Sizes
 
 Key = int | slice | EllipsisType | None
 Dtype = np.dtype[Any]
@@ -42,7 +42,7 @@ class TracedArray:
         rows_of: TracedArray | None = None,
     ) -> None:
         self.graph, self.shape, self.dtype, self.content = graph, shape, dtype, content
-        self.rows_of = rows_of if rows_of is not None or None not in shape else self
+        self.rows_of = None if None not in shape else self if rows_of is None else rows_of
 
     @property
     def ndim(self) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 import synann_core as syn
 from synann_core import tensor, transmission
-from synann_core.export.onnx import traced
+from synann_core.export.onnx.writer import traced
 from tests.helpers import EPS, assert_relative, spread
 
 

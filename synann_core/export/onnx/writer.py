@@ -1,9 +1,9 @@
-"""Write models as ONNX: the core's formulas, traced by ndonnx as they are."""
+"""Write models as ONNX: the core's formulas, traced as they are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -20,9 +20,11 @@ from synann_core.spiking.network import losses
 from synann_core.spiking.network import passes as spiking_passes
 from synann_core.spiking.network.passes import Architecture
 
+if TYPE_CHECKING:
+    from synann_core.export.onnx.graph import Sizes
+
 __all__ = ["save_onnx"]
 
-Sizes = tuple[int | None, ...]
 _SPIKING = ("scores", "spikes", "membranes")
 
 
@@ -38,7 +40,7 @@ def save_onnx(
 ) -> None:
     """Write a model as an ONNX file, for onnxruntime and the like; batches of any size.
 
-    Needs ndonnx (``pip install "synann[onnx]"``).
+    Needs onnx (``pip install "synann[onnx]"``).
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def save_onnx(
     Raises
     ------
     ImportError
-        Without ndonnx.
+        Without onnx.
     TypeError
         If `model` is none of these, or not a graph and comes with `params`.
     ValueError
@@ -120,12 +122,12 @@ def traced(
 ) -> bytes:
     """Return the ONNX file of ``formula(*inputs, xp=xp)``: one array, or as many as `outputs`.
 
-    The first axis is the batch, if the inputs' shapes do not name another.
+    The first axis is the batch, unless an input's shape has it elsewhere, as None.
     """
     try:
-        from synann_core.export.onnx_array import TracedArray
-        from synann_core.export.onnx_graph import Graph, Tensor
-        from synann_core.export.onnx_namespace import OnnxNamespace
+        from synann_core.export.onnx.array import TracedArray
+        from synann_core.export.onnx.graph import Graph, Tensor
+        from synann_core.export.onnx.namespace import OnnxNamespace
     except ImportError as error:
         raise ImportError(f'{error}. Install it with: pip install "synann[onnx]"') from None
     graph, number = Graph(), np.dtype(dtype)

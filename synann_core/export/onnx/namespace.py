@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from synann_core.export.onnx_array import (
+from synann_core.export.onnx.array import (
     Dtype,
     TracedArray,
     all_are,
@@ -19,7 +19,7 @@ from synann_core.export.onnx_array import (
     node,
     repeated,
 )
-from synann_core.export.onnx_graph import Tensor
+from synann_core.export.onnx.graph import Tensor
 
 # Inputs handled together, a power of two: temporaries hold so many numbers for each output.
 _BLOCK = 32
@@ -102,8 +102,8 @@ class OnnxNamespace:
         """Return the numbers in another shape, of which one size may be unknown."""
         wanted = tuple(size if isinstance(size, int) and size >= 0 else None for size in shape)
         if None not in a.shape and None in wanted:
-            count = math.prod(size or 1 for size in a.shape)
-            left = count // math.prod(size or 1 for size in wanted)
+            others = math.prod(size for size in wanted if size is not None)
+            left = math.prod(size or 0 for size in a.shape) // max(others, 1)
             wanted = tuple(left if size is None else size for size in wanted)
         if wanted == a.shape:
             return a
@@ -233,8 +233,8 @@ class OnnxNamespace:
         axis %= a.ndim
         shape = (*a.shape[:axis], *((1,) if keepdims else ()), *a.shape[axis + 1 :])
         if a.numbers is not None and a.stored[axis] == a.shape[axis]:
-            value = function(a.numbers, axis=axis, keepdims=keepdims, dtype=a.dtype)
-            return TracedArray(a.graph, shape, a.dtype, np.asarray(value), a.rows_of)
+            value = np.asarray(function(a.numbers, axis=axis, keepdims=keepdims), a.dtype)
+            return TracedArray(a.graph, shape, a.dtype, value, a.rows_of)
         axes = known(a.graph, [axis], _INT)
         return node(operator, a.whole(), axes, shape=shape, dtype=a.dtype, keepdims=int(keepdims))
 
