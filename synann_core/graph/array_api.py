@@ -32,10 +32,6 @@ from synann_core.graph.plan import Back, Group, Plan, Sum, make_plan
 from synann_core.graph.structure import Task
 from synann_core.graph.wiring import Ints
 
-# Entries up to which a graph that is built has one group a level: it has an operation less then for
-# every one of some dozens, and onnxruntime's start takes time with the square of their number.
-_JOINED = 512
-
 Chunk = tuple[tuple[Array, ...], tuple[Array, ...]]  # results of some rows, and sums over them
 
 
@@ -127,7 +123,8 @@ def jvp(task: Task, x: Array, params: Parameters, dx: Array, dparams: Parameters
 
 
 def _plan(task: Task) -> Plan:
-    joined = _JOINED if builds_graphs(task.xp) else 0
+    # onnxruntime starts in a time that grows with the square of the number of operations.
+    joined = 512 if builds_graphs(task.xp) else 0
     make = functools.partial(make_plan, task.structure, task.outputs, joined=joined)
     return task.structure.once(("plan", task.every, joined), make)
 

@@ -72,7 +72,8 @@ class TracedArray:
         """Return the array with its numbers repeated for all rows."""
         if self.stored == self.shape:
             return self
-        return node("Expand", self, sizes(self.shape, self), shape=self.shape, dtype=self.dtype)
+        (name,) = self.graph.node("Expand", [self.name, sizes(self.shape, self).name])
+        return TracedArray(self.graph, self.shape, self.dtype, name)
 
     def __getitem__(self, key: Key | tuple[Key, ...]) -> TracedArray:
         keys = key if isinstance(key, tuple) else (key,)

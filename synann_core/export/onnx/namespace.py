@@ -156,6 +156,8 @@ class OnnxNamespace:
     def matmul(self, a: TracedArray, b: TracedArray) -> TracedArray:
         """Multiply an array of matrices by a matrix."""
         a, b = a.whole(), b.whole()
+        if a.numbers is not None and b.numbers is not None:
+            return known(a.graph, a.numbers @ b.numbers)
         return node("MatMul", a, b, shape=(*a.shape[:-1], b.shape[-1]), dtype=a.dtype)
 
     def where(self, condition: TracedArray, a: Any, b: Any) -> TracedArray:

@@ -13,14 +13,8 @@ from synann_core.graph import GraphParameters, SynapseGraph
 from synann_core.spiking import Layer, SpikingNetwork, leaky_integrator
 from tests.export_models import broken, fitted, random_graph, strong
 from tests.helpers import assert_close
+from tests.synann_core.export.onnx.cases import run
 from tests.synann_core.spiking.network.cases import make
-
-
-def run(data, **inputs):
-    """Outputs of onnxruntime."""
-    session = onnxruntime.InferenceSession(data)
-    (output,) = session.run(None, inputs)
-    return output
 
 
 @pytest.mark.parametrize(
