@@ -40,6 +40,10 @@ def serves(y: Any, beta: Any) -> bool:
     Types name axes of a mesh where these are explicit. What the rule does not take JAX refuses, as
     for a product of matrices, or divides by other means.
     """
+    import jax
+
+    if not hasattr(jax.sharding, "use_abstract_mesh"):  # which a vmap over such types needs
+        return False
     rows, outputs = mesh_axes(y), mesh_axes(beta)
     return not any(rows[1:] + outputs[1:]) and not set(_names(rows)) & set(_names(outputs))
 
@@ -93,8 +97,7 @@ def lowering(primitive: Any, name: str, operands: int, **options: Any) -> Any:
         return mesh, own_part, *places
 
     function = custom_partitioning(lambda *arrays: tuple(evaluate(*arrays)))
-    rule = f"{', '.join(taken)} -> {', '.join(given)}"
-    function.def_partition(partition, sharding_rule=rule, need_replication_factors=("n",))
+    function.def_partition(partition, sharding_rule=f"{', '.join(taken)} -> {', '.join(given)}")
     return mlir.lower_fun(function, multiple_results=True)
 
 
