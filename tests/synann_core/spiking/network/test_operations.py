@@ -94,7 +94,9 @@ def test_samples_by_chunks():
 
 def test_errors():
     network = relay((2, 3))
-    with pytest.raises(ValueError, match=r"`X` must hold 0 and 1 with inputs='spikes'. Received"):
+    with pytest.raises(
+        ValueError, match=r"`X` must hold 0 and 1.*Received: values from 0.5 to 0.5"
+    ):
         network.operations(np.full((1, 2), 0.5), inputs="spikes")
     with pytest.raises(ValueError, match="`inputs` must be"):
         network.operations(np.ones((1, 2)), inputs="rates")
