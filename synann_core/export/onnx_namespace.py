@@ -66,6 +66,10 @@ class OnnxNamespace:
         one_axis = tuple(1 if k else -1 for k in known)
         return constant + ndx.astype(ndx.reshape(nothing, one_axis), dtype)
 
+    def matmul(self, a: Array, b: Array) -> Array:
+        """Multiply by a matrix: ndonnx would forget the sizes that are known."""
+        return self.reshape(ndx.matmul(a, b), (*a.shape[:-1], b.shape[-1]))
+
     def take(self, a: Array, indices: Array, *, axis: int) -> Array:
         """Take entries by their indices."""
         return ndx.take(a, ndx.astype(indices, ndx.int64), axis=axis)
