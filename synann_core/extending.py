@@ -12,7 +12,7 @@ import importlib
 
 from synann_core._lib.arguments import broadcast_shape, check_plain, check_shape, check_tensor
 from synann_core._lib.autodiff import widened
-from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
+from synann_core._lib.checks import as_tuple, check_int, check_number, check_option, to_numpy
 from synann_core._lib.files import (
     check_tensors,
     read_config,
@@ -61,6 +61,7 @@ __all__ = [
     "PatchAxis",
     "Space",
     "against_background",
+    "as_tuple",
     "broadcast_shape",
     "check_int",
     "check_number",

@@ -243,6 +243,9 @@ class SynapseConv2d(Recorded, Trained):
         computed = {"space": synapse.space, "output": synapse.output_space}
         return {"excitation": chosen, **computed, "gate": self.gate}
 
+    def _patch(self) -> tuple[int, ...]:
+        return self.kernel_size
+
     @property
     def _channel_axis(self) -> int:
         return -1 if self.data_format == "channels_last" else 1

@@ -141,7 +141,8 @@ class SynapseConv2d(RecordedModule):
         patches = _patches(y, self._geometry, self.gate, self.space)
         own = self._geometry if self.excitation == "input" else None
         x = _excitatory(x, patches, self.out_channels, own)
-        return _like(self.synapse(patches, x).movedim(-1, -3), y, self.synapse.beta_logit)
+        result = _like(self.synapse(patches, x).movedim(-1, -3), y, self.synapse.beta_logit)
+        return _laid_out(result, y)
 
     @property
     def alpha(self) -> Tensor:
@@ -175,6 +176,9 @@ class SynapseConv2d(RecordedModule):
         parts = self.synapse.contributions(patches).movedim(-2, -4)
         parts = parts.unflatten(-1, (self.in_channels, *self.kernel_size))
         return _like(parts, y, self.synapse.beta_logit)
+
+    def _patch(self) -> tuple[int, ...]:
+        return self.kernel_size
 
     def extra_repr(self) -> str:
         """Sizes and options that are not the default; those of the synapse are its own."""
@@ -267,6 +271,14 @@ def _excitatory(
             f"Received: shape {tuple(x.shape)}"
         )
     return x.movedim(-3, -1)
+
+
+@torch.fx.wrap
+def _laid_out(images: Tensor, y: Tensor) -> Tensor:
+    """Images in memory as those of the input, like nn.Conv2d's: a contiguous one can be viewed."""
+    if y.ndim == 4 and not y.is_contiguous() and y.is_contiguous(memory_format=torch.channels_last):
+        return images.contiguous(memory_format=torch.channels_last)
+    return images.contiguous()
 
 
 @torch.fx.wrap

@@ -174,6 +174,17 @@ def test_files_tell_what_was_trained(tmp_path):
         network().load_weights(tmp_path / "a.weights.h5")
 
 
+def test_files_tell_the_size_of_patches(tmp_path):
+    def network(kernel):
+        inputs = keras.Input((9, 9, 2))
+        return keras.Model(inputs, SynapseConv2d(2, kernel, name="conv")(inputs))
+
+    network((3, 2)).save_weights(tmp_path / "a.weights.h5")
+    network((3, 2)).load_weights(tmp_path / "a.weights.h5")
+    with pytest.raises(ValueError, match=r"must be of patches of \(2, 3\). Received: \(3"):
+        network((2, 3)).load_weights(tmp_path / "a.weights.h5")
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
 def test_policies(policy):
     if policy == "float64" and BACKEND == "jax":

@@ -102,3 +102,12 @@ def test_errors():
         network.operations(np.ones((1, 2)), inputs="rates")
     with pytest.raises(ValueError, match="`X` must have shape"):
         network.operations(np.ones((1, 3)))
+
+
+def test_printed_they_are_a_table_of_means():
+    counts = relay((3, 5, 2)).operations(np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0]]))
+    assert str(counts).splitlines() == [
+        "layer  spikes  additions  multiply-adds  updates  dense",
+        "    0     7.5        0.0           15.0     15.0   15.0",
+        "    1     3.0       15.0            0.0      6.0   10.0",
+    ]
