@@ -1,4 +1,4 @@
-"""What C files in whole numbers compute, in NumPy's integers of 64 bits."""
+"""Emulate the C files in whole numbers, in NumPy's integers of 64 bits."""
 
 import numpy as np
 

@@ -37,7 +37,7 @@ class PatchAxis(NamedTuple):
         return (self.size - 1) // 2
 
     def count(self, pixels: int) -> int:
-        """How many patches fit into so many pixels; below 1 if none does."""
+        """Number of patches that fit into a row of pixels; below 1 if none does."""
         return (pixels - self.length) // self.stride + 1
 
     def same_border(self, pixels: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from reference.convolution import surprisal_convolution
 from synann_keras import SynapseConv2d
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import BACKEND, FLOAT32, gradients, randomise, to_numpy
@@ -42,33 +43,24 @@ def by_hand(layer, given):
     """Surprisal output by loops over pixels, channels last, from probabilities."""
     given = np.asarray(given, dtype=np.float64)
     y = np.exp(-given) if layer.synapse.space == "surprisal" else given
-    beta, alpha = to_numpy(layer.beta), to_numpy(layer.alpha)
-    above, left, height, width = 0, 0, *y.shape[1:3]
-    (kh, kw), (sh, sw), (dh, dw) = layer.kernel_size, layer.strides, layer.dilation_rate
+    lengths = [d * (k - 1) + 1 for d, k in zip(layer.dilation_rate, layer.kernel_size, strict=True)]
+    geometry = list(zip(y.shape[1:3], lengths, layer.strides, strict=True))
+    first, size = (0, 0), [(pixels - length) // step + 1 for pixels, length, step in geometry]
     if layer.padding == "same":
-        out = math.ceil(height / sh), math.ceil(width / sw)
-        above = max((out[0] - 1) * sh + dh * (kh - 1) + 1 - height, 0) // 2
-        left = max((out[1] - 1) * sw + dw * (kw - 1) + 1 - width, 0) // 2
-    else:
-        out = (height - dh * (kh - 1) - 1) // sh + 1, (width - dw * (kw - 1) - 1) // sw + 1
-    shares = None
+        size = [math.ceil(pixels / step) for pixels, _, step in geometry]
+        first = [
+            max((made - 1) * step + length - pixels, 0) // 2
+            for made, (pixels, length, step) in zip(size, geometry, strict=True)
+        ]
+    beta, shares = to_numpy(layer.beta), None
     if layer.synapse.mixing_logit is not None:
         e = np.exp(to_numpy(layer.synapse.mixing_logit))
         shares = (e / e.sum(0)).reshape(beta.shape)
-    result = np.empty((len(y), *out, layer.filters))
-    for n, i, j, c in np.ndindex(*result.shape):
-        x, product = 1.0 if layer.excitation == "none" else 0.0, alpha[c]
-        for a, b, k in np.ndindex(*beta.shape[:3]):
-            row, column = i * sh + a * dh - above, j * sw + b * dw - left
-            inside = 0 <= row < height and 0 <= column < width
-            value = y[n, row, column, k] if inside else 0.0
-            product *= 1.0 - beta[a, b, k, c] * value
-            if shares is not None:
-                x += shares[a, b, k, c] * value
-            elif layer.excitation == "input" and (a, b, k) == ((kh - 1) // 2, (kw - 1) // 2, c):
-                x = value
-        result[n, i, j, c] = -math.log(x) - math.log(product)
-    return result
+    return surprisal_convolution(
+        y, to_numpy(layer.alpha), beta,
+        excitation=layer.excitation, stride=layer.strides, dilation=layer.dilation_rate,
+        first=first, size=size, shares=shares,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("geometry", "excitation", "space"), COMBINATIONS, ids=str)
