@@ -186,6 +186,11 @@ class WinnerTakeAll:
         self, given: Arguments[Any], shapes: dict[str, Any], size: tuple[int, ...], rests: bool
     ) -> None:
         given.check_shapes(**{name: shapes[name] for name in given.named})
+        if 0 in size[1:]:
+            name = next(iter(given.named))
+            raise ValueError(
+                f"`{name}` must be of one neuron or more. Received: shape {given.shape(name)}"
+            )
         if rests:
             given.array("state_membrane", 0.0, size)
             given.array("state_raised", 0.0, size[1:])
