@@ -21,6 +21,7 @@ from synann_core._lib.files import (
     write_whole,
 )
 from synann_core._lib.numerics import sum_to_shape
+from synann_core._lib.patches import PatchAxis, height_and_width
 from synann_core._lib.torch_modes import torch_values_known, torch_watcher
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Space
 from synann_core.models.architecture import Architecture, GateKind, LayerKind
@@ -57,6 +58,7 @@ __all__ = [
     "NeuronPlan",
     "NeuronUpstream",
     "NumpyArray",
+    "PatchAxis",
     "Space",
     "against_background",
     "as_tuple",
@@ -71,6 +73,7 @@ __all__ = [
     "checked_names",
     "classifier_parts",
     "expected_gradients",
+    "height_and_width",
     "mapped",
     "membranes",
     "neuron_described",

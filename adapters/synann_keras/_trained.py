@@ -1,4 +1,4 @@
-"""What layers share: options of their weights, as Dense has them, and what their files tell."""
+"""Give layers options for each weight, as Dense has them, and files that say what they compute."""
 
 from __future__ import annotations
 

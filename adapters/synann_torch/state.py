@@ -1,4 +1,4 @@
-"""What a layer's state carries beside its parameters: its mask, and what the layer computes."""
+"""Keep in a layer's state, beside its parameters, its mask and what the layer computes."""
 
 from __future__ import annotations
 

@@ -239,6 +239,8 @@ def test_inputs_of_another_kind():
         layer(y[..., :1])
     with pytest.raises(ValueError, match="`y` must be as large as a patch of 3×3 pixels"):
         layer(y[:, :2])
+    with pytest.raises(ValueError, match="the layer has no weights yet"):
+        SynapseConv2d(2, 3).contributions(y)
     with pytest.raises(ValueError, match="with known channels"):
         SynapseConv2d(2, 3).build((None, 5, 5, None))
     with pytest.raises(TypeError, match="`y` must have a real floating-point dtype"):

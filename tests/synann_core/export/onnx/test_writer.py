@@ -13,14 +13,8 @@ from synann_core.graph import GraphParameters, SynapseGraph
 from synann_core.spiking import LIF, Layer, SpikingNetwork, leaky_integrator
 from tests.export_models import broken, fitted, random_graph, strong
 from tests.helpers import assert_close
+from tests.synann_core.export.onnx.cases import run
 from tests.synann_core.spiking.network.cases import make
-
-
-def run(data, **inputs):
-    """Outputs of onnxruntime."""
-    session = onnxruntime.InferenceSession(data)
-    (output,) = session.run(None, inputs)
-    return output
 
 
 @pytest.mark.parametrize(
@@ -116,8 +110,9 @@ def test_bad_input_is_refused(write, error, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_ndonnx_the_error_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "ndonnx", None)
+def test_without_onnx_the_error_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.delitem(sys.modules, "synann_core.export.onnx.graph")
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install \"synann\[onnx\]\""):
         save_onnx(fitted(hidden=3)[0], tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())
