@@ -133,6 +133,7 @@ class WinnerTakeAll:
         named = {} if state is None else named_state(state, *_AXES)
         with Arguments(currents=currents, **named) as given:
             given.check_shapes(currents=("T", "B", "m"), **_shapes(state))
+            _check_neurons(given, "currents", -1)
             if state is None:
                 _add_rest(given, *given.shape("currents")[1:])
             run = runner(_run, given.xp)
@@ -170,6 +171,7 @@ class WinnerTakeAll:
         named = {} if state is None else named_state(state, *_AXES)
         with Arguments(weights=weights, spikes=spikes, **named) as given:
             given.check_shapes(weights=("m", "n"), spikes=("T", "B", "n"), **_shapes(state))
+            _check_neurons(given, "weights", 0)
             batch = given.shape("spikes")[1]
             if state is None:
                 _add_rest(given, batch, given.shape("weights")[0])
@@ -227,6 +229,13 @@ def normalise_weights(weights: ArrayT, total: float, /) -> ArrayT:
 
 def _shapes(state: State[ArrayT] | None) -> dict[str, Any]:
     return {} if state is None else state_shapes(_AXES)
+
+
+def _check_neurons(given: Arguments[Any], name: str, axis: int) -> None:
+    """Refuse an argument without neurons, of which none could be the best."""
+    shape = given.shape(name)
+    if shape[axis] == 0:
+        raise ValueError(f"`{name}` must be of one neuron or more. Received: shape {shape}")
 
 
 def _add_rest(given: Arguments[Any], batch: int, m: int) -> None:

@@ -205,6 +205,12 @@ def test_surprisals_of_probabilities(tmp_path):
     assert [library.layer_surprisal(p) for p in (2**16, 2**32 - 1)] == [0, 0]
 
 
+def test_strengths_that_are_not_real_numbers(tmp_path):
+    for wrong in (np.ones((2, 3), complex), np.ones((2, 3), object), np.full((2, 3), "1")):
+        with pytest.raises(TypeError, match="`gamma` must hold real numbers"):
+            save_c_learner(0.0, wrong, tmp_path / "layer.c")
+
+
 @pytest.mark.parametrize(
     ("theta", "gamma", "message"),
     [

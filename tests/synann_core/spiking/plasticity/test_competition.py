@@ -136,6 +136,10 @@ def test_bad_arguments_are_named():
         LAYER.learn(weights, spikes[:, :, :5], RULE)
     with pytest.raises(ValueError, match="`currents` must have shape"):
         LAYER.run(spikes[0])
+    with pytest.raises(ValueError, match="`weights` must be of one neuron or more"):
+        LAYER.learn(weights[:0], spikes, RULE)
+    with pytest.raises(ValueError, match="`currents` must be of one neuron or more"):
+        LAYER.run(np.zeros((4, 2, 0)))
     state = LAYER.init(weights, 3)
     with pytest.raises(ValueError, match="`state_membrane` must have shape"):
         LAYER.learn(weights, spikes, RULE, state)
