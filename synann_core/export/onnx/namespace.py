@@ -212,6 +212,10 @@ class OnnxNamespace:
         """Say where numbers are neither infinite nor NaN."""
         return self.abs(a) <= float(np.finfo(a.dtype).max)
 
+    def isinf(self, a: TracedArray) -> TracedArray:
+        """Say where numbers are infinite."""
+        return self.abs(a) > float(np.finfo(a.dtype).max)
+
     def any(self, a: TracedArray, *, axis: int) -> TracedArray:
         """Say where one along an axis is true."""
         return self.sum(self.astype(a, _COUNT), axis=axis) > 0
