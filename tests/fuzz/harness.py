@@ -72,14 +72,16 @@ def measure(function: Callable[[], object]) -> tuple[Exception | None, float, in
 
 def _call(function: Callable[[], object]) -> tuple[Exception | None, float]:
     error = None
-    start = time.perf_counter()
+    # The processor's time where that is less: others may have it in between.
+    clocks = time.perf_counter, time.process_time
+    start = [clock() for clock in clocks]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             function()
     except Exception as raised:
         error = raised
-    return error, time.perf_counter() - start
+    return error, min(clock() - begin for clock, begin in zip(clocks, start, strict=True))
 
 
 def run(
