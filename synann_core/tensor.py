@@ -6,12 +6,11 @@ In probability space (x, y, α, β) and in surprisal space (u, v, θ, γ = −lo
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.autodiff import attach, stop_gradient
-from synann_core._lib.namespaces import numpy_namespace
-from synann_core._lib.numerics import ordered_product
+from synann_core._lib.numerics import known_below, ordered_product
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.contraction.dispatch import log_product, log_product_vjp
 from synann_core.contraction.factors import probability_factors, surprisal_factors
@@ -108,7 +107,8 @@ def synapse_tensor_vjp(
     """
     with Arguments(x=x, y=y, alpha=alpha, beta=beta) as given:
         given.array("grad", grad, check_shapes(given, "x", "alpha"))
-        gx, gy, galpha, gbeta = given.gradients(_synapse_tensor_vjp(*given.arrays, xp=given.xp))
+        gradients = _synapse_tensor_vjp(*given.arrays, xp=given.xp)[:4]
+        gx, gy, galpha, gbeta = given.gradients(gradients)
         return gx, gy, galpha, gbeta
 
 
@@ -196,73 +196,104 @@ def surprisal_synapse_tensor_vjp(
 
 
 def _excess(log_s: Array, xp: Namespace) -> Array | None:
-    """What a logarithm is beyond those of normal numbers, None where NumPy sees that it is 0.
+    """What a logarithm is beyond those of normal numbers, None where it is seen to be 0.
 
     e^T is e^(T − rest) · e^rest: two normal numbers, where e^T alone would underflow or overflow,
     and what it is multiplied by keeps the product an ordinary number. The rest has no derivative.
     """
     smallest = float(xp.finfo(log_s.dtype).smallest_normal)  # 0 of long doubles
     limit = math.floor(-math.log(max(smallest, 1e-307)))
-    if xp is numpy_namespace and bool(xp.all(xp.abs(log_s) <= limit)):  # nearly always
+    if known_below(limit, log_s, xp):  # nearly always
         return None
     known = stop_gradient(log_s, xp)
     return known - xp.clip(known, -limit, limit)
 
 
-def _with_batches(pair: tuple[Array, Array], y: Array, xp: Namespace) -> tuple[Array, Array]:
-    """T, exact and guarded, with the batch axes of y; still one array where all is open."""
-    exact, guarded = pair
-    own = with_batch(exact, y, xp)
-    return own, own if guarded is exact else with_batch(guarded, y, xp)
+class Product(NamedTuple):
+    """e^(T − θ) as near · far, two normal numbers."""
+
+    near: Array  # (..., m)
+    guarded: Array | None  # the same with every factor kept from 0; None where it is `near`
+    far: Array | None  # None for 1, nearly always
+
+
+def _product(y: Array, beta: Array, theta: Array | None, xp: Namespace) -> Product:
+    exact, guarded = log_product(probability_factors(y, beta, xp=xp), xp=xp)
+    logs = [with_batch(exact, y, xp)]
+    if guarded is not exact:  # a factor is closed, or may be
+        logs.append(with_batch(guarded, y, xp))
+    if theta is not None:
+        logs = [a - theta for a in logs]
+    rest = _excess(logs[-1], xp)
+    if rest is not None:
+        logs = [a - rest for a in logs]
+    near, *others = (xp.exp(a) for a in logs)
+    far = None if rest is None else xp.exp(rest)
+    if not others:
+        return Product(near, None, far)
+    # At a closed factor the derivative is that of the guarded one: docs/theory.md, section 5.4.
+    (smooth,) = others
+    return Product(attach(near, lambda: smooth, xp), smooth, far)
+
+
+def _scaled(t: Array, alpha: Array | None, b: Array | None, xp: Namespace) -> Array:
+    """Return tαb. Of two gradients, too, none is lost that αb makes an ordinary number."""
+    if alpha is None or b is None:
+        only = b if alpha is None else alpha
+        return t if only is None else t * only
+    return ordered_product(t, alpha, b, xp)
 
 
 def _synapse_tensor(
-    x: Array | float,
+    x: Array | None,
     y: Array,
     alpha: Array | None,
     beta: Array,
-    *,
     theta: Array | None = None,
+    *,
     xp: Namespace,
 ) -> Array:
-    """None for α stands for 1; with θ it is e^−θ times as large."""
-    exact, guarded = log_product(probability_factors(y, beta, xp=xp), xp=xp)
-    if y.ndim != 2:
-        exact, guarded = _with_batches((exact, guarded), y, xp)
-    open_ = guarded is exact
-    if theta is not None:
-        exact = exact - theta
-        guarded = exact if open_ else guarded - theta
-    rest = _excess(guarded, xp)
-    if rest is not None:
-        exact, guarded = exact - rest, guarded - rest
-    near = xp.exp(exact)
-    if not open_:
-        # At a closed factor the derivative is that of exp(guarded): docs/theory.md, section 5.4.
-        near = attach(near, lambda: xp.exp(guarded), xp)
-    # Of two gradients, too, neither loses what the other factors make an ordinary number.
-    given: Any = x  # an array where there is a gain
-    product = near * x if alpha is None else ordered_product(near, alpha, given, xp)
-    return product if rest is None else product * xp.exp(rest)
+    """None for x or α stands for 1; with θ it is e^−θ times as large."""
+    result: Array = _with_product(x, y, alpha, beta, theta, xp=xp)[0]
+    return result
+
+
+def _with_product(
+    x: Array | None,
+    y: Array,
+    alpha: Array | None,
+    beta: Array,
+    theta: Array | None,
+    *,
+    xp: Namespace,
+) -> tuple[Any, ...]:
+    """`_synapse_tensor`, and the `Product` in it, of which gradients are made."""
+    product = _product(y, beta, theta, xp)
+    s = _scaled(product.near, alpha, x, xp)
+    return s if product.far is None else s * product.far, *product
 
 
 def _synapse_tensor_vjp(
-    x: Array, y: Array, alpha: Array, beta: Array, grad: Array, *, xp: Namespace
-) -> tuple[Array, Array, Array, Array]:
+    x: Array | None,
+    y: Array,
+    alpha: Array | None,
+    beta: Array,
+    grad: Array,
+    theta: Array | None = None,
+    *product: Any,
+    xp: Namespace,
+) -> tuple[Any, ...]:
+    """Gradients of x, y, α, β and θ; the parts of the `Product` may be given."""
+    parts: Any = product or _product(y, beta, theta, xp)
+    near, guarded, far = parts
+    gx = _scaled(near, alpha, grad, xp)
+    galpha = None if alpha is None else _scaled(near, x, grad, xp)
+    t = _scaled(near if guarded is None else guarded, alpha, x, xp) * grad
+    if far is not None:
+        t, gx, galpha = (a if a is None else a * far for a in (t, gx, galpha))
     factors = probability_factors(y, beta, xp=xp)
-    exact, guarded = _with_batches(log_product(factors, xp=xp), y, xp)
-    open_, rest = guarded is exact, _excess(guarded, xp)
-    if rest is not None:
-        exact, guarded = exact - rest, guarded - rest
-    near = xp.exp(exact)
-    smooth = near if open_ else xp.exp(guarded)
-    t = ordered_product(smooth, alpha, x, xp) * grad
-    gx, galpha = (ordered_product(near, a, grad, xp) for a in (alpha, x))
-    if rest is not None:
-        far = xp.exp(rest)
-        t, gx, galpha = t * far, gx * far, galpha * far
     gy, gbeta = log_product_vjp(factors, to_rows(t, y, xp), xp=xp)
-    return gx, xp.reshape(gy, y.shape), galpha, gbeta
+    return gx, xp.reshape(gy, y.shape), galpha, gbeta, None if theta is None else -t
 
 
 def _surprisal_synapse_tensor(
