@@ -27,7 +27,6 @@ from synann_core.log_odds import _expit
 from synann_core.surprisals import _complement
 from synann_core.tensor import (
     _surprisal_synapse_tensor,
-    _synapse_tensor,
     _synapse_tensor_vjp,
     _with_product,
 )
@@ -280,12 +279,13 @@ def _probabilities(x: Tensor | None, y: Tensor, weights: Weights, xp: Namespace)
     arrays = (x, y, logit, theta, mask)
     watcher = torch_watcher(*arrays) if is_torch_namespace(xp) else None
     if watcher != "autograd":
-        return _synapse_tensor(x, y, None, beta_of(logit, mask, xp=xp), theta, xp=xp)
+        beta, plain = beta_of(logit, mask, xp=xp), watcher == "nobody"
+        return _with_product(x, y, None, beta, theta, plain=plain, xp=xp)[0]
 
     # Autograd keeps the arrays, where its hooks and checkpoints may say otherwise; these do not.
     def value(x: Any, y: Any, logit: Any, theta: Any, mask: Any) -> Any:
-        beta = beta_of(logit, mask, xp=xp)
-        s, *product = _with_product(x, y, None, beta, theta, xp=xp)
+        beta, plain = beta_of(logit, mask, xp=xp), torch_watcher(x, y, logit, theta) == "nobody"
+        s, *product = _with_product(x, y, None, beta, theta, plain=plain, xp=xp)
         return s, (beta, *product)
 
     def gradients(kept: Any, x: Any, y: Any, logit: Any, theta: Any, mask: Any, grad: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.autodiff import attach, stop_gradient
+from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.numerics import known_below, ordered_product
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.contraction.dispatch import log_product, log_product_vjp
@@ -68,7 +69,7 @@ def synapse_tensor(x: ArrayT | float, y: ArrayT, /, alpha: ArrayT | float, beta:
     """
     with Arguments(x=x, y=y, alpha=alpha, beta=beta) as given:
         check_shapes(given, "x", "alpha")
-        return given.result(_synapse_tensor(*given.arrays, xp=given.xp))
+        return given.result(_with_product(*given.arrays, xp=given.xp)[0])
 
 
 def synapse_tensor_vjp(
@@ -195,20 +196,6 @@ def surprisal_synapse_tensor_vjp(
         return gu, gv, gtheta, ggamma
 
 
-def _excess(log_s: Array, xp: Namespace) -> Array | None:
-    """What a logarithm is beyond those of normal numbers, None where it is seen to be 0.
-
-    e^T is e^(T − rest) · e^rest: two normal numbers, where e^T alone would underflow or overflow,
-    and what it is multiplied by keeps the product an ordinary number. The rest has no derivative.
-    """
-    smallest = float(xp.finfo(log_s.dtype).smallest_normal)  # 0 of long doubles
-    limit = math.floor(-math.log(max(smallest, 1e-307)))
-    if known_below(limit, log_s, xp):  # nearly always
-        return None
-    known = stop_gradient(log_s, xp)
-    return known - xp.clip(known, -limit, limit)
-
-
 class Product(NamedTuple):
     """e^(T − θ) as near · far, two normal numbers."""
 
@@ -217,22 +204,33 @@ class Product(NamedTuple):
     far: Array | None  # None for 1, nearly always
 
 
-def _product(y: Array, beta: Array, theta: Array | None, xp: Namespace) -> Product:
-    exact, guarded = log_product(probability_factors(y, beta, xp=xp), xp=xp)
-    logs = [with_batch(exact, y, xp)]
-    if guarded is not exact:  # a factor is closed, or may be
-        logs.append(with_batch(guarded, y, xp))
+def _product(
+    y: Array, beta: Array, theta: Array | None, *, plain: bool = False, xp: Namespace
+) -> Product:
+    """`plain`: torch's tensors, and nobody watches what is done with them."""
+    exact, guarded = log_product(probability_factors(y, beta, xp=xp), plain=plain, xp=xp)
+    open_ = guarded is exact  # no factor is closed
+    if y.ndim != 2:
+        exact = with_batch(exact, y, xp)
+        guarded = exact if open_ else with_batch(guarded, y, xp)
     if theta is not None:
-        logs = [a - theta for a in logs]
-    rest = _excess(logs[-1], xp)
-    if rest is not None:
-        logs = [a - rest for a in logs]
-    near, *others = (xp.exp(a) for a in logs)
-    far = None if rest is None else xp.exp(rest)
-    if not others:
+        exact = exact - theta
+        guarded = exact if open_ else guarded - theta
+    # e^T is e^(T − rest) · e^rest: two normal numbers, where e^T alone would underflow or overflow,
+    # and what it is multiplied by keeps the product an ordinary number. The rest, which is nearly
+    # always seen to be 0, has no derivative.
+    smallest = float(xp.finfo(exact.dtype).smallest_normal)  # 0 of long doubles
+    limit, rest = math.floor(-math.log(max(smallest, 1e-307))), None
+    if not ((plain or xp is numpy_namespace) and known_below(limit, guarded)):
+        known = stop_gradient(guarded, xp)
+        rest = known - xp.clip(known, -limit, limit)
+        exact = exact - rest
+        guarded = exact if open_ else guarded - rest
+    near, far = xp.exp(exact), None if rest is None else xp.exp(rest)
+    if open_:
         return Product(near, None, far)
     # At a closed factor the derivative is that of the guarded one: docs/theory.md, section 5.4.
-    (smooth,) = others
+    smooth = xp.exp(guarded)
     return Product(attach(near, lambda: smooth, xp), smooth, far)
 
 
@@ -263,12 +261,13 @@ def _with_product(
     y: Array,
     alpha: Array | None,
     beta: Array,
-    theta: Array | None,
+    theta: Array | None = None,
     *,
+    plain: bool = False,
     xp: Namespace,
 ) -> tuple[Any, ...]:
     """`_synapse_tensor`, and the `Product` in it, of which gradients are made."""
-    product = _product(y, beta, theta, xp)
+    product = _product(y, beta, theta, plain=plain, xp=xp)
     s = _scaled(product.near, alpha, x, xp)
     return s if product.far is None else s * product.far, *product
 
@@ -284,13 +283,13 @@ def _synapse_tensor_vjp(
     xp: Namespace,
 ) -> tuple[Any, ...]:
     """Gradients of x, y, α, β and θ; the parts of the `Product` may be given."""
-    parts: Any = product or _product(y, beta, theta, xp)
+    parts: Any = product or _product(y, beta, theta, xp=xp)
     near, guarded, far = parts
-    gx = _scaled(near, alpha, grad, xp)
     galpha = None if alpha is None else _scaled(near, x, grad, xp)
+    gx: Any = _scaled(near, alpha, grad, xp)
     t = _scaled(near if guarded is None else guarded, alpha, x, xp) * grad
     if far is not None:
-        t, gx, galpha = (a if a is None else a * far for a in (t, gx, galpha))
+        t, gx, galpha = t * far, gx * far, None if galpha is None else galpha * far
     factors = probability_factors(y, beta, xp=xp)
     gy, gbeta = log_product_vjp(factors, to_rows(t, y, xp), xp=xp)
     return gx, xp.reshape(gy, y.shape), galpha, gbeta, None if theta is None else -t
