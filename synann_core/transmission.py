@@ -291,6 +291,8 @@ def with_batch(value: Array, y: Array, xp: Namespace) -> Array:
 def to_rows(grad: Array, y: Array, xp: Namespace) -> Array:
     """Gradient of the result, summed over axes along which y was repeated, as (rows, m)."""
     shape = (*y.shape[:-1], grad.shape[-1])
+    if len(shape) == 2 and grad.shape == shape:
+        return grad
     return xp.reshape(sum_to_shape(grad, shape, xp), (row_count(y), grad.shape[-1]))
 
 

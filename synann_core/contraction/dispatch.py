@@ -36,13 +36,15 @@ def choose(xp: Namespace, *arrays: Array | None) -> Implementation:
     return unwatched.choose(xp, *arrays)
 
 
-def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
+def log_product(factors: Factors, *, plain: bool = False, xp: Namespace) -> tuple[Array, Array]:
     """Sum of log f over j, (rows, m): exact, and with every f kept from 0.
 
     The first is −inf where a factor is 0 and NaN where one is negative or NaN; its derivatives, as
-    autodiff sees them, are those of the second, which is finite.
+    autodiff sees them, are those of the second, which is finite. `plain`: these are torch's
+    tensors, and it is known that nobody watches what is done with them.
     """
-    return choose(xp, *factors[:4]).forward(factors, xp=xp)
+    run = (unwatched.choose_eager if plain else choose)(xp, *factors[:4])
+    return run.forward(factors, xp=xp)
 
 
 def log_product_vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
