@@ -184,10 +184,11 @@ def _times(t: NumpyArray, origin: Any, ticks: Any) -> NumpyArray:
     if ticks is None:
         return t
     ticks = check_number("ticks", ticks, 0.0, ends="()")
-    if t.dtype.kind == "i" and ticks.is_integer():
+    if t.dtype.kind == "i" and ticks.is_integer() and ticks < 2.0**63:  # without rounding
         if any(abs(time) * int(ticks) >= 2**63 for time in _extremes(t)):
             raise ValueError(f"`ticks` must leave times below 2**63. Received: {ticks!r}")
-        return t * int(ticks)
+        whole: NumpyArray = t * int(ticks)
+        return whole
     scaled = np.rint(t * ticks)
     if scaled.size and np.abs(scaled).max() >= 2.0**63:
         raise ValueError(f"`ticks` must leave times below 2**63. Received: {ticks!r}")

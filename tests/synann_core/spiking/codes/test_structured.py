@@ -129,6 +129,7 @@ def test_all_bits_of_integer_times():
         assert events_from_structured(late, origin=origin).t.tolist() == [0, 5, 6, 7]
     doubled = events_from_structured(late, ticks=2).t
     assert doubled.tolist() == (2 * late["t"]).tolist()
+    assert not events_from_structured(records(t=0), ticks=1e30).t.any()
     first = records(t=np.array([-(2**63), 0, 0, 0]))
     assert events_from_structured(first, origin=-1).t[0] == 1 - 2**63
     with pytest.raises(ValueError, match=r"`origin` must leave .* Received: 5"):
