@@ -189,7 +189,7 @@ def _times(t: NumpyArray, origin: Any, ticks: Any) -> NumpyArray:
             raise ValueError(f"`ticks` must leave times below 2**63. Received: {ticks!r}")
         whole: NumpyArray = t * int(ticks)
         return whole
-    scaled = np.rint(t * ticks)
+    scaled: NumpyArray = np.rint(t * ticks)
     if scaled.size and np.abs(scaled).max() >= 2.0**63:
         raise ValueError(f"`ticks` must leave times below 2**63. Received: {ticks!r}")
     return scaled.astype(np.int64)
