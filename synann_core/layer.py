@@ -23,7 +23,7 @@ from synann_core._lib.numerics import expm1, softplus, sum_to_shape
 from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace, Shape, Space
 from synann_core.learning import _drawn_inputs, initial_beta_logit
-from synann_core.log_odds import _expit
+from synann_core.strengths import _sigmoid, beta_of, gamma_of, logit_gradient
 from synann_core.surprisals import _complement
 from synann_core.tensor import (
     _surprisal_synapse_tensor,
@@ -175,28 +175,6 @@ def input_error(name: str, dtype: object, shape: Shape, size: int, *, floating: 
     if not floating:
         return TypeError(f"`{name}` must have a real floating-point dtype. Received: {dtype}")
     return ValueError(f"`{name}` must have shape (..., {size}). Received: shape {tuple(shape)}")
-
-
-def beta_of(logit: Tensor, mask: Tensor | None = None, *, xp: Namespace) -> Tensor:
-    """β = min(σ(logit), 1 − eps), and 0 where there is no synapse."""
-    beta = _sigmoid(logit, xp)
-    beta = xp.clip(beta, None, 1.0 - float(xp.finfo(logit.dtype).eps))
-    return beta if mask is None else xp.where(mask, beta, 0.0)
-
-
-def gamma_of(logit: Tensor, mask: Tensor | None = None, *, xp: Namespace) -> Tensor:
-    """γ = −log β = max(log(1 + e^−logit), eps), and inf where there is no synapse."""
-    gamma = xp.clip(softplus(-logit, xp), float(xp.finfo(logit.dtype).eps), None)
-    return gamma if mask is None else xp.where(mask, gamma, math.inf)
-
-
-def logit_gradient(beta: Tensor, gbeta: Tensor, *, xp: Namespace | None = None) -> Tensor:
-    """Gradient by the logit from that by β; in one pass over memory if `xp` is torch."""
-    if xp is not None and is_torch_namespace(xp):
-        import torch
-
-        return torch.ops.aten.sigmoid_backward(gbeta, beta)
-    return gbeta * beta * (1.0 - beta)
 
 
 def gated(h: Tensor, gate: Gate, *, space: Space, xp: Namespace) -> Tensor:
@@ -362,11 +340,6 @@ def initial_mixing_logit(
         share = math.log(_MIXED_SHARE / _MIXED * rest / (1.0 - _MIXED_SHARE))
         np.put_along_axis(logit, _drawn_inputs(rng, m, n, _MIXED), share, axis=1)
     return logit
-
-
-def _sigmoid(z: Array, xp: Namespace) -> Array:
-    """Sigmoid by the library's own operation, if it has one: a pass over memory, not five."""
-    return xp.sigmoid(z) if hasattr(xp, "sigmoid") else _expit(z, xp=xp)
 
 
 def _softmax(logit: Array, xp: Namespace) -> Array:
