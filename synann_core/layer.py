@@ -17,18 +17,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from synann_core._lib.arguments import check_plain, check_shape
-from synann_core._lib.autodiff import stop_gradient, with_kept
+from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_inside, check_option
-from synann_core._lib.numerics import expm1, softplus, sum_to_shape
-from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
+from synann_core._lib.numerics import expm1, softplus
+from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, Namespace, Shape, Space
 from synann_core.learning import _drawn_inputs, initial_beta_logit
-from synann_core.strengths import _sigmoid, beta_of, gamma_of, logit_gradient
+from synann_core.strengths import _logit_tensor, _sigmoid, beta_of, gamma_of, logit_gradient
 from synann_core.surprisals import _complement
 from synann_core.tensor import (
     _surprisal_synapse_tensor,
-    _synapse_tensor_vjp,
-    _with_product,
 )
 from synann_core.transmission import _contributions, _log_transmission
 
@@ -238,44 +236,15 @@ def forward(
         result = _surprisal_synapse_tensor(x, y, theta, gamma, xp=xp)
         return xp.exp(-result) if output == "probability" else result
     if output == "probability":
-        return _probabilities(None if isinstance(x, float) else x, y, weights, xp)
+        given = None if isinstance(x, float) else x
+        logit, mask = weights.beta_logit, weights.mask
+        return _logit_tensor(given, y, logit, weights.theta, mask, xp=xp)
     beta = beta_of(weights.beta_logit, weights.mask, xp=xp)
     result = -_log_transmission(y, beta, xp=xp)
     if not isinstance(x, float):
         smallest = float(xp.finfo(y.dtype).smallest_normal)
         result = result - xp.log(xp.clip(x, smallest, None))
     return result if weights.theta is None else result + theta
-
-
-def _probabilities(x: Tensor | None, y: Tensor, weights: Weights, xp: Namespace) -> Tensor:
-    """α x ∏ (1 − βy); None for x stands for 1.
-
-    To torch's autograd it is one operation, with the written gradients: of the elementary ones that
-    it is made of each would take a microsecond or two, and keep an array.
-    """
-    logit, theta, _, mask = weights
-    arrays = (x, y, logit, theta, mask)
-    watcher = torch_watcher(*arrays) if is_torch_namespace(xp) else None
-    if watcher != "autograd":
-        beta, plain = beta_of(logit, mask, xp=xp), watcher == "nobody"
-        return _with_product(x, y, None, beta, theta, plain=plain, xp=xp)[0]
-
-    # Autograd keeps the arrays, where its hooks and checkpoints may say otherwise; these do not.
-    def value(x: Any, y: Any, logit: Any, theta: Any, mask: Any) -> Any:
-        beta, plain = beta_of(logit, mask, xp=xp), torch_watcher(x, y, logit, theta) == "nobody"
-        s, *product = _with_product(x, y, None, beta, theta, plain=plain, xp=xp)
-        return s, (beta, *product)
-
-    def gradients(kept: Any, x: Any, y: Any, logit: Any, theta: Any, mask: Any, grad: Any) -> Any:
-        beta, *product = kept or (beta_of(logit, mask, xp=xp),)
-        gx, gy, _, gbeta, gtheta = _synapse_tensor_vjp(
-            x, y, None, beta, grad, theta, *product, xp=xp
-        )
-        gx = None if x is None else sum_to_shape(gx, x.shape, xp)
-        gtheta = None if theta is None else sum_to_shape(gtheta, theta.shape, xp)
-        return gx, gy, logit_gradient(beta, gbeta, xp=xp), gtheta, None
-
-    return with_kept(value, gradients, *arrays)
 
 
 def contributions(y: Tensor, weights: Weights, *, space: Space, xp: Namespace) -> Tensor:

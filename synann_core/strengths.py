@@ -1,14 +1,19 @@
-"""Strengths of a layer's synapses, β and γ = −log β, from the logits that are trained."""
+"""Strengths of a layer's synapses, β and γ = −log β, from the logits that are trained.
+
+And the synapse tensor with these strengths.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from synann_core._lib.numerics import softplus
-from synann_core._lib.torch_modes import is_torch_namespace
+from synann_core._lib.autodiff import with_kept
+from synann_core._lib.numerics import softplus, sum_to_shape
+from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
 from synann_core._lib.typing import Array, Namespace
 from synann_core.log_odds import _expit
+from synann_core.tensor import _synapse_tensor_vjp, _with_product
 
 __all__ = ["beta_of", "gamma_of", "logit_gradient"]
 
@@ -36,6 +41,44 @@ def logit_gradient(beta: Tensor, gbeta: Tensor, *, xp: Namespace | None = None) 
 
         return torch.ops.aten.sigmoid_backward(gbeta, beta)
     return gbeta * beta * (1.0 - beta)
+
+
+def _logit_tensor(
+    x: Tensor | None,
+    y: Tensor,
+    logit: Tensor,
+    theta: Tensor | None,
+    mask: Tensor | None,
+    *,
+    xp: Namespace,
+) -> Tensor:
+    """α x ∏ (1 − βy); None for x stands for 1.
+
+    To torch's autograd it is one operation, with the written gradients: of the elementary ones that
+    it is made of each would take a microsecond or two, and keep an array.
+    """
+    arrays = (x, y, logit, theta, mask)
+    watcher = torch_watcher(*arrays) if is_torch_namespace(xp) else None
+    if watcher != "autograd":
+        beta, plain = beta_of(logit, mask, xp=xp), watcher == "nobody"
+        return _with_product(x, y, None, beta, theta, plain=plain, xp=xp)[0]
+
+    # Autograd keeps the arrays, where its hooks and checkpoints may say otherwise; these do not.
+    def value(x: Any, y: Any, logit: Any, theta: Any, mask: Any) -> Any:
+        beta, plain = beta_of(logit, mask, xp=xp), torch_watcher(x, y, logit, theta) == "nobody"
+        s, *product = _with_product(x, y, None, beta, theta, plain=plain, xp=xp)
+        return s, (beta, *product)
+
+    def gradients(kept: Any, x: Any, y: Any, logit: Any, theta: Any, mask: Any, grad: Any) -> Any:
+        beta, *product = kept or (beta_of(logit, mask, xp=xp),)
+        gx, gy, _, gbeta, gtheta = _synapse_tensor_vjp(
+            x, y, None, beta, grad, theta, *product, xp=xp
+        )
+        gx = None if x is None else sum_to_shape(gx, x.shape, xp)
+        gtheta = None if theta is None else sum_to_shape(gtheta, theta.shape, xp)
+        return gx, gy, logit_gradient(beta, gbeta, xp=xp), gtheta, None
+
+    return with_kept(value, gradients, *arrays)
 
 
 def _sigmoid(z: Array, xp: Namespace) -> Array:
