@@ -17,18 +17,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from synann_core._lib.arguments import check_plain, check_shape
-from synann_core._lib.autodiff import stop_gradient, with_kept
+from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_inside, check_option
-from synann_core._lib.numerics import expm1, softplus, sum_to_shape
-from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
+from synann_core._lib.numerics import expm1, softplus
+from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, Namespace, Shape, Space
 from synann_core.learning import _drawn_inputs, initial_beta_logit
-from synann_core.log_odds import _expit
+from synann_core.strengths import _logit_tensor, _sigmoid, beta_of, gamma_of, logit_gradient
 from synann_core.surprisals import _complement
 from synann_core.tensor import (
     _surprisal_synapse_tensor,
-    _synapse_tensor_vjp,
-    _with_product,
 )
 from synann_core.transmission import _contributions, _log_transmission
 
@@ -177,28 +175,6 @@ def input_error(name: str, dtype: object, shape: Shape, size: int, *, floating: 
     return ValueError(f"`{name}` must have shape (..., {size}). Received: shape {tuple(shape)}")
 
 
-def beta_of(logit: Tensor, mask: Tensor | None = None, *, xp: Namespace) -> Tensor:
-    """β = min(σ(logit), 1 − eps), and 0 where there is no synapse."""
-    beta = _sigmoid(logit, xp)
-    beta = xp.clip(beta, None, 1.0 - float(xp.finfo(logit.dtype).eps))
-    return beta if mask is None else xp.where(mask, beta, 0.0)
-
-
-def gamma_of(logit: Tensor, mask: Tensor | None = None, *, xp: Namespace) -> Tensor:
-    """γ = −log β = max(log(1 + e^−logit), eps), and inf where there is no synapse."""
-    gamma = xp.clip(softplus(-logit, xp), float(xp.finfo(logit.dtype).eps), None)
-    return gamma if mask is None else xp.where(mask, gamma, math.inf)
-
-
-def logit_gradient(beta: Tensor, gbeta: Tensor, *, xp: Namespace | None = None) -> Tensor:
-    """Gradient by the logit from that by β; in one pass over memory if `xp` is torch."""
-    if xp is not None and is_torch_namespace(xp):
-        import torch
-
-        return torch.ops.aten.sigmoid_backward(gbeta, beta)
-    return gbeta * beta * (1.0 - beta)
-
-
 def gated(h: Tensor, gate: Gate, *, space: Space, xp: Namespace) -> Tensor:
     """Make probabilities, or their surprisals, of real numbers h (..., inputs).
 
@@ -260,44 +236,15 @@ def forward(
         result = _surprisal_synapse_tensor(x, y, theta, gamma, xp=xp)
         return xp.exp(-result) if output == "probability" else result
     if output == "probability":
-        return _probabilities(None if isinstance(x, float) else x, y, weights, xp)
+        given = None if isinstance(x, float) else x
+        logit, mask = weights.beta_logit, weights.mask
+        return _logit_tensor(given, y, logit, weights.theta, mask, xp=xp)
     beta = beta_of(weights.beta_logit, weights.mask, xp=xp)
     result = -_log_transmission(y, beta, xp=xp)
     if not isinstance(x, float):
         smallest = float(xp.finfo(y.dtype).smallest_normal)
         result = result - xp.log(xp.clip(x, smallest, None))
     return result if weights.theta is None else result + theta
-
-
-def _probabilities(x: Tensor | None, y: Tensor, weights: Weights, xp: Namespace) -> Tensor:
-    """α x ∏ (1 − βy); None for x stands for 1.
-
-    To torch's autograd it is one operation, with the written gradients: of the elementary ones that
-    it is made of each would take a microsecond or two, and keep an array.
-    """
-    logit, theta, _, mask = weights
-    arrays = (x, y, logit, theta, mask)
-    watcher = torch_watcher(*arrays) if is_torch_namespace(xp) else None
-    if watcher != "autograd":
-        beta, plain = beta_of(logit, mask, xp=xp), watcher == "nobody"
-        return _with_product(x, y, None, beta, theta, plain=plain, xp=xp)[0]
-
-    # Autograd keeps the arrays, where its hooks and checkpoints may say otherwise; these do not.
-    def value(x: Any, y: Any, logit: Any, theta: Any, mask: Any) -> Any:
-        beta, plain = beta_of(logit, mask, xp=xp), torch_watcher(x, y, logit, theta) == "nobody"
-        s, *product = _with_product(x, y, None, beta, theta, plain=plain, xp=xp)
-        return s, (beta, *product)
-
-    def gradients(kept: Any, x: Any, y: Any, logit: Any, theta: Any, mask: Any, grad: Any) -> Any:
-        beta, *product = kept or (beta_of(logit, mask, xp=xp),)
-        gx, gy, _, gbeta, gtheta = _synapse_tensor_vjp(
-            x, y, None, beta, grad, theta, *product, xp=xp
-        )
-        gx = None if x is None else sum_to_shape(gx, x.shape, xp)
-        gtheta = None if theta is None else sum_to_shape(gtheta, theta.shape, xp)
-        return gx, gy, logit_gradient(beta, gbeta, xp=xp), gtheta, None
-
-    return with_kept(value, gradients, *arrays)
 
 
 def contributions(y: Tensor, weights: Weights, *, space: Space, xp: Namespace) -> Tensor:
@@ -362,11 +309,6 @@ def initial_mixing_logit(
         share = math.log(_MIXED_SHARE / _MIXED * rest / (1.0 - _MIXED_SHARE))
         np.put_along_axis(logit, _drawn_inputs(rng, m, n, _MIXED), share, axis=1)
     return logit
-
-
-def _sigmoid(z: Array, xp: Namespace) -> Array:
-    """Sigmoid by the library's own operation, if it has one: a pass over memory, not five."""
-    return xp.sigmoid(z) if hasattr(xp, "sigmoid") else _expit(z, xp=xp)
 
 
 def _softmax(logit: Array, xp: Namespace) -> Array:

@@ -109,11 +109,6 @@ def test_slopes_of_beta_and_gamma(ad):
     assert_relative(ad.to_numpy(slope), -(inside * rest), 16 * EPS["float64"])
 
 
-def test_gradient_of_the_logit():
-    beta, gbeta = np.array([0.25, 0.5]), np.array([4.0, -1.0])
-    np.testing.assert_array_equal(layer.logit_gradient(beta, gbeta), [0.75, -0.25])
-
-
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_outputs_are_the_references(xp, options):
     y, logit, theta, mixing = given()
