@@ -76,7 +76,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         one model, which learns from the classes and from the probabilities of a bag of 8 or more,
         whose scores are first multiplied by what suits those of unseen rows best.
     n_starts : int
-        Random starts of a single model, of which the least penalised loss is kept.
+        Of the bag's models, from how many a single model starts; the one with the least penalised
+        loss is kept.
     max_iter : int
         Steps of Adam at the first penalty; at each later one it goes on for a quarter of them. A
         single model has twice as many.

@@ -5,7 +5,8 @@ penalties. The penalty is the one with which the mean of the models that have no
 predicts it best. One model learns from the classes and from the bag's probabilities (distillation:
 Hinton, Vinyals and Dean 2015, arXiv:1503.02531), which vary less from sample to sample. Penalties
 make them too cautious where classes follow from the columns: so the bag's scores are first
-multiplied by what makes those of unseen rows the most probable.
+multiplied by what makes those of unseen rows the most probable. It starts where the bag's best
+models have ended.
 """
 
 from __future__ import annotations
@@ -167,10 +168,9 @@ def choose(
             scale = sharpness(mean_log_p(log_p, unseen), classes, judged)
             taught = log_probabilities(scale * mean_log_p(log_p, np.ones_like(unseen)))
             target = softened(classes, np.exp(taught), _TAUGHT)
-            everywhere = np.ones((settings.restarts, len(rows.label)), bool)
             least = max(settings.penalties[0], LEAST[settings.structure])
             penalty = Penalty(math.sqrt(least * chosen))
-            one = _start(literals, rows, everywhere, target, sides, settings, rng)
+            one = _learners(found, literals, rows, target, sides, settings)
             one = one.trained(penalty, own, settings.rate, bar).trimmed()
             one = _limited(one, penalty, settings)
             models = [one.model(literals, int(np.argmin(one.losses(penalty))))]
@@ -243,6 +243,20 @@ def _start(
         literals, rows.codes, rows.label, weight, sides, structure, settings.max_rules, rng
     )
     return Members(structure, *start, samples, rng)
+
+
+def _learners(
+    bag: Members, literals: Literals, rows: Rows, target: Floats, sides: Array, settings: Settings
+) -> Members:
+    """Return where training on all rows starts: at those of the bag's models that know the most.
+
+    From a random start, a small table of many columns makes a different model each time.
+    """
+    everywhere = np.ones((len(bag.samples.weight), len(rows.label)), bool)
+    if not literals.names:
+        return _start(literals, rows, everywhere, target, sides, settings, bag.rng)
+    samples = make_samples(literals, rows.codes, everywhere * rows.weight, target)
+    return bag.best(settings.restarts, samples)
 
 
 def _limited(members: Members, penalty: Penalty, settings: Settings) -> Members:
