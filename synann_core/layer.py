@@ -133,12 +133,12 @@ def chosen_excitation(excitation: Excitation, inputs: int, outputs: int, where: 
     return "input" if square else "mixture"
 
 
-def state_of(**options: str | None) -> list[int]:
-    """Numbers that say what a layer with these options computes, to save beside its weights."""
-    return [values.index(options[name]) for name, values in _STATE.items()]
+def state_of(*patch: int, **options: str | None) -> list[int]:
+    """Numbers that say what a layer of such patches and options computes, beside its weights."""
+    return [*(values.index(options[name]) for name, values in _STATE.items()), *patch]
 
 
-def check_state(argument: str, state: Sequence[float], **options: str | None) -> None:
+def check_state(argument: str, state: Sequence[float], *patch: int, **options: str | None) -> None:
     """Refuse the state of a layer that computes something else from the same weights.
 
     A state may be a mean of states, and one of a later version may say more.
@@ -151,6 +151,9 @@ def check_state(argument: str, state: Sequence[float], **options: str | None) ->
                 f"`{argument}` must hold the state of a layer with {name} {options[name]!r}. "
                 f"Received: {found}"
             )
+    sizes = tuple(state[len(_STATE) :][: len(patch)])
+    if any(not abs(a - b) < 0.5 for a, b in zip(sizes, patch, strict=False)):
+        raise ValueError(f"`{argument}` must be of patches of {patch}. Received: {sizes}")
 
 
 def check_mask(
@@ -337,11 +340,11 @@ def _softmax(logit: Array, xp: Namespace) -> Array:
 
 def _mixture(y: Array, logit: Array, xp: Namespace) -> Array:
     shares = xp.matrix_transpose(_softmax(logit, xp))
-    if not is_torch_namespace(xp):
+    tensor: Any = y
+    if not is_torch_namespace(xp) or tensor.is_meta:  # a device that autocast does not know
         return xp.matmul(y, shares)
     import torch
 
-    tensor: Any = y
     # Of all operations of a layer autocast would change this one.
     with torch.autocast(tensor.device.type, enabled=False):
         return xp.matmul(y, shares)

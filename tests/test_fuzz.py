@@ -14,7 +14,7 @@ from tests.fuzz.harness import MOST_BYTES, MOST_SECONDS, generator, run
 from tests.fuzz.targets import TARGETS
 
 # Of each; `python -m tests.fuzz --seconds 600` tries some ten thousand.
-INPUTS = {"json": 60}
+INPUTS = {"json": 60, "onnx-models": 20}
 
 
 def clock(monkeypatch, seconds):
@@ -24,8 +24,7 @@ def clock(monkeypatch, seconds):
     monkeypatch.setattr(harness, "time", times)
 
 
-# ONNX files take seconds each; tests/synann_core/graph/test_branches.py has some.
-@pytest.mark.parametrize("name", [name for name in TARGETS if name != "onnx-models"])
+@pytest.mark.parametrize("name", TARGETS)
 def test_no_input_is_a_fault(name, tmp_path, monkeypatch):
     clock(monkeypatch, 0.0)
     found = run(TARGETS[name], tmp_path, name=name, seed=0, inputs=INPUTS.get(name, 40))
@@ -44,8 +43,6 @@ def refuse():
 
 class Given:
     """A target with one input."""
-
-    most_seconds = MOST_SECONDS
 
     def __init__(self, call):
         self.call = call

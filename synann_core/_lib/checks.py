@@ -228,10 +228,10 @@ def check_event(name: str, value: Any, samples: int) -> NumpyArray:
     return event
 
 
-def check_fields(rule: Any, **ranges: tuple[float, float]) -> None:
-    """Make the named fields of a frozen dataclass floats in [low, high)."""
+def check_fields(rule: Any, ends: str = "[)", /, **ranges: tuple[float, float]) -> None:
+    """Make the named fields of a frozen dataclass floats in a range, as `check_number` does."""
     for name, (low, high) in ranges.items():
-        value = check_number(name, getattr(rule, name), low, high, ends="[)")
+        value = check_number(name, getattr(rule, name), low, high, ends)
         object.__setattr__(rule, name, value)
 
 

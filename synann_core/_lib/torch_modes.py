@@ -91,9 +91,9 @@ def torch_func_runs() -> bool:
 
 
 def exports_to_onnx(xp: Namespace) -> bool:
-    """Whether torch writes these operations into an ONNX file."""
+    """Whether torch, or `save_onnx`, writes these operations into an ONNX file."""
     if not is_torch_namespace(xp):
-        return False
+        return getattr(type(xp), "writes_onnx", False)
     import torch
 
     return bool(torch.onnx.is_in_onnx_export())

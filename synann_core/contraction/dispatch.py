@@ -55,14 +55,14 @@ def log_product_jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace)
     return choose(xp, *factors[:4], dy, dbeta).jvp(factors, dy, dbeta, xp=xp)
 
 
-def variant(xp: Namespace, *arrays: Array) -> str:
+def variant(xp: Namespace, y: Array, beta: Array) -> str:
     """Name the implementation that computes the numbers, also where autograd records them."""
-    module = choose(xp, *arrays)
+    module = choose(xp, y, None, beta, None)
     if is_jax_namespace(xp):
-        native_too = module is jax_primitives and jax_primitives.computes(*arrays)
+        native_too = module is jax_primitives and jax_primitives.computes(y, beta)
         return "native" if native_too else "jax-scan"
     if module is recorded:
-        module = unwatched.choose_inside(xp, *(stop_gradient(a, xp) for a in arrays))
+        module = unwatched.choose_inside(xp, stop_gradient(y, xp), stop_gradient(beta, xp))
     if module in (native, host_calls):
         return "native"
     return "triton" if module is triton else "array-api"

@@ -444,6 +444,16 @@ def test_a_state_says_what_a_layer_computes():
             layer.check_state("state", [wrong], **OF_A_LAYER)
 
 
+def test_a_state_tells_the_size_of_patches():
+    state = layer.state_of(3, 5, **OF_A_LAYER)
+    assert state == [2, 1, 0, 3, 3, 5]
+    for given in (state, state[:4], [*state, 7], [2.0, 1.0, 0.0, 3.0, 3.0000001, 4.9999999]):
+        layer.check_state("state", given, 3, 5, **OF_A_LAYER)
+    for wrong in ([5, 3], [15, 1], [math.nan, 5], [3, math.inf]):
+        with pytest.raises(ValueError, match=r"`state` must be of patches of \(3, 5\). Received"):
+            layer.check_state("state", [*state[:4], *wrong], 3, 5, **OF_A_LAYER)
+
+
 def test_a_warning_of_values(xp):
     names = array_namespace(xp.asarray([0.0]))
     assert not layer.warn_of_values("y", xp.asarray([0.0, 1.0]), "probability", xp=names)

@@ -182,6 +182,17 @@ def test_files_tell_what_was_trained(tmp_path):
         network().load_weights(tmp_path / "a.weights.h5")
 
 
+def test_files_tell_the_size_of_patches(tmp_path):
+    def network(kernel):
+        inputs = keras.Input((9, 9, 2))
+        return keras.Model(inputs, SynapseConv2d(2, kernel, name="conv")(inputs))
+
+    network((3, 2)).save_weights(tmp_path / "a.weights.h5")
+    network((3, 2)).load_weights(tmp_path / "a.weights.h5")
+    with pytest.raises(ValueError, match=r"must be of patches of \(2, 3\). Received: \(3"):
+        network((2, 3)).load_weights(tmp_path / "a.weights.h5")
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
 def test_policies(policy):
     if policy == "float64" and BACKEND == "jax":
@@ -228,6 +239,8 @@ def test_inputs_of_another_kind():
         layer(y[..., :1])
     with pytest.raises(ValueError, match="`y` must be as large as a patch of 3×3 pixels"):
         layer(y[:, :2])
+    with pytest.raises(ValueError, match="the layer has no weights yet"):
+        SynapseConv2d(2, 3).contributions(y)
     with pytest.raises(ValueError, match="with known channels"):
         SynapseConv2d(2, 3).build((None, 5, 5, None))
     with pytest.raises(TypeError, match="`y` must have a real floating-point dtype"):

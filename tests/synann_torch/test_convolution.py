@@ -196,6 +196,28 @@ def test_state_tells_what_was_trained():
     for options in ({}, {"gate": "exp"}, {"gate": "sigmoid", "excitation": "none"}):
         with pytest.raises(ValueError, match="`state_dict` must hold the state of a layer with"):
             layer_and_images(**options)[0].load_state_dict(layer.state_dict())
+    for channels, kernel in ((2, (9, 1)), (2, (1, 9)), (1, (3, 6))):  # of as many weights
+        another = SynapseConv2d(channels, 2, kernel, gate="sigmoid", excitation="none")
+        same = SynapseConv2d(2, 2, 3, gate="sigmoid", excitation="none")
+        with pytest.raises(ValueError, match=r"`state_dict` must be of patches of .* Received: "):
+            another.load_state_dict(same.state_dict())
+
+
+def test_outputs_lie_in_memory_as_those_of_a_convolution():
+    """So that ``view`` and what looks for channels last find what they find after nn.Conv2d."""
+    layer, y = layer_and_images()
+    convolution = torch.nn.Conv2d(2, 2, 3, dtype=y.dtype)
+    last = torch.channels_last
+    for given in (y, y[0], y.to(memory_format=last), y.transpose(2, 3)):
+        got, want = layer(given), convolution(given)
+        assert got.stride() == want.stride()
+    assert layer(y).view(2, -1).shape == (2, 24)
+
+
+def test_the_meta_device():
+    for excitation in EXCITATIONS:
+        layer = SynapseConv2d(2, 2, 3, excitation=excitation, device="meta")
+        assert layer(torch.empty(1, 2, 5, 6, device="meta")).shape == (1, 2, 3, 4)
 
 
 def test_parameters_and_initial_values():

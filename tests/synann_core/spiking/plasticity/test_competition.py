@@ -126,6 +126,9 @@ def test_bad_arguments_are_named():
     for name, value in (("decay", 1.1), ("inhibition", -1.0), ("threshold", np.inf)):
         with pytest.raises(ValueError, match=f"`{name}` must be"):
             WinnerTakeAll(**{name: value})
+    assert (
+        type(WinnerTakeAll(np.float32(0.5)).decay) is float
+    )  # of the arrays' dtype, whatever it is
     with pytest.raises(ValueError, match="`reset_to` must be below the threshold 1"):
         WinnerTakeAll(threshold=1.0, reset_to=1.0)
     with pytest.raises(TypeError, match=r"`rule` must be an STDP\. Received: None"):
