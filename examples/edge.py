@@ -3,7 +3,7 @@
     python examples/edge.py        after examples/digits.py; trains a small network if there is none
 
 It compiles the C file, runs it on the test images and reports bytes, agreement and time; then the
-same in whole numbers. `examples/studies/edge_learner.py` learns in C. Needs gcc and ndonnx.
+same in whole numbers. `examples/studies/edge_learner.py` learns in C. Needs gcc and onnx.
 
 Makes the files digits.c, .o, .onnx, .json, digits-int16.c and digits-int8.c, and a table of bytes.
 """

@@ -42,7 +42,9 @@ def read(path: Path | None, target: str) -> tuple[pd.DataFrame, pd.Series]:
     except (OSError, ValueError) as error:
         raise SystemExit(f"--csv {path}: {error}") from None
     except KeyError:
-        raise SystemExit(f"--target {target}: columns are {', '.join(table)}") from None
+        raise SystemExit(
+            f"--target {target}: no such column; there are {', '.join(table)}"
+        ) from None
     if y.isna().any():
         raise SystemExit(
             f"--target {target}: {y.isna().sum()} rows have a gap there; leave them out"

@@ -25,7 +25,7 @@ from synann_core.native import host
 
 _REQUIRED = ("numpy", "array-api-compat", "array-api-extra", "safetensors")
 _OPTIONAL = (
-    *("torch", "jax", "jaxlib", "keras", "tensorflow", "cupy", "triton", "ndonnx", "scipy"),
+    *("torch", "jax", "jaxlib", "keras", "tensorflow", "cupy", "triton", "onnx", "scipy"),
     *("scikit-learn", "pandas", "polars", "matplotlib", "networkx", "joblib", "threadpoolctl"),
     *("tqdm",),
 )

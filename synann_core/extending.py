@@ -12,7 +12,7 @@ import importlib
 
 from synann_core._lib.arguments import broadcast_shape, check_plain, check_shape, check_tensor
 from synann_core._lib.autodiff import widened
-from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
+from synann_core._lib.checks import as_tuple, check_int, check_number, check_option, to_numpy
 from synann_core._lib.files import (
     check_tensors,
     read_config,
@@ -21,6 +21,7 @@ from synann_core._lib.files import (
     write_whole,
 )
 from synann_core._lib.numerics import sum_to_shape
+from synann_core._lib.patches import PatchAxis, height_and_width
 from synann_core._lib.torch_modes import torch_values_known, torch_watcher
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Space
 from synann_core.models.architecture import Architecture, GateKind, LayerKind
@@ -57,8 +58,10 @@ __all__ = [
     "NeuronPlan",
     "NeuronUpstream",
     "NumpyArray",
+    "PatchAxis",
     "Space",
     "against_background",
+    "as_tuple",
     "broadcast_shape",
     "check_int",
     "check_number",
@@ -70,6 +73,7 @@ __all__ = [
     "checked_names",
     "classifier_parts",
     "expected_gradients",
+    "height_and_width",
     "mapped",
     "membranes",
     "neuron_described",

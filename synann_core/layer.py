@@ -23,9 +23,11 @@ from synann_core._lib.numerics import expm1, softplus
 from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, Namespace, Shape, Space
 from synann_core.learning import _drawn_inputs, initial_beta_logit
-from synann_core.log_odds import _expit
+from synann_core.strengths import _logit_tensor, _sigmoid, beta_of, gamma_of, logit_gradient
 from synann_core.surprisals import _complement
-from synann_core.tensor import _surprisal_synapse_tensor, _synapse_tensor
+from synann_core.tensor import (
+    _surprisal_synapse_tensor,
+)
 from synann_core.transmission import _contributions, _log_transmission
 
 __all__ = [
@@ -133,12 +135,12 @@ def chosen_excitation(excitation: Excitation, inputs: int, outputs: int, where: 
     return "input" if square else "mixture"
 
 
-def state_of(**options: str | None) -> list[int]:
-    """Numbers that say what a layer with these options computes, to save beside its weights."""
-    return [values.index(options[name]) for name, values in _STATE.items()]
+def state_of(*patch: int, **options: str | None) -> list[int]:
+    """Numbers that say what a layer of such patches and options computes, beside its weights."""
+    return [*(values.index(options[name]) for name, values in _STATE.items()), *patch]
 
 
-def check_state(argument: str, state: Sequence[float], **options: str | None) -> None:
+def check_state(argument: str, state: Sequence[float], *patch: int, **options: str | None) -> None:
     """Refuse the state of a layer that computes something else from the same weights.
 
     A state may be a mean of states, and one of a later version may say more.
@@ -151,6 +153,9 @@ def check_state(argument: str, state: Sequence[float], **options: str | None) ->
                 f"`{argument}` must hold the state of a layer with {name} {options[name]!r}. "
                 f"Received: {found}"
             )
+    sizes = tuple(state[len(_STATE) :][: len(patch)])
+    if any(not abs(a - b) < 0.5 for a, b in zip(sizes, patch, strict=False)):
+        raise ValueError(f"`{argument}` must be of patches of {patch}. Received: {sizes}")
 
 
 def check_mask(
@@ -168,24 +173,6 @@ def input_error(name: str, dtype: object, shape: Shape, size: int, *, floating: 
     if not floating:
         return TypeError(f"`{name}` must have a real floating-point dtype. Received: {dtype}")
     return ValueError(f"`{name}` must have shape (..., {size}). Received: shape {tuple(shape)}")
-
-
-def beta_of(logit: Tensor, mask: Tensor | None = None, *, xp: Namespace) -> Tensor:
-    """β = min(σ(logit), 1 − eps), and 0 where there is no synapse."""
-    beta = _sigmoid(logit, xp)
-    beta = xp.clip(beta, None, 1.0 - float(xp.finfo(logit.dtype).eps))
-    return beta if mask is None else xp.where(mask, beta, 0.0)
-
-
-def gamma_of(logit: Tensor, mask: Tensor | None = None, *, xp: Namespace) -> Tensor:
-    """γ = −log β = max(log(1 + e^−logit), eps), and inf where there is no synapse."""
-    gamma = xp.clip(softplus(-logit, xp), float(xp.finfo(logit.dtype).eps), None)
-    return gamma if mask is None else xp.where(mask, gamma, math.inf)
-
-
-def logit_gradient(beta: Tensor, gbeta: Tensor) -> Tensor:
-    """Gradient by the logit from that by β."""
-    return gbeta * beta * (1.0 - beta)
 
 
 def gated(h: Tensor, gate: Gate, *, space: Space, xp: Namespace) -> Tensor:
@@ -248,9 +235,11 @@ def forward(
         gamma = gamma_of(weights.beta_logit, weights.mask, xp=xp)
         result = _surprisal_synapse_tensor(x, y, theta, gamma, xp=xp)
         return xp.exp(-result) if output == "probability" else result
-    beta = beta_of(weights.beta_logit, weights.mask, xp=xp)
     if output == "probability":
-        return _synapse_tensor(x, y, None, beta, theta=weights.theta, xp=xp)
+        given = None if isinstance(x, float) else x
+        logit, mask = weights.beta_logit, weights.mask
+        return _logit_tensor(given, y, logit, weights.theta, mask, xp=xp)
+    beta = beta_of(weights.beta_logit, weights.mask, xp=xp)
     result = -_log_transmission(y, beta, xp=xp)
     if not isinstance(x, float):
         smallest = float(xp.finfo(y.dtype).smallest_normal)
@@ -322,11 +311,6 @@ def initial_mixing_logit(
     return logit
 
 
-def _sigmoid(z: Array, xp: Namespace) -> Array:
-    """Sigmoid by the library's own operation, if it has one: a pass over memory, not five."""
-    return xp.sigmoid(z) if hasattr(xp, "sigmoid") else _expit(z, xp=xp)
-
-
 def _softmax(logit: Array, xp: Namespace) -> Array:
     """Softmax over the last axis, likewise."""
     if hasattr(xp, "softmax"):
@@ -337,11 +321,11 @@ def _softmax(logit: Array, xp: Namespace) -> Array:
 
 def _mixture(y: Array, logit: Array, xp: Namespace) -> Array:
     shares = xp.matrix_transpose(_softmax(logit, xp))
-    if not is_torch_namespace(xp):
+    tensor: Any = y
+    if not is_torch_namespace(xp) or tensor.is_meta:  # a device that autocast does not know
         return xp.matmul(y, shares)
     import torch
 
-    tensor: Any = y
     # Of all operations of a layer autocast would change this one.
     with torch.autocast(tensor.device.type, enabled=False):
         return xp.matmul(y, shares)

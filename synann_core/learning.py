@@ -24,7 +24,7 @@ _STRONG_BETA = 0.25
 _STRONGEST_BETA = 0.9
 _WEAK_TOTAL = 1e-3
 
-_TOGETHER = 1 << 20  # numbers
+_TOGETHER = 1 << 20  # numbers of a part, where a wide layer would fill the memory
 
 
 def cross_entropy(logits: ArrayT, target: ArrayT, /) -> ArrayT:
@@ -206,26 +206,44 @@ def initial_beta(
 def initial_beta_logit(
     m: int, n: int, *, mean_input: float, rng: np.random.Generator
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Logits of `initial_beta`, (m, n).
+    """Logits of `initial_beta`, which layers train.
 
-    By some rows at a time, in the place of β: a wide layer would fill the memory with what else the
-    formula makes.
+    Parameters
+    ----------
+    m, n : int
+        Outputs and inputs.
+    mean_input : float
+        As for `initial_beta`.
+    rng : numpy Generator
+
+    Returns
+    -------
+    ndarray of float64, shape (m, n)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As by `initial_beta`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from synann_core.layer import initial_beta_logit
+    >>> initial_beta_logit(2, 3, mean_input=0.5, rng=np.random.default_rng(0)).shape
+    (2, 3)
     """
-    beta: Any = initial_beta(m, n, mean_input=mean_input, rng=rng)
+    values = initial_beta(m, n, mean_input=mean_input, rng=rng)
     step = max(1, _TOGETHER // max(n, 1))
-    for rows in (slice(start, start + step) for start in range(0, m, step)):
-        beta[rows] = logit(beta[rows])
-    logits: np.ndarray[tuple[int, int], np.dtype[np.float64]] = beta
-    return logits
+    for start in range(0, m, step):
+        rows = slice(start, start + step)
+        values[rows] = logit(values[rows])  # in the place of β
+    return values
 
 
 def _drawn_inputs(
     rng: np.random.Generator, m: int, n: int, count: int
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The first `count` of a random order of the n inputs, for each of m outputs its own.
-
-    By a few outputs at a time: a wide layer has more inputs and outputs than fit in memory twice.
-    """
+    """The first `count` of a random order of the n inputs, for each of m outputs its own."""
     drawn = np.empty((m, count), np.int64)
     step = max(1, _TOGETHER // max(n, 1))
     for start in range(0, m if count else 0, step):

@@ -173,16 +173,16 @@ class Adam:
 
 @dataclass(frozen=True)
 class RMaxProp:
-    """Steps by the largest gradient of late, each parameter by its own: SuperSpike's rule.
+    """Steps in proportion to the largest recent gradient of each parameter, as in SuperSpike.
 
     ``v ← max(decay·v, g²)``, ``p ← p − rate·g/(√v + eps)``.
 
     Parameters
     ----------
     learning_rate : float
-        Step size: the longest step there is.
+        Step size, which no step exceeds.
     decay : float
-        In [0, 1): how much of the largest square is left after a step.
+        Share of the largest square that is left after a step, in [0, 1).
     eps : float
         Added to the root, ≥ 1e-30, for 0/0 where a gradient is always 0.
 
@@ -193,8 +193,8 @@ class RMaxProp:
 
     Notes
     -----
-    A parameter whose gradient comes seldom, as that of a neuron which seldom fires, does not leap
-    when it does, as it would with a running mean. Source: Zenke and Ganguli (2018).
+    A neuron that seldom fires seldom has a gradient. By a running mean of squares it would then
+    take a leap; by the largest one it does not. Source: Zenke and Ganguli (2018).
 
     Examples
     --------

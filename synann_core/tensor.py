@@ -6,12 +6,12 @@ In probability space (x, y, α, β) and in surprisal space (u, v, θ, γ = −lo
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from synann_core._lib.arguments import Arguments
 from synann_core._lib.autodiff import attach, stop_gradient
 from synann_core._lib.namespaces import numpy_namespace
-from synann_core._lib.numerics import ordered_product
+from synann_core._lib.numerics import known_below, ordered_product
 from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.contraction.dispatch import log_product, log_product_vjp
 from synann_core.contraction.factors import probability_factors, surprisal_factors
@@ -69,7 +69,7 @@ def synapse_tensor(x: ArrayT | float, y: ArrayT, /, alpha: ArrayT | float, beta:
     """
     with Arguments(x=x, y=y, alpha=alpha, beta=beta) as given:
         check_shapes(given, "x", "alpha")
-        return given.result(_synapse_tensor(*given.arrays, xp=given.xp))
+        return given.result(_with_product(*given.arrays, xp=given.xp)[0])
 
 
 def synapse_tensor_vjp(
@@ -108,7 +108,8 @@ def synapse_tensor_vjp(
     """
     with Arguments(x=x, y=y, alpha=alpha, beta=beta) as given:
         given.array("grad", grad, check_shapes(given, "x", "alpha"))
-        gx, gy, galpha, gbeta = given.gradients(_synapse_tensor_vjp(*given.arrays, xp=given.xp))
+        gradients = _synapse_tensor_vjp(*given.arrays, xp=given.xp)[:4]
+        gx, gy, galpha, gbeta = given.gradients(gradients)
         return gx, gy, galpha, gbeta
 
 
@@ -195,74 +196,103 @@ def surprisal_synapse_tensor_vjp(
         return gu, gv, gtheta, ggamma
 
 
-def _excess(log_s: Array, xp: Namespace) -> Array | None:
-    """What a logarithm is beyond those of normal numbers, None where NumPy sees that it is 0.
+class Product(NamedTuple):
+    """e^(T − θ) as near · far, two normal numbers."""
 
-    e^T is e^(T − rest) · e^rest: two normal numbers, where e^T alone would underflow or overflow,
-    and what it is multiplied by keeps the product an ordinary number. The rest has no derivative.
-    """
-    smallest = float(xp.finfo(log_s.dtype).smallest_normal)  # 0 of long doubles
-    limit = math.floor(-math.log(max(smallest, 1e-307)))
-    if xp is numpy_namespace and bool(xp.all(xp.abs(log_s) <= limit)):  # nearly always
-        return None
-    known = stop_gradient(log_s, xp)
-    return known - xp.clip(known, -limit, limit)
+    near: Array  # (..., m)
+    guarded: Array | None  # the same with every factor kept from 0; None where it is `near`
+    far: Array | None  # None for 1, nearly always
 
 
-def _with_batches(pair: tuple[Array, Array], y: Array, xp: Namespace) -> tuple[Array, Array]:
-    """T, exact and guarded, with the batch axes of y; still one array where all is open."""
-    exact, guarded = pair
-    own = with_batch(exact, y, xp)
-    return own, own if guarded is exact else with_batch(guarded, y, xp)
-
-
-def _synapse_tensor(
-    x: Array | float,
-    y: Array,
-    alpha: Array | None,
-    beta: Array,
-    *,
-    theta: Array | None = None,
-    xp: Namespace,
-) -> Array:
-    """None for α stands for 1; with θ it is e^−θ times as large."""
-    exact, guarded = log_product(probability_factors(y, beta, xp=xp), xp=xp)
+def _product(
+    y: Array, beta: Array, theta: Array | None, *, plain: bool = False, xp: Namespace
+) -> Product:
+    """`plain`: torch's tensors, and nobody watches what is done with them."""
+    exact, guarded = log_product(probability_factors(y, beta, xp=xp), plain=plain, xp=xp)
+    open_ = guarded is exact  # no factor is closed
     if y.ndim != 2:
-        exact, guarded = _with_batches((exact, guarded), y, xp)
-    open_ = guarded is exact
+        exact = with_batch(exact, y, xp)
+        guarded = exact if open_ else with_batch(guarded, y, xp)
     if theta is not None:
         exact = exact - theta
         guarded = exact if open_ else guarded - theta
-    rest = _excess(guarded, xp)
-    if rest is not None:
-        exact, guarded = exact - rest, guarded - rest
-    near = xp.exp(exact)
-    if not open_:
-        # At a closed factor the derivative is that of exp(guarded): docs/theory.md, section 5.4.
-        near = attach(near, lambda: xp.exp(guarded), xp)
-    # Of two gradients, too, neither loses what the other factors make an ordinary number.
-    given: Any = x  # an array where there is a gain
-    product = near * x if alpha is None else ordered_product(near, alpha, given, xp)
-    return product if rest is None else product * xp.exp(rest)
+    # e^T is e^(T − rest) · e^rest: two normal numbers, where e^T alone would underflow or overflow,
+    # and what it is multiplied by keeps the product an ordinary number. The rest, which is nearly
+    # always seen to be 0, has no derivative.
+    smallest = float(xp.finfo(exact.dtype).smallest_normal)  # 0 of long doubles
+    limit, rest = math.floor(-math.log(max(smallest, 1e-307))), None
+    if not ((plain or xp is numpy_namespace) and known_below(limit, guarded)):
+        known = stop_gradient(guarded, xp)
+        rest = known - xp.clip(known, -limit, limit)
+        exact = exact - rest
+        guarded = exact if open_ else guarded - rest
+    near, far = xp.exp(exact), None if rest is None else xp.exp(rest)
+    if open_:
+        return Product(near, None, far)
+    # At a closed factor the derivative is that of the guarded one: docs/theory.md, section 5.4.
+    smooth = xp.exp(guarded)
+    return Product(attach(near, lambda: smooth, xp), smooth, far)
+
+
+def _scaled(t: Array, alpha: Array | None, b: Array | None, xp: Namespace) -> Array:
+    """Return tαb. Of two gradients, too, none is lost that αb makes an ordinary number."""
+    if alpha is None or b is None:
+        only = b if alpha is None else alpha
+        return t if only is None else t * only
+    return ordered_product(t, alpha, b, xp)
+
+
+def _synapse_tensor(
+    x: Array | None,
+    y: Array,
+    alpha: Array | None,
+    beta: Array,
+    theta: Array | None = None,
+    *,
+    xp: Namespace,
+) -> Array:
+    """None for x or α stands for 1; with θ it is e^−θ times as large."""
+    result: Array = _with_product(x, y, alpha, beta, theta, xp=xp)[0]
+    return result
+
+
+def _with_product(
+    x: Array | None,
+    y: Array,
+    alpha: Array | None,
+    beta: Array,
+    theta: Array | None = None,
+    *,
+    plain: bool = False,
+    xp: Namespace,
+) -> tuple[Any, ...]:
+    """`_synapse_tensor`, and the `Product` in it, of which gradients are made."""
+    product = _product(y, beta, theta, plain=plain, xp=xp)
+    s = _scaled(product.near, alpha, x, xp)
+    return s if product.far is None else s * product.far, *product
 
 
 def _synapse_tensor_vjp(
-    x: Array, y: Array, alpha: Array, beta: Array, grad: Array, *, xp: Namespace
-) -> tuple[Array, Array, Array, Array]:
+    x: Array | None,
+    y: Array,
+    alpha: Array | None,
+    beta: Array,
+    grad: Array,
+    theta: Array | None = None,
+    *product: Any,
+    xp: Namespace,
+) -> tuple[Any, ...]:
+    """Gradients of x, y, α, β and θ; the parts of the `Product` may be given."""
+    parts: Any = product or _product(y, beta, theta, xp=xp)
+    near, guarded, far = parts
+    galpha = None if alpha is None else _scaled(near, x, grad, xp)
+    gx: Any = _scaled(near, alpha, grad, xp)
+    t = _scaled(near if guarded is None else guarded, alpha, x, xp) * grad
+    if far is not None:
+        t, gx, galpha = t * far, gx * far, None if galpha is None else galpha * far
     factors = probability_factors(y, beta, xp=xp)
-    exact, guarded = _with_batches(log_product(factors, xp=xp), y, xp)
-    open_, rest = guarded is exact, _excess(guarded, xp)
-    if rest is not None:
-        exact, guarded = exact - rest, guarded - rest
-    near = xp.exp(exact)
-    smooth = near if open_ else xp.exp(guarded)
-    t = ordered_product(smooth, alpha, x, xp) * grad
-    gx, galpha = (ordered_product(near, a, grad, xp) for a in (alpha, x))
-    if rest is not None:
-        far = xp.exp(rest)
-        t, gx, galpha = t * far, gx * far, galpha * far
     gy, gbeta = log_product_vjp(factors, to_rows(t, y, xp), xp=xp)
-    return gx, xp.reshape(gy, y.shape), galpha, gbeta
+    return gx, xp.reshape(gy, y.shape), galpha, gbeta, None if theta is None else -t
 
 
 def _surprisal_synapse_tensor(

@@ -173,7 +173,7 @@ def log_transmission_variant(y: ArrayT, /, beta: ArrayT) -> str:
         ``"native"`` (compiled C; NumPy arrays, and torch's and JAX's on the CPU, if the
         installation has it: built with a compiler or from a wheel, for x86-64-v3 or later, or
         aarch64), ``"triton"`` (compiled; torch and CuPy arrays on a CUDA device), ``"jax-scan"`` (a
-        scan over checkpointed blocks, for JAX elsewhere) or ``"array-api"`` (blocks of array
+        scan over checkpointed blocks, for JAX on other devices) or ``"array-api"`` (blocks of array
         operations, on every other library, and where autodiff must see the operations).
 
     Notes
@@ -291,6 +291,8 @@ def with_batch(value: Array, y: Array, xp: Namespace) -> Array:
 def to_rows(grad: Array, y: Array, xp: Namespace) -> Array:
     """Gradient of the result, summed over axes along which y was repeated, as (rows, m)."""
     shape = (*y.shape[:-1], grad.shape[-1])
+    if len(shape) == 2 and grad.shape == shape:
+        return grad
     return xp.reshape(sum_to_shape(grad, shape, xp), (row_count(y), grad.shape[-1]))
 
 

@@ -1,4 +1,4 @@
-"""What layers share: options of their weights, as Dense has them, and what their files tell."""
+"""Give layers options for each weight, as Dense has them, and files that say what they compute."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Recorded(keras.layers.Layer):
         """Save the weights, and what the layer computes."""
         super().save_own_variables(store)
         if self.built:
-            store[_COMPUTES] = np.array(core.state_of(**self._options()))
+            store[_COMPUTES] = np.array(core.state_of(*self._patch(), **self._options()))
 
     def load_own_variables(self, store: Any) -> None:
         """Load the weights of a layer that computes the same; older files do not say what.
@@ -72,13 +72,17 @@ class Recorded(keras.layers.Layer):
         Raises
         ------
         ValueError
-            If it was trained with another `excitation`, `space`, `output` or `gate`, or the number
-            of weights is another.
+            If it was trained with another `excitation`, `space`, `output` or `gate`, or on patches
+            of another size, or the number of weights is another.
         """
         if self.built and _COMPUTES in store.keys():  # noqa: SIM118
             found = np.asarray(store[_COMPUTES], dtype=float).ravel().tolist()
-            core.check_state("store", found, **self._options())
+            core.check_state("store", found, *self._patch(), **self._options())
         super().load_own_variables({k: store[k] for k in store.keys() if k != _COMPUTES})  # noqa: SIM118
+
+    def _patch(self) -> tuple[int, ...]:
+        """Height and width of a patch, which flattened weights do not tell."""
+        return ()
 
     def _options(self) -> dict[str, str | None]:
         raise NotImplementedError

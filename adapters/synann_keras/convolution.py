@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from synann_core import layer as core
-from synann_core.extending import Array, check_int, check_option
+from synann_core.extending import Array, PatchAxis, check_int, check_option, height_and_width
 
 from . import _ops
 from ._trained import Recorded, Trained
@@ -57,14 +57,15 @@ class SynapseConv2d(Recorded, Trained):
     Attributes
     ----------
     synapse : Synapse
-        Of height · width · channels inputs, in the order of a flattened kernel of Conv2D: the
-        weights are its.
+        Holds the weights, for height · width · channels inputs in the order of a flattened kernel
+        of Conv2D.
 
     Raises
     ------
     TypeError, ValueError
-        If a size, an option, the mask or an input is of the wrong kind or shape, or "input" asked
-        for with other channels out than in; with `strict` also if a value is out of range.
+        If a size, an option, the mask or an input is of the wrong kind or shape, or if `excitation`
+        is "input" and there are not as many channels out as in; with `strict` also if a value is
+        out of range.
 
     Notes
     -----
@@ -99,9 +100,9 @@ class SynapseConv2d(Recorded, Trained):
         own = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith(_OF_SYNAPSE)}
         super().__init__(**kwargs)
         self.filters = check_int("filters", filters, 1)
-        self.kernel_size = _pair("kernel_size", kernel_size)
-        self.strides = _pair("strides", strides)
-        self.dilation_rate = _pair("dilation_rate", dilation_rate)
+        self.kernel_size = height_and_width("kernel_size", kernel_size, 1)
+        self.strides = height_and_width("strides", strides, 1)
+        self.dilation_rate = height_and_width("dilation_rate", dilation_rate, 1)
         self.padding = check_option("padding", padding, ("valid", "same"))
         chosen = keras.config.image_data_format() if data_format is None else data_format
         self.data_format = check_option("data_format", chosen, ("channels_last", "channels_first"))
@@ -149,8 +150,8 @@ class SynapseConv2d(Recorded, Trained):
         if x is not None:
             x = self._last(x)
         elif self._from_middle:
-            rows, columns = ((size - 1) // 2 for size in self.kernel_size)
-            first = (rows * self.kernel_size[1] + columns) * self._channels
+            row, column = (axis.middle for axis in self._axes)
+            first = (row * self.kernel_size[1] + column) * self._channels
             x = patches[..., first : first + self._channels]
         result = self.synapse(patches, x=x)
         if self.data_format == "channels_first":
@@ -159,20 +160,15 @@ class SynapseConv2d(Recorded, Trained):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Shape of the outputs."""
+        given = zip(self._axes, self._sizes(input_shape), self._border(input_shape), strict=True)
         sizes = [
-            None if given is None else (given + border[0] + border[1] - length) // step + 1
-            for given, border, length, step in zip(
-                self._sizes(input_shape),
-                self._border(input_shape),
-                self._lengths,
-                self.strides,
-                strict=True,
-            )
+            None if size is None else axis.count(size + sum(border)) for axis, size, border in given
         ]
         if min(size for size in (*sizes, 1) if size is not None) < 1:
+            height, width = (axis.length for axis in self._axes)
             raise ValueError(
-                f"`y` must be as large as a patch of {self._lengths[0]}×{self._lengths[1]} pixels "
-                f"or larger. Received: shape {tuple(input_shape)}"
+                f"`y` must be as large as a patch of {height}×{width} pixels or larger. "
+                f"Received: shape {tuple(input_shape)}"
             )
         shape = (input_shape[0], *sizes, self.filters)
         return shape if self.data_format == "channels_last" else (shape[0], shape[3], *shape[1:3])
@@ -202,12 +198,22 @@ class SynapseConv2d(Recorded, Trained):
     def contributions(self, y: Any) -> Any:
         """Exact attribution: what each pixel of its patch adds to the surprisal of each output.
 
+        Parameters
+        ----------
+        y : tensor, shape (batch, height, width, channels), or with its channels first
+
         Returns
         -------
         tensor, shape (batch, height, width, filters, height, width, channels)
             The first pair of the output, the second of the kernel. In nats, ≥ 0. The surprisal
             output is θ + (excitatory surprisal) + their sum over the last three axes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for a call; also if the layer is not built.
         """
+        self.synapse._check_built()
         _ops.check_plain(("y",), (y,), {})
         y = ops.convert_to_tensor(y)
         self._check(y, None)
@@ -237,6 +243,9 @@ class SynapseConv2d(Recorded, Trained):
         computed = {"space": synapse.space, "output": synapse.output_space}
         return {"excitation": chosen, **computed, "gate": self.gate}
 
+    def _patch(self) -> tuple[int, ...]:
+        return self.kernel_size
+
     @property
     def _channel_axis(self) -> int:
         return -1 if self.data_format == "channels_last" else 1
@@ -246,10 +255,9 @@ class SynapseConv2d(Recorded, Trained):
         return (*self.kernel_size, self._channels, self.filters)
 
     @property
-    def _lengths(self) -> list[int]:
-        """Height and width of a patch, with the gaps that dilation leaves in it."""
-        pairs = zip(self.dilation_rate, self.kernel_size, strict=True)
-        return [d * (k - 1) + 1 for d, k in pairs]
+    def _axes(self) -> list[PatchAxis]:
+        numbers = zip(self.kernel_size, self.strides, self.dilation_rate, strict=True)
+        return [PatchAxis(*own) for own in numbers]
 
     def _wanted(self, channels: object) -> str:
         last = self.data_format == "channels_last"
@@ -266,16 +274,13 @@ class SynapseConv2d(Recorded, Trained):
         if self.padding == "valid":
             return [(0, 0), (0, 0)]
         borders = []
-        for size, length, step in zip(self._sizes(shape), self._lengths, self.strides, strict=True):
-            total = length - 1
-            if step > 1:
-                if size is None:
-                    raise ValueError(
-                        "`padding` must not be 'same' with strides and images of unknown size. "
-                        f"Received: shape {tuple(shape)}"
-                    )
-                total = max((-(-size // step) - 1) * step + length - size, 0)
-            borders.append((total // 2, total - total // 2))
+        for axis, size in zip(self._axes, self._sizes(shape), strict=True):
+            if size is None and axis.stride > 1:
+                raise ValueError(
+                    "`padding` must not be 'same' with strides and images of unknown size. "
+                    f"Received: shape {tuple(shape)}"
+                )
+            borders.append(axis.same_border(size or 1))  # without strides the same for any size
         return borders
 
     def _last(self, images: Array) -> Array:
@@ -333,10 +338,3 @@ class SynapseConv2d(Recorded, Trained):
 def _end(rest: int) -> int | None:
     """Where a slice ends that leaves out so many at the end."""
     return -rest if rest else None
-
-
-def _pair(name: str, value: int | tuple[int, int] | list[int]) -> tuple[int, int]:
-    pair = value if isinstance(value, tuple | list) else (value, value)
-    if len(pair) != 2:
-        raise ValueError(f"`{name}` must be an int or two. Received: {value!r}")
-    return check_int(name, pair[0], 1), check_int(name, pair[1], 1)

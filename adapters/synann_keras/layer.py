@@ -230,6 +230,11 @@ class Synapse(Recorded, Trained):
         check_features("y", y, self._input_dim)
         return core.contributions(self._cast("y", y), weights, space=self.space, xp=_ops.xp)
 
+    def _check_built(self) -> None:
+        """Refuse with a ValueError what needs weights while there are none."""
+        if self.beta_logit is None:
+            raise ValueError("the layer has no weights yet: call it, or `build(input_shape)`")
+
     def _options(self) -> dict[str, str | None]:
         chosen = self.excitation
         if chosen == "auto":
@@ -253,8 +258,7 @@ class Synapse(Recorded, Trained):
 
     def _weights(self) -> core.Weights:
         """Weights in the dtype to compute in and in the core's shapes."""
-        if self.beta_logit is None:
-            raise ValueError("the layer has no weights yet: call it, or `build(input_shape)`")
+        self._check_built()
         mixing, theta, mask = self.mixing_logit, self.theta, self.mask
         return core.Weights(
             ops.transpose(self._wide(self.beta_logit)),

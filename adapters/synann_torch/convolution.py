@@ -13,9 +13,11 @@ from torch.nn import functional
 
 from synann_core import layer as core
 from synann_core.extending import (
+    PatchAxis,
     Space,
     check_int,
     check_tensor,
+    height_and_width,
     torch_values_known,
     widened,
 )
@@ -39,8 +41,8 @@ class SynapseConv2d(RecordedModule):
     kernel_size, stride, dilation : int or tuple of two ints
         As of nn.Conv2d: height and width of a patch, steps between patches and in them.
     padding : int, tuple of two ints, "valid" or "same"
-        Rows and columns around the image. Outside it all channels are closed: y = 0 there, which
-        takes nothing away, and an x = 0 lets nothing through.
+        Rows and columns around the image. Outside it all channels are closed: y = 0 takes nothing
+        away, and x = 0 lets nothing through.
     excitation : {"auto", "input", "mixture", "none"}
         Where the excitatory inputs x come from, unless the call gives them: "input" is the pixel in
         the middle of the patch, of the same channel (in_channels = out_channels; of an even number
@@ -58,14 +60,15 @@ class SynapseConv2d(RecordedModule):
     Attributes
     ----------
     synapse : Synapse
-        Of in_channels · height · width inputs, in the order of a flattened weight of nn.Conv2d:
-        its logits are the parameters.
+        Holds the parameters, for in_channels · height · width inputs in the order of a flattened
+        weight of nn.Conv2d.
 
     Raises
     ------
     TypeError, ValueError
-        If a size, an option, the mask or an input is of the wrong kind or shape, or "input" asked
-        for with other channels out than in; with `strict` also if a value is out of range.
+        If a size, an option, the mask or an input is of the wrong kind or shape, or if `excitation`
+        is "input" and there are not as many channels out as in; with `strict` also if a value is
+        out of range.
 
     Notes
     -----
@@ -101,11 +104,12 @@ class SynapseConv2d(RecordedModule):
         check_options(self, options, Synapse)
         c = self.in_channels = check_int("in_channels", in_channels, 1)
         m = self.out_channels = check_int("out_channels", out_channels, 1)
-        self.kernel_size = kernel = _pair("kernel_size", kernel_size, 1)
-        self.stride, self.dilation = _pair("stride", stride, 1), _pair("dilation", dilation, 1)
+        self.kernel_size = kernel = height_and_width("kernel_size", kernel_size, 1)
+        self.stride = height_and_width("stride", stride, 1)
+        self.dilation = height_and_width("dilation", dilation, 1)
         self.padding = padding
-        border = _border(padding, kernel, self.stride, self.dilation)
-        self._geometry = _Geometry(c, kernel, self.stride, self.dilation, border)
+        down, across = map(PatchAxis, kernel, self.stride, self.dilation)
+        self._geometry = _Geometry(c, down, across, _border(padding, down, across))
         core.checked_options(excitation, "probability", None)
         where = "in_channels = out_channels"
         self.excitation = core.chosen_excitation(excitation, c, m, where)
@@ -135,9 +139,10 @@ class SynapseConv2d(RecordedModule):
             Excitatory inputs, in the same space, in place of the layer's own.
         """
         patches = _patches(y, self._geometry, self.gate, self.space)
-        own = self.excitation == "input"
-        x = _excitatory(x, patches, self.out_channels, self.kernel_size if own else None)
-        return _like(self.synapse(patches, x).movedim(-1, -3), y, self.synapse.beta_logit)
+        own = self._geometry if self.excitation == "input" else None
+        x = _excitatory(x, patches, self.out_channels, own)
+        result = _like(self.synapse(patches, x).movedim(-1, -3), y, self.synapse.beta_logit)
+        return _laid_out(result, y)
 
     @property
     def alpha(self) -> Tensor:
@@ -155,7 +160,11 @@ class SynapseConv2d(RecordedModule):
         return self.synapse.gamma.unflatten(-1, (self.in_channels, *self.kernel_size))
 
     def contributions(self, y: Tensor) -> Tensor:
-        """What each pixel of its patch adds to the surprisal of each output, exactly.
+        """Exact attribution: what each pixel of its patch adds to the surprisal of each output.
+
+        Parameters
+        ----------
+        y : Tensor, shape (N, in_channels, H, W) or (in_channels, H, W)
 
         Returns
         -------
@@ -167,6 +176,9 @@ class SynapseConv2d(RecordedModule):
         parts = self.synapse.contributions(patches).movedim(-2, -4)
         parts = parts.unflatten(-1, (self.in_channels, *self.kernel_size))
         return _like(parts, y, self.synapse.beta_logit)
+
+    def _patch(self) -> tuple[int, ...]:
+        return self.kernel_size
 
     def extra_repr(self) -> str:
         """Sizes and options that are not the default; those of the synapse are its own."""
@@ -190,50 +202,33 @@ class LogSynapseConv2d(SynapseConv2d):
 
 
 class _Geometry(NamedTuple):
-    """How patches lie in an image; pairs are of height and width."""
+    """How patches lie in an image."""
 
     channels: int
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
+    down: PatchAxis
+    across: PatchAxis
     border: tuple[int, int, int, int]  # left, right, above, below
 
-    def size(self, height: int, width: int) -> list[int]:
-        """Height and width of the output for an image with its border."""
-        lengths = [d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel, strict=True)]
-        return [
-            (given - length) // step + 1
-            for given, length, step in zip((height, width), lengths, self.stride, strict=True)
-        ]
 
-
-def _pair(name: str, value: int | tuple[int, int], least: int) -> tuple[int, int]:
-    pair = value if isinstance(value, tuple | list) else (value, value)
-    if len(pair) != 2:
-        raise ValueError(f"`{name}` must be an int or two. Received: {value!r}")
-    return check_int(name, pair[0], least), check_int(name, pair[1], least)
-
-
-def _border(
-    padding: object, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
-) -> tuple[int, int, int, int]:
+def _border(padding: object, down: PatchAxis, across: PatchAxis) -> tuple[int, int, int, int]:
     """Columns and rows around an image: left, right, above, below."""
     if padding == "same":
+        stride = (down.stride, across.stride)
         if stride != (1, 1):
             raise ValueError(f"`padding` must not be 'same' unless stride = 1. Received: {stride}")
-        down, across = (d * (k - 1) for d, k in zip(dilation, kernel, strict=True))
-        return across // 2, across - across // 2, down // 2, down - down // 2
+        return (*across.same_border(1), *down.same_border(1))  # the same for any size
     if isinstance(padding, str) and padding != "valid":
         raise ValueError(f"`padding` must be an int, two, 'valid' or 'same'. Received: {padding!r}")
     pair: Any = 0 if padding == "valid" else padding
-    down, across = _pair("padding", pair, 0)
-    return across, across, down, down
+    above, left = height_and_width("padding", pair, 0)
+    return left, left, above, above
 
 
 @torch.fx.wrap
 def _patches(y: Tensor, geometry: _Geometry, gate: core.Gate | None, space: Space) -> Tensor:
     """Patches (..., H', W', channels · height · width) of images, gated, checked."""
-    channels, kernel, stride, dilation, border = geometry = _Geometry(*geometry)
+    channels, *axes, border = geometry
+    axes = [PatchAxis(*own) for own in axes]  # of a trace they are tuples
     check_tensor("y", y)
     if not y.is_floating_point():
         raise TypeError(f"`y` must have a real floating-point dtype. Received: {y.dtype}")
@@ -247,26 +242,28 @@ def _patches(y: Tensor, geometry: _Geometry, gate: core.Gate | None, space: Spac
         y = core.gated(y.movedim(-3, -1), gate, space=space, xp=xp).movedim(-1, -3)
     if any(border):  # no channel is open out there
         y = functional.pad(y, border, value=0.0 if space == "probability" else math.inf)
-    size = geometry.size(*y.shape[-2:])
+    size = [axis.count(pixels) for axis, pixels in zip(axes, y.shape[-2:], strict=True)]
     if min(size) < 1:
         raise ValueError(
-            f"`y` must be as large as a patch of {kernel[0]}×{kernel[1]} pixels or larger. "
-            f"Received: shape {tuple(y.shape)}, with its padding"
+            f"`y` must be as large as a patch of {axes[0].length}×{axes[1].length} pixels or "
+            f"larger. Received: shape {tuple(y.shape)}, with its padding"
         )
+    kernel, stride, dilation = zip(*axes, strict=True)
     flat: Tensor = functional.unfold(y, kernel, dilation=dilation, stride=stride)
     return flat.transpose(-1, -2).unflatten(-2, size)
 
 
 @torch.fx.wrap
 def _excitatory(
-    x: Tensor | None, patches: Tensor, channels: int, kernel: tuple[int, int] | None
+    x: Tensor | None, patches: Tensor, channels: int, geometry: _Geometry | None
 ) -> Tensor | None:
-    """Excitatory inputs, channels last: x, checked, or for a kernel the middles of the patches."""
+    """Excitatory inputs, channels last: x, checked, or the middles of patches that lie so."""
     if x is None:
-        if kernel is None:
+        if geometry is None:
             return None
-        middle = [(size - 1) // 2 for size in kernel]
-        return patches.unflatten(-1, (channels, *kernel))[..., *middle]
+        axes = [PatchAxis(*own) for own in geometry[1:3]]
+        pixels = patches.unflatten(-1, (channels, *(axis.size for axis in axes)))
+        return pixels[..., *(axis.middle for axis in axes)]
     check_tensor("x", x)
     if x.ndim < 3 or x.shape[-3] != channels:
         raise ValueError(
@@ -274,6 +271,14 @@ def _excitatory(
             f"Received: shape {tuple(x.shape)}"
         )
     return x.movedim(-3, -1)
+
+
+@torch.fx.wrap
+def _laid_out(images: Tensor, y: Tensor) -> Tensor:
+    """Images in memory as those of the input, like nn.Conv2d's: a contiguous one can be viewed."""
+    if y.ndim == 4 and not y.is_contiguous() and y.is_contiguous(memory_format=torch.channels_last):
+        return images.contiguous(memory_format=torch.channels_last)
+    return images.contiguous()
 
 
 @torch.fx.wrap

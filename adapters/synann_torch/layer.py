@@ -255,7 +255,8 @@ class Synapse(MaskedModule):
 
         Returns the result's dtype, and weights and inputs in the one to compute in.
         """
-        dtype, inputs = self.beta_logit.dtype, [("y", y, self.in_features)]
+        logit = self.beta_logit  # asked for once: a module takes half a microsecond to find it
+        dtype, inputs = logit.dtype, [("y", y, self.in_features)]
         if x is not None:
             inputs.append(("x", x, self.out_features))
         for name, value, size in inputs:
@@ -268,8 +269,8 @@ class Synapse(MaskedModule):
             broadcast_shape(1, y=tuple(y.shape), x=tuple(x.shape))
         # 16 bits would be too few for the logarithm of 1 − β, and for that of x.
         work = torch.float32 if dtype.itemsize < 4 else dtype
-        logit, theta, mixing = self.beta_logit, self.theta, self.mixing_logit
-        if x is not None or not work == y.dtype == self.beta_logit.dtype:
+        theta, mixing, mask = self.theta, self.mixing_logit, self.mask
+        if x is not None or not work == y.dtype == logit.dtype:
             logit, theta, mixing, y, x = (
                 a if a is None or a.dtype == work else widened(a, work, xp)
                 for a in (logit, theta, mixing, y, x)
@@ -278,11 +279,11 @@ class Synapse(MaskedModule):
             y = core.gated(y, self.gate, space=self.space, xp=xp)
         if self.strict:
             y, x = self._checked("y", y), self._checked("x", x)
-        elif not torch.compiler.is_compiling() and self._watched:
-            self._watched.wait -= 1
-            if self._watched.wait < 0:
-                self._watch(y, self._watched)
-        return dtype, core.Weights(logit, theta, mixing, self.mask), y, x
+        elif (watched := self._watched) is not None and not torch.compiler.is_compiling():
+            watched.wait -= 1
+            if watched.wait < 0:
+                self._watch(y, watched)
+        return dtype, core.Weights(logit, theta, mixing, mask), y, x
 
 
 @torch.fx.wrap

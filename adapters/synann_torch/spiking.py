@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from synann_core import extending as core
 from synann_core.extending import (
+    as_tuple,
     check_int,
     check_option,
     check_tensor,
@@ -23,7 +24,6 @@ from synann_core.spiking import LIF, State
 __all__ = ["Spiking"]
 
 LEARNED = ("decay", "threshold", "synaptic_decay", "recurrent")
-_WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 class Spiking(nn.Module):
@@ -79,6 +79,8 @@ class Spiking(nn.Module):
         if not isinstance(neuron, LIF):
             raise TypeError(f"`neuron` must be a LIF. Received: {neuron!r}")
         self._kind = neuron
+        learn = as_tuple("learn", learn, "a tuple of names")
+        units = None if units is None else check_int("units", units, 1)
         for name in learn:
             check_option("learn", name, LEARNED)
             if getattr(neuron, name) is None:
@@ -93,7 +95,7 @@ class Spiking(nn.Module):
                 self.register_buffer(name, tensor)
                 continue
             if units is not None and tensor.ndim == 0:
-                tensor = tensor.repeat(check_int("units", units, 1))
+                tensor = tensor.repeat(units)
             self.register_parameter(name, nn.Parameter(tensor))
 
     @property
@@ -132,7 +134,8 @@ class Spiking(nn.Module):
         """
         currents, state = self._floating(currents, state)
         neuron = self._neuron()
-        arrays = (currents, *self.parameters(), *(state or ()))
+        parts = state if isinstance(state, State) else ()  # else it is refused below
+        arrays = (currents, *self.parameters(), *parts)
         if torch_watcher(*arrays) != "autograd":
             spikes, record = neuron.run(currents, state)
             return spikes, record.membrane, record.state
@@ -156,7 +159,8 @@ class Spiking(nn.Module):
         dtype = self.decay.dtype
 
         def floating(a: Any) -> Any:
-            return a.to(dtype) if getattr(a, "dtype", None) in _WHOLE else a
+            whole = isinstance(a, Tensor) and not (a.is_floating_point() or a.is_complex())
+            return a.to(dtype) if whole else a
 
         state = State(state) if isinstance(state, Tensor) else state
         if isinstance(state, State):

@@ -1,4 +1,4 @@
-"""What a layer's state carries beside its parameters: its mask, and what the layer computes."""
+"""Keep in a layer's state, beside its parameters, its mask and what the layer computes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RecordedModule(nn.Module):
     def get_extra_state(self) -> Tensor:
         """What the layer computes, as numbers: in every state beside the parameters."""
         # An explicit device: under `torch.device("meta")` there would be no values.
-        return torch.tensor(core.state_of(**self._options()), device="cpu")
+        return torch.tensor(core.state_of(*self._patch(), **self._options()), device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
         """Refuse the state of a layer that computes something else.
@@ -42,13 +42,19 @@ class RecordedModule(nn.Module):
         Raises
         ------
         ValueError
-            If it was trained with another `excitation`, `space`, `output` or `gate`.
+            If it was trained with another `excitation`, `space`, `output` or `gate`, or on patches
+            of another size.
         """
         if torch_values_known(state):
-            core.check_state("state_dict", state.flatten().tolist(), **self._options())
+            found = state.flatten().tolist()
+            core.check_state("state_dict", found, *self._patch(), **self._options())
 
     def _options(self) -> dict[str, str | None]:
         return {name: getattr(self, name) for name in ("excitation", "space", "output", "gate")}
+
+    def _patch(self) -> tuple[int, ...]:
+        """Height and width of a patch, which flattened weights do not tell."""
+        return ()
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         computes = prefix + _COMPUTES

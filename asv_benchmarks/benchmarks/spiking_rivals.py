@@ -23,7 +23,7 @@ from synann_core.optim import Adam
 from synann_core.spiking import LIF, Layer, SpikingNetwork
 
 from .common import SMOKE, Prepared, require
-from .meters import Call
+from .meters import Call, Clock
 
 STEPS, BATCH, NEURONS = (5, 2, 8) if SMOKE else (500, 16, 16384)
 SHOWN, IMAGES, SIZES = (4, 3, (8, 6, 4)) if SMOKE else (25, 128, (784, 256, 10))
@@ -155,6 +155,7 @@ def layer(
     batch: int = BATCH,
     *,
     linear: bool = False,
+    clock: Clock = time.perf_counter,
 ) -> Callable[[], tuple[float, float]]:
     """Return a call that runs a layer forward and backward, and returns the seconds of both.
 
@@ -166,17 +167,17 @@ def layer(
     if name == ON_NUMPY:
         if linear:
             raise NotImplementedError("a Linear layer is torch's")
-        return functools.partial(_layer_on_numpy, x)
+        return functools.partial(_layer_on_numpy, x, clock)
     torch = require("torch")
     stages, run = NETWORKS[name]((neurons, neurons) if linear else (neurons,))
     x = torch.from_numpy(x).requires_grad_(not linear)
 
     def call() -> tuple[float, float]:
-        start = time.perf_counter()
+        start = clock()
         spikes = run(x)
-        middle = time.perf_counter()
+        middle = clock()
         spikes.sum().backward()
-        end = time.perf_counter()
+        end = clock()
         x.grad = None
         for stage in stages:
             stage.zero_grad()
@@ -185,12 +186,12 @@ def layer(
     return call
 
 
-def _layer_on_numpy(x: np.ndarray) -> tuple[float, float]:
-    neuron, start = LIF(DECAY), time.perf_counter()
+def _layer_on_numpy(x: np.ndarray, clock: Clock) -> tuple[float, float]:
+    neuron, start = LIF(DECAY), clock()
     _, record = neuron.run(x)
-    middle = time.perf_counter()
+    middle = clock()
     neuron.vjp(record, spikes=1.0)
-    return middle - start, time.perf_counter() - middle
+    return middle - start, clock() - middle
 
 
 def problem(batch: int) -> tuple[np.ndarray, np.ndarray]:

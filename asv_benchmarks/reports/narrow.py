@@ -4,8 +4,8 @@
 
 One row or few outputs use a number once, and are bound by memory. Four times the square case's time
 a factor, or one and a half times `np.copyto` of the largest array, whichever is more, is what to
-expect; the table has both calls as a share of that. Then a small call, and what a process waits
-for.
+expect; the table has both calls as a share of that. Then a small call, torch's layer beside
+nn.Linear, and what a process waits for.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for `asv_benchmarks` as a package
 
+from asv_benchmarks.benchmarks import adapters, meters, start, transmission
 from asv_benchmarks.benchmarks import common as problems
-from asv_benchmarks.benchmarks import meters, start, transmission
 from asv_benchmarks.reports import common
 
 SQUARE = "512x768x768"
@@ -59,6 +59,20 @@ def tabulate_shapes(times: dict[str, dict[str, float]], square: str) -> str:
             row.append(f"{nanoseconds:.3f} ({taken[name] / expected:.2f})")
         rows.append([*row, f"{1e9 * taken['copy'] / _factors(shape):.3f}"])
     return tabulate(rows, ("batch x inputs x outputs", *CALLS, "copy"), "pipe")
+
+
+def time_layer(size: str, turns: int, clock: meters.Clock) -> str:
+    """Microseconds of torch's layer and nn.Linear for one row, without and with gradients."""
+    lines = []
+    for name, make in (
+        ("without gradients", lambda kind: adapters.torch_inference(kind, size)),
+        ("forward and backward", lambda kind: adapters.torch_step(kind, 1, size)),
+    ):
+        calls = {kind: make(kind) for kind in ("synapse", "nn.Linear")}
+        ours, linear = meters.medians(calls, range(turns), clock).values()
+        times = f"synapse {1e6 * ours:.1f}, nn.Linear {1e6 * linear:.1f} ({ours / linear:.1f})"
+        lines.append(f"torch, 1 x {size}, {name}, microseconds (ratio): {times}")
+    return "\n".join(lines)
 
 
 def time_start(repeats: int) -> dict[str, float]:
@@ -98,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if SMALL in times:
             took = ", ".join(f"{name} {1e6 * times[SMALL][name]:.1f}" for name in CALLS)
             texts.append(f"{SMALL}, microseconds: {took}")
+    texts += [time_layer(size, options.turns, options.clock) for size in adapters.SQUARE]
     waits = time_start(options.turns)
     texts.append("milliseconds: " + ", ".join(f"{name} {ms:.1f}" for name, ms in waits.items()))
     common.publish(options.output, *texts)

@@ -1,7 +1,7 @@
 """Measure spiking networks beside snnTorch, Norse, SpikingJelly and sinabs.
 
     python asv_benchmarks/reports/spiking.py
-    python asv_benchmarks/reports/spiking.py --tables layer --linear --rounds 1
+    python asv_benchmarks/reports/spiking.py --tables layer --linear --rounds 1 --processor
 
 Three tables: a training step of the article's network ("article"), as the libraries' tutorials
 write it; a training step and an inference of a small network that takes sequences ("network"); and
@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import statistics
 import sys
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -45,15 +46,15 @@ TABLES = tuple(OURS)
 PACKAGES = ("torch", "snntorch", "norse", "spikingjelly", "sinabs")
 
 
-def measure(table: str, name: str, size: str) -> object:
-    """Measure one contender in this process; None without its library.
+def measure(table: str, name: str, size: str, clock: str) -> object:
+    """Measure one contender in this process by a clock of `time`; None without its library.
 
     The median seconds of a call, and the most bytes that one takes; of a layer, the seconds forward
     and backward, and the bytes.
     """
     warnings.simplefilter("ignore")  # of libraries about others
     if table == "layer":
-        return measure_layer(name, *size.split("x"))
+        return measure_layer(name, *size.split("x"), getattr(time, clock))
     use, batch = size.split("x")
     make = TURNS[table][use][name]
     try:
@@ -62,11 +63,11 @@ def measure(table: str, name: str, size: str) -> object:
         return None
     call = make(int(batch))
     memory = meters.growth(call)
-    return meters.medians({name: call})[name], memory
+    return meters.medians({name: call}, clock=getattr(time, clock))[name], memory
 
 
 def measure_layer(
-    name: str, neurons: str, steps: str, batch: str, linear: str
+    name: str, neurons: str, steps: str, batch: str, linear: str, clock: meters.Clock
 ) -> tuple[float, float, int] | None:
     """Return seconds forward and backward, and bytes; None without the library."""
     with_linear = linear == "True"
@@ -74,7 +75,8 @@ def measure_layer(
         spiking_rivals.layer(name, 4, 2, 2, linear=with_linear)()
     except NotImplementedError:
         return None
-    call = spiking_rivals.layer(name, int(neurons), int(steps), int(batch), linear=with_linear)
+    sizes = map(int, (neurons, steps, batch))
+    call = spiking_rivals.layer(name, *sizes, linear=with_linear, clock=clock)
     took: list[tuple[float, float]] = []
     memory = meters.growth(lambda: took.append(call()))
     if not with_linear:  # once untimed: compiles, and maps the pages
@@ -84,17 +86,17 @@ def measure_layer(
 
 
 def tabulate_turns(
-    table: str, batch: int, names: Sequence[str], turns: int, ask: common.Ask
+    table: str, batch: int, names: Sequence[str], turns: int, clock: meters.Clock, ask: common.Ask
 ) -> str:
     """Tabulate time and memory, and whether the contenders disturbed each other."""
     rows, ours = [], OURS[table]
     for use, makers in TURNS[table].items():
         asked = tqdm([name for name in names if name in makers], desc=f"{use}: alone")
-        found = {name: ask(table, name, f"{use}x{batch}") for name in asked}
+        found = {name: ask(table, name, f"{use}x{batch}", clock.__name__) for name in asked}
         alone = {name: result for name, result in found.items() if result is not None}
         meters.quiet_threads()
         calls = {name: makers[name](batch) for name in alone}
-        times = meters.medians(calls, tqdm(range(turns), desc=f"{use}: together"))
+        times = meters.medians(calls, tqdm(range(turns), desc=f"{use}: together"), clock)
         rows += [
             (
                 name,
@@ -111,12 +113,14 @@ def tabulate_turns(
     return tabulate(rows, header, "pipe", floatfmt=("", "", ".1f", ".2f", ".1f", "", ".0f"))
 
 
-def tabulate_layer(size: str, names: Sequence[str], rounds: int, ask: common.Ask) -> str:
+def tabulate_layer(
+    size: str, names: Sequence[str], rounds: int, clock: meters.Clock, ask: common.Ask
+) -> str:
     """Tabulate a layer's times and memory: medians over rounds, and of the ratios in each."""
     found: dict[str, list[tuple[float, float, int]]] = {}
     for _ in tqdm(range(rounds), desc="rounds"):
         for name in names:
-            result = ask("layer", name, size)
+            result = ask("layer", name, size, clock.__name__)
             if result is not None:
                 found.setdefault(name, []).append(tuple(result))
     ours = [forward + backward for forward, backward, _ in found[OURS["layer"]]]
@@ -140,6 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=spiking_rivals.BATCH, help="of the layer")
     parser.add_argument("--linear", action="store_true", help="with a Linear layer in front of it")
     parser.add_argument("--rounds", type=int, default=5, help="of the layer")
+    common.add_clock(parser)
     quick = {"turns": 1, "neurons": 8, "steps": 3, "batch": 2, "rounds": 1}
     options = common.parse(parser, arguments, measure, **quick)
     ask = common.apart(__file__, measure, quick=options.quick)
@@ -149,10 +154,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         names = common.select(every, options.only, OURS[table])
         if table == "layer":
             size = f"{options.neurons}x{options.steps}x{options.batch}x{options.linear}"
-            paragraphs.append(tabulate_layer(size, names, options.rounds, ask))
+            paragraphs.append(tabulate_layer(size, names, options.rounds, options.clock, ask))
         else:
             batch = 4 if options.quick else BATCHES[table]
-            paragraphs.append(tabulate_turns(table, batch, names, options.turns, ask))
+            paragraphs.append(
+                tabulate_turns(table, batch, names, options.turns, options.clock, ask)
+            )
     common.publish(options.output, *paragraphs)
 
 

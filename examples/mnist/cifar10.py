@@ -1,7 +1,7 @@
 """CIFAR-10: its two archives, or the unpacked files of the binary one.
 
-Every file is compared with the SHA-256 that the published one has before a byte of it is read. The
-binary version is labels and pixels and nothing else; the other one are pickles, which are read
+Every file is compared with the SHA-256 of the published one before anything is made of it. The
+binary version is labels and pixels and nothing else; the other version is pickles, which are read
 without calling what they name (`mnist.pickled`).
 """
 

@@ -1,8 +1,8 @@
 """Read pickles of dicts, lists, numbers, strings and NumPy arrays of bytes, and run nothing.
 
 Python's own reader calls whatever a file names. Here its opcodes are taken one after the other, and
-those that a batch of CIFAR-10 does not need are an error: what a file would call is noted as a
-`Call`, and only `bytes_array` knows one.
+those that a batch of CIFAR-10 does not need are an error. What a file would call is noted as a
+`Call`, and only `bytes_array` makes something of one.
 """
 
 from __future__ import annotations
@@ -117,5 +117,5 @@ def bytes_array(value: object) -> np.ndarray:
 
 def _of(kind: type, value: Any) -> Any:
     if not isinstance(value, kind):
-        raise ValueError(f"a {type(value).__name__} where a {kind.__name__} is to grow")
+        raise ValueError(f"{type(value).__name__} in the place of {kind.__name__}")
     return value

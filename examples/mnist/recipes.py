@@ -1,4 +1,4 @@
-"""How the training examples train, and with which layers: the same for torch and Keras."""
+"""Say how the training examples train, and with which layers: the same for torch and Keras."""
 
 from __future__ import annotations
 

@@ -159,26 +159,28 @@ def mean(costs: list[Cost]) -> Cost:
 @plots.styled
 def draw(found: dict, rivals: dict, path: Path) -> None:
     """Draw accuracy against energy."""
-    figure = Figure(figsize=(plots.WIDTH, 4.4))
+    figure = Figure(figsize=(plots.WIDTH, 5.4))
     axes = figure.add_subplot()
     for k, name in enumerate(("Dense, all products", "Dense, zeros skipped")):
         points = [pair[k] for pair in rivals.values()]
         line = {"color": plots.QUIET, "linestyle": "-" if k == 0 else "--", "marker": "."}
         axes.plot([c.energy for c in points], [100 * c.tested for c in points], label=name, **line)
     least = 100.0
-    for code, colour, beside in zip(CODES, COLOURS, ((8, -4), (3, -14), (-4, 8)), strict=True):
+    for code, colour, beside in zip(CODES, COLOURS, ((7, -4), (3, -14), (-9, 6)), strict=True):
         points = [(steps, cost) for (own, steps), cost in found.items() if own == code]
         if points:
             x, y = [c.energy for _, c in points], [100 * c.tested for _, c in points]
             axes.plot(x, y, "o-", color=colour, label=f"spiking, {code}, by steps")
             for (steps, _), place in zip(points, zip(x, y, strict=True), strict=True):
-                axes.annotate(str(steps), place, beside, textcoords="offset points")
+                axes.annotate(
+                    str(steps), place, beside, textcoords="offset points", fontsize="small"
+                )
             least = min(least, *y)
     axes.set(
         xscale="log",
         xlabel="arithmetic for an image, nJ (45 nm; memory left out)",
         ylabel="test accuracy, %",
-        ylim=(least - 2, None),
+        ylim=(least - 0.5, None),  # tall, for points close to each other
         title="Spiking networks by time steps, and Dense networks by width",
     )
     axes.legend(loc="lower right")

@@ -7,7 +7,7 @@ The network is loaded in a fresh process, and written as JSON, C, ONNX and NIR. 
 on test images. What is compared with the network itself, in float64, are the classes and the spikes
 of every neuron (ONNX: of the output neurons) at every step. Arithmetic that rounds in another order
 can turn a spike round only where a membrane comes close to its threshold: images on which all stay
-further away than 1e-4 are counted apart. Needs a C compiler, onnxruntime, ndonnx, nir and h5py.
+further away than 1e-4 are counted apart. Needs a C compiler, onnx, onnxruntime, nir and h5py.
 A network trained with ``--reset zero`` is also run by snnTorch, from the NIR file.
 
 Makes a table of formats: images with the same class, and with the same spikes.

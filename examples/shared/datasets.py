@@ -95,7 +95,7 @@ def shift_and_noise(
     if images.ndim != 2 or images.shape[1] != math.prod(image_shape):
         raise ValueError(
             f"`images` must have the shape (N, {math.prod(image_shape)}) for `image_shape` "
-            f"{(height, width)}. Received: {images.shape}"
+            f"{image_shape}. Received: {images.shape}"
         )
     if shift < 0:
         raise ValueError(f"`shift` must be 0 or more. Received: {shift}")

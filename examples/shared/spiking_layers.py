@@ -25,7 +25,7 @@ class Pass(NamedTuple):
 
 
 def new_weights(sizes: Sequence[int], scale: float, rng: np.random.Generator) -> list[np.ndarray]:
-    """Normal weights of standard deviation scale/√inputs, and so many neurons in each layer."""
+    """Draw weights of standard deviation scale/√inputs between layers of these sizes."""
     return [rng.normal(0.0, scale / np.sqrt(n), (m, n)) for n, m in pairwise(sizes)]
 
 

@@ -1,4 +1,4 @@
-"""How the examples train SynaMLP: settings, options and progress."""
+"""Train SynaMLP as all examples do: settings, options and progress."""
 
 from __future__ import annotations
 

@@ -81,11 +81,15 @@ def check_tensor(name: str, value: object) -> None:
     """Refuse what is not a tensor of torch, or one as `check_plain` refuses."""
     import torch
 
+    # (Nested and quantised tensors may have the layout of dense ones.)
+    given: Any = value
+    plain = type(value) is torch.Tensor and given.layout is torch.strided
+    if plain and not (given.is_nested or given.is_quantized):
+        return  # nearly always
     if isinstance(value, torch.fx.Proxy):  # stands for a tensor while a module is traced
         return
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"`{name}` must be a tensor. Received: {type(value).__qualname__}")
-    # (Nested and quantised tensors may have the layout of dense ones.)
     odd = "nested" if value.is_nested else "quantised" if value.is_quantized else ""
     if odd or value.layout != torch.strided or isinstance(value, torch.masked.MaskedTensor):
         raise _not_plain(name, value, odd or str(value.layout))

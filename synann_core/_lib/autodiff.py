@@ -104,6 +104,15 @@ def with_torch_gradient(
     of references kept up to 1.7 GB alive where 40 MB are in use.) The vjp is itself made of
     operations that torch records, so that second derivatives follow from it.
     """
+    return with_kept(lambda *a: (function(*a), ()), lambda _, *a: vjp(*a), *arrays)
+
+
+def with_kept(function: Callable[..., Any], vjp: Callable[..., Any], *arrays: Array | None) -> Any:
+    """As `with_torch_gradient`, with tensors beside the arrays for the backward pass.
+
+    The function returns its value and these, and the vjp is given them first. Where second
+    derivatives are asked for they are None: it then has to compute them, for torch to record.
+    """
     return _torch_function().apply(function, vjp, *arrays)
 
 
@@ -114,13 +123,16 @@ def _torch_function() -> Any:
     class WithGradient(torch.autograd.Function):  # type: ignore[misc]
         @staticmethod
         def forward(ctx: Any, function: Any, vjp: Any, *arrays: Array) -> Any:
-            ctx.vjp = vjp
-            ctx.save_for_backward(*arrays)
-            return function(*arrays)
+            value, kept = function(*arrays)
+            ctx.vjp, ctx.count = vjp, len(arrays)
+            ctx.save_for_backward(*arrays, *kept)
+            return value
 
         @staticmethod
         def backward(ctx: Any, *upstream: Array) -> Any:
-            vjp = functools.partial(ctx.vjp, *ctx.saved_tensors)
+            saved, count = ctx.saved_tensors, ctx.count
+            kept = None if torch.is_grad_enabled() else saved[count:]
+            vjp = functools.partial(ctx.vjp, kept, *saved[:count])
             several = any(map(holds_gradients, upstream))
             gradients = for_each_gradient(vjp, upstream) if several else vjp(*upstream)
             return None, None, *gradients

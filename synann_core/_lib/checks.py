@@ -46,7 +46,10 @@ def to_numpy(value: Any) -> NumpyArray:
 def any_numbers(name: str, value: Any) -> NumpyArray:
     """`value`, an array of any library or a Python number, as a NumPy array."""
     namespace_of(**{name: value})
-    return np.asarray(value) if is_number(value) else to_numpy(value)
+    array = np.asarray(value) if is_number(value) else to_numpy(value)
+    if array.dtype.kind in "cOSUMm":  # a cast would take the real part, or read texts
+        raise TypeError(f"`{name}` must hold real numbers. Received: {array.dtype}")
+    return array
 
 
 def detached(value: Any) -> Any:
@@ -228,10 +231,10 @@ def check_event(name: str, value: Any, samples: int) -> NumpyArray:
     return event
 
 
-def check_fields(rule: Any, **ranges: tuple[float, float]) -> None:
-    """Make the named fields of a frozen dataclass floats in [low, high)."""
+def check_fields(rule: Any, ends: str = "[)", /, **ranges: tuple[float, float]) -> None:
+    """Make the named fields of a frozen dataclass floats in a range, as `check_number` does."""
     for name, (low, high) in ranges.items():
-        value = check_number(name, getattr(rule, name), low, high, ends="[)")
+        value = check_number(name, getattr(rule, name), low, high, ends)
         object.__setattr__(rule, name, value)
 
 

@@ -83,7 +83,8 @@ def over_rows(
     rows, chunk = arrays[0][0].shape[0], _JAX_CHUNK if is_jax_namespace(xp) else _CHUNK
     step = max(1, chunk // max(elements, 1))
     # In a file or a graph for any number of rows there is no loop over chunks of them.
-    if exports_to_onnx(xp) or _any_number(rows, xp) or rows <= step:
+    whole = exports_to_onnx(xp) or any(_divided(a, 0, xp) for a, _ in arrays)
+    if whole or _any_number(rows, xp) or rows <= step:
         return function(*(a for a, _ in arrays))
     function = rematerialise(function, xp)
 
@@ -129,11 +130,10 @@ def _as_it_leaves(step: Callable[..., Any], carry: Any, parts: tuple[Array, ...]
     import jax
     import jax.numpy as jnp
 
-    def meshed(a: Any) -> bool:
-        return any(getattr(getattr(getattr(a, "aval", None), "sharding", None), "spec", ()))
-
     mesh: Any = getattr(jax.sharding, "get_abstract_mesh", tuple)()
-    if not (getattr(mesh, "manual_axes", ()) or any(map(meshed, jax.tree.leaves((carry, parts))))):
+    if not (
+        getattr(mesh, "manual_axes", ()) or any(map(mesh_axes, jax.tree.leaves((carry, parts))))
+    ):
         return carry
     first = tuple(jnp.sum(part[:1, ...], axis=0) for part in parts)  # there may be none
     for _ in range(2):  # what the step before made of one part of the carry reaches another
@@ -154,7 +154,7 @@ def mean_over_rows(
     def chunk(rows: Array, shares: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         values = function(rows)
         axes = (1,) * (values.ndim - 1)
-        return (), (sum_rows(values * xp.reshape(shares, (-1, *axes)), xp),)
+        return (), (sum_along(values * xp.reshape(shares, (-1, *axes)), 0, xp),)
 
     _, (mean,) = over_rows(chunk, ((rows, 0.0), (shares, 0.0)), elements, xp)
     return mean
@@ -207,9 +207,25 @@ def zeros(rows_of: Array, m: int, xp: Namespace) -> Array:
     return xp.zeros((rows, m), dtype=rows_of.dtype, device=device(rows_of))
 
 
-def sum_rows(a: Array, xp: Namespace) -> Array:
-    """Sum over the leading axis, which is not empty."""
-    return xp.sum(a, axis=0) if _any_number(a.shape[0], xp) else tree(xp.add, a, 0)
+def sum_along(a: Array, axis: int, xp: Namespace) -> Array:
+    """Sum over an axis that is not empty: by halves, unless it is divided or of any length."""
+    if _any_number(a.shape[axis], xp) or _divided(a, axis, xp):
+        return xp.sum(a, axis=axis)
+    return tree(xp.add, a, axis)
+
+
+def _divided(a: Array, axis: int, xp: Namespace) -> bool:
+    """Whether the array's type says that devices hold parts of this axis: of JAX, if explicit."""
+    return is_jax_namespace(xp) and any(mesh_axes(a)[axis : axis + 1])
+
+
+def mesh_axes(a: Any) -> tuple[Any, ...]:
+    """Axes of a mesh by dimension that the type of an array of JAX names; empty if it names none.
+
+    It does where the axes are explicit; `a` may be the type itself.
+    """
+    spec = tuple(getattr(getattr(getattr(a, "aval", a), "sharding", None), "spec", None) or ())
+    return spec if any(spec) else ()
 
 
 def add_exactly(total: Array, error: Array, value: Array) -> tuple[Array, Array]:

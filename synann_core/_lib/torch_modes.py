@@ -40,12 +40,11 @@ def torch_watcher(*tensors: Any) -> Watcher:
         return "transform" if torch.onnx.is_in_onnx_export() else "trace"
     if jit_tracing():
         return "transform"
-    plain, recorded = True, False
+    plain, recorded, kinds = True, False, (torch.Tensor, torch.nn.Parameter)
     for tensor in tensors:
-        if tensor is None:
-            continue
-        plain = plain and type(tensor) in (torch.Tensor, torch.nn.Parameter)
-        recorded = recorded or tensor.requires_grad
+        if tensor is not None:
+            plain = plain and type(tensor) in kinds
+            recorded = recorded or tensor.requires_grad
     # (The compiler cannot trace the question for dispatch modes: it comes after that for it.)
     if dispatch_mode_active() or (not plain and any(map(is_fake, tensors))):
         return "transform" if torch.onnx.is_in_onnx_export() else "trace"
@@ -91,9 +90,9 @@ def torch_func_runs() -> bool:
 
 
 def exports_to_onnx(xp: Namespace) -> bool:
-    """Whether torch writes these operations into an ONNX file."""
+    """Whether torch, or `save_onnx`, writes these operations into an ONNX file."""
     if not is_torch_namespace(xp):
-        return False
+        return getattr(type(xp), "writes_onnx", False)
     import torch
 
     return bool(torch.onnx.is_in_onnx_export())

@@ -19,7 +19,7 @@ from synann_core._lib.loops import (
     row_blocks,
     runner,
     scan,
-    sum_rows,
+    sum_along,
     tree,
     unblock,
     zeros,
@@ -188,8 +188,8 @@ def _log_product_vjp(
     def block(t: Array, rows: Arrays, weights: Arrays) -> tuple[Array, Array]:
         f, _ = _factors(rows, weights, floor, xp)
         ratio = -t[:, None, :] / f
-        gy = tree(xp.add, ratio * weights[0][None, :, :], 2)
-        return gy, sum_rows(ratio * rows[0][:, :, None], xp)
+        gy = sum_along(ratio * weights[0][None, :, :], 2, xp)
+        return gy, sum_along(ratio * rows[0][:, :, None], 0, xp)
 
     block = rematerialise(block, xp)
 

@@ -36,13 +36,15 @@ def choose(xp: Namespace, *arrays: Array | None) -> Implementation:
     return unwatched.choose(xp, *arrays)
 
 
-def log_product(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
+def log_product(factors: Factors, *, plain: bool = False, xp: Namespace) -> tuple[Array, Array]:
     """Sum of log f over j, (rows, m): exact, and with every f kept from 0.
 
     The first is −inf where a factor is 0 and NaN where one is negative or NaN; its derivatives, as
-    autodiff sees them, are those of the second, which is finite.
+    autodiff sees them, are those of the second, which is finite. `plain`: these are torch's
+    tensors, and it is known that nobody watches what is done with them.
     """
-    return choose(xp, *factors[:4]).forward(factors, xp=xp)
+    run = (unwatched.choose_eager if plain else choose)(xp, *factors[:4])
+    return run.forward(factors, xp=xp)
 
 
 def log_product_vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
@@ -55,14 +57,14 @@ def log_product_jvp(factors: Factors, dy: Array, dbeta: Array, *, xp: Namespace)
     return choose(xp, *factors[:4], dy, dbeta).jvp(factors, dy, dbeta, xp=xp)
 
 
-def variant(xp: Namespace, *arrays: Array) -> str:
+def variant(xp: Namespace, y: Array, beta: Array) -> str:
     """Name the implementation that computes the numbers, also where autograd records them."""
-    module = choose(xp, *arrays)
+    module = choose(xp, y, None, beta, None)
     if is_jax_namespace(xp):
-        native_too = module is jax_primitives and jax_primitives.computes(*arrays)
+        native_too = module is jax_primitives and jax_primitives.computes(y, beta)
         return "native" if native_too else "jax-scan"
     if module is recorded:
-        module = unwatched.choose_inside(xp, *(stop_gradient(a, xp) for a in arrays))
+        module = unwatched.choose_inside(xp, stop_gradient(y, xp), stop_gradient(beta, xp))
     if module in (native, host_calls):
         return "native"
     return "triton" if module is triton else "array-api"

@@ -1,9 +1,9 @@
 """The contraction as primitives of JAX, which the compiled kernels evaluate on a CPU.
 
 There are three: the values, their tangent, and the gradients, which are each other's transposes.
-XLA calls the kernels (native/xla.c) where it compiles for one CPU, or for each shard of a
-`shard_map`. Elsewhere the array-API branch takes their place, whose operations it can export and
-divide: on GPUs, in exports, on sharded arrays, and in second derivatives.
+XLA calls the kernels (native/xla.c) where it compiles for CPUs: on each device's own part of the
+arrays where there are several (jax_divided.py). Elsewhere the array-API branch takes their place,
+whose operations it can export: on GPUs, in exports, and in second derivatives.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from array_api_compat import device
 
+from synann_core._lib.loops import mesh_axes
 from synann_core._lib.typing import Array, Namespace
-from synann_core.contraction import array_api
+from synann_core.contraction import array_api, jax_divided
 from synann_core.contraction.factors import Factors
 from synann_core.native import host
 
@@ -28,11 +29,12 @@ _KINDS: dict[str, tuple[Any, str]] = {
 
 
 def serves(*arrays: Any) -> bool:
-    """Whether there are kernels, an XLA that takes them, and no array whose type is sharded."""
+    """Whether there are kernels, an XLA that takes them, and no type that these do not take."""
     if not (host.enabled() and host.installed() and _primitives()):
         return False
-    shardings = (getattr(a.aval, "sharding", None) for a in arrays if a is not None)
-    return not any(any(getattr(sharding, "spec", ())) for sharding in shardings)
+    y, _, beta, *_ = arrays
+    named = any(map(mesh_axes, arrays))
+    return not named or (_divides() and jax_divided.serves(y, beta))
 
 
 def computes(*arrays: Any) -> bool:
@@ -40,7 +42,10 @@ def computes(*arrays: Any) -> bool:
     import jax
 
     places = [device(a) or jax.devices()[0] for a in arrays]
-    return all(getattr(place, "platform", "several") == "cpu" for place in places)
+    several = [getattr(place, "device_set", (place,)) for place in places]
+    if any(len(devices) > 1 for devices in several) and not _divides():
+        return False
+    return all(getattr(one, "platform", "") == "cpu" for devices in several for one in devices)
 
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
@@ -75,6 +80,12 @@ def _bind(name: str, factors: Factors, *others: Any) -> Any:
 
 
 @functools.cache
+def _divides() -> bool:
+    """Whether XLA divides the primitives over the devices of a mesh by our rule."""
+    return jax_divided.register(_primitives().values())
+
+
+@functools.cache
 def _primitives() -> dict[str, Any]:
     """The primitives by name; none where XLA does not take the kernels."""
     try:
@@ -90,6 +101,7 @@ def _primitives() -> dict[str, Any]:
     made = {name: Primitive(f"synann_{name}") for name in _KINDS}
     for name, primitive in made.items():
         _define(name, primitive)
+    jax_divided.register(made.values())
 
     def value_jvp(arrays: Any, tangents: Any, **options: Any) -> Any:
         moved = (ad.instantiate_zeros(tangents[k]) for k in (0, len(arrays) // 2))
@@ -130,9 +142,7 @@ def _define(name: str, primitive: Any) -> None:
 
     def types(*arrays: Any, **options: Any) -> Any:
         own = (len(arrays) - len(others)) // 2
-        y, beta = (arrays[k].update(weak_type=False) for k in (0, own))
-        value = y.update(shape=(y.shape[0], beta.shape[0]))
-        return {"log_product": [value, value], "tangent": [value], "gradients": [y, beta]}[name]
+        return jax_divided.result_types(name, arrays[0], arrays[own])
 
     def jvp(arrays: Any, tangents: Any, **options: Any) -> Any:
         moved = tuple(map(ad.instantiate_zeros, tangents))
@@ -142,8 +152,14 @@ def _define(name: str, primitive: Any) -> None:
     def batch(arrays: Any, axes: Any, *, both: bool, **options: Any) -> Any:
         """All rows in one call where β is the same for all of them; else one call after the other.
 
-        Only if both gradients are asked for does anybody look at that of β.
+        Only if both gradients are asked for does anybody look at that of β. Arrays whose types name
+        axes of a mesh cannot be joined to more rows: the scan takes them as they are.
         """
+        named = [a.aval.sharding.mesh for a in arrays if mesh_axes(a)]
+        if named:
+            with jax.sharding.use_abstract_mesh(named[0]):
+                found = jax.vmap(functools.partial(scan, both=both, **options), axes)(*arrays)
+            return found, [0] * len(found)
         own = (len(arrays) - len(others)) // 2
         kinds, run = "r" * own + "m" * own + others, functools.partial(primitive.bind, both=both)
         given, batched = list(arrays), [k for k, axis in enumerate(axes) if axis is not None]
@@ -169,13 +185,20 @@ def _define(name: str, primitive: Any) -> None:
     slow = mlir.lower_fun(scan, multiple_results=True)
     kernels = jax.ffi.ffi_lowering(f"synann_{name}")
 
-    def lower(context: Any, *operands: Any, **options: Any) -> Any:
+    def run_kernels(context: Any, *operands: Any, floor: float, **options: Any) -> Any:
+        return kernels(context, *operands, floor=np.float64(floor))
+
+    def lower(own: Any, context: Any, *operands: Any, **options: Any) -> Any:
         module = context.module_context
         axes = module.axis_context  # XLA divides the computation over those that are not manual
         names = getattr(axes, "mesh", None) and set(axes.mesh.axis_names) - set(axes.manual_axes)
-        if module.lowering_parameters.for_export or names or getattr(axes, "num_devices", 1) > 1:
-            return slow(context, *operands, **options)
-        return kernels(context, *operands, floor=np.float64(options["floor"]))
+        if module.lowering_parameters.for_export or names:
+            own = slow
+        elif getattr(axes, "num_devices", 1) > 1:
+            known = _divides() and axes.device_assignment and axes.abstract_mesh is not None
+            own = jax_divided.lowering(primitive, name, len(operands), **options) if known else slow
+            options = {} if known else options
+        return own(context, *operands, **options)
 
     jitted = jax.jit(primitive.bind, static_argnames=("floor", "group", "both"))
 
@@ -186,8 +209,8 @@ def _define(name: str, primitive: Any) -> None:
     primitive.multiple_results = True
     primitive.def_impl(run_at_once)
     primitive.def_abstract_eval(types)
-    mlir.register_lowering(primitive, slow)
-    mlir.register_lowering(primitive, lower, platform="cpu")
+    mlir.register_lowering(primitive, functools.partial(lower, slow))
+    mlir.register_lowering(primitive, functools.partial(lower, run_kernels), platform="cpu")
     batching.primitive_batchers[primitive] = batch
     if name != "log_product":
         ad.primitive_jvps[primitive] = jvp

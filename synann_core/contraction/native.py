@@ -67,6 +67,7 @@ def _open_logs(y: NumpyArray, beta: NumpyArray, like: Any = None) -> NumpyArray 
         return out if kernels.log_product_open(y, beta, out) else None
     if not (work and min(len(y), len(beta)) < _FEW):
         return None
+    keep_freed_memory()
     threads = threads_for(y if like is None else like) if work >= _FEW_WORK else 1
     out = np.empty((len(y), len(beta)), y.dtype)
     # Memory is gone through once: a part for each thread will do.
@@ -94,6 +95,7 @@ def _open_gradients(
         return (gy, gbeta) if kernels.gradients_open(y, beta, grad, gy, gbeta) else None
     if not (work and (len(y) == 1 or len(beta) < _FEW)):
         return None
+    keep_freed_memory()
     gy, gbeta = np.empty_like(y), np.empty_like(beta)
     # On one thread: memory takes what time there is, and two that share its rows took longer.
     floor = float(np.finfo(y.dtype).eps) / 2
@@ -103,10 +105,12 @@ def _open_gradients(
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
     """Sum of log f over j, exact and with every f kept from 0; both (rows, m)."""
-    like, own = factors.y, _as_numpy(factors)
-    few = _open_logs(own.y, own.beta, like) if own.y_bar is None else None
-    if few is not None:
-        return (wrap(few, like),) * 2
+    like = factors.y
+    if factors.y_bar is None:
+        few = _open_logs(contiguous(like), contiguous(factors.beta), like)
+        if few is not None:
+            return (wrap(few, like),) * 2
+    own = _as_numpy(factors)
     exact, guarded = _both(own, like)
     if exact.size and not np.fmax.reduce(exact, axis=None) < -surprisal_floor(exact.dtype, np):
 
@@ -149,10 +153,12 @@ def _both(own: Any, like: Any) -> tuple[NumpyArray, NumpyArray]:
 
 def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f."""
-    like, own, upstream = factors.y, _as_numpy(factors), contiguous(grad)
-    few = _open_gradients(own.y, own.beta, upstream) if own.y_bar is None else None
-    if few is not None:
-        return wrap(few[0], like), wrap(few[1], like)
+    like, upstream = factors.y, contiguous(grad)
+    if factors.y_bar is None:
+        few = _open_gradients(contiguous(like), contiguous(factors.beta), upstream)
+        if few is not None:
+            return wrap(few[0], like), wrap(few[1], like)
+    own = _as_numpy(factors)
     inside, careful, _ = _domain(own)
     threads = _threads_for(like, own)
     if inside is None:

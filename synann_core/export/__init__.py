@@ -3,7 +3,7 @@
 from synann_core.export.c.writer import save_c, save_c_learner
 from synann_core.export.json import load_json, save_json
 from synann_core.export.nir.convert import from_nir, load_nir, save_nir, to_nir
-from synann_core.export.onnx import save_onnx
+from synann_core.export.onnx.writer import save_onnx
 
 __all__ = [
     "from_nir",

@@ -26,7 +26,8 @@ def check_network(
     if not isinstance(model, SynaMLP | SpikingNetwork):
         raise TypeError(
             "`model` must be a SynaMLP, a SynapseGraph, a SpikingNetwork or (as JSON and C) a "
-            f"Circuit. Received: {model!r}"
+            "Circuit; not a compiled graph, nor SynapseRules, whose methods write them. "
+            f"Received: {model!r}"
         )
     kind = type(model).__name__
     if params is not None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from array_api_compat import device
 
-from synann_core._lib.autodiff import attach, stop_gradient
+from synann_core._lib.autodiff import attach, builds_graphs, stop_gradient
 from synann_core._lib.loops import keep_freed_memory, over_rows, tree
 from synann_core._lib.numerics import (
     constant,
@@ -123,8 +123,10 @@ def jvp(task: Task, x: Array, params: Parameters, dx: Array, dparams: Parameters
 
 
 def _plan(task: Task) -> Plan:
-    key = ("plan", task.every)
-    return task.structure.once(key, lambda: make_plan(task.structure, task.outputs))
+    # onnxruntime starts in a time that grows with the square of the number of operations.
+    joined = 512 if builds_graphs(task.xp) else 0
+    make = functools.partial(make_plan, task.structure, task.outputs, joined=joined)
+    return task.structure.once(("plan", task.every, joined), make)
 
 
 def _neurons(

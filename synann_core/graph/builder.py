@@ -248,7 +248,7 @@ class SynapseGraph:
 
     @classmethod
     def from_networkx(cls, g: networkx.DiGraph) -> SynapseGraph:
-        """Read a `networkx.DiGraph` or `MultiDiGraph`, as `to_networkx` writes it.
+        """Read a `networkx.DiGraph` or `MultiDiGraph`, with the attributes `to_networkx` writes.
 
         Raises
         ------

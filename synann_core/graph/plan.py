@@ -62,12 +62,18 @@ class Plan(NamedTuple):
     beta: Sum
 
 
-def make_plan(structure: Structure, outputs: Ints) -> Plan:
-    """Plan how to evaluate a structure whose outputs are these nodes (their numbers in order)."""
+def make_plan(structure: Structure, outputs: Ints, *, joined: int = 0) -> Plan:
+    """Plan how to evaluate a structure whose outputs are these nodes (their numbers in order).
+
+    A level is one group where that takes at most `joined` entries: where an operation costs more
+    than some padding.
+    """
     inputs, neurons = structure.inputs, structure.neurons
     excitatory, inhibitory = structure.excitatory, structure.inhibitory
     classes = [_power(np.diff(rows.indptr)) for rows in (excitatory, inhibitory)]
     level = structure.levels
+    if joined and neurons:
+        classes = _joined(classes, level, joined)
     by_group = np.lexsort((classes[1], classes[0], level))
     row = np.empty(inputs + neurons, np.int64)
     row[:inputs] = FIRST + np.arange(inputs)
@@ -114,6 +120,15 @@ def _power(counts: Ints) -> Ints:
     """The least power of two that is at least each count; 0 for 0."""
     power = 1 << np.ceil(np.log2(np.maximum(counts, 1))).astype(np.int64)
     return np.where(counts == 0, 0, power)
+
+
+def _joined(classes: list[Ints], level: Ints, most: int) -> list[Ints]:
+    """The largest classes of a level for all its neurons, where these have at most so many."""
+    widest = [np.zeros(level.max() + 1, np.int64) for _ in classes]
+    for wide, own in zip(widest, classes, strict=True):
+        np.maximum.at(wide, level, own)
+    few = (np.bincount(level) * np.add(*widest) <= most)[level]
+    return [np.where(few, wide[level], own) for wide, own in zip(widest, classes, strict=True)]
 
 
 def _runs(members: Ints, *keys: Ints) -> list[Ints]:

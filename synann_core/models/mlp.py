@@ -171,7 +171,7 @@ class SynaMLP(Explained, Saved):
         epochs, batch_size : int
             Passes over the data; samples per step, ≥ 2 for batch norm (the last batch of a pass
             may be smaller, or larger by one).
-        optimizer : SGD or Adam
+        optimizer : SGD, Adam or RMaxProp
             Adam(learning_rate=0.005) by default.
         schedule : {"one_cycle", "cosine", "constant"} or callable
             Factor of the learning rate as a function of progress in [0, 1].

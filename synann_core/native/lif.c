@@ -22,11 +22,11 @@ INLINE void step(const Neurons *of, const REAL *restrict y, REAL *restrict m, RE
         const REAL r = s[i], th = threshold[i];
         const REAL v = (1 - to_value * r) * m[i] + reset_to * (to_value * r);
         const REAL u = decay[i] * v + gain * y[i] + (1 - decay[i]) * rest -
-                       r * where_on(subtract, th);
+                       r * taken_where_on(subtract, th);
         const REAL new = spike(u, raised(of, a, i), fires);
         const REAL now = to_value_now * new;
         h[i] = u;
-        m[i] = (1 - now) * u - new * where_on(subtract_now, th) + reset_to * now;
+        m[i] = (1 - now) * u - new * taken_where_on(subtract_now, th) + reset_to * now;
         s[i] = new;
         if (a) {
             a[i] = of->forget * a[i] + new;

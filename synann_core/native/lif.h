@@ -8,6 +8,8 @@
 #include "kernels.h"
 #include "real.h"
 
+#define MOST OF_REAL(FLT_MAX, DBL_MAX)
+
 /* When a neuron fires: above its threshold, at it as well, or never. */
 enum { ABOVE, AT_LEAST, NEVER };
 
@@ -83,6 +85,12 @@ INLINE REAL spike(REAL potential, REAL threshold, ptrdiff_t fires) {
 /* A value where an option is on; 0 where it is off, though the value be infinite. */
 INLINE REAL where_on(REAL option, REAL value) {
     return option != 0 ? value : (REAL)0;
+}
+
+/* What a spike takes from the membrane where the option is on. A threshold that is out of reach
+takes nothing, for ∞ times no spike would be NaN. */
+INLINE REAL taken_where_on(REAL option, REAL threshold) {
+    return where_on(option, threshold > MOST ? (REAL)0 : threshold);
 }
 
 /* out[k] += Σ_i by[i] matrix[i, k], in the order of i; most of `by` may be 0. */

@@ -7,8 +7,6 @@ What the forward pass did not keep is computed again. As in lif.c, without fused
 
 #include "lif.h"
 
-#define MOST OF_REAL(FLT_MAX, DBL_MAX)
-
 /* Copy a row, or zeros for no row. */
 INLINE void copy(ptrdiff_t n, REAL *to, const REAL *from) {
     if (from) {
@@ -32,7 +30,7 @@ INLINE void replay(const Neurons *of, const REAL *restrict past, const REAL *res
     for (ptrdiff_t i = 0; i < of->n; i++) {
         const REAL now = of->to_value_now * r[i];
         m[i] = (1 - now) * past[i] -
-               r[i] * where_on(of->subtract_now, of->threshold[i]);
+               r[i] * taken_where_on(of->subtract_now, of->threshold[i]);
         m[i] += of->reset_to * now;
     }
 }
@@ -119,7 +117,7 @@ static void step_back(const Neurons *of, const Gradients *through, const Row *ro
     if (subtract_now > 0 || to_value_now > 0) {
         for (ptrdiff_t i = 0; through->attached && i < n; i++) {
             gs[i] += gm[i] * (where_on(to_value_now, reset_to - h[i]) -
-                              where_on(subtract_now, threshold[i]));
+                              taken_where_on(subtract_now, threshold[i]));
         }
         for (ptrdiff_t i = 0; through->learned && i < n; i++) {
             gthreshold[i] -= where_on(subtract_now, gm[i] * s[i]);
@@ -144,12 +142,12 @@ static void step_back(const Neurons *of, const Gradients *through, const Row *ro
     }
     if (through->attached && to_value == 0) {
         for (ptrdiff_t i = 0; i < n; i++) {
-            gs[i] = 0 - gh[i] * where_on(subtract, threshold[i]);
+            gs[i] = 0 - gh[i] * taken_where_on(subtract, threshold[i]);
         }
     } else if (through->attached) {
         for (ptrdiff_t i = 0; i < n; i++) {
             gs[i] = gm[i] * (to_value * (reset_to - m[i])) -
-                    gh[i] * where_on(subtract, threshold[i]);
+                    gh[i] * taken_where_on(subtract, threshold[i]);
         }
     } else {
         copy(n, gs, NULL);

@@ -1,4 +1,4 @@
-"""What is left of a sample for exact inference over sets of findings.
+"""Reduce a sample to what exact inference over sets of findings needs.
 
 Findings that are surely absent go into the weights of their causes; so does what causes leave
 unblocked of a present one. What remains are a few findings, the bits of noisy_or.h. Weights are

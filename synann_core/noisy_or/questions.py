@@ -1,4 +1,4 @@
-"""What people ask a noisy-OR network: posteriors, reasons, sets of causes, what to examine next."""
+"""Answer questions by a noisy-OR network: posteriors, reasons, sets of causes, what to examine."""
 
 from __future__ import annotations
 

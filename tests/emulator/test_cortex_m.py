@@ -11,7 +11,7 @@ from tests.emulator.__main__ import main, measured
 from tests.emulator.cortex_m import BOARDS, Program, build, need_emulator, run
 from tests.emulator.models import latch
 from tests.export_models import fitted
-from tests.synann_core.export.c.test_integers import emulated
+from tests.whole_numbers import network_logits
 
 
 @pytest.fixture(params=BOARDS)
@@ -95,7 +95,7 @@ def test_whole_numbers_are_the_same_bits(gate, dtype, tmp_path):
     image, _ = build(program, BOARDS["M0"], tmp_path)
     found = run(image, BOARDS["M0"], x.tobytes(), tmp_path)
     got = np.frombuffer(found.output, np.int64).reshape(-1, 3)
-    np.testing.assert_array_equal(got, emulated(model, dtype, 255, x)[0])
+    np.testing.assert_array_equal(got, network_logits(model, dtype, 255, x)[0])
 
 
 def test_the_table(monkeypatch, capsys):

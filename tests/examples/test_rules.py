@@ -40,7 +40,9 @@ def test_what_is_not_there_gives_one_line(tmp_path):
     with pytest.raises(SystemExit, match=r"--csv .*own\.csv: .*No such file"):
         rules.main(["--csv", str(path), "--output", str(tmp_path)])
     table(4).to_csv(path, index=False)
-    with pytest.raises(SystemExit, match="--target died: columns are age, place, event"):
+    with pytest.raises(
+        SystemExit, match="--target died: no such column; there are age, place, event"
+    ):
         rules.main(["--csv", str(path), "--target", "died", "--output", str(tmp_path)])
 
 

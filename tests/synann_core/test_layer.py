@@ -109,11 +109,6 @@ def test_slopes_of_beta_and_gamma(ad):
     assert_relative(ad.to_numpy(slope), -(inside * rest), 16 * EPS["float64"])
 
 
-def test_gradient_of_the_logit():
-    beta, gbeta = np.array([0.25, 0.5]), np.array([4.0, -1.0])
-    np.testing.assert_array_equal(layer.logit_gradient(beta, gbeta), [0.75, -0.25])
-
-
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_outputs_are_the_references(xp, options):
     y, logit, theta, mixing = given()
@@ -442,6 +437,16 @@ def test_a_state_says_what_a_layer_computes():
     for wrong in (9, -1, math.nan, math.inf):
         with pytest.raises(ValueError, match=f"Received: number {wrong}"):
             layer.check_state("state", [wrong], **OF_A_LAYER)
+
+
+def test_a_state_tells_the_size_of_patches():
+    state = layer.state_of(3, 5, **OF_A_LAYER)
+    assert state == [2, 1, 0, 3, 3, 5]
+    for given in (state, state[:4], [*state, 7], [2.0, 1.0, 0.0, 3.0, 3.0000001, 4.9999999]):
+        layer.check_state("state", given, 3, 5, **OF_A_LAYER)
+    for wrong in ([5, 3], [15, 1], [math.nan, 5], [3, math.inf]):
+        with pytest.raises(ValueError, match=r"`state` must be of patches of \(3, 5\). Received"):
+            layer.check_state("state", [*state[:4], *wrong], 3, 5, **OF_A_LAYER)
 
 
 def test_a_warning_of_values(xp):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from reference.convolution import surprisal_convolution
 from synann_keras import SynapseConv2d
 from tests.helpers import assert_close
 from tests.synann_keras.keras_helpers import BACKEND, FLOAT32, gradients, randomise, to_numpy
@@ -42,33 +43,24 @@ def by_hand(layer, given):
     """Surprisal output by loops over pixels, channels last, from probabilities."""
     given = np.asarray(given, dtype=np.float64)
     y = np.exp(-given) if layer.synapse.space == "surprisal" else given
-    beta, alpha = to_numpy(layer.beta), to_numpy(layer.alpha)
-    above, left, height, width = 0, 0, *y.shape[1:3]
-    (kh, kw), (sh, sw), (dh, dw) = layer.kernel_size, layer.strides, layer.dilation_rate
+    lengths = [d * (k - 1) + 1 for d, k in zip(layer.dilation_rate, layer.kernel_size, strict=True)]
+    geometry = list(zip(y.shape[1:3], lengths, layer.strides, strict=True))
+    first, size = (0, 0), [(pixels - length) // step + 1 for pixels, length, step in geometry]
     if layer.padding == "same":
-        out = math.ceil(height / sh), math.ceil(width / sw)
-        above = max((out[0] - 1) * sh + dh * (kh - 1) + 1 - height, 0) // 2
-        left = max((out[1] - 1) * sw + dw * (kw - 1) + 1 - width, 0) // 2
-    else:
-        out = (height - dh * (kh - 1) - 1) // sh + 1, (width - dw * (kw - 1) - 1) // sw + 1
-    shares = None
+        size = [math.ceil(pixels / step) for pixels, _, step in geometry]
+        first = [
+            max((made - 1) * step + length - pixels, 0) // 2
+            for made, (pixels, length, step) in zip(size, geometry, strict=True)
+        ]
+    beta, shares = to_numpy(layer.beta), None
     if layer.synapse.mixing_logit is not None:
         e = np.exp(to_numpy(layer.synapse.mixing_logit))
         shares = (e / e.sum(0)).reshape(beta.shape)
-    result = np.empty((len(y), *out, layer.filters))
-    for n, i, j, c in np.ndindex(*result.shape):
-        x, product = 1.0 if layer.excitation == "none" else 0.0, alpha[c]
-        for a, b, k in np.ndindex(*beta.shape[:3]):
-            row, column = i * sh + a * dh - above, j * sw + b * dw - left
-            inside = 0 <= row < height and 0 <= column < width
-            value = y[n, row, column, k] if inside else 0.0
-            product *= 1.0 - beta[a, b, k, c] * value
-            if shares is not None:
-                x += shares[a, b, k, c] * value
-            elif layer.excitation == "input" and (a, b, k) == ((kh - 1) // 2, (kw - 1) // 2, c):
-                x = value
-        result[n, i, j, c] = -math.log(x) - math.log(product)
-    return result
+    return surprisal_convolution(
+        y, to_numpy(layer.alpha), beta,
+        excitation=layer.excitation, stride=layer.strides, dilation=layer.dilation_rate,
+        first=first, size=size, shares=shares,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("geometry", "excitation", "space"), COMBINATIONS, ids=str)
@@ -182,6 +174,17 @@ def test_files_tell_what_was_trained(tmp_path):
         network().load_weights(tmp_path / "a.weights.h5")
 
 
+def test_files_tell_the_size_of_patches(tmp_path):
+    def network(kernel):
+        inputs = keras.Input((9, 9, 2))
+        return keras.Model(inputs, SynapseConv2d(2, kernel, name="conv")(inputs))
+
+    network((3, 2)).save_weights(tmp_path / "a.weights.h5")
+    network((3, 2)).load_weights(tmp_path / "a.weights.h5")
+    with pytest.raises(ValueError, match=r"must be of patches of \(2, 3\). Received: \(3"):
+        network((2, 3)).load_weights(tmp_path / "a.weights.h5")
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
 def test_policies(policy):
     if policy == "float64" and BACKEND == "jax":
@@ -228,6 +231,8 @@ def test_inputs_of_another_kind():
         layer(y[..., :1])
     with pytest.raises(ValueError, match="`y` must be as large as a patch of 3×3 pixels"):
         layer(y[:, :2])
+    with pytest.raises(ValueError, match="the layer has no weights yet"):
+        SynapseConv2d(2, 3).contributions(y)
     with pytest.raises(ValueError, match="with known channels"):
         SynapseConv2d(2, 3).build((None, 5, 5, None))
     with pytest.raises(TypeError, match="`y` must have a real floating-point dtype"):

@@ -2,12 +2,12 @@
 
 import copy
 import itertools
-import math
 
 import numpy as np
 import pytest
 import torch
 
+from reference.convolution import surprisal_convolution
 from synann_torch import Synapse, SynapseConv2d, parameter_groups
 from synann_torch.convolution import LogSynapseConv2d
 from tests.helpers import EPS, assert_close
@@ -35,41 +35,36 @@ def layer_and_images(channels=2, out=2, seed=0, dtype=torch.float64, size=(5, 6)
     return layer, -torch.log(y) if layer.space == "surprisal" else y
 
 
+def channels_last(kernel):
+    """A kernel (filters, channels, height, width) as (height, width, channels, filters)."""
+    return kernel.permute(2, 3, 1, 0).detach().numpy()
+
+
 def by_hand(layer, given):
     """Surprisal output by loops over pixels, from probabilities."""
     given = given.detach().numpy()
-    y = np.exp(-given) if layer.space == "surprisal" else given
-    beta, alpha = layer.beta.detach().numpy(), layer.alpha.detach().numpy()
-    (kh, kw), (sh, sw), (dh, dw) = layer.kernel_size, layer.stride, layer.dilation
-    down, across = (0, 0) if layer.padding == "valid" else (layer.padding,) * 2
+    y = np.moveaxis(np.exp(-given) if layer.space == "surprisal" else given, 1, -1)
+    lengths = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
     if layer.padding == "same":
-        down, across = dh * (kh - 1) // 2, dw * (kw - 1) // 2
-        height, width = y.shape[2:]
+        first, size = [length // 2 for length in lengths], y.shape[1:3]
     else:
-        if isinstance(layer.padding, tuple):
-            down, across = layer.padding
-        height = (y.shape[2] + 2 * down - dh * (kh - 1) - 1) // sh + 1
-        width = (y.shape[3] + 2 * across - dw * (kw - 1) - 1) // sw + 1
-    shares = None
+        first = np.broadcast_to(0 if layer.padding == "valid" else layer.padding, 2).tolist()
+        size = [
+            (pixels + 2 * border - length - 1) // step + 1
+            for pixels, border, length, step in zip(
+                y.shape[1:3], first, lengths, layer.stride, strict=True
+            )
+        ]
+    beta, shares = channels_last(layer.beta), None
     if layer.excitation == "mixture":
-        shares = torch.softmax(layer.synapse.mixing_logit, -1).detach().numpy().reshape(beta.shape)
-
-    def pixel(n, k, row, column):
-        inside = 0 <= row < y.shape[2] and 0 <= column < y.shape[3]
-        return y[n, k, row, column] if inside else 0.0
-
-    result = np.empty((len(y), len(beta), height, width))
-    for n, c, i, j in np.ndindex(*result.shape):
-        x, product = 1.0 if layer.excitation == "none" else 0.0, alpha[c]
-        for k, a, b in np.ndindex(*beta.shape[1:]):
-            value = pixel(n, k, i * sh + a * dh - down, j * sw + b * dw - across)
-            product *= 1.0 - beta[c, k, a, b] * value
-            if shares is not None:
-                x += shares[c, k, a, b] * value
-            elif layer.excitation == "input" and (k, a, b) == (c, (kh - 1) // 2, (kw - 1) // 2):
-                x = value
-        result[n, c, i, j] = -math.log(max(x, np.finfo(float).tiny)) - math.log(product)
-    return result
+        mixture = torch.softmax(layer.synapse.mixing_logit, -1)
+        shares = channels_last(mixture.reshape(layer.beta.shape))
+    result = surprisal_convolution(
+        y, layer.alpha.detach().numpy(), beta,
+        excitation=layer.excitation, stride=layer.stride, dilation=layer.dilation,
+        first=first, size=size, shares=shares,
+    )  # fmt: skip
+    return np.moveaxis(result, -1, 1)
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
@@ -79,7 +74,7 @@ def test_formula(geometry, excitation, space):
     layer, y = layer_and_images(excitation=excitation, space=space, output="surprisal", **geometry)
     want = by_hand(layer, y)
     got = layer(y).detach()
-    inside = want < 700.0  # a middle outside the image is closed: no x, whose logarithm has a floor
+    inside = np.isfinite(want)  # a middle outside the image: x = 0, whose logarithm has a floor
     if space == "surprisal":
         assert torch.isinf(got[torch.from_numpy(~inside)]).all()
     assert inside.any()
@@ -196,6 +191,28 @@ def test_state_tells_what_was_trained():
     for options in ({}, {"gate": "exp"}, {"gate": "sigmoid", "excitation": "none"}):
         with pytest.raises(ValueError, match="`state_dict` must hold the state of a layer with"):
             layer_and_images(**options)[0].load_state_dict(layer.state_dict())
+    for channels, kernel in ((2, (9, 1)), (2, (1, 9)), (1, (3, 6))):  # of as many weights
+        another = SynapseConv2d(channels, 2, kernel, gate="sigmoid", excitation="none")
+        same = SynapseConv2d(2, 2, 3, gate="sigmoid", excitation="none")
+        with pytest.raises(ValueError, match=r"`state_dict` must be of patches of .* Received: "):
+            another.load_state_dict(same.state_dict())
+
+
+def test_outputs_lie_in_memory_as_those_of_a_convolution():
+    """So that ``view`` and what looks for channels last find what they find after nn.Conv2d."""
+    layer, y = layer_and_images()
+    convolution = torch.nn.Conv2d(2, 2, 3, dtype=y.dtype)
+    last = torch.channels_last
+    for given in (y, y[0], y.to(memory_format=last), y.transpose(2, 3)):
+        got, want = layer(given), convolution(given)
+        assert got.stride() == want.stride()
+    assert layer(y).view(2, -1).shape == (2, 24)
+
+
+def test_the_meta_device():
+    for excitation in EXCITATIONS:
+        layer = SynapseConv2d(2, 2, 3, excitation=excitation, device="meta")
+        assert layer(torch.empty(1, 2, 5, 6, device="meta")).shape == (1, 2, 3, 4)
 
 
 def test_parameters_and_initial_values():

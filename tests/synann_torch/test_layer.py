@@ -4,6 +4,7 @@ import copy
 import itertools
 import math
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -103,6 +104,44 @@ def test_gradients_are_the_references():
     assert_close(gy.reshape(15, 5), gx + gy_only, tolerance)
     assert_close(gtheta, -alpha * galpha, tolerance)
     assert_close(glogit, gbeta * beta * (1 - beta), tolerance)
+
+
+@pytest.mark.parametrize("excitation", EXCITATIONS)
+def test_probabilities_are_one_operation_to_autograd(excitation):
+    """With the gradients of the formula taken apart, as a transform sees it."""
+    mask = ~torch.eye(5, dtype=torch.bool)
+    layer, y = layer_and_input(5, 5, excitation=excitation, mask=mask)
+    y.requires_grad_()
+    s = layer(y)
+    assert s.grad_fn.name() == "WithGradientBackward"
+    grad = torch.randn(s.shape, dtype=s.dtype, generator=torch.Generator().manual_seed(1))
+    parameters = dict(layer.named_parameters())
+    got = torch.autograd.grad(s, (y, *parameters.values()), grad)
+
+    def loss(y, parameters):
+        return (torch.func.functional_call(layer, parameters, (y,)) * grad).sum()
+
+    gy, others = torch.func.grad(loss, (0, 1))(y.detach(), parameters)
+    for a, b in zip(got, (gy, *others.values()), strict=True):
+        assert_close(a, b.detach(), 200 * EPS["float64"])
+
+
+def test_only_autograd_keeps_what_gradients_need():
+    layer, y = layer_and_input(5, 5)
+    y = y * 1.0
+    left = []
+
+    def pack(tensor):
+        left.append(weakref.ref(tensor))
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda _: None):
+        s = layer(y)
+    left.append(weakref.ref(y))
+    del y
+    assert s.requires_grad
+    parameters = {id(p) for p in layer.parameters()}
+    assert len(left) > 4
+    assert all(r() is None or id(r()) in parameters for r in left)
 
 
 def test_names_of_parameters():

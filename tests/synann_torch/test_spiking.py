@@ -118,7 +118,7 @@ def test_dtypes(dtype):
     assert torch.equal(step, spikes[0])
 
 
-@pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int32, torch.int64])
+@pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.uint16, torch.int64])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_whole_spikes_are_taken(kind, dtype):
     """What one layer fires, the next one takes, whatever its dtype, and the same as floats."""
@@ -139,6 +139,10 @@ def test_whole_spikes_are_taken(kind, dtype):
 
 def _floats(spikes, dtype):
     return spikes[0].to(dtype), None, spikes[1].to(dtype)
+
+
+def test_what_is_learned_may_come_from_an_iterator():
+    assert Spiking(LIF(), learn=(name for name in ["decay"])).learned == ("decay",)
 
 
 def test_truncated_training_detaches_and_moves_the_state():
@@ -191,7 +195,14 @@ def test_only_the_membranes_are_kept():
         (lambda: Spiking(LIF(np.nan)), ValueError, "`decay` must be in"),
         (lambda: Spiking(LIF(), learn=("tau",)), ValueError, "`learn` must be one of"),
         (lambda: Spiking(LIF(), learn=("synaptic_decay",)), ValueError, "`learn` must name what"),
+        (lambda: Spiking(LIF(), learn="decay"), TypeError, "`learn` must be a tuple of names"),
         (lambda: Spiking(LIF(), learn=("decay",), units=0), ValueError, "`units` must be at least"),
+        (lambda: Spiking(LIF(), units="all"), TypeError, "`units` must be an int"),
+        (
+            lambda: Spiking(LIF()).sequence(torch.ones(2, 4), np.zeros(4)),
+            TypeError,
+            "`state` must be a State",
+        ),
         (
             lambda: Spiking(LIF(np.ones(3)), learn=("decay",)).sequence(torch.ones(2, 4)),
             ValueError,

@@ -25,8 +25,9 @@ from synann_core.models.mlp import SynaMLP
 
 WholeDtype = Literal["int8", "int16"]
 
-#: Units of surprisal in a bit.
+#: Units of surprisal in a bit, and in a nat.
 BITS = 2.0**15
+NATS = BITS / math.log(2.0)
 #: So many factors, of at most 16 bits each, stay below 2^29 units.
 MOST_FACTORS = 1023
 #: Of log-odds in these units, 5,678 nats; rounded weights may make it twice as much.
@@ -56,7 +57,7 @@ def integers_source(model: SynaMLP, name: str, dtype: WholeDtype, levels: int) -
     return source(
         f"{name}: {described(model)}, in whole numbers.",
         name,
-        "float64",
+        None,
         declarations=[
             "void ${name}_logits(const uint8_t *x, int64_t *logits);",
             "int ${name}_predict(const uint8_t *x);",
@@ -99,7 +100,7 @@ def integers(model: SynaMLP, dtype: WholeDtype, levels: int) -> Integers:
     if model.layer == "synapse":
         logit = to_numpy(model.weights["synapse.beta_logit"]).astype(np.float64)
         constants["beta"] = _units(beta_of(logit, xp=numpy_namespace), 8 * np.dtype(dtype).itemsize)
-        nats = -math.log(2.0) / BITS  # of a unit of surprisal, as a logarithm
+        nats = -1.0 / NATS  # of a unit of surprisal, as a logarithm
     else:
         nats = 2.0**-16  # of a probability
     weights = maps["out"] * nats
@@ -124,13 +125,12 @@ def _first(
     weights: NumpyArray, bias: NumpyArray, dtype: WholeDtype, levels: int
 ) -> tuple[dict[str, NumpyArray], int]:
     """Numbers with which a row's sum s of weights and bytes gives log-odds s · scale / 2^shift."""
-    units = BITS / math.log(2.0)  # in a nat
-    weights, bias = weights * (units / levels), bias * units
+    weights, bias = weights * (NATS / levels), bias * NATS
     largest = np.abs(weights).sum(axis=1) * levels + np.abs(bias)
     if not (largest <= LARGEST).all():
         raise ValueError(
-            "`model` must have log-odds within ±5678 before its gate in whole numbers. "
-            f"Received: up to {largest.max() / units:g}"
+            f"`model` must have log-odds within ±{LARGEST / NATS:.0f} before its gate in whole "
+            f"numbers. Received: up to {largest.max() / NATS:g}"
         )
     most = float(np.iinfo(dtype).max)
     # Rounding adds half a unit for each weight, of each of the levels, and for the bias.

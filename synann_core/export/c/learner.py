@@ -8,7 +8,7 @@ import numpy as np
 
 from synann_core._lib.numerics import surprisal_floor
 from synann_core._lib.typing import NumpyArray
-from synann_core.export.c.integers import BITS, LARGEST, MOST_FACTORS, logarithms
+from synann_core.export.c.integers import LARGEST, MOST_FACTORS, NATS, logarithms
 from synann_core.export.c.text import literal, source
 from synann_core.export.checks import Precision
 
@@ -49,16 +49,16 @@ def integers_learner_source(
             f"`gamma` must have at most {MOST_FACTORS} inputs in whole numbers. "
             f"Received: shape {gamma.shape}"
         )
-    units = theta * (BITS / math.log(2.0))
+    units = theta * NATS
     if np.abs(units).max() > LARGEST:
         raise ValueError(
-            "`theta` must be within ±5678 nats in whole numbers. "
+            f"`theta` must be within ±{LARGEST / NATS:.0f} nats in whole numbers. "
             f"Received: up to {np.abs(theta).max():g}"
         )
     return source(
         f"{_title(gamma, name)[:-1]}, in whole numbers.",
         name,
-        "float64",
+        None,
         declarations=[
             "int32_t ${name}_surprisal(uint32_t p);",
             "void ${name}_forward(const int32_t *u, const int32_t *v, int32_t *z);",

@@ -166,6 +166,7 @@ class _Writer:
         fires = self.numbers["threshold"] is not None
         delayed = rule.order != "immediate"
         threshold = self._number("threshold") if fires else ""
+        taken = self._taken() if fires and rule.reset == "subtract" else ""
         lines = [f"{self._real()} y = {drive}[i], m = state->membrane_{k}[i];"]
         if fires and (self.out == "out" or (delayed and rule.reset != "none")):
             lines.append(f"const {self._real()} r = state->spikes_{k}[i];")
@@ -180,7 +181,7 @@ class _Writer:
             decay: Any = self.numbers["decay"]
             lines.append(f"m += {self._value('at_rest', (1.0 - decay) * rule.rest)};")
         if fires and delayed and rule.reset == "subtract":
-            lines.append(f"m -= r * {threshold};")
+            lines.append(f"m -= r * {taken};")
         if fires:
             raised = threshold
             if rule.adaptation:
@@ -188,7 +189,7 @@ class _Writer:
             lines.append(f"const {self._real()} s = {self._fired('m', raised)};")
             if not delayed and rule.reset != "none":
                 subtract = rule.reset == "subtract"
-                lines.append(f"m -= s * {threshold};" if subtract else self._to_value("m", "s"))
+                lines.append(f"m -= s * {taken};" if subtract else self._to_value("m", "s"))
             if rule.adaptation:
                 kept = f"{self._literal(rule.adaptation_decay)} * state->adaptation_{k}[i]"
                 lines.append(f"state->adaptation_{k}[i] = {kept} + s;")
@@ -212,6 +213,14 @@ class _Writer:
 
     def _number(self, part: str) -> str:
         return self._value(part, self.numbers[part])
+
+    def _taken(self) -> str:
+        """What a spike takes away: the threshold, and nothing where that is out of reach."""
+        values: Any = self.numbers["threshold"]
+        endless = np.isinf(values)
+        if not endless.any():
+            return self._number("threshold")
+        return self._value("taken", np.where(endless, 0.0, values))
 
     def _value(self, part: str, values: Any) -> str:
         """A literal, or an entry of an array where neurons differ."""

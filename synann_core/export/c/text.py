@@ -32,9 +32,9 @@ def check_name(name: Any) -> str:
     return name
 
 
-def check_dtype(dtype: Any) -> None:
-    """Refuse the name of a dtype that C lacks."""
-    check_option("dtype", dtype, tuple(_TYPES))
+def check_dtype(dtype: Any, whole: tuple[str, ...] = ()) -> None:
+    """Refuse the name of a dtype that C, or this model, lacks; `whole` are those of integers."""
+    check_option("dtype", dtype, (*_TYPES, *whole))
 
 
 def literal(value: float, dtype: Precision) -> str:
@@ -50,7 +50,7 @@ def literal(value: float, dtype: Precision) -> str:
 def source(
     title: str,
     name: str,
-    dtype: Precision,
+    dtype: Precision | None,
     *,
     declarations: list[str],
     constants: Mapping[str, NumpyArray],
@@ -61,10 +61,10 @@ def source(
 ) -> str:
     """Write a whole file: declarations, constants, variables and the named pieces of `templates`.
 
-    Arrays have the types of their dtypes. In all texts $real, ${f}, $name and the `values` are
-    filled in.
+    Arrays have the types of their dtypes. In all texts $name, the `values` and, unless `dtype` is
+    None in a file of whole numbers, $real and ${f} are filled in.
     """
-    f, real = _TYPES[dtype]
+    f, real = _TYPES[dtype] if dtype else ("", "")
     variables = variables or {}
     definitions = [
         _array(kind, f"{name}_{key}", numbers)

@@ -102,6 +102,7 @@ def save_c(
     """
     check_name(name)
     check_option("space", space, get_args(Space))
+    check_dtype(dtype, get_args(WholeDtype))
     if dtype == "int8" or dtype == "int16":
         if not isinstance(model, SynaMLP):
             raise TypeError(f"`model` must be a SynaMLP in whole numbers. Received: {model!r}")
@@ -111,7 +112,6 @@ def save_c(
             raise ValueError(f"`levels` must be at most 255. Received: {levels!r}")
         write_whole(path, integers_source(model, name, dtype, most).encode("ascii"))
         return
-    check_dtype(dtype)
     if levels is not None:
         raise TypeError(f"`levels` must be None in floating point. Received: {levels!r}")
     if isinstance(model, SynapseGraph):
@@ -189,10 +189,8 @@ def save_c_learner(
     True
     """
     check_name(name)
-    precision: Precision = "float64"
-    if dtype != "int32":
-        check_dtype(dtype)
-        precision = dtype
+    check_dtype(dtype, ("int32",))
+    precision: Precision = "float64" if dtype == "int32" else dtype
     least = check_number("gamma_min", gamma_min, 0.0, ends="()")
     least = check_number(
         "gamma_min", float(in_dtype("gamma_min", least, precision)), 0.0, ends="()"

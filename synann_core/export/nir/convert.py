@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from synann_core._lib.checks import check_int, check_number, check_option, to_numpy
+from synann_core._lib.checks import check_bool, check_int, check_number, check_option, to_numpy
 from synann_core._lib.files import FilePath, path_text, write_whole
 from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.typing import NumpyArray
@@ -83,6 +83,7 @@ def to_nir(
         raise TypeError(f"`network` must be a SpikingNetwork. Received: {network!r}")
     dt = check_number("dt", dt, 0.0, ends="()")
     check_option("resistance", resistance, get_args(Resistance))
+    strict = check_bool("strict", strict)
     numbers = numbers_of(network, "float64")
     nodes: dict[str, Any] = {"input": nir.Input(input_type=np.array([network.in_features]))}
     edges, before = [], "input"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from synann_core._lib.patches import PatchAxis
 from synann_core._lib.typing import NumpyArray
 from synann_core.export.nir.nodes import Node
 
@@ -118,20 +119,21 @@ class Map:
         outputs, each, *window = weight.shape
         if each * groups != channels or outputs % groups:
             raise ValueError(f"its weight has shape {weight.shape} after {channels} channels")
-        reach = [d * (k - 1) + 1 for d, k in zip(dilation, window, strict=True)]
-        padding = _padding(fields, axes, reach, stride)
+        patches = list(map(PatchAxis, window, stride, dilation))
+        padding = _padding(fields, patches)
         made = [
-            (size + sum(pad) - r) // s + 1
-            for size, pad, r, s in zip(sizes, padding, reach, stride, strict=True)
+            patch.count(size + sum(pad))
+            for patch, size, pad in zip(patches, sizes, padding, strict=True)
         ]
         if min(made) < 1 or min(weight.shape) < 1:
+            reach = [patch.length for patch in patches]
             raise ValueError(f"its window {reach} does not fit into {sizes}")
         self._check(outputs * math.prod(made), channels * math.prod(sizes))
         matrix = np.zeros((outputs, math.prod(made), channels, math.prod(sizes)), weight.dtype)
         # Where a place of the window reads an input: no more pairs than the matrix has entries.
         to, place, at = (np.zeros(1, np.int64) for _ in range(3))
         for axis, (size, (first, _)) in enumerate(zip(sizes, padding, strict=True)):
-            own = _reads(made[axis], size, window[axis], stride[axis], dilation[axis], first)
+            own = _reads(made[axis], size, patches[axis], first)
             to, place, at = (
                 (before[:, None] * many + one).ravel()
                 for before, many, one in zip(
@@ -178,12 +180,13 @@ def _sizes(fields: dict[str, Any], name: str, axes: int, least: int) -> list[int
 
 
 def _reads(
-    made: int, size: int, window: int, stride: int, dilation: int, first: int
+    made: int, size: int, patch: PatchAxis, first: int
 ) -> tuple[NumpyArray, NumpyArray, NumpyArray]:
     """Along one axis: outputs, places of the window, and the inputs that they read.
 
     Places that read zeros, `first` of which are before the inputs, are left out.
     """
+    window, stride, dilation = patch
     start = np.arange(made) * stride - first
     least = np.clip(-(start // dilation), 0, window)  # the first place with an input, rounded up
     end = np.clip((size - 1 - start) // dilation + 1, 0, window)
@@ -193,18 +196,16 @@ def _reads(
     return to, place, start[to] + place * dilation
 
 
-def _padding(
-    fields: dict[str, Any], axes: int, reach: list[int], stride: list[int]
-) -> list[tuple[int, int]]:
+def _padding(fields: dict[str, Any], patches: list[PatchAxis]) -> list[tuple[int, int]]:
     """Zeros before and after each axis."""
     value = fields.get("padding")
     value = value.decode("ascii", "replace") if isinstance(value, bytes) else value
     if isinstance(value, str):
         if value == "valid":
-            return [(0, 0)] * axes
-        if value != "same" or max(stride) > 1:
+            return [(0, 0) for _ in patches]
+        if value != "same" or max(patch.stride for patch in patches) > 1:
             raise ValueError(
                 "its `padding` must be 'valid', whole numbers, or with stride 1 'same'"
             )
-        return [((r - 1) // 2, r - 1 - (r - 1) // 2) for r in reach]
-    return [(size, size) for size in _sizes(fields, "padding", axes, 0)]
+        return [patch.same_border(1) for patch in patches]  # the same for any size
+    return [(size, size) for size in _sizes(fields, "padding", len(patches), 0)]

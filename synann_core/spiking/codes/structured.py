@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from synann_core._lib.arguments import check_plain
 from synann_core._lib.checks import check_number, check_option, to_numpy
 from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, Namespace, NumpyArray
@@ -131,6 +132,7 @@ def events_to_structured(
 
 
 def _columns(records: Any, fields: Any) -> dict[str, NumpyArray]:
+    check_plain("records", records)
     names = getattr(getattr(records, "dtype", None), "names", None)
     if not isinstance(records, np.ndarray) or names is None:
         raise TypeError(
@@ -148,6 +150,10 @@ def _columns(records: Any, fields: Any) -> dict[str, NumpyArray]:
             columns[role] = np.zeros(records.shape, np.int32)
         else:
             raise ValueError(f"`records` must have the field {name!r}. Received: {names}")
+        if columns[role].ndim != 1:
+            raise ValueError(
+                f"`{role}` must be one number an event. Received: shape {columns[role].shape}"
+            )
     return columns
 
 
@@ -163,20 +169,35 @@ def _times(t: NumpyArray, origin: Any, ticks: Any) -> NumpyArray:
         t = t.astype(np.int64)
     if isinstance(origin, str) and origin == "first":
         origin = t.min().item() if t.size else 0
-    elif not isinstance(origin, int):
+    elif isinstance(origin, bool) or not isinstance(origin, int | np.integer):
         origin = check_number("origin", origin)
     if t.dtype.kind == "i":
-        if origin != round(origin) or abs(origin) >= 2**62:
+        if origin != round(origin):
             raise ValueError(f"`origin` must be whole, as the times are. Received: {origin!r}")
-        t = t.astype(np.int64) - int(origin)
+        origin, t = int(origin), t.astype(np.int64)  # not by way of a float: it has 53 bits
+        ends = [origin, *(time - origin for time in _extremes(t))]
+        if not all(-(2**63) <= end < 2**63 for end in ends):
+            raise ValueError(f"`origin` must leave times of 64 bits. Received: {origin}")
+        t = t - origin
     else:
         t = t.astype(np.float64) - float(origin)
     if ticks is None:
         return t
-    scaled = np.rint(t * check_number("ticks", ticks, 0.0, ends="()"))
+    ticks = check_number("ticks", ticks, 0.0, ends="()")
+    if t.dtype.kind == "i" and ticks.is_integer() and ticks < 2.0**63:  # without rounding
+        if any(abs(time) * int(ticks) >= 2**63 for time in _extremes(t)):
+            raise ValueError(f"`ticks` must leave times below 2**63. Received: {ticks!r}")
+        whole: NumpyArray = t * int(ticks)
+        return whole
+    scaled: NumpyArray = np.rint(t * ticks)
     if scaled.size and np.abs(scaled).max() >= 2.0**63:
         raise ValueError(f"`ticks` must leave times below 2**63. Received: {ticks!r}")
     return scaled.astype(np.int64)
+
+
+def _extremes(t: NumpyArray) -> list[int]:
+    """The first and the last of integer times, if there are any, as Python's integers."""
+    return [int(t.min()), int(t.max())] if t.size else []
 
 
 def _pixels(name: str, column: NumpyArray) -> NumpyArray:

@@ -156,7 +156,10 @@ class SpikingNetwork(Saved):
         x, xp = self._check_inputs(X)
         check_option("inputs", inputs, get_args(operations.InputKind))
         if inputs == "spikes" and not bool(xp.all((x == 0) | (x == 1))):
-            raise ValueError("`X` must hold 0 and 1 with inputs='spikes'. Received: other numbers")
+            raise ValueError(
+                "`X` must hold 0 and 1 with inputs='spikes'. "
+                f"Received: values from {float(xp.min(x))} to {float(xp.max(x))}"
+            )
         with silence(xp):
             runs = self._runs(x, xp)
             return operations.join([operations.count(t, self.layers, inputs, xp) for t in runs])
@@ -208,7 +211,7 @@ class SpikingNetwork(Saved):
             Labels 0 … classes − 1, of the library of X or NumPy.
         epochs, batch_size : int
             Passes over the data; samples a step (the last batch of a pass may be smaller).
-        optimizer : SGD or Adam
+        optimizer : SGD, Adam or RMaxProp
             ``Adam(learning_rate=5e-4)`` by default.
         callback : callable, optional
             Called after each epoch with its entry of the history.
@@ -302,7 +305,7 @@ class SpikingNetwork(Saved):
         return chunks[0] if len(chunks) == 1 else xp.concat(chunks, axis=0)
 
     def _runs(self, X: Array, xp: Namespace) -> Iterator[list[passes.Trace]]:
-        """Run all layers on some samples after others."""
+        """Run all layers, some samples at a time."""
         fixed, weights = self._values(X, xp)
         values, architecture = {**fixed, **weights}, self._architecture
         for start in range(0, X.shape[-2], _CHUNK):

@@ -22,6 +22,8 @@ InputKind = Literal["numbers", "spikes"]
 class Operations(NamedTuple):
     """Counts of an inference, for each sample and layer; see `SpikingNetwork.operations`.
 
+    Printed, it is a table of the means over samples.
+
     Attributes
     ----------
     spikes : int64 array, shape (samples, layers)
@@ -46,6 +48,10 @@ class Operations(NamedTuple):
     >>> counts = net.operations(np.ones((1, 3)), inputs="spikes")
     >>> counts.additions[0, 0] == 5 * 3 * 4, counts.updates[0], counts.dense
     (np.True_, array([20, 10]), array([12,  8]))
+    >>> print(net.operations(np.zeros((1, 3)), inputs="spikes"))
+    layer  spikes  additions  multiply-adds  updates  dense
+        0     2.0        0.0            0.0     20.0   12.0
+        1     0.0        4.0            0.0     10.0    8.0
     """
 
     spikes: NumpyArray
@@ -53,6 +59,18 @@ class Operations(NamedTuple):
     multiply_adds: NumpyArray
     updates: NumpyArray
     dense: NumpyArray
+
+    def __str__(self) -> str:
+        """Return the means over samples, a line for each layer."""
+        names = [name.replace("_", "-") for name in self._fields]
+        means = [column.mean(axis=0) for column in self[:-1]] + [self.dense]
+        columns = [
+            [name, *(f"{mean:.1f}" for mean in row)] for name, row in zip(names, means, strict=True)
+        ]
+        columns.insert(0, ["layer", *map(str, range(len(self.dense)))])
+        widths = [max(map(len, column)) for column in columns]
+        lines = zip(*columns, strict=True)
+        return "\n".join("  ".join(map(str.rjust, line, widths)) for line in lines)
 
 
 def count(

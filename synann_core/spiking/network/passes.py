@@ -65,9 +65,9 @@ def initial_weights(in_features: int, layers: tuple[Layer, ...], seed: int) -> d
             weights[f"{k}.weight"] = rng.uniform(-bound, bound, (n, in_features))
             weights[f"{k}.bias"] = rng.uniform(-bound, bound, n)
         else:
-            sizes = n, in_features
-            beta_logit = initial_beta_logit(*sizes, mean_input=layer.mean_input, rng=rng)
-            weights[f"{k}.beta_logit"] = beta_logit
+            weights[f"{k}.beta_logit"] = initial_beta_logit(
+                n, in_features, mean_input=layer.mean_input, rng=rng
+            )
             # The log-transmission is about −1: currents of either sign, around 0.
             gain = rng.uniform(-layer.spread, layer.spread, n)
             weights[f"{k}.gain"], weights[f"{k}.bias"] = gain, gain.copy()

@@ -123,6 +123,7 @@ def _step_back(
     gm, gy, gs, ga = later
     h, s, r, m = at[:4]
     decay, threshold = params.decay, params.threshold
+    taken = formulas.taken_away(threshold, rule, xp)
     subtract = threshold is not None and rule.reset == "subtract"
     to_value = threshold is not None and rule.reset == "zero"
     gm = gm if at.gm is None else gm + at.gm
@@ -136,7 +137,7 @@ def _step_back(
             gs = gs if rule.detach_reset else gs + gm * (rule.reset_to - h)
         elif subtract:
             gthreshold = -gm * s
-            gs = gs if rule.detach_reset else gs - gm * threshold
+            gs = gs if rule.detach_reset else gs - gm * taken
     if threshold is not None:
         u = h - threshold_of(params, at.a, rule)
         gu = gs * rule.surrogate.derivative(u, xp=xp)
@@ -147,12 +148,12 @@ def _step_back(
     gs, gm, kept = xp.zeros_like(gh), decay * gh, m
     if rule.order != "immediate":
         if to_value:
-            kept = formulas.reset_by(m, r, threshold, rule)
+            kept = formulas.reset_by(m, r, taken, rule)
             gs = gs if rule.detach_reset else gm * (rule.reset_to - m)
             gm = (1.0 - r) * gm
         elif subtract:
             gthreshold = gthreshold - gh * r
-            gs = gs if rule.detach_reset else -gh * threshold
+            gs = gs if rule.detach_reset else -gh * taken
     added = [gh * (kept - rule.rest)]
     if threshold is not None:
         added.append(gthreshold)

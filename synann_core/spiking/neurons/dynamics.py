@@ -24,7 +24,8 @@ def _forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
     params, currents, rule = inputs.parameters, inputs.currents, plan.rule
     decay, threshold = params.decay, params.threshold
     delayed = rule.order != "immediate"
-    # Added once, not at every step.
+    # Computed once, not at every step.
+    taken = formulas.taken_away(threshold, rule, xp)
     at_rest = (1.0 - decay) * rule.rest if rule.rest else None
 
     def step(state: State[Array], part: tuple[Array]) -> tuple[State[Array], tuple[Any, Array]]:
@@ -33,12 +34,12 @@ def _forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
         y = formulas.drive(params, state, part[0], xp)
         r = stop_gradient(s, xp) if rule.detach_reset else s
         if rule.reset == "zero" and delayed:
-            m = formulas.reset_by(m, r, threshold, rule)
+            m = formulas.reset_by(m, r, taken, rule)
         h = decay * m + (y if rule.gain == 1.0 else rule.gain * y)
         if at_rest is not None:
             h = h + at_rest
         if rule.reset == "subtract" and delayed:
-            h = formulas.reset_by(h, r, threshold, rule)
+            h = formulas.reset_by(h, r, taken, rule)
         new = formulas.fire(h, formulas.threshold_of(params, adaptation, rule), rule, xp)
         after = State(
             formulas.membranes(h, new, params, rule, xp),

@@ -55,9 +55,8 @@ def fire(potential: Array, threshold: Array | None, rule: Rule, xp: Namespace) -
         return spikes
 
     def carrier() -> Array:
-        u = potential - threshold
-        slope: Array = rule.surrogate.derivative(u, xp=xp)
-        return u * stop_gradient(slope, xp)
+        slope: Array = rule.surrogate.derivative(potential - threshold, xp=xp)
+        return (potential - finite(threshold, xp)) * stop_gradient(slope, xp)
 
     return attach(spikes, carrier, xp)
 
@@ -77,12 +76,24 @@ def complete(inputs: Inputs, rule: Rule, test: Fire, xp: Namespace) -> State[Arr
     return state._replace(spikes=test(state.membrane, threshold, rule, xp))
 
 
-def reset_by(m: Array, r: Array, threshold: Array | None, rule: Rule) -> Array:
-    """Return the membrane after the reset of spikes r."""
-    if threshold is None:
+def finite(threshold: Array, xp: Namespace) -> Array:
+    """Return thresholds, 0 for those that are out of reach: ∞ times no spike would be NaN."""
+    return xp.where(xp.isinf(threshold), 0.0, threshold)
+
+
+def taken_away(threshold: Array | None, rule: Rule, xp: Namespace) -> Array | None:
+    """Return what `reset_by` takes from a membrane for a spike; None for one that does not fire."""
+    return (
+        finite(threshold, xp) if threshold is not None and rule.reset == "subtract" else threshold
+    )
+
+
+def reset_by(m: Array, r: Array, taken: Array | None, rule: Rule) -> Array:
+    """Return the membrane after the reset of spikes r, each of which takes so much away."""
+    if taken is None:
         return m
     if rule.reset == "subtract":
-        return m - r * threshold
+        return m - r * taken
     if rule.reset == "zero":
         m = (1.0 - r) * m
         return m + rule.reset_to * r if rule.reset_to else m
@@ -96,7 +107,7 @@ def membranes(
     if rule.order != "immediate":
         return potential
     spikes = stop_gradient(spikes, xp) if rule.detach_reset else spikes
-    return reset_by(potential, spikes, params.threshold, rule)
+    return reset_by(potential, spikes, taken_away(params.threshold, rule, xp), rule)
 
 
 def adapted(adaptation: Array | None, spikes: Array, rule: Rule) -> Array | None:

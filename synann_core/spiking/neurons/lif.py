@@ -74,7 +74,9 @@ class Record(Generic[ArrayT]):
         with silence(given.xp):
             level = thresholds(self._inputs, self._potential, rule, given.xp)
             if level is None:
-                raise ValueError("`slope` is that of a threshold. Received: a neuron without one")
+                raise ValueError(
+                    "`slope` needs a neuron with a threshold. Received: threshold=None"
+                )
             slope = rule.surrogate.derivative(self._potential - level, xp=given.xp)
         return given.result(slope)
 

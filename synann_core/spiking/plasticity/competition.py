@@ -42,7 +42,7 @@ class WinnerTakeAll:
     decay : float
         Share of the membrane that is left after a step, in [0, 1].
     threshold : float
-        Above the membrane at rest, which is 0; > 0.
+        Above the membrane at rest, which is 0; ≥ 0.
     reset_to : float
         Membrane after a spike, below `threshold`.
     inhibition : float
@@ -89,8 +89,7 @@ class WinnerTakeAll:
             inhibition=(0.0, math.inf),
             adaptation=(0.0, math.inf),
         )
-        for name in ("decay", "adaptation_decay"):
-            check_number(name, getattr(self, name), 0.0, 1.0)
+        check_fields(self, "[]", decay=(0.0, 1.0), adaptation_decay=(0.0, 1.0))
         if not self.reset_to < self.threshold:
             raise ValueError(
                 f"`reset_to` must be below the threshold {self.threshold}. "
@@ -133,8 +132,10 @@ class WinnerTakeAll:
         """
         named = {} if state is None else named_state(state, *_AXES)
         with Arguments(currents=currents, **named) as given:
-            shapes: dict[str, Any] = {"currents": ("T", "B", "m"), **state_shapes(_AXES)}
-            self._check(given, shapes, given.shape("currents")[1:], state is None)
+            given.check_shapes(currents=("T", "B", "m"), **_shapes(state))
+            _check_neurons(given, "currents", -1)
+            if state is None:
+                _add_rest(given, *given.shape("currents")[1:])
             run = runner(_run, given.xp)
             spikes, *after = map(given.result, run(*given.arrays, layer=self, xp=given.xp))
             return spikes, dict(zip(_AXES, after, strict=True))
@@ -169,26 +170,16 @@ class WinnerTakeAll:
             raise TypeError(f"`rule` must be an STDP. Received: {rule!r}")
         named = {} if state is None else named_state(state, *_AXES)
         with Arguments(weights=weights, spikes=spikes, **named) as given:
-            shapes: dict[str, Any] = {
-                "weights": ("m", "n"),
-                "spikes": ("T", "B", "n"),
-                **state_shapes(_AXES),
-            }
-            size = (given.shape("spikes")[1:2] or (0,)) + given.shape("weights")[:1]
-            self._check(given, shapes, size, state is None)
-            rows_only = type(weights) is np.ndarray and size[0] == 1 and rule.a_minus == 0.0
+            given.check_shapes(weights=("m", "n"), spikes=("T", "B", "n"), **_shapes(state))
+            _check_neurons(given, "weights", 0)
+            batch = given.shape("spikes")[1]
+            if state is None:
+                _add_rest(given, batch, given.shape("weights")[0])
+            rows_only = type(weights) is np.ndarray and batch == 1 and rule.a_minus == 0.0
             run = _learn_rows if rows_only else runner(_learn, given.xp)
             found = run(*given.arrays, layer=self, rule=rule, xp=given.xp)
             weights, fired, *after = map(given.result, found)
             return weights, fired, dict(zip(_AXES, after, strict=True))
-
-    def _check(
-        self, given: Arguments[Any], shapes: dict[str, Any], size: tuple[int, ...], rests: bool
-    ) -> None:
-        given.check_shapes(**{name: shapes[name] for name in given.named})
-        if rests:
-            given.array("state_membrane", 0.0, size)
-            given.array("state_raised", 0.0, size[1:])
 
     def _step(
         self, membrane: Array, raised: Array, current: Array, *, xp: Namespace
@@ -207,12 +198,12 @@ class WinnerTakeAll:
 
 
 def normalise_weights(weights: ArrayT, total: float, /) -> ArrayT:
-    """Return weights of which each neuron's add up to `total`; a neuron without stays so.
+    """Scale the weights of each neuron so that they add up to `total`.
 
     Parameters
     ----------
     weights : array, shape (m, n)
-        ≥ 0.
+        ≥ 0. A neuron whose weights are all 0 keeps them.
     total : float
         > 0.
 
@@ -234,6 +225,23 @@ def normalise_weights(weights: ArrayT, total: float, /) -> ArrayT:
         xp, w = given.xp, given["weights"]
         sums = xp.sum(w, axis=1, keepdims=True)
         return given.result(w * (total / xp.where(sums > 0.0, sums, xp.ones_like(sums))))
+
+
+def _shapes(state: State[ArrayT] | None) -> dict[str, Any]:
+    return {} if state is None else state_shapes(_AXES)
+
+
+def _check_neurons(given: Arguments[Any], name: str, axis: int) -> None:
+    """Refuse an argument without neurons, of which none could be the best."""
+    shape = given.shape(name)
+    if shape[axis] == 0:
+        raise ValueError(f"`{name}` must be of one neuron or more. Received: shape {shape}")
+
+
+def _add_rest(given: Arguments[Any], batch: int, m: int) -> None:
+    """Add the state of neurons at rest to the arguments."""
+    given.array("state_membrane", 0.0, (batch, m))
+    given.array("state_raised", 0.0, (m,))
 
 
 def _run(

@@ -16,6 +16,7 @@ from synann_core._lib.arguments import Arguments
 from synann_core._lib.checks import check_option
 from synann_core._lib.loops import runner
 from synann_core._lib.typing import Array, ArrayT, Namespace
+from synann_core.learning import _cross_entropy, _cross_entropy_vjp
 
 LocalLoss = Literal["squared", "cross_entropy"]
 
@@ -61,6 +62,11 @@ def local_signal(
     check_option("loss", loss, get_args(LocalLoss))
     with Arguments(spikes=spikes, readout=readout, target=target) as given:
         given.check_shapes(spikes=("T", "B", "m"), readout=("k", "m"), target=("T", "B", "k"))
+        if loss == "cross_entropy" and given.shape("readout")[0] == 0:
+            raise ValueError(
+                "`readout` must have at least one row for a cross-entropy. "
+                f"Received: shape {given.shape('readout')}"
+            )
         value, signal = runner(_local, given.xp)(*given.arrays, kind=loss, xp=given.xp)
         return given.result(value), given.result(signal)
 
@@ -72,11 +78,7 @@ def _local(
     share = 1.0 / max(spikes.shape[1], 1)
     if kind == "squared":
         errors = said - target
-        value = 0.5 * xp.sum(errors * errors)
-    else:
-        shifted = said - xp.max(said, axis=-1, keepdims=True)
-        grown = xp.exp(shifted)
-        total = xp.sum(grown, axis=-1, keepdims=True)
-        value = xp.sum(target * (xp.log(total) - shifted))
-        errors = xp.sum(target, axis=-1, keepdims=True) * (grown / total) - target
-    return share * value, share * (errors @ readout)
+        return 0.5 * share * xp.sum(errors * errors), share * (errors @ readout)
+    each = xp.full_like(said[..., 0], share)
+    errors, _ = _cross_entropy_vjp(said, target, each, xp=xp)
+    return share * xp.sum(_cross_entropy(said, target, xp=xp)), errors @ readout

@@ -25,8 +25,8 @@ from synann_core._lib.typing import Array, ArrayT, Namespace
 from synann_core.spiking.plasticity.traces import (
     State,
     back_in_time,
-    decayed_sums,
     eligible_sum,
+    input_traces,
     named_state,
     silent_state,
     state_shapes,
@@ -223,9 +223,8 @@ def _eprop(
         signal = back_in_time(signal, neuron.output_decay, xp=xp)
     if neuron.adaptation and signal.shape[0]:
         signal = _through_thresholds(slope, signal, neuron, xp)
-    if neuron.synaptic_decay:
-        x = decayed_sums(x, neuron.synaptic_decay, xp=xp)
-    return eligible_sum(decayed_sums(x, decay, xp=xp), slope * signal, xp=xp)
+    trace = input_traces(x, decay, neuron.synaptic_decay, xp=xp)
+    return eligible_sum(trace, slope * signal, xp=xp)
 
 
 def _through_thresholds(slope: Array, signal: Array, neuron: _Neuron, xp: Namespace) -> Array:

@@ -27,6 +27,7 @@ from synann_core.spiking.plasticity.traces import (
     back_in_time,
     decayed_sums,
     eligible_sum,
+    input_traces,
     named_state,
     silent_state,
     state_shapes,
@@ -243,7 +244,7 @@ def _alpha(signal: Array, decays: _Decays, xp: Namespace, *, back: bool = False)
 def _superspike(
     x: Array, slope: Array, error: Array, decay: Array, *, decays: _Decays, xp: Namespace
 ) -> Array:
-    trace = decayed_sums(decayed_sums(x, decays.synaptic, xp=xp), decay, xp=xp)
+    trace = input_traces(x, decay, decays.synaptic, xp=xp)
     return eligible_sum(trace, slope * _both_ways(error, decays, xp)[1], xp=xp)
 
 

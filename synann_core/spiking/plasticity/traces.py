@@ -68,6 +68,12 @@ def decayed_sums(signal: Array, decay: float | Array, *, xp: Namespace) -> Array
     return xp.reshape(xp.concat(parts, axis=0), signal.shape)
 
 
+def input_traces(x: Array, decay: float | Array, synaptic_decay: float, *, xp: Namespace) -> Array:
+    """Return what membranes hold of their inputs (T, B, n) at each step, by way of the currents."""
+    currents = decayed_sums(x, synaptic_decay, xp=xp) if synaptic_decay else x
+    return decayed_sums(currents, decay, xp=xp)
+
+
 def back_in_time(signal: Array, decay: float, *, xp: Namespace) -> Array:
     """Return `decayed_sums` from the last step to the first: their adjoint."""
     return xp.flip(decayed_sums(xp.flip(signal, axis=0), decay, xp=xp), axis=0)

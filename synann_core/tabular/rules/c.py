@@ -22,15 +22,21 @@ _MISSING = "(-2147483647L)"  # of integers
 _LARGEST = 2147483646  # of integers that every C holds in a long, but the missing one
 
 
-def rules_source(models: Sequence[RuleModel], name: str, dtype: Precision) -> str:
-    """Return a file that defines NAME_scores, NAME_probabilities and NAME_predict."""
+def rules_source(
+    models: Sequence[RuleModel], name: str, dtype: Precision, unit: float = 0.0
+) -> str:
+    """Return a file that defines NAME_scores, NAME_probabilities and NAME_predict.
+
+    With a `unit`, weights are whole numbers of points, and sums of these are exact.
+    """
     real = "float" if dtype == "float32" else "double"
     f = "f" if dtype == "float32" else ""
     lines: list[str] = []
     classes = models[0].classes
     lines += [f"    for (int i = 0; i < {classes}; i++)", f"        scores[i] = {_zero(dtype)};"]
+    part = literal(unit or 1.0 / len(models), dtype)
     for model in models:
-        lines += ["    {", *_model_lines(model, len(models), real, f, dtype), "    }"]
+        lines += ["    {", *_model_lines(model, part, unit, real, f, dtype), "    }"]
     literals = models[0].literals
     return source(
         f"{name}: {sum(len(live_rules(m)) for m in models)} rules of {len(models)} "
@@ -95,21 +101,24 @@ def _zero(dtype: Precision) -> str:
     return literal(0.0, dtype)
 
 
-def _model_lines(model: RuleModel, models: int, real: str, f: str, dtype: Precision) -> list[str]:
-    """Add one model's scores, divided by the number of models."""
+def _model_lines(
+    model: RuleModel, part: str, unit: float, real: str, f: str, dtype: Precision
+) -> list[str]:
+    """Add one model's scores, or its points, times `part`."""
     rules = sorted(live_rules(model).tolist())
     lines = [f"        {real} u[{max(len(rules), 1)}] = {{{_zero(dtype)}}};"]
     for k, i in enumerate(rules):
         for j in np.flatnonzero(model.W[i]).tolist():
             lines += _literal_lines(model.literals, j, f"u[{k}]", float(model.W[i, j]), dtype)
-    part = literal(1.0 / models, dtype)
     if model.structure == "mix":
         return lines + _mix_lines(model, rules, part, real, f, dtype)
     for k in range(len(rules)):
         lines.append(f"        u[{k}] = exp{f}(-u[{k}]);")
-    votes = model.parameters.get("votes")
+    votes, biases = model.parameters.get("votes"), model.parameters["bias"]
     share = None if votes is not None else class_share(model.parameters["against"])
-    for c, bias in enumerate(model.parameters["bias"].tolist()):
+    if votes is not None and unit:
+        votes, biases = np.rint(votes / unit), np.rint(biases / unit)
+    for c, bias in enumerate(biases.tolist()):
         terms = [literal(bias, dtype)]
         for k, i in enumerate(rules):
             if votes is not None and votes[c, i]:

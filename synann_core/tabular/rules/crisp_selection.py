@@ -96,7 +96,7 @@ def _soft_rules(
     wanted = replace(
         settings,
         structure="mix",
-        penalties=PENALTIES["mix"],
+        penalties=PENALTIES["mix"][1:],  # with which hard rules have been measured
         max_rules=rules,
         max_literals=literal_count,
         bags=max(len(rows.train), 2),

@@ -22,10 +22,7 @@ from synann_core.tabular.rules.inputs import counted, make_folds, read_settings,
 from synann_core.tabular.rules.literals import Codes, Floats, Literals
 from synann_core.tabular.rules.parts import centred
 from synann_core.tabular.rules.reports import RuleReports
-from synann_core.tabular.rules.selection import (
-    choose,
-    distinct_rows,
-)
+from synann_core.tabular.rules.selection import choose, distinct_rows
 from synann_core.tabular.rules.structures import Structure, log_probabilities
 from synann_core.tabular.tables import feature_names, read_table
 from synann_core.tabular.targets import check_several, labels_and_weights, with_class_weights
@@ -49,7 +46,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         Hard rules (β = 1, log-odds as of "rrl", whatever `structure` is), grown one by one. They
         learn from the classes and from the probabilities of soft rules, which are trained first.
     integer_weights : bool
-        Of crisp rules: weights are whole numbers of points, at most 10.
+        Of crisp rules: weights are whole numbers of points, at most 10. Classes with as many points
+        tie exactly, here and in C.
     max_rules, max_literals : int, optional
         Limits of a model's size, exact; by default 10 rules and 60 literals, of more than 1,800
         rows up to 100, and of crisp rules 20 and 40. Models of a bag have limits only if one is
@@ -66,8 +64,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
     penalties : sequence of float, optional
         From 0 to 1e12, on the mean log-loss in nats: λ of λ (W/5 + W²) for every literal's weight
         W = −log(1 − β) in the models of a bag. That of a single model, λ W, has the geometric mean
-        of the chosen λ and the smallest. Of crisp rules the price of each literal, which it must be
-        worth.
+        of the chosen λ and the smallest, or 5e-4 ("mix"; else 2e-3) if that is larger. Of crisp
+        rules the price of each literal, which it must be worth.
     select : {"best", "one_standard_error"}
         Which penalty: with the least out-of-fold log-loss, or the largest within one standard error
         of the difference from it.
@@ -75,9 +73,11 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         Folds of the choice; None is 4.
     n_bags : int
         Models whose scores are averaged, each of its own start and without one fold: a bag. 1 is
-        one model, which learns from the classes and from the probabilities of a bag of 8 or more.
+        one model, which learns from the classes and from the probabilities of a bag of 8 or more,
+        whose scores are first multiplied by what suits those of unseen rows best.
     n_starts : int
-        Random starts of a single model, of which the least penalised loss is kept.
+        Of the bag's models, from how many a single model starts; the one with the least penalised
+        loss is kept.
     max_iter : int
         Steps of Adam at the first penalty; at each later one it goes on for a quarter of them. A
         single model has twice as many.
@@ -262,7 +262,7 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         return np.exp(log_probabilities(scores)).T
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the most probable class of each row."""
+        """Return the most probable class of each row, of several the first in `classes_`."""
         best = np.argmax(self._scores(X), axis=0)
         classes: NDArray[Any] = self.classes_[best]
         return classes
@@ -309,7 +309,9 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
     def _scores(self, X: Any) -> Floats:
         codes = self._codes(X)
         scores = [model.scores(codes) for model in self.models_]
-        return np.mean(scores, axis=0) if len(scores) > 1 else scores[0]
+        mean = np.mean(scores, axis=0) if len(scores) > 1 else scores[0]
+        # A sum of nats would tell classes with as many points apart by its rounding.
+        return self.unit_ * np.rint(mean / self.unit_) if self.unit_ else mean
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

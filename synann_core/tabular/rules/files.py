@@ -162,7 +162,18 @@ def _content(document: Any, parameters: Sequence[str]) -> Content:
     ]
     _check_size(literals, sum(rules.size for rules in parsed), "models")
     built = [_model(rules, structure, literals, f"models[{k}]") for k, rules in enumerate(parsed)]
+    counted = unit == 0.0 or (structure == "rrl" and all(_whole(m, unit) for m in built))
+    read.expect(counted, "unit", "0, or what votes and biases are whole numbers of", unit)
     return Content(classes, named, share, unit, built, settings)
+
+
+def _whole(model: RuleModel, unit: float) -> bool:
+    """Whether all parameters are some whole number of units, to rounding."""
+    values = np.concatenate([each.ravel() for each in model.parameters.values()])
+    with np.errstate(over="ignore", invalid="ignore"):
+        points = values / unit
+        near = np.abs(points - np.rint(points)) <= 1e-9
+    return unit > 0.0 and bool(np.all(near & (np.abs(points) <= _LARGEST)))
 
 
 def _plain_setting(value: Any) -> Any:

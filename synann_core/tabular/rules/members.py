@@ -59,7 +59,7 @@ class Members:
         threads = min(thread_count(), count) if work > SMALL_PRODUCT else 1
         generators = [self.rng, *(copy.deepcopy(self.rng) for _ in range(threads - 1))]
         places = np.array_split(np.arange(count), threads)
-        parts = [self._part(*part) for part in zip(places, generators, strict=True)]
+        parts = [self.part(*part) for part in zip(places, generators, strict=True)]
         bars = [bar, *[SILENT] * (threads - 1)]
         done = side_by_side(
             train,
@@ -72,7 +72,7 @@ class Members:
         found = {name: np.concatenate([each[name] for each in done]) for name in names}
         return replace(self, parameters=found)
 
-    def _part(self, members: Array, rng: np.random.Generator) -> Members:
+    def part(self, members: Array, rng: np.random.Generator) -> Members:
         """Some of the members; generators in the same state give all the same batches."""
         limits = {
             name: tuple(each[members] if each.ndim else each for each in pair)
@@ -86,6 +86,12 @@ class Members:
             self.samples._replace(weight=weight),
             rng,
         )
+
+    def best(self, count: int, samples: Samples) -> Members:
+        """Those with the least log-loss on samples, to go on with these."""
+        able = replace(self, samples=samples)
+        order = np.argsort(able.losses(Penalty(0.0)), kind="stable")
+        return able.part(order[:count], self.rng)
 
     def trimmed(self) -> Members:
         """Leave out weights that are next to nothing."""

@@ -90,8 +90,9 @@ class RuleParts(NamedTuple):
         for name, part in shown:
             lines += folded(f"{name}: {part:+.2f}", "  ")
         if len(shown) < len(ranked):
-            rest = sum(part for _, part in ranked[len(shown) :])
-            lines.append(f"  {len(ranked) - len(shown)} smaller ones: {rest:+.2f}")
+            small = [part for _, part in ranked[len(shown) :]]
+            ones = "one" if len(small) == 1 else "ones"
+            lines.append(f"  {len(small)} smaller {ones}: {sum(small):+.2f}")
         what = "log-odds" if len(self.classes) == 2 else "score"
         lines.append(f"  = {what} of {chosen!r}: {constant + own.sum():+.2f}")
         return "\n".join(lines)

@@ -237,8 +237,9 @@ class RuleReports:
         str
             It defines ``void NAME_scores(const double *x, double *scores)``, ``void
             NAME_probabilities(const double *x, double *p)`` and ``int NAME_predict(const double
-            *x)``, the place of the class; with points ``void NAME_points(const double *x, long
-            *points)`` in place of the first two. A comment says how features are coded.
+            *x)``, the place of the class, of several that tie the first; with points ``void
+            NAME_points(const double *x, long *points)`` in place of the first two. A comment says
+            how features are coded.
 
         Raises
         ------
@@ -249,9 +250,9 @@ class RuleReports:
         check_name(name)
         check_option("dtype", dtype, ("float64", "float32", "points", "int"))
         if dtype == "float64":
-            return rules_source(self.models_, name, "float64")
+            return rules_source(self.models_, name, "float64", self.unit_)
         if dtype == "float32":
-            return rules_source(self.models_, name, "float32")
+            return rules_source(self.models_, name, "float32", self.unit_)
         if not self.unit_:
             raise ValueError(
                 "`dtype` must be 'float64' or 'float32' without integer weights. "

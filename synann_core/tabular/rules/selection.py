@@ -3,7 +3,10 @@
 A bag's models, each without the rows of a fold, are trained side by side along a path of growing
 penalties. The penalty is the one with which the mean of the models that have not seen a row
 predicts it best. One model learns from the classes and from the bag's probabilities (distillation:
-Hinton, Vinyals and Dean 2015, arXiv:1503.02531), which vary less from sample to sample.
+Hinton, Vinyals and Dean 2015, arXiv:1503.02531), which vary less from sample to sample. Penalties
+make them too cautious where classes follow from the columns: so the bag's scores are first
+multiplied by what makes those of unseen rows the most probable. It starts where the bag's best
+models have ended.
 """
 
 from __future__ import annotations
@@ -27,14 +30,20 @@ TEACHERS = 8  # at least so many models are distilled into one
 _TAUGHT = 0.7  # share of their probabilities in what it learns; the rest is classes
 _CLEARLY = 2.0  # standard errors of the difference, by which a penalty is worse than another
 _STUDENT = 2  # times as many steps, for one that learns
+_SHARPEST = 4.0  # factor of the bag's scores, for one that learns from them
+_HALVINGS = 20
 
 # On the mean log-loss in nats, of the weight W of every literal.
 PENALTIES = {
-    "mix": (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2),
+    "mix": (1e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2),
     "duel": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
     "rrl": (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128),
     "crisp": (1.3e-3,),  # of each literal
 }
+# One that learns from a bag has the geometric mean of the bag's penalty and this (or the least to
+# choose from, where that is larger). What is taught is smoother than classes are, so that less will
+# do; with much less, training ended in worse minima of chess and tic-tac-toe.
+LEAST = {"mix": 5e-4, "duel": 2e-3, "rrl": 2e-3}
 # How many rules and literals there may be.
 SIZES = {"mix": (10, 60), "duel": (10, 60), "rrl": (10, 60), "crisp": (20, 40)}
 
@@ -156,11 +165,12 @@ def choose(
         if settings.bags > 1:
             models = [found.model(literals, m) for m in range(settings.bags)]
         else:
-            target = softened(classes, np.exp(mean_log_p(log_p, np.ones_like(unseen))), _TAUGHT)
-            everywhere = np.ones((settings.restarts, len(rows.label)), bool)
-            # What is taught is smoother than classes are: a smaller penalty will do.
-            penalty = Penalty(math.sqrt(settings.penalties[0] * chosen))
-            one = _start(literals, rows, everywhere, target, sides, settings, rng)
+            scale = sharpness(mean_log_p(log_p, unseen), classes, judged)
+            taught = log_probabilities(scale * mean_log_p(log_p, np.ones_like(unseen)))
+            target = softened(classes, np.exp(taught), _TAUGHT)
+            least = max(settings.penalties[0], LEAST[settings.structure])
+            penalty = Penalty(math.sqrt(least * chosen))
+            one = _learners(found, literals, rows, target, sides, settings)
             one = one.trained(penalty, own, settings.rate, bar).trimmed()
             one = _limited(one, penalty, settings)
             models = [one.model(literals, int(np.argmin(one.losses(penalty))))]
@@ -172,6 +182,20 @@ def choose(
 def softened(classes: Floats, taught: Floats, share: float) -> Floats:
     """What one model learns of others: a mean of the classes and of their probabilities."""
     return (1.0 - share) * classes + share * taught
+
+
+def sharpness(log_p: Floats, classes: Floats, weight: Floats) -> float:
+    """Factor of scores, from 1/4 to 4, with the least log-loss: by halving, as that is convex.
+
+    `log_p` and `classes` have shape (classes, rows), `weight` that of the rows.
+    """
+    low, high = 1.0 / _SHARPEST, _SHARPEST
+    for _ in range(_HALVINGS):
+        middle = math.sqrt(low * high)
+        p = np.exp(log_probabilities(middle * log_p))
+        slope = float(((p - classes) * log_p).sum(axis=0) @ weight)
+        low, high = (low, middle) if slope > 0.0 else (middle, high)
+    return math.sqrt(low * high)
 
 
 def mean_log_p(log_p: Array, counts: Array) -> Floats:
@@ -219,6 +243,20 @@ def _start(
         literals, rows.codes, rows.label, weight, sides, structure, settings.max_rules, rng
     )
     return Members(structure, *start, samples, rng)
+
+
+def _learners(
+    bag: Members, literals: Literals, rows: Rows, target: Floats, sides: Array, settings: Settings
+) -> Members:
+    """Return where training on all rows starts: at those of the bag's models that know the most.
+
+    From a random start, a small table of many columns makes a different model each time.
+    """
+    everywhere = np.ones((len(bag.samples.weight), len(rows.label)), bool)
+    if not literals.names:
+        return _start(literals, rows, everywhere, target, sides, settings, bag.rng)
+    samples = make_samples(literals, rows.codes, everywhere * rows.weight, target)
+    return bag.best(settings.restarts, samples)
 
 
 def _limited(members: Members, penalty: Penalty, settings: Settings) -> Members:

@@ -46,4 +46,4 @@ def test_a_small_network_and_a_layer(rows):
 
 def test_an_unknown_contender_is_refused():
     with pytest.raises(KeyError, match="abacus"):
-        spiking.measure("article", "abacus", "trainingx2")
+        spiking.measure("article", "abacus", "trainingx2", "perf_counter")

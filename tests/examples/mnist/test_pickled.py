@@ -49,8 +49,8 @@ def test_nothing_runs():
         (b"\x80\x02}(K\x01u.", "not a pickle"),  # a key without a value
         (b"\x80\x02K\x01e.", "not a pickle"),  # no mark
         (b"\x80\x02h\x07.", "not a pickle"),  # nothing there to get
-        (b"\x80\x02K\x01K\x02a.", "a int where a list is to grow"),
-        (b"\x80\x02K\x01}b.", "a int where a Call is to grow"),
+        (b"\x80\x02K\x01K\x02a.", "int in the place of list"),
+        (b"\x80\x02K\x01}b.", "int in the place of Call"),
         (b"\x80\x02]q\x00]\x87.", "not a pickle"),
         (b"\x80\x02(lp0\n.", "opcode LIST"),
         (b"\x80\x02T\xff\xff\xff\x7fabc.", "not a pickle"),  # a string of 2 GB in 3 bytes

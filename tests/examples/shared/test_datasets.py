@@ -109,6 +109,8 @@ def test_channels_of_a_pixel_move_together():
     moved = shift_and_noise(
         images.reshape(5, -1), np.random.default_rng(1), image_shape=(4, 3, 2), **options
     ).reshape(images.shape)
+    with pytest.raises(ValueError, match=r"\(N, 24\) for `image_shape` \(4, 3, 2\)"):
+        shift_and_noise(images[..., 0].reshape(5, -1), rng, image_shape=(4, 3, 2))
     for k in range(2):
         alone = images[..., k].reshape(5, -1)
         want = shift_and_noise(alone, np.random.default_rng(1), image_shape=(4, 3), **options)

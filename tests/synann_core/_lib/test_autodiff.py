@@ -110,6 +110,32 @@ def test_torch_gradcheck(torch_arguments, name):
     assert gradgradcheck(function, leaves)
 
 
+def test_what_is_kept_serves_first_derivatives_alone():
+    import torch
+
+    from synann_core._lib.autodiff import with_kept
+
+    seen = []
+
+    def value(a, none):
+        assert none is None
+        square = a * a
+        return square * a, (square, None)
+
+    def vjp(kept, a, none, grad):
+        seen.append(kept)
+        square = a * a if kept is None else kept[0]
+        return 3.0 * square * grad, None
+
+    a = torch.tensor(2.0, requires_grad=True)
+    (first,) = torch.autograd.grad(with_kept(value, vjp, a, None), a)
+    assert [k if k is None else float(k) for k in seen.pop()] == [4.0, None]
+    assert float(first) == 12.0
+    (first,) = torch.autograd.grad(with_kept(value, vjp, a, None), a, create_graph=True)
+    assert seen.pop() is None
+    assert float(torch.autograd.grad(first, a)[0]) == 12.0
+
+
 # torch compiles formulas of its forward mode by torch.jit, which it calls deprecated.
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("name", FUNCTIONS)

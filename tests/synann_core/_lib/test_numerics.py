@@ -222,6 +222,30 @@ def test_only_numbers_that_can_be_read_are_known_to_be_inside(xp):
     assert numerics.known_inside(xp_, xp.asarray(np.empty(0))) == read
 
 
+@pytest.mark.parametrize("size", [3, 5000])
+@pytest.mark.parametrize(
+    ("value", "below"), [(2.0, True), (-3.0, True), (3.5, False), (-4.0, False), (np.nan, False)]
+)
+def test_bounds_of_few_and_many_numbers(size, value, below):
+    a = np.zeros(size)
+    a[1] = value
+    assert numerics.known_below(3.0, a) is below
+    torch = pytest.importorskip("torch")
+    assert numerics.known_below(3.0, torch.from_numpy(a).requires_grad_()) is below
+
+
+def test_all_of_many_numbers_below_a_bound_are_seen_to_be():
+    """The sum of their squares is not below that of the bound."""
+    a = np.full(1000, 2.5, np.float32)
+    assert numerics.known_below(3.0, a)
+
+
+def test_no_bound_is_known_without_values():
+    torch = pytest.importorskip("torch")
+    assert not numerics.known_below(3.0, torch.zeros(3, device="meta"))
+    assert not numerics.known_below(3.0, torch.nn.Parameter(torch.zeros(3)))  # a subclass
+
+
 def test_nothing_is_known_of_what_a_transform_watches():
     torch = pytest.importorskip("torch")
     seen = []

@@ -61,7 +61,7 @@ def test_who_runs_for_other_libraries(xp):
     a = xp.asarray(np.ones((2, 3)))
     compiled = {"numpy": native, "numpy-readonly": native, "torch": native}
     compiled |= {"jax": jax_primitives, "jax-jit": jax_primitives}
-    assert dispatch.choose(xp._namespace(), a, a) is compiled.get(xp.name, array_api)
+    assert dispatch.choose(xp._namespace(), a, None, a) is compiled.get(xp.name, array_api)
 
 
 def test_who_runs_where_graphs_are_built():

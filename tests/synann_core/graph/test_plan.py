@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 
+from synann_core.graph import SynapseGraph
 from synann_core.graph.plan import FIRST, OPEN, SILENT, make_plan
 from tests.graphs import cases
 
@@ -21,6 +22,32 @@ def test_a_plan_holds_every_synapse_once(case):
     widths = [group.inhibitory.size // group.size for group in groups]
     assert all(width == 0 or width.bit_count() == 1 for width in widths)
     assert plan.edges == sum(g.excitatory.size + g.inhibitory.size for g in groups)
+
+
+def test_levels_of_few_entries_can_be_one_group():
+    """All neurons have the most inputs that one of the level has, padded."""
+    graph = SynapseGraph()
+    graph.input("x", "y")
+    graph.synapse("one", excitatory="x")
+    graph.synapse("two", inhibitory={"x": 0.5, "y": 0.25})
+    graph.synapse("last", excitatory="one", inhibitory={"two": 0.5})
+    structure = graph.compile()._structure
+    apart, joined, few = (
+        make_plan(structure, structure.outputs, joined=entries) for entries in (0, 6, 5)
+    )
+    assert [len(level) for level in apart.levels] == [2, 1]
+    assert [len(level) for level in few.levels] == [2, 1]
+    assert [len(level) for level in joined.levels] == [1, 1]
+    (group,), _ = joined.levels
+    assert group.size == 2
+    assert group.excitatory.tolist() == [FIRST, OPEN]
+    assert group.inhibitory.tolist() == [SILENT, SILENT, FIRST, FIRST + 1]
+    assert group.beta.tolist() == [0, 0, 1, 2]
+    nothing = SynapseGraph()
+    nothing.input("x")
+    nothing.output("x")
+    empty = nothing.compile()._structure
+    assert make_plan(empty, empty.outputs, joined=6).levels == ()
 
 
 @settings(max_examples=40)

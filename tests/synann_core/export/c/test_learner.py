@@ -10,7 +10,7 @@ from synann_core.export import save_c_learner
 from synann_core.export.c.integers import logarithms
 from tests.export_models import call, compiled, rows
 from tests.helpers import EPS, assert_close, spread
-from tests.synann_core.export.c.test_integers import STRICT, exp2, fits, log2
+from tests.whole_numbers import STRICT, exp2, fits, product_surprisal
 
 POINTS = {key: values.astype(np.int64) for key, values in logarithms().items()}
 UNITS, FINE = 2**15 / np.log(2.0), 2**24 / np.log(2.0)  # in a nat
@@ -118,14 +118,7 @@ class Emulated:
         return np.minimum(exp2(POINTS, fits(((self.gamma + 256) >> 9) + v, 32)), 65534)
 
     def forward(self, u, v):
-        m, halvings = np.full(len(u), 65535), np.zeros(len(u), np.int64)
-        for inhibited in self.inhibited(v).T:
-            m -= (m * inhibited + 32768) >> 16
-            while (m < 32768).any():
-                halvings += m < 32768
-                m = np.where(m < 32768, 2 * m, m)
-        surprisal = (halvings + 1) * 32768 - log2(POINTS, 2 * (m - 32768))
-        return fits(self.theta + u + surprisal, 32)
+        return fits(self.theta + u + product_surprisal(POINTS, self.inhibited(v).T), 32)
 
     def learn(self, u, v, target, rate):
         z = self.forward(u, v)
@@ -210,6 +203,12 @@ def test_surprisals_of_probabilities(tmp_path):
     np.testing.assert_allclose(found / UNITS, -np.log(p / 65536), atol=3e-5)
     assert library.layer_surprisal(0) == 2**30
     assert [library.layer_surprisal(p) for p in (2**16, 2**32 - 1)] == [0, 0]
+
+
+def test_strengths_that_are_not_real_numbers(tmp_path):
+    for wrong in (np.ones((2, 3), complex), np.ones((2, 3), object), np.full((2, 3), "1")):
+        with pytest.raises(TypeError, match="`gamma` must hold real numbers"):
+            save_c_learner(0.0, wrong, tmp_path / "layer.c")
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,15 @@ def test_a_neuron_that_never_fires(tmp_path):
     check(network, np.random.default_rng(0).random((9, 2, 3)), tmp_path, "float64", 1e-13)
 
 
+@pytest.mark.parametrize("order", ["snntorch", "immediate"])
+def test_nothing_is_taken_for_a_spike_that_cannot_be(order, tmp_path):
+    neurons = [LIF(0.9, np.array(t), order=order) for t in ([0.3, np.inf], [np.inf, np.inf])]
+    network = SpikingNetwork(3, [Layer(2, neuron) for neuron in neurons])
+    x = np.random.default_rng(0).random((9, 2, 3))
+    assert all(np.isfinite(membranes).all() for _, membranes in network.run(x))
+    check(network, x, tmp_path, "float64", 1e-13)
+
+
 def test_sanitizers_find_nothing(tmp_path):
     """Many steps, with inputs that are not numbers among them, from one call to the next."""
     network, x, _ = make("learned", sequence=True)

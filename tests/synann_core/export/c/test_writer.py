@@ -41,7 +41,11 @@ def large():
 @pytest.mark.parametrize(
     ("write", "error", "message"),
     [
-        (lambda p: save_c(fitted(hidden=3)[0], p, dtype="int32"), ValueError, "`dtype`"),
+        (
+            lambda p: save_c(fitted(hidden=3)[0], p, dtype="int32"),
+            ValueError,
+            "`dtype` must be one of .*'float64', 'int8', 'int16'",
+        ),
         (lambda p: save_c(fitted(hidden=3)[0], p, levels=9), TypeError, "`levels` must be None"),
         (
             lambda p: save_c(SynapseGraph(), p, dtype="int8"),

@@ -249,6 +249,8 @@ def test_arguments(tmp_path, monkeypatch):
         to_nir(one, dt=0.0)
     with pytest.raises(ValueError, match="`resistance` must be one of"):
         to_nir(one, resistance="none")
+    with pytest.raises(TypeError, match="`strict` must be a bool"):
+        to_nir(one, strict="no")
     for options in ({"dt": -1.0}, {"steps": 0}, {"loss": "none"}, {"most_weights": 0}):
         with pytest.raises(ValueError, match=f"`{next(iter(options))}` must be"):
             from_nir(to_nir(one), **options)

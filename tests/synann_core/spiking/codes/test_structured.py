@@ -122,6 +122,22 @@ def test_a_film_there_and_back():
     assert floats["t"][0] == 0.25
 
 
+def test_all_bits_of_integer_times():
+    """Nanoseconds since 1970 need 61 of them, and a float has 53."""
+    late = records(t=1_700_000_000_000_000_001 + np.array([0, 5, 6, 7]))
+    for origin in (late["t"][0], int(late["t"][0]), "first"):
+        assert events_from_structured(late, origin=origin).t.tolist() == [0, 5, 6, 7]
+    doubled = events_from_structured(late, ticks=2).t
+    assert doubled.tolist() == (2 * late["t"]).tolist()
+    assert not events_from_structured(records(t=0), ticks=1e30).t.any()
+    first = records(t=np.array([-(2**63), 0, 0, 0]))
+    assert events_from_structured(first, origin=-1).t[0] == 1 - 2**63
+    with pytest.raises(ValueError, match=r"`origin` must leave .* Received: 5"):
+        events_from_structured(first, origin=5)
+    with pytest.raises(ValueError, match=r"`ticks` must leave times below 2\*\*63"):
+        events_from_structured(late, ticks=6)
+
+
 def test_no_events():
     events = events_from_structured(records()[:0], origin="first")
     assert [column.shape for column in events] == [(0,)] * 4
@@ -131,6 +147,7 @@ def test_no_events():
 
 huge = [("x", "<u8"), ("y", "i4"), ("t", "<u8"), ("p", "i4")]
 real = [("x", "i4"), ("y", "i4"), ("t", "f4"), ("p", "?")]
+pairs = np.zeros(2, [("x", "i4", (2,)), ("y", "i4"), ("t", "i8"), ("p", "?")])
 far = Events(np.array([0]), np.array([40_000]), np.array([0]), np.array([1]))
 BAD = [
     (lambda: events_from_structured([1, 2]), TypeError, "`records` must be a structured array"),
@@ -142,6 +159,10 @@ BAD = [
     (lambda: events_from_structured(records(p=[1, 0, -1, 1])), ValueError, r"\[-1, 0, 1\]"),
     (lambda: events_from_structured(records(), origin=0.5), ValueError, "`origin` must be whole"),
     (lambda: events_from_structured(records(), origin="now"), TypeError, "`origin` must be a num"),
+    (lambda: events_from_structured(records(), origin=True), TypeError, "`origin` must be a num"),
+    (lambda: events_from_structured(records(), origin=2**63), ValueError, "`origin` must leave"),
+    (lambda: events_from_structured(np.ma.array(records())), TypeError, "`records` must be a pl"),
+    (lambda: events_from_structured(pairs), ValueError, "`x` must be one number an event"),
     (lambda: events_from_structured(records(), ticks=0), ValueError, "`ticks` must be in"),
     (lambda: events_from_structured(records(), ticks=1e30), ValueError, "`ticks` must leave"),
     (lambda: events_from_structured(records(huge, x=2**40)), ValueError, "`x` must hold numbers"),

@@ -94,9 +94,20 @@ def test_samples_by_chunks():
 
 def test_errors():
     network = relay((2, 3))
-    with pytest.raises(ValueError, match=r"`X` must hold 0 and 1 with inputs='spikes'. Received"):
+    with pytest.raises(
+        ValueError, match=r"`X` must hold 0 and 1.*Received: values from 0.5 to 0.5"
+    ):
         network.operations(np.full((1, 2), 0.5), inputs="spikes")
     with pytest.raises(ValueError, match="`inputs` must be"):
         network.operations(np.ones((1, 2)), inputs="rates")
     with pytest.raises(ValueError, match="`X` must have shape"):
         network.operations(np.ones((1, 3)))
+
+
+def test_printed_they_are_a_table_of_means():
+    counts = relay((3, 5, 2)).operations(np.array([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0]]))
+    assert str(counts).splitlines() == [
+        "layer  spikes  additions  multiply-adds  updates  dense",
+        "    0     7.5        0.0           15.0     15.0   15.0",
+        "    1     3.0       15.0            0.0      6.0   10.0",
+    ]

@@ -62,6 +62,28 @@ def test_the_article_fires_a_step_after_snntorch():
     assert early.sum() > 20
 
 
+@pytest.mark.parametrize("order", ["article", "snntorch", "immediate"])
+def test_autodiff_where_a_threshold_is_out_of_reach(order):
+    """∞ · 0 is NaN, in the reset as in what stands for the derivative of a spike."""
+    torch = pytest.importorskip("torch")
+    currents = torch.from_numpy(np.random.default_rng(0).normal(0.3, 0.6, (5, 3, 2)))
+    threshold = torch.tensor([0.5, np.inf], dtype=currents.dtype)
+    options = {"reset": "subtract", "order": order, "detach_reset": False}
+    neuron = LIF(torch.tensor(0.9, dtype=currents.dtype), threshold, **options)
+    by_hand = neuron.vjp(neuron.run(currents)[1], 1.0, currents)
+
+    def loss(given, *parameters):
+        own = dict(zip(("decay", "threshold"), parameters, strict=True))
+        spikes, record = neuron.with_parameters(**own).run(given)
+        return (spikes + currents * record.membrane).sum()
+
+    arguments = currents, neuron.decay, threshold
+    found = torch.func.grad(loss, argnums=(0, 1, 2))(*arguments)
+    for got, want in zip(found, (by_hand.currents, by_hand.decay, by_hand.threshold), strict=True):
+        assert torch.isfinite(want).all()
+        assert_close(got, want, 1e-13)
+
+
 def test_firing_at_the_threshold():
     for fires, want in ((">", 0.0), (">=", 1.0)):
         spikes, _ = LIF(0.5, fires=fires).run(np.ones((1, 1)))

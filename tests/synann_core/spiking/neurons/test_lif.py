@@ -149,7 +149,7 @@ def test_slopes_are_those_of_the_gradient(xp, order):
 
 def test_a_neuron_that_does_not_fire_has_no_slope():
     _, record = LIF(threshold=None).run(np.ones((2, 1)))
-    with pytest.raises(ValueError, match="`slope` is that of a threshold"):
+    with pytest.raises(ValueError, match="`slope` needs a neuron with a threshold"):
         _ = record.slope
 
 

@@ -130,7 +130,7 @@ def test_bits_of_a_recurrent_row_do_not_depend_on_its_batch():
 
 
 @pytest.mark.parametrize("order", ["article", "snntorch", "immediate"])
-@pytest.mark.parametrize("reset", ["zero", "none"])
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
 @pytest.mark.parametrize("kernels", ["", "off"])
 def test_a_threshold_out_of_reach(kernels, reset, order, monkeypatch):
     """A neuron that never fires is an integrator, though ∞ · 0 is NaN."""

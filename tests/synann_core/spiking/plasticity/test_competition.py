@@ -126,6 +126,8 @@ def test_bad_arguments_are_named():
     for name, value in (("decay", 1.1), ("inhibition", -1.0), ("threshold", np.inf)):
         with pytest.raises(ValueError, match=f"`{name}` must be"):
             WinnerTakeAll(**{name: value})
+    # A NumPy number would impose its dtype on the arrays.
+    assert type(WinnerTakeAll(np.float32(0.5)).decay) is float
     with pytest.raises(ValueError, match="`reset_to` must be below the threshold 1"):
         WinnerTakeAll(threshold=1.0, reset_to=1.0)
     with pytest.raises(TypeError, match=r"`rule` must be an STDP\. Received: None"):
@@ -134,6 +136,10 @@ def test_bad_arguments_are_named():
         LAYER.learn(weights, spikes[:, :, :5], RULE)
     with pytest.raises(ValueError, match="`currents` must have shape"):
         LAYER.run(spikes[0])
+    with pytest.raises(ValueError, match="`weights` must be of one neuron or more"):
+        LAYER.learn(weights[:0], spikes, RULE)
+    with pytest.raises(ValueError, match="`currents` must be of one neuron or more"):
+        LAYER.run(np.zeros((4, 2, 0)))
     state = LAYER.init(weights, 3)
     with pytest.raises(ValueError, match="`state_membrane` must have shape"):
         LAYER.learn(weights, spikes, RULE, state)

@@ -86,6 +86,8 @@ def test_bad_arguments_are_named():
         local_signal(spikes, readout[:, :3], target)
     with pytest.raises(ValueError, match="`target` must have shape"):
         local_signal(spikes, readout, target[:, :, :1])
+    with pytest.raises(ValueError, match=r"`readout` must have at least one row.*shape \(0, 4\)"):
+        local_signal(spikes, readout[:0], target[:, :, :0], loss="cross_entropy")
     with pytest.raises(ValueError, match="`loss` must be"):
         local_signal(spikes, readout, target, loss="hinge")
     with pytest.raises(TypeError, match="`spikes` must have a real floating-point dtype"):

@@ -7,6 +7,7 @@ from synann_core.spiking.plasticity.traces import (
     back_in_time,
     decayed_sums,
     eligible_sum,
+    input_traces,
     named_state,
     silent_state,
 )
@@ -29,6 +30,16 @@ def test_sums_back_in_time_are_the_adjoint():
     signal, other = rng.normal(size=(2, 70, 2, 3))
     there = (decayed_sums(signal, 0.9, xp=np) * other).sum()
     assert_close((signal * back_in_time(other, 0.9, xp=np)).sum(), there, 1e-13)
+
+
+@pytest.mark.parametrize("synaptic", [0.0, 0.6])
+def test_traces_of_inputs_equal_the_loop(synaptic):
+    x = np.random.default_rng(2).normal(size=(70, 2, 3))
+    want, current, held = np.empty_like(x), 0.0, 0.0
+    for t, now in enumerate(x):
+        current = synaptic * current + now
+        want[t] = held = 0.9 * held + current
+    assert_close(input_traces(x, 0.9, synaptic, xp=np), want, 1e-13)
 
 
 def test_eligible_sums_are_over_steps_and_samples():

@@ -7,6 +7,8 @@ import pytest
 
 from synann_core.tabular import SynapseRules
 from synann_core.tabular.rules.c import rules_source
+from synann_core.tabular.rules.crisp_selection import CLOSED
+from synann_core.tabular.rules.model import RuleModel
 from synann_core.tabular.rules.structures import STRUCTURES
 from tests.export_models import compiled
 from tests.synann_core.tabular.rules.tables import mixed_columns, mixed_labels, mixed_literals
@@ -80,6 +82,43 @@ def test_points_need_no_floating_point(tmp_path, integers):
     points = call(library.own_points, np.ascontiguousarray(x), 2, None, whole=True)
     odds = rules.decision_function(table)
     np.testing.assert_allclose(rules.unit_ * (points[:, 1] - points[:, 0]), odds, atol=1e-9)
+
+
+def tied(unit, several=False):
+    """Two columns of 0 and 1, and rules whose points tie where both are 1: 9 against 2 + 7."""
+    rows = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 8, dtype=float)
+    y = rows.sum(axis=1).astype(int) if several else (rows.sum(axis=1) > 1).astype(int)
+    rules = SynapseRules(crisp=True, integer_weights=True, cv=2, random_state=0).fit(rows, y)
+    one = [
+        next(j for j, n in enumerate(rules.literals_.names) if n[:4] == f"x{k} >") for k in (0, 1)
+    ]
+    W = np.zeros((3, len(rules.literals_.names)))
+    W[[0, 1, 2], [one[0], one[0], one[1]]] = CLOSED
+    points = np.zeros((3 if several else 2, 3))
+    points[0, 0], points[1] = 9, (0, 2, 7)
+    parameters = {"votes": unit * points, "bias": np.zeros(len(points))}
+    rules.models_ = [RuleModel("rrl", rules.literals_, W, parameters)]
+    rules.unit_ = unit
+    return rules, np.ascontiguousarray(rows[:4])
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_of_classes_with_as_many_points_the_first_wins(tmp_path, several):
+    rules, rows = tied(0.1, several)
+    assert 0.1 * 2 + 0.1 * 7 > 0.1 * 9  # in float64
+    rules.save(tmp_path / "rules.json")
+    for own in (rules, SynapseRules.from_file(tmp_path / "rules.json")):
+        p, scores = own.predict_proba(rows), own.decision_function(rows)
+        assert p[3, 0] == p[3, 1]
+        assert scores[3, 0] == scores[3, 1] if several else scores[3] == 0.0
+        assert own.predict(rows).tolist() == [0, 1, 0, 0]
+    for dtype in ("float64", "float32", "points", "int"):
+        path = tmp_path / f"{dtype}.c"
+        rules.save_c(path, name="own", dtype=dtype)
+        x = np.ascontiguousarray(rows.astype({"int": int, "float32": "float32"}.get(dtype, float)))
+        predict = compiled(path).own_predict
+        found = [predict(row.ctypes.data_as(ctypes.c_void_p)) for row in x]
+        assert found == [0, 1, 0, 0], dtype
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)

@@ -121,6 +121,21 @@ def test_other_files_are_refused(tmp_path, text):
         SynapseRules.from_file(tmp_path / "none.json")
 
 
+@pytest.mark.parametrize("unit", [-0.1, 0.07, 1e-300])
+def test_a_unit_is_what_all_votes_are_multiples_of(tmp_path, document, unit):
+    damaged = copy.deepcopy(document["rrl"])
+    (model,) = damaged["models"]
+    model["bias"] = [0.0, 0.3]
+    model["votes"] = [[0.1 * k for k in range(len(row))] for row in model["votes"]]
+    path = tmp_path / "rules.json"
+    path.write_text(json.dumps(damaged | {"unit": 0.1}))
+    assert SynapseRules.from_file(path).unit_ == 0.1
+    for wrong in (damaged | {"unit": unit}, copy.deepcopy(document["mix"]) | {"unit": 0.1}):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(ValueError, match="unit: expected 0, or what votes"):
+            SynapseRules.from_file(path)
+
+
 @pytest.mark.parametrize("share", [-1.0, -1e308, 1.5])
 def test_shares_are_from_0_to_1(tmp_path, document, share):
     damaged = copy.deepcopy(document["duel"])

@@ -93,7 +93,7 @@ def test_one_row_as_text_sums_to_its_log_odds():
         "  constant: -1.20",
         "  c: -1.00",
         "  b > 1: +0.83",
-        "  1 smaller ones: +0.00",
+        "  1 smaller one: +0.00",
         "  = log-odds of 'ill': -1.37",
     ]
     assert parts.to_text(1).splitlines() == ["  constant: -1.20", "  = log-odds of 'ill': -1.20"]

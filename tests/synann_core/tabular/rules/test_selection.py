@@ -10,10 +10,11 @@ from synann_core.tabular.rules.selection import (
     choose,
     distinct_rows,
     mean_log_p,
+    sharpness,
     softened,
     stratified,
 )
-from synann_core.tabular.rules.structures import STRUCTURES
+from synann_core.tabular.rules.structures import STRUCTURES, log_probabilities
 from tests.synann_core.tabular.rules.tables import mixed_columns, mixed_labels, mixed_literals
 
 
@@ -103,6 +104,22 @@ def test_scores_are_the_mean_of_the_members_that_count():
 def test_what_is_learned_lies_between_classes_and_teachers():
     classes, taught = np.array([[1.0], [0.0]]), np.array([[0.3], [0.7]])
     np.testing.assert_allclose(softened(classes, taught, 0.6), [[0.58], [0.42]])
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.0, 3.0])
+def test_scores_are_sharpened_as_far_as_unseen_rows_ask(scale):
+    odds = np.linspace(-2.0, 2.0, 9)
+    scores = np.stack([np.zeros(9), odds])
+    p = 1.0 / (1.0 + np.exp(-scale * odds))
+    found = sharpness(log_probabilities(scores), np.stack([1.0 - p, p]), np.ones(9))
+    assert found == pytest.approx(scale, rel=1e-5)
+
+
+def test_scores_are_sharpened_four_times_at_most():
+    log_p = log_probabilities(np.array([[0.0, 0.0], [1.0, -1.0]]))
+    classes = np.array([[0.0, 1.0], [1.0, 0.0]])
+    assert sharpness(log_p, classes, np.ones(2)) == pytest.approx(4.0, rel=1e-5)
+    assert sharpness(log_p, classes[::-1], np.ones(2)) == pytest.approx(0.25, rel=1e-5)
 
 
 def test_the_order_of_rows_does_not_matter():

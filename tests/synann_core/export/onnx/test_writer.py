@@ -10,17 +10,11 @@ import pytest
 from synann_core import SynaMLP
 from synann_core.export import save_onnx
 from synann_core.graph import GraphParameters, SynapseGraph
-from synann_core.spiking import Layer, SpikingNetwork, leaky_integrator
+from synann_core.spiking import LIF, Layer, SpikingNetwork, leaky_integrator
 from tests.export_models import broken, fitted, random_graph, strong
 from tests.helpers import assert_close
+from tests.synann_core.export.onnx.cases import run
 from tests.synann_core.spiking.network.cases import make
-
-
-def run(data, **inputs):
-    """Outputs of onnxruntime."""
-    session = onnxruntime.InferenceSession(data)
-    (output,) = session.run(None, inputs)
-    return output
 
 
 @pytest.mark.parametrize(
@@ -116,8 +110,9 @@ def test_bad_input_is_refused(write, error, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_ndonnx_the_error_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "ndonnx", None)
+def test_without_onnx_the_error_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.delitem(sys.modules, "synann_core.export.onnx.graph")
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install \"synann\[onnx\]\""):
         save_onnx(fitted(hidden=3)[0], tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())
@@ -151,6 +146,26 @@ def test_spiking_networks(kind, sequence, number, tmp_path):
     onnx.checker.check_model(proto, full_check=True)
     assert {s.domain for s in proto.opset_import} == {""}
     assert [node.op_type for node in proto.graph.node].count("Loop") == len(network.layers)
+
+
+@pytest.mark.parametrize("sequence", [False, True])
+def test_layers_of_one_neuron(sequence, tmp_path):
+    """An axis of one entry, whose size ndonnx forgets in a product of matrices."""
+    recurrent = np.full((1, 1), 0.5)
+    layers = [
+        Layer(1, LIF(0.9, 0.2, 0.5, adaptation=0.1), recurrent=True),
+        Layer(1, LIF(0.9, 0.2, recurrent=recurrent), kind="synapse"),
+        Layer(2, kind="synapse"),
+    ]
+    network = SpikingNetwork(3, layers, steps=6)
+    x = np.random.default_rng(0).random((6, 5, 3) if sequence else (5, 3))
+    save_onnx(network, tmp_path / "net.onnx", dtype="float64", sequence=sequence)
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
+    for rows in (x, x[..., :1, :]):
+        spikes, membranes = session.run(["spikes", "membranes"], {"x": rows})
+        want_spikes, want = network.run(rows)[-1]
+        np.testing.assert_array_equal(spikes, want_spikes)
+        assert_close(membranes, want, 1e-13)
 
 
 def test_a_readout_without_threshold(tmp_path):

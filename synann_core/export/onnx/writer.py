@@ -1,9 +1,11 @@
-"""Write models as ONNX: the core's formulas, traced by ndonnx as they are."""
+"""Write models as ONNX: the core's formulas, traced as they are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
 
 from synann_core._lib.checks import check_option, to_numpy
 from synann_core._lib.files import FilePath, write_whole
@@ -18,9 +20,11 @@ from synann_core.spiking.network import losses
 from synann_core.spiking.network import passes as spiking_passes
 from synann_core.spiking.network.passes import Architecture
 
+if TYPE_CHECKING:
+    from synann_core.export.onnx.graph import Sizes
+
 __all__ = ["save_onnx"]
 
-Sizes = tuple[int | str, ...]
 _SPIKING = ("scores", "spikes", "membranes")
 
 
@@ -36,7 +40,7 @@ def save_onnx(
 ) -> None:
     """Write a model as an ONNX file, for onnxruntime and the like; batches of any size.
 
-    Needs ndonnx (``pip install "synann[onnx]"``).
+    Needs onnx (``pip install "synann[onnx]"``).
 
     Parameters
     ----------
@@ -64,7 +68,7 @@ def save_onnx(
     Raises
     ------
     ImportError
-        Without ndonnx.
+        Without onnx.
     TypeError
         If `model` is none of these, or not a graph and comes with `params`.
     ValueError
@@ -102,9 +106,9 @@ def save_onnx(
         inputs: dict[str, Sizes] = {"x": (network.in_features,)}
         if isinstance(network, SpikingNetwork):
             if sequence:
-                inputs = {"x": (network.steps, "batch", network.in_features)}
+                inputs = {"x": (network.steps, None, network.in_features)}
             formula = _spiking_formula(network, dtype)
-            data = traced(formula, inputs, _SPIKING, dtype, in_time=True)
+            data = traced(formula, inputs, _SPIKING, dtype)
         else:
             data = traced(_network_formula(network, dtype), inputs, "logits", dtype)
     write_whole(path, data)
@@ -115,31 +119,29 @@ def traced(
     inputs: Mapping[str, Sizes],
     outputs: str | tuple[str, ...],
     dtype: Precision,
-    *,
-    in_time: bool = False,
 ) -> bytes:
     """Return the ONNX file of ``formula(*inputs, xp=xp)``: one array, or as many as `outputs`.
 
-    The first axis is the batch, if the inputs' shapes do not name another.
+    The first axis is the batch, unless an input's shape has it elsewhere, as None.
     """
     try:
-        import ndonnx as ndx
-
-        from synann_core.export.onnx_namespace import OnnxNamespace
+        from synann_core.export.onnx.array import TracedArray
+        from synann_core.export.onnx.graph import Graph, Tensor
+        from synann_core.export.onnx.namespace import OnnxNamespace
     except ImportError as error:
         raise ImportError(f'{error}. Install it with: pip install "synann[onnx]"') from None
-    arguments = {
-        name: ndx.argument(
-            shape=shape if "batch" in shape else ("batch", *shape), dtype=getattr(ndx, dtype)
-        )
+    graph, number = Graph(), np.dtype(dtype)
+    arguments = [
+        TracedArray(graph, shape if None in shape else (None, *shape), number, graph.argument(name))
         for name, shape in inputs.items()
-    }
-    xp = OnnxNamespace(next(iter(arguments.values())), in_time=in_time)
-    found = formula(*arguments.values(), xp=xp)
+    ]
+    found = formula(*arguments, xp=OnnxNamespace(arguments[0]))
     named = {outputs: found} if isinstance(outputs, str) else dict(zip(outputs, found, strict=True))
-    model = ndx.build(arguments, named)
-    data: bytes = model.SerializeToString()
-    return data
+    results = []
+    for name, array in named.items():
+        graph.name_output(array.whole().name, name)
+        results.append(Tensor(name, array.dtype, array.shape))
+    return graph.serialised([Tensor(a.name, a.dtype, a.shape) for a in arguments], results)
 
 
 def _network_formula(model: SynaMLP, dtype: Precision) -> Callable[..., Array]:

@@ -1,20 +1,60 @@
-"""The core's formulas run on ndonnx, and keep their accuracy."""
+"""The core's formulas run on the namespace that writes ONNX, and keep their accuracy."""
 
+import array_api_compat.numpy
 import numpy as np
-import onnxruntime
 import pytest
 
 import synann_core as syn
 from synann_core import tensor, transmission
-from synann_core.export.onnx import traced
+from synann_core.export.onnx.writer import traced
 from tests.helpers import EPS, assert_relative, spread
+from tests.synann_core.export.onnx.cases import of, run
+
+ODD = np.array([[np.nan, np.inf, -np.inf, 0.25], [-0.5, 0.0, 3.0, 700.0]])
+# Each with the namespace of NumPy, or another one.
+FUNCTIONS = {
+    "abs": lambda x, xp: xp.abs(x),
+    "any": lambda x, xp: xp.astype(xp.any(x > 0.25, axis=1), xp.float64),
+    "astype": lambda x, xp: xp.astype(xp.astype(x[:, 3:], xp.int64), xp.float64),
+    "broadcast_to": lambda x, xp: xp.broadcast_to(x, (3, *x.shape)),
+    "clip": lambda x, xp: xp.clip(xp.clip(x, None, 2.5), -1.0, None),
+    "concat": lambda x, xp: xp.concat([x, xp.zeros_like(x), x[:, :0], x[:, 1:2]], axis=1),
+    "exp": lambda x, xp: xp.exp(x),
+    "full_like": lambda x, xp: x * xp.full_like(x, 2.0),
+    "isfinite": lambda x, xp: xp.where(xp.isfinite(x), x, 1.0),
+    "isinf": lambda x, xp: xp.where(xp.isinf(1.0 / x), 2.0, x),
+    "log": lambda x, xp: xp.log(x),
+    "matmul": lambda x, xp: xp.matmul(x[:, 2:], xp.asarray([[0.5, 2.0], [0.25, -1.0]])),
+    "max": lambda x, xp: xp.max(x[:, 1:], axis=-1, keepdims=True),
+    "maximum": lambda x, xp: xp.maximum(x, xp.ones_like(x)),
+    "minimum": lambda x, xp: xp.minimum(x, xp.asarray(0.5)),
+    "permute": lambda x, xp: xp.permute_dims(x[:, None, :], (2, 0, 1)),
+    "reshape": lambda x, xp: xp.reshape(xp.reshape(x, (-1, 2)), (-1, 4, 1)),
+    "reshape of nothing": lambda x, xp: xp.reshape(x[:, :0], (x.shape[0], 0, 2)),
+    "sqrt": lambda x, xp: xp.sqrt(x),
+    "sum": lambda x, xp: xp.sum(x[:, 2:], axis=1),
+    "sum of nothing": lambda x, xp: xp.sum(x[:, :0], axis=1),
+    "take": lambda x, xp: xp.take(x, xp.asarray([3, 0, 0]), axis=1),
+    "transpose": lambda x, xp: xp.matrix_transpose(x[:, :, None]),
+}
 
 
-def run(data, **inputs):
-    """Outputs of onnxruntime."""
-    session = onnxruntime.InferenceSession(data)
-    (output,) = session.run(None, inputs)
-    return output
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name):
+    """Of arrays as nodes, and of numbers at once."""
+    function = FUNCTIONS[name]
+    with np.errstate(all="ignore"):
+        want = function(ODD, array_api_compat.numpy)
+    got = of(function, ODD)
+    assert_relative(got, want, 4 * EPS["float64"])
+    assert got.shape == want.shape
+
+    def at_once(x, *, xp):
+        found = function(xp.asarray(ODD), xp)
+        assert found.numbers is not None
+        return found
+
+    assert_relative(of(at_once, ODD), want, 4 * EPS["float64"])
 
 
 def points(n):

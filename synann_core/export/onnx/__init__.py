@@ -1,0 +1,1 @@
+"""ONNX files of graphs and networks: the core's formulas, traced as they are."""
