@@ -150,7 +150,7 @@ def test_spiking_networks(kind, sequence, number, tmp_path):
 
 @pytest.mark.parametrize("sequence", [False, True])
 def test_layers_of_one_neuron(sequence, tmp_path):
-    """An axis of one entry, whose size ndonnx forgets in a product of matrices."""
+    """An axis of one entry, which a product of matrices must not forget."""
     recurrent = np.full((1, 1), 0.5)
     layers = [
         Layer(1, LIF(0.9, 0.2, 0.5, adaptation=0.1), recurrent=True),
