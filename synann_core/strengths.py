@@ -15,8 +15,6 @@ from synann_core._lib.typing import Array, Namespace
 from synann_core.log_odds import _expit
 from synann_core.tensor import _synapse_tensor_vjp, _with_product
 
-__all__ = ["beta_of", "gamma_of", "logit_gradient"]
-
 # An array or tensor of any library; nothing of it is checked here, not even by a type checker.
 Tensor = Any
 

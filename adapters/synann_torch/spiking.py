@@ -159,8 +159,9 @@ class Spiking(nn.Module):
         dtype = self.decay.dtype
 
         def floating(a: Any) -> Any:
-            whole = isinstance(a, Tensor) and not (a.is_floating_point() or a.is_complex())
-            return a.to(dtype) if whole else a
+            # Complex and quantised tensors are left for the checks to refuse.
+            other = not isinstance(a, Tensor) or a.is_complex() or a.is_quantized
+            return a if other or a.is_floating_point() else a.to(dtype)
 
         state = State(state) if isinstance(state, Tensor) else state
         if isinstance(state, State):
