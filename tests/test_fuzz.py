@@ -11,7 +11,7 @@ import pytest
 
 from tests.fuzz import __main__ as command
 from tests.fuzz import harness
-from tests.fuzz.harness import MOST_BYTES, MOST_SECONDS, generator, run
+from tests.fuzz.harness import MOST_BYTES, MOST_SECONDS, MOST_WAIT, generator, run
 from tests.fuzz.targets import TARGETS
 
 # Of each; `python -m tests.fuzz --seconds 600` tries some ten thousand.
@@ -80,6 +80,7 @@ def test_what_takes_long_is_a_fault(tmp_path, monkeypatch):
     for seconds, of_processor, faults in (
         *((long, long, 1), (long, 2 * long, 1)),
         *((short, short, 0), (short, long, 0), (long, short, 0)),
+        (1.1 * MOST_WAIT, 0.0, 1),
     ):
         clock(monkeypatch, seconds, of_processor)
         found = run(Given(lambda: None), tmp_path, name="given", seed=0, inputs=1)
