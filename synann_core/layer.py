@@ -25,9 +25,7 @@ from synann_core._lib.typing import Array, Namespace, Shape, Space
 from synann_core.learning import _drawn_inputs, initial_beta_logit
 from synann_core.strengths import _logit_tensor, _sigmoid, beta_of, gamma_of, logit_gradient
 from synann_core.surprisals import _complement
-from synann_core.tensor import (
-    _surprisal_synapse_tensor,
-)
+from synann_core.tensor import _surprisal_synapse_tensor
 from synann_core.transmission import _contributions, _log_transmission
 
 __all__ = [

@@ -233,9 +233,7 @@ def initial_beta_logit(
     (2, 3)
     """
     values = initial_beta(m, n, mean_input=mean_input, rng=rng)
-    step = max(1, _TOGETHER // max(n, 1))
-    for start in range(0, m, step):
-        rows = slice(start, start + step)
+    for rows in _row_parts(m, n):
         values[rows] = logit(values[rows])  # in the place of β
     return values
 
@@ -245,13 +243,18 @@ def _drawn_inputs(
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     """The first `count` of a random order of the n inputs, for each of m outputs its own."""
     drawn = np.empty((m, count), np.int64)
-    step = max(1, _TOGETHER // max(n, 1))
-    for start in range(0, m if count else 0, step):
-        keys = rng.random((min(step, m - start), n))
+    for rows in _row_parts(m if count else 0, n):
+        keys = rng.random((rows.stop - rows.start, n))
         least = np.argpartition(keys, count - 1, axis=1)[:, :count]
         order = np.argsort(np.take_along_axis(keys, least, axis=1), axis=1)
-        drawn[start : start + step] = np.take_along_axis(least, order, axis=1)
+        drawn[rows] = np.take_along_axis(least, order, axis=1)
     return drawn
+
+
+def _row_parts(m: int, n: int) -> list[slice]:
+    """Divide m rows of n numbers into parts that may be copied."""
+    step = max(1, _TOGETHER // max(n, 1))
+    return [slice(start, min(start + step, m)) for start in range(0, m, step)]
 
 
 def _check_classes(given: Arguments[Any]) -> None:

@@ -54,6 +54,16 @@ def strong():
     return graph
 
 
+def odd_inputs(rng, rows, inputs, space):
+    """Rows of ordinary inputs, of zeros, of ones, and one tiny input; of a graph in this space."""
+    x = rng.random((rows, inputs))
+    x[0], x[1], x[2, 0] = 0.0, 1.0, 1e-9
+    if space == "surprisal":
+        with np.errstate(divide="ignore"):
+            x = 0.0 - np.log(x)
+    return x
+
+
 def random_graph(rng, inputs, neurons):
     """Any wiring: repeated inputs, neurons that read nothing, shared parameters, β of 0 and 1."""
     graph = SynapseGraph()

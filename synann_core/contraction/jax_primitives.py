@@ -32,9 +32,10 @@ def serves(*arrays: Any) -> bool:
     """Whether there are kernels, an XLA that takes them, and no type that these do not take."""
     if not (host.enabled() and host.installed() and _primitives()):
         return False
+    divides = _divides()  # in any case: from now on JAX says on which devices
     y, _, beta, *_ = arrays
     named = any(map(mesh_axes, arrays))
-    return not named or (_divides() and jax_divided.serves(y, beta))
+    return not named or (divides and jax_divided.serves(y, beta))
 
 
 def computes(*arrays: Any) -> bool:
@@ -101,7 +102,6 @@ def _primitives() -> dict[str, Any]:
     made = {name: Primitive(f"synann_{name}") for name in _KINDS}
     for name, primitive in made.items():
         _define(name, primitive)
-    jax_divided.register(made.values())
 
     def value_jvp(arrays: Any, tangents: Any, **options: Any) -> Any:
         moved = (ad.instantiate_zeros(tangents[k]) for k in (0, len(arrays) // 2))
@@ -188,17 +188,18 @@ def _define(name: str, primitive: Any) -> None:
     def run_kernels(context: Any, *operands: Any, floor: float, **options: Any) -> Any:
         return kernels(context, *operands, floor=np.float64(floor))
 
-    def lower(own: Any, context: Any, *operands: Any, **options: Any) -> Any:
+    def lower(alone: Any, context: Any, *operands: Any, **options: Any) -> Any:
         module = context.module_context
         axes = module.axis_context  # XLA divides the computation over those that are not manual
         names = getattr(axes, "mesh", None) and set(axes.mesh.axis_names) - set(axes.manual_axes)
         if module.lowering_parameters.for_export or names:
-            own = slow
-        elif getattr(axes, "num_devices", 1) > 1:
-            known = _divides() and axes.device_assignment and axes.abstract_mesh is not None
-            own = jax_divided.lowering(primitive, name, len(operands), **options) if known else slow
-            options = {} if known else options
-        return own(context, *operands, **options)
+            return slow(context, *operands, **options)
+        if getattr(axes, "num_devices", 1) == 1:
+            return alone(context, *operands, **options)
+        if _divides() and axes.device_assignment and axes.abstract_mesh is not None:
+            divided = jax_divided.lowering(primitive, name, len(operands), **options)
+            return divided(context, *operands)
+        return slow(context, *operands, **options)
 
     jitted = jax.jit(primitive.bind, static_argnames=("floor", "group", "both"))
 

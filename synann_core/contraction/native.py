@@ -20,9 +20,7 @@ from synann_core.contraction.factors import Factors, with_faint_sums
 from synann_core.native.host import contiguous, enabled, kernels, threads_for, wrap
 
 _WORK = 1 << 18  # factors below which a second thread costs more than it saves
-_FEW_WORK = (
-    1 << 20
-)  # the same for the values of few rows or outputs, which take a third of the time
+_FEW_WORK = 1 << 20  # of few rows or outputs, whose values take a third of the time
 _ROWS, _OUTPUTS = 256, 512  # to a part of the values: at most
 _COLUMNS = 128  # to a part of the gradients, a multiple of 64
 _FEW = 8  # rows or outputs

@@ -12,6 +12,7 @@ from synann_core.export.c.text import literal, source
 from synann_core.export.checks import Precision, numbers_of
 from synann_core.layer import beta_of
 from synann_core.spiking import Layer, SpikingNetwork
+from synann_core.spiking.neurons.formulas import finite
 from synann_core.spiking.neurons.records import Parameters
 
 Constants = dict[str, NumpyArray]
@@ -217,10 +218,8 @@ class _Writer:
     def _taken(self) -> str:
         """What a spike takes away: the threshold, and nothing where that is out of reach."""
         values: Any = self.numbers["threshold"]
-        endless = np.isinf(values)
-        if not endless.any():
-            return self._number("threshold")
-        return self._value("taken", np.where(endless, 0.0, values))
+        taken: Any = finite(values, numpy_namespace)
+        return self._value("threshold" if np.array_equal(taken, values) else "taken", taken)
 
     def _value(self, part: str, values: Any) -> str:
         """A literal, or an entry of an array where neurons differ."""

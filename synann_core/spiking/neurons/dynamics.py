@@ -42,7 +42,7 @@ def _forward(inputs: Inputs, *, plan: Plan, xp: Namespace) -> Run:
             h = formulas.reset_by(h, r, taken, rule)
         new = formulas.fire(h, formulas.threshold_of(params, adaptation, rule), rule, xp)
         after = State(
-            formulas.membranes(h, new, params, rule, xp),
+            formulas.after_spikes(h, new, taken, rule, xp),
             None if state.current is None else y,
             new,
             formulas.adapted(adaptation, new, rule),

@@ -83,9 +83,9 @@ def finite(threshold: Array, xp: Namespace) -> Array:
 
 def taken_away(threshold: Array | None, rule: Rule, xp: Namespace) -> Array | None:
     """Return what `reset_by` takes from a membrane for a spike; None for one that does not fire."""
-    return (
-        finite(threshold, xp) if threshold is not None and rule.reset == "subtract" else threshold
-    )
+    if threshold is None or rule.reset != "subtract":
+        return threshold
+    return finite(threshold, xp)
 
 
 def reset_by(m: Array, r: Array, taken: Array | None, rule: Rule) -> Array:
@@ -104,10 +104,17 @@ def membranes(
     potential: Array, spikes: Array, params: Parameters, rule: Rule, xp: Namespace
 ) -> Array:
     """Return membranes after an immediate reset (in the delayed orders they are the potentials)."""
+    return after_spikes(potential, spikes, taken_away(params.threshold, rule, xp), rule, xp)
+
+
+def after_spikes(
+    potential: Array, spikes: Array, taken: Array | None, rule: Rule, xp: Namespace
+) -> Array:
+    """Return `membranes`, from what is taken away for a spike."""
     if rule.order != "immediate":
         return potential
     spikes = stop_gradient(spikes, xp) if rule.detach_reset else spikes
-    return reset_by(potential, spikes, taken_away(params.threshold, rule, xp), rule)
+    return reset_by(potential, spikes, taken, rule)
 
 
 def adapted(adaptation: Array | None, spikes: Array, rule: Rule) -> Array | None:

@@ -5,7 +5,7 @@ import pytest
 
 from synann_core.export import save_c
 from synann_core.graph import GraphParameters, SynapseGraph
-from tests.export_models import compiled, random_graph, rows, strong
+from tests.export_models import compiled, odd_inputs, random_graph, rows, strong
 from tests.helpers import EPS, assert_close
 
 
@@ -13,11 +13,7 @@ from tests.helpers import EPS, assert_close
 def test_graphs(space, dtype, tmp_path):
     rng = np.random.default_rng(1)
     graph = random_graph(rng, inputs=5, neurons=40)
-    X = rng.random((50, 5))
-    X[0], X[1], X[2, 0] = 0.0, 1.0, 1e-9
-    if space == "surprisal":
-        with np.errstate(divide="ignore"):
-            X = 0.0 - np.log(X)
+    X = odd_inputs(rng, 50, 5, space)
     save_c(graph, tmp_path / "graph.c", name="graph", dtype=dtype, space=space)
     x = X.astype(dtype)
     got = rows(compiled(tmp_path / "graph.c").graph_run, x, 4)

@@ -11,7 +11,7 @@ from synann_core import SynaMLP
 from synann_core.export import save_onnx
 from synann_core.graph import GraphParameters, SynapseGraph
 from synann_core.spiking import LIF, Layer, SpikingNetwork, leaky_integrator
-from tests.export_models import broken, fitted, random_graph, strong
+from tests.export_models import broken, fitted, odd_inputs, random_graph, strong
 from tests.helpers import assert_close
 from tests.synann_core.export.onnx.cases import run
 from tests.synann_core.spiking.network.cases import make
@@ -56,11 +56,7 @@ def test_networks_of_a_single_unit(layer, tmp_path):
 def test_graphs(space, tmp_path):
     rng = np.random.default_rng(1)
     graph = random_graph(rng, inputs=4, neurons=14)
-    x = rng.random((7, 4))
-    x[0], x[1], x[2, 0] = 0.0, 1.0, 1e-9
-    if space == "surprisal":
-        with np.errstate(divide="ignore"):
-            x = 0.0 - np.log(x)
+    x = odd_inputs(rng, 7, 4, space)
     compiled = graph.compile()
     save_onnx(graph, tmp_path / "graph.onnx", space=space)
     got = run(tmp_path / "graph.onnx", x=x.astype(np.float32))
