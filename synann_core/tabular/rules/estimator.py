@@ -49,8 +49,8 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
         Of crisp rules: weights are whole numbers of points, at most 10. Classes with as many points
         tie exactly, here and in C.
     max_rules, max_literals : int, optional
-        Limits of a model's size, exact; by default 10 rules and 60 literals, of more than 1,800
-        rows up to 100, and of crisp rules 20 and 40. Models of a bag have limits only if one is
+        Limits of a model's size, exact; by default 10 rules and 60 literals, of more than 1,000
+        rows up to 130, and of crisp rules 20 and 40. Models of a bag have limits only if one is
         given. More than 48 rules, or 3 for each class, do not arise. Rules without literals, which
         are always true, do not count.
     bins : int, optional

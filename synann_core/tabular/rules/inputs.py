@@ -100,7 +100,7 @@ def read_settings(model: Any, samples: float) -> tuple[Settings, int]:
     bins, rate = 12, 0.05
     if not crisp:
         bins = min(max(round(0.5 * math.sqrt(samples)), bins), 48)
-        literals = min(max(round(1.4 * math.sqrt(samples)), literals), 100)
+        literals = min(max(round(1.9 * math.sqrt(samples)), literals), 130)
         rate *= min(max(math.sqrt(samples / 1000.0), 1.0), 2.0)
     if model.bins is not None:
         bins = check_int("bins", model.bins, 2)

@@ -21,7 +21,8 @@ from synann_core.tabular.columns import Column, Kind
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-_BLOCK = 512  # states that share a matrix: few features are one, many do not fill memory
+# States that share a matrix, which is mostly zeros; but products for each feature would be slow.
+_BLOCK = 64
 MOST_THRESHOLDS = 255  # of a column
 MOST_CATEGORIES = 64  # of a column; rarer ones are as an unseen one
 

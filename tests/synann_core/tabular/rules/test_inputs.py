@@ -60,7 +60,7 @@ def test_a_bag_has_its_folds_several_times_each_time_others():
 
 @pytest.mark.parametrize(
     ("samples", "bins", "literals", "rate"),
-    [(50, 12, 60, 0.05), (1000, 16, 60, 0.05), (4000, 32, 89, 0.1), (1e6, 48, 100, 0.1)],
+    [(50, 12, 60, 0.05), (1000, 16, 60, 0.05), (4000, 32, 120, 0.1), (1e6, 48, 130, 0.1)],
 )
 def test_defaults_grow_with_the_rows(samples, bins, literals, rate):
     settings, found = read_settings(SynapseRules(), samples)
