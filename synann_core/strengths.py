@@ -68,7 +68,7 @@ def _logit_tensor(
 
     def gradients(kept: Any, x: Any, y: Any, logit: Any, theta: Any, mask: Any, grad: Any) -> Any:
         beta, *product = kept or (beta_of(logit, mask, xp=xp),)
-        few = native_layer.few_gradients(x, y, beta, *product, grad) if product else None
+        few = native_layer.few_gradients(x, y, grad, beta, *product) if product else None
         if few is not None:
             gx, gy, glogit, gtheta = few
             return None if x is None else gx, gy, glogit, None if theta is None else gtheta, None

@@ -14,90 +14,105 @@ import numpy as np
 from synann_core._lib.loops import keep_freed_memory
 from synann_core._lib.threads import run_parts
 from synann_core._lib.torch_modes import torch_watcher
-from synann_core._lib.typing import Array, NumpyArray
-from synann_core.native.host import contiguous, enabled, installed, kernels, threads_for, wrap
+from synann_core._lib.typing import NumpyArray
+from synann_core.native.host import contiguous, enabled, installed, kernels, lent, threads_for
 
 # Factors of a batch: above so many, Python's own time does not count, and threads may.
 _FEW = 1 << 18
 _PART = 1 << 17  # strengths or transmissions for a second thread: some 30 microseconds
 
+Tensor = Any  # torch's, float32 or float64; masks are of bool
 
-def serves(*tensors: Any) -> bool:
-    """Whether the kernels take these tensors (None stands for none), float32 or float64."""
+
+def serves(*tensors: Tensor | None) -> bool:
+    """Whether the kernels take these tensors (None stands for none)."""
     return enabled() and installed() and all(a is None or a.is_cpu for a in tensors)
 
 
-def strengths(logit: Array, mask: Array | None) -> Array:
+def strengths(logit: Tensor, mask: Tensor | None) -> Tensor:
     """β = min(σ(logit), 1 − eps), and 0 where there is no synapse; (m, n)."""
-    z, synapses = contiguous(logit), None if mask is None else contiguous(mask)
+    import torch
+
     keep_freed_memory()
+    z = np.asarray(lent(logit, *logit.shape))
+    synapses = None if mask is None else np.asarray(lent(mask, *mask.shape))
     beta = np.empty_like(z)
 
     def part(rows: slice) -> None:
         kernels.strengths(z[rows], synapses if synapses is None else synapses[rows], beta[rows])
 
     _on_threads(part, z, logit)
-    return wrap(beta, logit)
+    return torch.from_numpy(beta)
 
 
-def transmissions(logarithms: Array, theta: Array | None) -> tuple[Array, bool]:
+def transmissions(logarithms: Tensor, theta: Tensor | None) -> tuple[Tensor, bool]:
     """e^(T − θ) for T (..., m), and whether all these and their inverses are normal numbers."""
+    import torch
+
     t = contiguous(logarithms)
-    rows, gains = t.reshape(-1, t.shape[-1]), None if theta is None else contiguous(theta)
+    rows, gains = _rows(t), None if theta is None else lent(theta, *theta.shape)
     out, ordinary = np.empty_like(rows), []
 
     def part(own: slice) -> None:
         ordinary.append(kernels.transmissions(rows[own], gains, out[own]))
 
     _on_threads(part, rows, logarithms)
-    return wrap(out.reshape(t.shape), logarithms), all(ordinary)
+    return torch.from_numpy(out.reshape(t.shape)), all(ordinary)
 
 
 def few(
-    x: Array | None, y: Array, logit: Array, theta: Array | None, mask: Array | None
-) -> tuple[Array, Array, Array] | None:
+    x: Tensor | None, y: Tensor, logit: Tensor, theta: Tensor | None, mask: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor] | None:
     """s (..., m), β and e^(T − θ), or None unless they are few and all is as usual.
 
     That is: inputs and strengths in [0, 1], no factor closed, and e^(T − θ) a normal number.
     """
-    shape = (*y.shape[:-1], logit.shape[0])
-    size = logit.shape[0] * y.numel()
-    if not 0 < size < _FEW or (x is not None and x.shape != shape):
+    import torch
+
+    (m, n), size, shape = logit.shape, y.numel(), (*y.shape[:-1], logit.shape[0])
+    if not 0 < size * m < _FEW or (x is not None and x.shape != shape):
         return None
-    z, inputs = contiguous(logit), contiguous(y)
-    beta, near, s = np.empty_like(z), np.empty(shape, z.dtype), np.empty(shape, z.dtype)
+    rows = size // n
+    inputs, kind = lent(y, rows, n), _kind(y)
+    beta, near, s = np.empty((m, n), kind), np.empty(shape, kind), np.empty(shape, kind)
     open_ = kernels.layer_open(
-        z,
-        None if mask is None else contiguous(mask),
-        None if theta is None else contiguous(theta),
-        _rows(inputs),
-        None if x is None else _rows(inputs if x is y else contiguous(x)),
+        lent(logit, m, n),
+        None if mask is None else lent(mask, m, n),
+        None if theta is None else lent(theta, m),
+        inputs,
+        x if x is None else inputs if x is y else lent(x, rows, m),
         beta,
         _rows(near),
         _rows(s),
     )
-    return (wrap(s, y), wrap(beta, y), wrap(near, y)) if open_ else None
+    if not open_:
+        return None
+    return torch.from_numpy(s), torch.from_numpy(beta), torch.from_numpy(near)
 
 
 def few_gradients(
-    x: Array | None, y: Array, beta: Array, near: Array, guarded: Any, far: Any, grad: Array
-) -> tuple[Array, Array, Array, Array] | None:
-    """Gradients of x (..., m), y, the logits and θ, of β and a `Product`; or None, as there."""
-    unusual = guarded is not None or far is not None or (x is not None and x.shape != near.shape)
-    if unusual or not 0 < beta.shape[0] * y.numel() < _FEW:
+    x: Tensor | None, y: Tensor, grad: Tensor, beta: Tensor, near: Tensor, *rest: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    """Gradients of x (..., m), y, the logits and θ; or None, as there.
+
+    `near` and the `rest` are a `Product`.
+    """
+    import torch
+
+    (m, n), size, given = beta.shape, y.numel(), (x, y, grad, beta, near)
+    usual = rest == (None, None) and (x is None or x.shape == near.shape) and 0 < size * m < _FEW
+    if not usual or torch_watcher(*given) != "nobody" or not serves(*given):
         return None
-    given = x, y, beta, near, grad
-    if not (serves(*given) and torch_watcher(*given) == "nobody"):
-        return None
-    inputs, strong, p = contiguous(y), contiguous(beta), contiguous(near)
-    gx, gy, glogit = np.empty_like(p), np.empty_like(inputs), np.empty_like(strong)
-    gtheta = np.empty(len(strong), p.dtype)
+    rows = size // n
+    inputs, kind = lent(y, rows, n), _kind(y)
+    gx, gy = np.empty(near.shape, kind), np.empty(y.shape, kind)
+    glogit, gtheta = np.empty((m, n), kind), np.empty(m, kind)
     open_ = kernels.layer_gradients_open(
-        strong,
-        _rows(inputs),
-        None if x is None else _rows(inputs if x is y else contiguous(x)),
-        _rows(p),
-        _rows(contiguous(grad)),
+        lent(beta, m, n),
+        inputs,
+        x if x is None else inputs if x is y else lent(x, rows, m),
+        lent(near, rows, m),
+        lent(grad, rows, m),
         _rows(gx),
         _rows(gy),
         glogit,
@@ -105,14 +120,19 @@ def few_gradients(
     )
     if not open_:
         return None
-    return wrap(gx, y), wrap(gy, y), wrap(glogit, y), wrap(gtheta, y)
+    made = torch.from_numpy
+    return made(gx), made(gy), made(glogit), made(gtheta)
+
+
+def _kind(tensor: Tensor) -> type[np.floating[Any]]:
+    return np.float32 if tensor.itemsize == 4 else np.float64
 
 
 def _rows(a: NumpyArray) -> NumpyArray:
     return a if a.ndim == 2 else a.reshape(-1, a.shape[-1])
 
 
-def _on_threads(function: Callable[[slice], None], rows: NumpyArray, like: Array) -> None:
+def _on_threads(function: Callable[[slice], None], rows: NumpyArray, like: Tensor) -> None:
     """Call `function` for some of the rows, of which all threads get the same share."""
     threads = threads_for(like) if rows.size >= 2 * _PART else 1
     step = max(1, -(-len(rows) // threads))
