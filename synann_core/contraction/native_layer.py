@@ -63,9 +63,9 @@ def transmissions(logarithms: Tensor, theta: Tensor | None) -> tuple[Tensor, boo
 def few(
     x: Tensor | None, y: Tensor, logit: Tensor, theta: Tensor | None, mask: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor] | None:
-    """s (..., m), β and e^(T − θ), or None unless they are few and all is as usual.
+    """Return s (..., m), β and e^(T − θ), or None unless all is as usual, and not much.
 
-    That is: inputs and strengths in [0, 1], no factor closed, and e^(T − θ) a normal number.
+    Usual are inputs in [0, 1], factors that are not closed, and a normal number e^(T − θ).
     """
     import torch
 
@@ -93,7 +93,7 @@ def few(
 def few_gradients(
     x: Tensor | None, y: Tensor, grad: Tensor, beta: Tensor, near: Tensor, *rest: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
-    """Gradients of x (..., m), y, the logits and θ; or None, as there.
+    """Return gradients of x (..., m), y, the logits and θ, or None, as `few` does.
 
     `near` and the `rest` are a `Product`.
     """
