@@ -214,12 +214,12 @@ def _product(
     if y.ndim != 2:
         exact = with_batch(exact, y, xp)
         guarded = exact if open_ else with_batch(guarded, y, xp)
-    exponential = xp.exp
-    if plain and native_layer.serves(exact):
+    native = plain and native_layer.serves(exact)
+    exponential = native_layer.exponential if native else xp.exp
+    if native and open_:
         near, ordinary = native_layer.transmissions(exact, theta)
-        if open_ and ordinary:
+        if ordinary:
             return Product(near, None, None)
-        exponential = lambda t: native_layer.transmissions(t, None)[0]  # noqa: E731
     if theta is not None:
         exact = exact - theta
         guarded = exact if open_ else guarded - theta

@@ -60,6 +60,11 @@ def transmissions(logarithms: Tensor, theta: Tensor | None) -> tuple[Tensor, boo
     return torch.from_numpy(out.reshape(t.shape)), all(ordinary)
 
 
+def exponential(t: Tensor) -> Tensor:
+    """e^t, with the bits that `transmissions` have."""
+    return transmissions(t, None)[0]
+
+
 def few(
     x: Tensor | None, y: Tensor, logit: Tensor, theta: Tensor | None, mask: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor] | None:
@@ -100,8 +105,13 @@ def few_gradients(
     import torch
 
     (m, n), size, given = beta.shape, y.numel(), (x, y, grad, beta, near)
-    usual = rest == (None, None) and (x is None or x.shape == near.shape) and 0 < size * m < _FEW
-    if not usual or torch_watcher(*given) != "nobody" or not serves(*given):
+    unusual = any(a is not None for a in rest) or (x is not None and x.shape != near.shape)
+    if (
+        unusual
+        or not 0 < size * m < _FEW
+        or torch_watcher(*given) != "nobody"
+        or not serves(*given)
+    ):
         return None
     rows = size // n
     inputs, kind = lent(y, rows, n), _kind(y)
