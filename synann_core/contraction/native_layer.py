@@ -17,8 +17,9 @@ from synann_core._lib.torch_modes import torch_watcher
 from synann_core._lib.typing import NumpyArray
 from synann_core.native.host import contiguous, enabled, installed, kernels, lent, threads_for
 
-# Factors of a batch: above so many, Python's own time does not count, and threads may.
-_FEW = 1 << 18
+# Factors of a batch: above so many, Python's own time does not count, and threads may. Of one row
+# memory takes most of the time, which is gone through less often.
+_FEW, _FEW_OF_ONE_ROW = 1 << 18, 1 << 20
 _PART = 1 << 17  # strengths or transmissions for a second thread: some 30 microseconds
 
 Tensor = Any  # torch's, float32 or float64; masks are of bool
@@ -74,10 +75,11 @@ def few(
     """
     import torch
 
-    (m, n), size, shape = logit.shape, y.numel(), (*y.shape[:-1], logit.shape[0])
-    if not 0 < size * m < _FEW or (x is not None and x.shape != shape):
+    m, n = logit.shape
+    rows, shape = _row_count(y, m), (*y.shape[:-1], m)
+    if not rows or (x is not None and x.shape != shape):
         return None
-    rows = size // n
+    keep_freed_memory()
     inputs, kind = lent(y, rows, n), _kind(y)
     beta, near, s = np.empty((m, n), kind), np.empty(shape, kind), np.empty(shape, kind)
     open_ = kernels.layer_open(
@@ -104,16 +106,13 @@ def few_gradients(
     """
     import torch
 
-    (m, n), size, given = beta.shape, y.numel(), (x, y, grad, beta, near)
-    unusual = any(a is not None for a in rest) or (x is not None and x.shape != near.shape)
-    if (
-        unusual
-        or not 0 < size * m < _FEW
-        or torch_watcher(*given) != "nobody"
-        or not serves(*given)
-    ):
+    (m, n), given = beta.shape, (x, y, grad, beta, near)
+    rows, usual = _row_count(y, m), all(a is None for a in rest)
+    if not (rows and usual and (x is None or x.shape == near.shape)):
         return None
-    rows = size // n
+    if torch_watcher(*given) != "nobody" or not serves(*given):
+        return None
+    keep_freed_memory()
     inputs, kind = lent(y, rows, n), _kind(y)
     gx, gy = np.empty(near.shape, kind), np.empty(y.shape, kind)
     glogit, gtheta = np.empty((m, n), kind), np.empty(m, kind)
@@ -132,6 +131,13 @@ def few_gradients(
         return None
     made = torch.from_numpy
     return made(gx), made(gy), made(glogit), made(gtheta)
+
+
+def _row_count(y: Tensor, outputs: int) -> int:
+    """Rows of y (..., n), or 0 if they are not few."""
+    size, n = y.numel(), y.shape[-1]
+    most = _FEW_OF_ONE_ROW if size == n else _FEW
+    return size // n if 0 < size * outputs < most else 0
 
 
 def _kind(tensor: Tensor) -> type[np.floating[Any]]:

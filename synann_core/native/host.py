@@ -89,8 +89,8 @@ def contiguous(a: Any) -> NumpyArray:
 def lent(a: Any, *shape: int) -> Any:
     """Return a plain tensor as a C-contiguous buffer of this shape, for a call while it is held.
 
-    It is the tensor's own memory, if that is as it should be. `numpy` takes twice as long, and after
-    it torch refuses to free memory ahead of the tensor, as FSDP does between the passes.
+    It is the tensor's own memory, if that is as it should be. `numpy` takes twice as long, and
+    torch then refuses to free the memory before the tensor, as FSDP does between the passes.
     """
     address = a.data_ptr()
     if address and address % a.itemsize == 0 and a.is_contiguous() and not a.is_neg():

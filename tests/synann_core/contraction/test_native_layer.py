@@ -58,7 +58,7 @@ def test_few_and_many_have_the_same_bits(dtype, excitation, whole, monkeypatch):
             with torch.no_grad():
                 assert torch.equal(layer(given), small[0])
             with monkeypatch.context() as patch:
-                patch.setattr(native_layer, "_FEW", 0)
+                patch.setattr(native_layer, "_row_count", lambda *_: 0)
                 many = step(layer, given, grad)
             assert torch.equal(small[0], many[0])
             assert torch.equal(small[1], many[1])
@@ -90,7 +90,7 @@ def test_saturated_logits_and_closed_factors(dtype, monkeypatch):
     grad = torch.ones_like(y)
     small = step(layer, y, grad)
     assert all(a.isfinite().all() for a in small)
-    monkeypatch.setattr(native_layer, "_FEW", 0)
+    monkeypatch.setattr(native_layer, "_row_count", lambda *_: 0)
     many = step(layer, y, grad)
     assert torch.equal(small[0], many[0])
     assert torch.equal(small[1], many[1])
@@ -98,6 +98,17 @@ def test_saturated_logits_and_closed_factors(dtype, monkeypatch):
     off = step(layer, y, grad)
     # (Next to β = 1, in the first column, the sigmoid's last bit is a good part of 1 − β.)
     assert_close(small[0][:, 1:], off[0][:, 1:], 256 * EPS[str(dtype)[6:]])
+
+
+def test_one_large_row_has_the_bits_of_a_batch(whole):
+    layer, y = make(n=700)
+    grad = torch.ones_like(y)
+    s, gy, *_ = step(layer, y, grad)
+    assert whole() == 0
+    alone = step(layer, y[:1], grad[:1])
+    assert whole() == 2
+    assert torch.equal(s[0], alone[0][0])
+    assert torch.equal(gy[0], alone[1][0])
 
 
 def test_nothing_is_remembered_of_parameters():
