@@ -1,6 +1,6 @@
 """Compare a training step of the Keras layer on its three backends, and print a table in Markdown.
 
-    python asv_benchmarks/reports/keras_backends.py [--turns 15] [--only PATTERN]
+    python asv_benchmarks/reports/keras_backends.py [--turns 15] [--only PATTERN] [--processor]
 
 A model that is one layer, of synapses or Keras' own Dense, takes a step of Adam on a squared error:
 by `fit`, and by a loop that the user writes, which tensorflow and jax compile (asv's benchmark
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import statistics
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -68,11 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the report."""
     parser = common.make_parser(__doc__, "--only")
     parser.add_argument("--turns", type=int, default=TURNS, help="of each (default: %(default)s)")
+    common.add_clock(parser)
     options = common.parse(parser, arguments, turns=1)
     smoke = {"SYNANN_BENCH_SMOKE": "1" if options.quick else ""}
     sizes = (common.TINY,) if options.quick else adapters.KERAS_SIZES
     backends = common.select(adapters.KERAS_BACKENDS, options.only, TORCH)
-    environment = common.ENVIRONMENT | meters.QUIET | smoke
+    clock = {"SYNANN_BENCH_CLOCK": "processor" if options.clock is time.process_time else ""}
+    environment = common.ENVIRONMENT | meters.QUIET | smoke | clock
     processes = {
         backend: Checkout(common.ROOT, environment | {"KERAS_BACKEND": backend})
         for backend in backends
