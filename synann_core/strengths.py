@@ -10,8 +10,9 @@ from typing import Any
 
 from synann_core._lib.autodiff import with_kept
 from synann_core._lib.numerics import softplus, sum_to_shape
-from synann_core._lib.torch_modes import is_torch_namespace, torch_watcher
+from synann_core._lib.torch_modes import is_torch_namespace, plain_tensors, torch_watcher
 from synann_core._lib.typing import Array, Namespace
+from synann_core.contraction import native_layer
 from synann_core.log_odds import _expit
 from synann_core.tensor import _synapse_tensor_vjp, _with_product
 
@@ -58,17 +59,19 @@ def _logit_tensor(
     arrays = (x, y, logit, theta, mask)
     watcher = torch_watcher(*arrays) if is_torch_namespace(xp) else None
     if watcher != "autograd":
-        beta, plain = beta_of(logit, mask, xp=xp), watcher == "nobody"
-        return _with_product(x, y, None, beta, theta, plain=plain, xp=xp)[0]
+        return _with_strengths(*arrays, plain=watcher == "nobody", xp=xp)[0]
 
     # Autograd keeps the arrays, where its hooks and checkpoints may say otherwise; these do not.
-    def value(x: Any, y: Any, logit: Any, theta: Any, mask: Any) -> Any:
-        beta, plain = beta_of(logit, mask, xp=xp), torch_watcher(x, y, logit, theta) == "nobody"
-        s, *product = _with_product(x, y, None, beta, theta, plain=plain, xp=xp)
-        return s, (beta, *product)
+    def value(*arrays: Any) -> Any:
+        s, *kept = _with_strengths(*arrays, plain=plain_tensors(*arrays), xp=xp)
+        return s, kept
 
     def gradients(kept: Any, x: Any, y: Any, logit: Any, theta: Any, mask: Any, grad: Any) -> Any:
         beta, *product = kept or (beta_of(logit, mask, xp=xp),)
+        few = native_layer.few_gradients(x, y, grad, beta, *product) if product else None
+        if few is not None:
+            gx, gy, glogit, gtheta = few
+            return None if x is None else gx, gy, glogit, None if theta is None else gtheta, None
         gx, gy, _, gbeta, gtheta = _synapse_tensor_vjp(
             x, y, None, beta, grad, theta, *product, xp=xp
         )
@@ -77,6 +80,25 @@ def _logit_tensor(
         return gx, gy, logit_gradient(beta, gbeta, xp=xp), gtheta, None
 
     return with_kept(value, gradients, *arrays)
+
+
+def _with_strengths(
+    x: Tensor | None,
+    y: Tensor,
+    logit: Tensor,
+    theta: Tensor | None,
+    mask: Tensor | None,
+    *,
+    plain: bool,
+    xp: Namespace,
+) -> tuple[Any, ...]:
+    """The synapse tensor, β, and the `Product` in it; `plain`: nobody watches torch's tensors."""
+    native = plain and native_layer.serves(x, y, logit, theta, mask)
+    if native and (few := native_layer.few(x, y, logit, theta, mask)) is not None:
+        return *few, None, None
+    beta = native_layer.strengths(logit, mask) if native else beta_of(logit, mask, xp=xp)
+    s, *product = _with_product(x, y, None, beta, theta, plain=plain, xp=xp)
+    return s, beta, *product
 
 
 def _sigmoid(z: Array, xp: Namespace) -> Array:

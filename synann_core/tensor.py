@@ -13,6 +13,7 @@ from synann_core._lib.autodiff import attach, stop_gradient
 from synann_core._lib.namespaces import numpy_namespace
 from synann_core._lib.numerics import known_below, ordered_product
 from synann_core._lib.typing import Array, ArrayT, Namespace
+from synann_core.contraction import native_layer
 from synann_core.contraction.dispatch import log_product, log_product_vjp
 from synann_core.contraction.factors import probability_factors, surprisal_factors
 from synann_core.transmission import check_shapes, to_rows, with_batch
@@ -213,6 +214,12 @@ def _product(
     if y.ndim != 2:
         exact = with_batch(exact, y, xp)
         guarded = exact if open_ else with_batch(guarded, y, xp)
+    native = plain and native_layer.serves(exact)
+    exponential = native_layer.exponential if native else xp.exp
+    if native and open_:
+        near, ordinary = native_layer.transmissions(exact, theta)
+        if ordinary:
+            return Product(near, None, None)
     if theta is not None:
         exact = exact - theta
         guarded = exact if open_ else guarded - theta
@@ -226,11 +233,11 @@ def _product(
         rest = known - xp.clip(known, -limit, limit)
         exact = exact - rest
         guarded = exact if open_ else guarded - rest
-    near, far = xp.exp(exact), None if rest is None else xp.exp(rest)
+    near, far = exponential(exact), None if rest is None else exponential(rest)
     if open_:
         return Product(near, None, far)
     # At a closed factor the derivative is that of the guarded one: docs/theory.md, section 5.4.
-    smooth = xp.exp(guarded)
+    smooth = exponential(guarded)
     return Product(attach(near, lambda: smooth, xp), smooth, far)
 
 

@@ -73,7 +73,7 @@ def keras_inference(kind: str, batch: int, layer: str) -> Call:
     return lambda: np.asarray(keras.ops.convert_to_numpy(module(y)))
 
 
-def keras_step(backend: str, step: str, size: str) -> Call:
+def keras_step(layer: str, backend: str, step: str, size: str) -> Call:
     """Train a model that is one layer, by Adam on a squared error: `KERAS_BATCHES` batches a call.
 
     A process has one backend: the first that it is asked for, unless KERAS_BACKEND names another.
@@ -85,7 +85,8 @@ def keras_step(backend: str, step: str, size: str) -> Call:
         raise NotImplementedError(f"this process runs Keras on {keras.config.backend()}")
     problem = make_problem(size, "training")
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((problem.size.n,)), synann_keras.Synapse(problem.size.m)])
+    kind = keras.layers.Dense if layer == "Dense" else synann_keras.Synapse
+    model = keras.Sequential([keras.Input((problem.size.n,)), kind(problem.size.m)])
     y, target = problem.y, np.abs(problem.t) / 8
     if step == "by hand":
         by_hand = {"torch": _torch_by_hand, "jax": _jax_by_hand, "tensorflow": _tensorflow_by_hand}
@@ -199,8 +200,8 @@ class KerasLayer(Prepared):
 class KerasStep(Prepared):
     """Steps of training on each backend, in a process of its own: batches of one epoch."""
 
-    param_names = ("backend", "step", "size")
-    params = (KERAS_BACKENDS, KERAS_STEPS, KERAS_SIZES)
+    param_names = ("layer", "backend", "step", "size")
+    params = (KERAS, KERAS_BACKENDS, KERAS_STEPS, KERAS_SIZES)
     make = staticmethod(keras_step)
 
     def time_steps(self, *params: object) -> None:

@@ -1,16 +1,18 @@
 """Compare a training step of the Keras layer on its three backends, and print a table in Markdown.
 
-    python asv_benchmarks/reports/keras_backends.py [--turns 15] [--only PATTERN]
+    python asv_benchmarks/reports/keras_backends.py [--turns 15] [--only PATTERN] [--processor]
 
-A model that is one synapse layer takes a step of Adam on a squared error: by `fit`, and by a loop
-that the user writes, which tensorflow and jax compile (asv's benchmark `adapters.KerasStep`). Each
-backend has a process of its own, and they take turns. The ratios are to torch.
+A model that is one layer, of synapses or Keras' own Dense, takes a step of Adam on a squared error:
+by `fit`, and by a loop that the user writes, which tensorflow and jax compile (asv's benchmark
+`adapters.KerasStep`). Each backend has a process of its own, and they take turns. The ratios are to
+torch. What Keras itself spends shows beside Dense: a call of `fit` has an epoch of 8 steps here.
 """
 
 from __future__ import annotations
 
 import statistics
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,22 +29,22 @@ TORCH = "torch"
 TURNS = 15
 
 
-def benchmark(backend: str, step: str, size: object) -> str:
+def benchmark(layer: str, backend: str, step: str, size: object) -> str:
     """Name a benchmark as the suite does."""
-    return f"adapters.KerasStep.time_steps({backend!r}, {step!r}, {str(size)!r})"
+    return f"adapters.KerasStep.time_steps({layer!r}, {backend!r}, {step!r}, {str(size)!r})"
 
 
 def measure(
-    processes: Mapping[str, Checkout], step: str, size: object, turns: int
+    processes: Mapping[str, Checkout], layer: str, step: str, size: object, turns: int
 ) -> dict[str, float | str]:
     """Median seconds of one step on each backend, or why there are none."""
     times: dict[str, list[float]] = {}
     failed: dict[str, float | str] = {}
-    for turn in tqdm(range(turns + 1), desc=f"{step}, {size}"):
+    for turn in tqdm(range(turns + 1), desc=f"{layer}, {step}, {size}"):
         for backend, process in processes.items():
             if backend in failed:
                 continue
-            seconds = process.seconds(benchmark(backend, step, size))
+            seconds = process.seconds(benchmark(layer, backend, step, size))
             if isinstance(seconds, str):
                 failed[backend] = seconds
             elif turn:  # the first one prepared
@@ -50,28 +52,30 @@ def measure(
     return {backend: statistics.median(taken) for backend, taken in times.items()} | failed
 
 
-def tabulate_steps(found: Mapping[str, Mapping[str, float | str]]) -> str:
-    """Tabulate milliseconds and ratios to torch, a row for each way to train and backend."""
+def tabulate_steps(found: Mapping[tuple[str, str], Mapping[str, float | str]]) -> str:
+    """Tabulate milliseconds and ratios to torch, a row for each layer, way to train and backend."""
     rows: list[tuple[str | float, ...]] = []
-    for step, times in found.items():
+    for what, times in found.items():
         base = times[TORCH]
         for backend, seconds in times.items():
             if isinstance(seconds, str) or isinstance(base, str):
-                rows.append((step, f"{backend}: {seconds}"))
+                rows.append((*what, f"{backend}: {seconds}"))
             else:
-                rows.append((step, backend, 1e3 * seconds, seconds / base))
-    return tabulate(rows, ("step", "backend", "ms", "× torch"), "pipe", floatfmt=".2f")
+                rows.append((*what, backend, 1e3 * seconds, seconds / base))
+    return tabulate(rows, ("layer", "step", "backend", "ms", "× torch"), "pipe", floatfmt=".2f")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the report."""
     parser = common.make_parser(__doc__, "--only")
     parser.add_argument("--turns", type=int, default=TURNS, help="of each (default: %(default)s)")
+    common.add_clock(parser)
     options = common.parse(parser, arguments, turns=1)
     smoke = {"SYNANN_BENCH_SMOKE": "1" if options.quick else ""}
     sizes = (common.TINY,) if options.quick else adapters.KERAS_SIZES
     backends = common.select(adapters.KERAS_BACKENDS, options.only, TORCH)
-    environment = common.ENVIRONMENT | meters.QUIET | smoke
+    clock = {"SYNANN_BENCH_CLOCK": "processor" if options.clock is time.process_time else ""}
+    environment = common.ENVIRONMENT | meters.QUIET | smoke | clock
     processes = {
         backend: Checkout(common.ROOT, environment | {"KERAS_BACKEND": backend})
         for backend in backends
@@ -81,7 +85,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"float32, medians of {options.turns} turns of {adapters.KERAS_BATCHES} steps each.",
     ]
     for size in sizes:
-        steps = {s: measure(processes, s, size, options.turns) for s in adapters.KERAS_STEPS}
+        steps = {
+            (layer, step): measure(processes, layer, step, size, options.turns)
+            for layer in adapters.KERAS
+            for step in adapters.KERAS_STEPS
+        }
         parts += [f"Batch × inputs × outputs {size}:", tabulate_steps(steps)]
     for process in processes.values():
         process.close()

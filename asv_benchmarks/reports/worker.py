@@ -6,7 +6,8 @@ Writes the branch that a small contraction takes and the names of its benchmarks
 answers each name on stdin with the seconds of a call, or with why there are none. Everything is
 JSON, a line each. A name that was not the last one prepares its benchmark first. The benchmarks are
 those of the checkout's own asv suite, so that they need no name that another checkout has; nothing
-of the project is imported before its path is set.
+of the project is imported before its path is set. SYNANN_BENCH_CLOCK=processor asks for seconds of
+the processor.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import os
 import pkgutil
 import statistics
 import sys
+import time
 import timeit
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,6 +34,9 @@ import numpy as np
 
 BURST = 0.02  # seconds for which a fast call is repeated in its turn
 SLOW = 0.5  # seconds above which a call does not wait for warm caches
+CLOCK = (
+    time.process_time if os.environ.get("SYNANN_BENCH_CLOCK") == "processor" else time.perf_counter
+)
 
 Prepare = Callable[[], Callable[[], object]]
 
@@ -64,16 +69,16 @@ class Turns:
     def __init__(self, call: Callable[[], object]) -> None:
         call()
         self.call = call
-        self.first = timeit.timeit(call, number=1)
+        self.first = timeit.timeit(call, timer=CLOCK, number=1)
         if self.first < BURST:
-            self.first = min(timeit.repeat(call, number=1, repeat=5))
+            self.first = min(timeit.repeat(call, timer=CLOCK, number=1, repeat=5))
 
     def seconds(self) -> float:
         """Return the median seconds of a call."""
         if self.first < SLOW:  # once untimed, for the caches that another process has had since
             self.call()
         repeat = math.ceil(BURST / self.first)
-        return statistics.median(timeit.repeat(self.call, number=1, repeat=repeat))
+        return statistics.median(timeit.repeat(self.call, timer=CLOCK, number=1, repeat=repeat))
 
 
 def answer(lines: Iterable[str], benchmarks: Mapping[str, Prepare]) -> Iterator[float | str]:

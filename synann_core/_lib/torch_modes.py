@@ -40,17 +40,25 @@ def torch_watcher(*tensors: Any) -> Watcher:
         return "transform" if torch.onnx.is_in_onnx_export() else "trace"
     if jit_tracing():
         return "transform"
-    plain, recorded, kinds = True, False, (torch.Tensor, torch.nn.Parameter)
+    plain, recorded = plain_tensors(*tensors), False
     for tensor in tensors:
-        if tensor is not None:
-            plain = plain and type(tensor) in kinds
-            recorded = recorded or tensor.requires_grad
+        recorded = recorded or (tensor is not None and tensor.requires_grad)
     # (The compiler cannot trace the question for dispatch modes: it comes after that for it.)
     if dispatch_mode_active() or (not plain and any(map(is_fake, tensors))):
         return "transform" if torch.onnx.is_in_onnx_export() else "trace"
     if recorded and torch.is_grad_enabled():
         return "autograd"
     return "nobody" if plain else "transform"
+
+
+def plain_tensors(*tensors: Any) -> bool:
+    """Whether these are torch's own tensors or parameters (None stands for none), no subclasses.
+
+    Nobody watches what is done with them inside an operation that plain autograd records.
+    """
+    import torch
+
+    return all(a is None or type(a) in (torch.Tensor, torch.nn.Parameter) for a in tensors)
 
 
 def torch_values_known(tensor: Any) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -81,6 +84,32 @@ def contiguous(a: Any) -> NumpyArray:
     flags = a.flags
     ready = flags.c_contiguous and flags.aligned
     return a if ready else np.require(a, requirements=["C", "A"])
+
+
+def lent(a: Any, *shape: int) -> Any:
+    """Return a plain tensor as a C-contiguous buffer of this shape, for a call while it is held.
+
+    It is the tensor's own memory, if that is as it should be. `numpy` takes twice as long, and
+    torch then refuses to free the memory before the tensor, as FSDP does between the passes.
+    """
+    address = a.data_ptr()
+    if address and address % a.itemsize == 0 and a.is_contiguous() and not a.is_neg():
+        return _buffer_at(a.dtype, shape)(address)
+    import torch
+
+    return contiguous(a.clone(memory_format=torch.contiguous_format)).reshape(shape)
+
+
+@functools.lru_cache(maxsize=256)
+def _buffer_at(dtype: Any, shape: tuple[int, ...]) -> Callable[[int], Any]:
+    import torch
+
+    kinds: Any = {torch.float32: ctypes.c_float, torch.float64: ctypes.c_double}
+    kind = ctypes.c_bool if dtype == torch.bool else kinds[dtype]
+    for size in reversed(shape):
+        kind = kind * size
+    made: Callable[[int], Any] = kind.from_address
+    return made
 
 
 def wrap(a: NumpyArray, like: Array) -> Array:

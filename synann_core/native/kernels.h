@@ -54,6 +54,10 @@ enum { SOME_OUTSIDE = 1, CAREFUL_GRADIENTS = 2, CAREFUL_PRODUCTS = 4 };
     K(domain, "rbn rbn? rmn rmn? Bb") \
     K(log_product_outside, "rbn rbn? rmn rmn? bb Rbm Rbm # # %") \
     K(gradients_outside, "rbn rbn? rmn rmn? bb rbm Rbn Rmn # # %") \
+    K(strengths, "rmn bmn? Rmn") \
+    K(transmissions, "rbm rm? Rbm") \
+    K(layer_open, "rmn bmn? rm? rbn rbm? Rmn Rbm Rbm") \
+    K(layer_gradients_open, "rmn rbn rbm? rbm rbm Rbm Rbn Rmn Rm") \
     K(graph_check, "lp ue lp uk #") \
     K(graph_forward, "Rs rn rk lp ue lp uk # # #") \
     K(graph_backward, "Rs rn rk lp ue lp uk Rn Rk # # #") \

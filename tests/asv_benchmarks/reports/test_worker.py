@@ -102,3 +102,10 @@ def test_a_turn_lasts_a_burst_and_a_slow_call_is_made_once():
         made.clear()
         turns.seconds()
         assert len(made) == calls
+
+
+def test_another_clock_may_time_the_calls(monkeypatch):
+    ticks = iter(range(0, 100, 3))
+    monkeypatch.setattr(worker, "CLOCK", lambda: next(ticks))
+    turns = worker.Turns(lambda: None)
+    assert turns.first == turns.seconds() == 3

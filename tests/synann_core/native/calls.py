@@ -85,6 +85,24 @@ def contraction(kernels):
                 kernels.gradients_open(y, beta, grad, np.empty_like(y), np.empty_like(beta))
 
 
+def layers(kernels):
+    """Strengths and transmissions of any numbers, and the whole of a layer, with and without x."""
+    for size in shapes.SIZES:
+        for kind in KINDS:
+            for seed in range(3):
+                y, _, beta, _, grad, *_ = shapes.arguments(*size, kind, seed)
+                x, theta = np.abs(grad), 30 * seed * beta.sum(1)
+                logit, mask = 50 * (1 + seed) * (beta - 0.9), beta > 0.2
+                strong, near, s, gx = np.empty_like(beta), *np.empty((3, *grad.shape), kind)
+                kernels.strengths(logit, mask, strong)
+                kernels.transmissions(40 * grad, theta, near)
+                for given in ((mask, theta, x), (None, None, None)):
+                    where, gains, excited = given
+                    if kernels.layer_open(logit, where, gains, y, excited, strong, near, s):
+                        gradients = gx, np.empty_like(y), np.empty_like(beta), np.empty_like(theta)
+                        kernels.layer_gradients_open(strong, y, excited, near, grad, *gradients)
+
+
 def graphs(neurons=60, inputs=5, batches=(1, 7, 19, 40), kinds=KINDS):
     """Values, gradients and tangents of a random graph in both spaces, for one row and for many."""
     rng = np.random.default_rng(0)
@@ -161,6 +179,7 @@ def record(path):
         file.write(MAGIC)
         recorder = Recorder(host.kernels, file)
         contraction(recorder)
+        layers(recorder)
         with contextlib.ExitStack() as stack:
             for engine in (
                 synann_core.graph,

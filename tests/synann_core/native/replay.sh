@@ -7,7 +7,7 @@ shift 4
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 sources=$root/synann_core/native build=$root/build/replay-$name
 engines="contraction_forward contraction_backward contraction_narrow contraction_tangent contraction_outside
-graph graph_arrays graph_derivatives graph_surprisal lif lif_backward noisy_or noisy_or_plan spike_codes"
+graph graph_arrays graph_derivatives graph_surprisal layer lif lif_backward noisy_or noisy_or_plan spike_codes"
 options="-std=c11 -O1 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fno-trapping-math
 -Wall -Wextra -Wconversion -Werror -DLEVEL=$level -I$sources"
 mkdir -p "$build"
