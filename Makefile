@@ -144,9 +144,12 @@ emulate-haswell: build/calls
 emulate-cortex-m: $(VENV)/.test
 	$(ONE_BLAS_THREAD) $(BIN)/python -m tests.emulator
 
-# Another compiler: the same bits.
+# Another compiler: the same bits; and the whole module, for all processors and without a warning.
 clang: build/calls
 	$(REPLAY) clang clang v3 build/calls -march=x86-64-v3
+	$(ACTIVE) CC=clang cmake -G Ninja $(KERNELS) -B build/clang
+	$(ACTIVE) cmake --build build/clang
+	test "$$($(SHAPES) build/clang)" = "$$($(SHAPES) synann_core/native)"
 
 REPLAY := sh tests/synann_core/native/replay.sh
 build/calls: $(VENV)/.test tests/synann_core/native/calls.py

@@ -34,7 +34,7 @@ PRIOR = {
     "pneumonia": 0.04,
     "asthma": 0.06,
     "heart failure": 0.02,
-    "lung embolism": 0.005,
+    "pulmonary embolism": 0.005,
 }
 # Leak of each finding, and the strength of its link to each cause, in the order above.
 FINDINGS = {
@@ -57,6 +57,7 @@ PATIENT = {
     "runny nose": 0,
     "swollen legs": 0,
 }
+LABEL = 20  # points of per cent that the text beside a bar takes
 
 
 def network() -> NoisyOr:
@@ -78,13 +79,13 @@ def draw(model: NoisyOr, probability: np.ndarray, why: Reasons, path: Path) -> N
     bars = likely.barh(y, percent, color=colours, height=0.7)
     likely.plot(100 * model.prior[order], y, "|", color=plots.TEXT, ms=16, mew=2)
     for bar, p, before in zip(bars, percent, 100 * model.prior[order], strict=True):
-        at = (max(p, before), bar.get_y() + bar.get_height() / 2)
+        beyond = before if p < before < p + LABEL else p  # not on the mark
+        at = (beyond, bar.get_y() + bar.get_height() / 2)
         shift = {"xytext": (6, 0), "textcoords": "offset points"}
         likely.annotate(f"{p:.1f} %", at, va="center", fontsize="small", **shift)
     likely.set(yticks=y, yticklabels=[model.causes[k] for k in order], xlim=(0, 115))
-    likely.set(
-        xticks=[0, 25, 50, 75, 100], xlabel="probability in %, and (dark mark) before any finding"
-    )
+    likely.set(xticks=[0, 25, 50, 75, 100])
+    likely.set_xlabel("probability in %\n(dark mark: before any finding)")
     likely.set_title("What does this patient have?")
     likely.tick_params(axis="y", length=0)
     likely.grid(False, axis="y")
@@ -96,7 +97,7 @@ def draw(model: NoisyOr, probability: np.ndarray, why: Reasons, path: Path) -> N
     ticks = np.arange(np.ceil(added.get_xlim()[0]), added.get_xlim()[1])
     shown = [f"{t:.0f}\n{100 * syn.expit(t):.0f} %".replace("-", "−") for t in ticks.tolist()]
     added.set_xticks(ticks, shown)
-    added.set_xlabel("log-odds in nats, and the probability that they are")
+    added.set_xlabel("log-odds in nats, and as probability")
     plots.save(figure, path)
 
 

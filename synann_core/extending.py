@@ -35,6 +35,7 @@ from synann_core.models.passes import NORM_EPS, NORM_MOMENTUM
 from synann_core.models.passes import parts as classifier_parts
 from synann_core.spiking.neurons.dispatch import forward as run_neurons
 from synann_core.spiking.neurons.dispatch import vjp as run_neurons_vjp
+from synann_core.spiking.neurons.files import check_rule_state, rule_state
 from synann_core.spiking.neurons.files import described as neuron_described
 from synann_core.spiking.neurons.files import restored as neuron_restored
 from synann_core.spiking.neurons.formulas import membranes
@@ -67,6 +68,7 @@ __all__ = [
     "check_number",
     "check_option",
     "check_plain",
+    "check_rule_state",
     "check_shape",
     "check_tensor",
     "check_tensors",
@@ -81,6 +83,7 @@ __all__ = [
     "read_config",
     "read_tensors",
     "register_torch_operators",
+    "rule_state",
     "run_neurons",
     "run_neurons_vjp",
     "sum_to_shape",

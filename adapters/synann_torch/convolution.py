@@ -24,12 +24,12 @@ from synann_core.extending import (
 
 from .layer import Synapse
 from .options import check_options
-from .state import RecordedModule
+from .state import SynapticModule
 
 __all__ = ["LogSynapseConv2d", "SynapseConv2d"]
 
 
-class SynapseConv2d(RecordedModule):
+class SynapseConv2d(SynapticModule):
     """Synapses over patches: ``s_cp = α_c x_cp ∏_kj (1 − β_ckj y_k(p+j))``, for images of pixels p.
 
     The inhibitory inputs of an output pixel are the patch around it, of all input channels; β is
@@ -91,10 +91,10 @@ class SynapseConv2d(RecordedModule):
         in_channels: int,
         out_channels: int,
         kernel_size: int | tuple[int, int],
-        *,
         stride: int | tuple[int, int] = 1,
         padding: int | tuple[int, int] | Literal["valid", "same"] = 0,
         dilation: int | tuple[int, int] = 1,
+        *,
         excitation: core.Excitation = "auto",
         mask: Tensor | None = None,
         gate: core.Gate | None = None,

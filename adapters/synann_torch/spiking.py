@@ -21,12 +21,14 @@ from synann_core.extending import (
 )
 from synann_core.spiking import LIF, State
 
+from .state import RecordedModule
+
 __all__ = ["Spiking"]
 
 LEARNED = ("decay", "threshold", "synaptic_decay", "recurrent")
 
 
-class Spiking(nn.Module):
+class Spiking(RecordedModule):
     """LIF neurons, of any kind that `synann_core.spiking.LIF` describes.
 
     Parameters
@@ -55,6 +57,9 @@ class Spiking(nn.Module):
 
     Currents and states may be of int or bool, as spikes often are: they are taken in the dtype of
     the decay. A state has ``to`` and ``detach``, as a tensor has.
+
+    The state dict tells the options that change what a neuron computes (``order``, ``reset``, …): a
+    module with others refuses it with a ValueError. A state dict without them loads.
 
     Examples
     --------
@@ -167,6 +172,12 @@ class Spiking(nn.Module):
         if isinstance(state, State):
             state = mapped(floating, state)
         return floating(currents), state
+
+    def _computed(self) -> list[float]:
+        return core.rule_state(self._kind.rule)
+
+    def _check_computed(self, argument: str, found: list[float]) -> None:
+        core.check_rule_state(argument, found, self._kind.rule)
 
     def _neuron(self) -> LIF:
         values: dict[str, Any] = {name: self._value(name) for name in LEARNED}

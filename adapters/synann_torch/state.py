@@ -1,4 +1,4 @@
-"""Keep in a layer's state, beside its parameters, its mask and what the layer computes."""
+"""Keep in a module's state, beside its parameters, its mask and what the module computes."""
 
 from __future__ import annotations
 
@@ -12,49 +12,38 @@ from torch import Tensor, nn
 from synann_core import layer as core
 from synann_core.extending import Space, check_tensor, torch_values_known
 
-__all__ = ["MaskedModule", "RecordedModule"]
+__all__ = ["MaskedModule", "RecordedModule", "SynapticModule"]
 
 _COMPUTES = "_extra_state"  # as torch calls it
 
 
 class RecordedModule(nn.Module):
-    """A module whose state tells which options it was trained with.
+    """A module whose state tells what it computes, beside its parameters.
 
-    Attributes
-    ----------
-    excitation, space, output, gate
-        The options in the state: a state that has others is not loaded. One without them is.
+    A state that tells something else is not loaded. One that tells nothing is: it is older.
     """
 
-    excitation: core.Excitation
-    space: Space
-    output: Space
-    gate: core.Gate | None
-
     def get_extra_state(self) -> Tensor:
-        """What the layer computes, as numbers: in every state beside the parameters."""
+        """What the module computes, as numbers: in every state beside the parameters."""
         # An explicit device: under `torch.device("meta")` there would be no values.
-        return torch.tensor(core.state_of(*self._patch(), **self._options()), device="cpu")
+        return torch.tensor(self._computed(), device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Refuse the state of a layer that computes something else.
+        """Refuse the state of a module that computes something else.
 
         Raises
         ------
         ValueError
-            If it was trained with another `excitation`, `space`, `output` or `gate`, or on patches
-            of another size.
+            If it was trained with other options, or on patches of another size.
         """
         if torch_values_known(state):
-            found = state.flatten().tolist()
-            core.check_state("state_dict", found, *self._patch(), **self._options())
+            self._check_computed("state_dict", state.flatten().tolist())
 
-    def _options(self) -> dict[str, str | None]:
-        return {name: getattr(self, name) for name in ("excitation", "space", "output", "gate")}
+    def _computed(self) -> list[int] | list[float]:
+        raise NotImplementedError
 
-    def _patch(self) -> tuple[int, ...]:
-        """Height and width of a patch, which flattened weights do not tell."""
-        return ()
+    def _check_computed(self, argument: str, found: list[float]) -> None:
+        raise NotImplementedError
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         computes = prefix + _COMPUTES
@@ -66,7 +55,35 @@ class RecordedModule(nn.Module):
             missing.remove(computes)
 
 
-class MaskedModule(RecordedModule):
+class SynapticModule(RecordedModule):
+    """A module of synapses whose state tells its options.
+
+    Attributes
+    ----------
+    excitation, space, output, gate
+        The options in the state.
+    """
+
+    excitation: core.Excitation
+    space: Space
+    output: Space
+    gate: core.Gate | None
+
+    def _computed(self) -> list[int]:
+        return core.state_of(*self._patch(), **self._options())
+
+    def _check_computed(self, argument: str, found: list[float]) -> None:
+        core.check_state(argument, found, *self._patch(), **self._options())
+
+    def _options(self) -> dict[str, str | None]:
+        return {name: getattr(self, name) for name in ("excitation", "space", "output", "gate")}
+
+    def _patch(self) -> tuple[int, ...]:
+        """Height and width of a patch, which flattened weights do not tell."""
+        return ()
+
+
+class MaskedModule(SynapticModule):
     """A module with a mask of its synapses.
 
     Attributes

@@ -9,7 +9,11 @@ alone in a fresh process; the report says whether they do.
 
     python asv_benchmarks/reports/contraction.py --dtype float64 --only "Linear|NumPy$"
 
-measures times in double precision, without the tables of memory and errors.
+measures times in double precision, without the tables of memory and errors; and
+
+    python asv_benchmarks/reports/contraction.py --tables memory accuracy
+
+measures these two alone, which a busy machine changes little.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ from asv_benchmarks.reports.common import Ask
 SIZES = "512x256x256,512x768x768,512x2048x2048,1x768x768,32x768x768"
 MIDDLE = "512x768x768"
 ERRORS = "32x768x768"
+TABLES = ("time", "memory", "accuracy")
 TURNS = 15
 
 OURS = "synann, NumPy"
@@ -185,6 +190,7 @@ def conditions(dtype: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the report."""
     parser = common.make_parser(__doc__, "--only", "--limit")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     common.add_sizes(parser, "--sizes", SIZES)
     common.add_sizes(parser, "--training", MIDDLE)
@@ -198,12 +204,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     limit = 1e9 * options.limit
     ask = common.apart(__file__, measure, quick=options.quick)
     names = common.select(CONTENDERS, options.only, LINEAR, OURS)
-    parts = ["# Performance", conditions(options.dtype), "## Time"]
-    for inputs, sizes in (("uniform", options.sizes), ("training", options.training)):
-        parts += [timings(names, size, inputs, options.dtype, limit, ask) for size in sizes]
-    if options.dtype == "float32":
+    parts = ["# Performance", conditions(options.dtype)]
+    if "time" in options.tables:
+        parts += ["## Time"]
+        for inputs, sizes in (("uniform", options.sizes), ("training", options.training)):
+            parts += [timings(names, size, inputs, options.dtype, limit, ask) for size in sizes]
+    if "memory" in options.tables and options.dtype == "float32":
         parts += ["## Peak memory", "The most that one call takes, beside the inputs."]
         parts += [memory(names, size, limit, ask) for size in options.memory]
+    if "accuracy" in options.tables and options.dtype == "float32":
         exact = [name for name in names if name in EXACT]
         parts += ["## Accuracy"]
         parts += [accuracy(exact, size, limit) for size in options.errors]

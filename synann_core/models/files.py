@@ -27,6 +27,10 @@ class Saved:
     labels: NumpyArray | None
     weights: Arrays
 
+    def __repr__(self) -> str:
+        """Configuration, without the weights."""
+        return f"SynaMLP({', '.join(f'{key}={getattr(self, key)!r}' for key in CONFIG)})"
+
     def _become(self, chosen: Architecture, weights: Arrays, labels: Any) -> Self:
         raise NotImplementedError
 

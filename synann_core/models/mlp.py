@@ -341,8 +341,8 @@ class SynaMLP(Explained, Saved):
 
     def _weights_like(self, X: Array) -> Arrays:
         """The weights in the namespace, dtype and device of X."""
-        xp = array_namespace(X)
-        return {name: like(weight, X, xp) for name, weight in self.weights.items()}
+        sizes = passes.shapes(self.in_features, self.hidden, self.classes, self.layer)
+        return training.weights_like(self.weights, sizes, X, array_namespace(X))
 
 
 def like_rows(rows: NumpyArray, X: Array) -> Array:

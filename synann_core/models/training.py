@@ -7,7 +7,7 @@ an epoch.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 from array_api_compat import device
 
 from synann_core import optim
+from synann_core._lib.arguments import check_shape, namespace_of
 from synann_core._lib.checks import (
     as_generator,
     check_callable,
@@ -27,7 +28,7 @@ from synann_core._lib.log import logger
 from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.progress import Progress
 from synann_core._lib.threads import blas_threads_for
-from synann_core._lib.typing import Array, Namespace, NumpyArray
+from synann_core._lib.typing import Array, Namespace, NumpyArray, Shape
 
 Weights = dict[str, Array]
 Entry = dict[str, float]
@@ -161,6 +162,32 @@ def epochs(
                 _log.info("%s: the callback ends the training", bar.name)
                 break
     return history, state
+
+
+def weights_like(
+    weights: Any, shapes: Mapping[str, Shape], reference: Array, xp: Namespace
+) -> dict[str, Array]:
+    """Return a model's weights, which a user may have changed, as arrays like `reference`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not a dict of arrays with these names and shapes.
+    """
+    if not isinstance(weights, dict):
+        raise TypeError(f"`weights` must be a dict of arrays. Received: {weights!r}")
+    for name in (*shapes, *weights):
+        if name not in weights or name not in shapes:
+            kind = "unknown" if name in weights else "missing"
+            raise ValueError(
+                f"`weights` must have the names {list(shapes)}. Received: {kind} {name!r}"
+            )
+    for key, wanted in shapes.items():
+        name, value = f"weights[{key!r}]", weights[key]
+        if namespace_of(**{name: value}) is None:  # a number
+            raise TypeError(f"`{name}` must be an array. Received: {value!r}")
+        check_shape(name, value, *wanted)
+    return {name: like(weights[name], reference, xp) for name in weights}
 
 
 def like(value: Array, reference: Array, xp: Namespace) -> Array:

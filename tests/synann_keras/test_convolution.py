@@ -237,3 +237,12 @@ def test_inputs_of_another_kind():
         SynapseConv2d(2, 3).build((None, 5, 5, None))
     with pytest.raises(TypeError, match="`y` must have a real floating-point dtype"):
         layer(np.ones((1, 5, 5, 2), dtype=np.int32))
+
+
+def test_sizes_stand_where_those_of_a_conv2d_stand():
+    sizes = (4, 3, 1, "same", "channels_last", 2)
+    ours, theirs = SynapseConv2d(*sizes), keras.layers.Conv2D(*sizes)
+    y = np.random.default_rng(0).random((1, 9, 8, 2), np.float32)
+    assert ours(y).shape == theirs(y).shape
+    for name in ("strides", "padding", "data_format", "dilation_rate"):
+        assert getattr(ours, name) == getattr(theirs, name)

@@ -268,3 +268,11 @@ def test_logarithm_for_a_norm():
     y = torch.randn(2, 2, 5, 6, dtype=torch.float64)
     assert layer(y).shape == y.shape
     assert_close(layer(y).detach(), -by_hand(layer, torch.sigmoid(y)), 1e-13)
+
+
+def test_sizes_stand_where_those_of_a_conv2d_stand():
+    ours, theirs = SynapseConv2d(2, 4, 3, 2, 1, 2), torch.nn.Conv2d(2, 4, 3, 2, 1, 2)
+    for name in ("kernel_size", "stride", "dilation"):
+        assert getattr(ours, name) == getattr(theirs, name)
+    y = torch.rand(1, 2, 9, 8)
+    assert ours(y).shape == theirs(y).shape

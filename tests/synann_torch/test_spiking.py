@@ -15,6 +15,7 @@ from synann_core.spiking import (
     leaky_integrator,
     norse_lif,
     snntorch_leaky,
+    triangle,
 )
 from synann_torch.spiking import Spiking
 
@@ -168,13 +169,33 @@ def test_transforms_see_the_operations():
 
 def test_state_dict_copies_and_what_it_shows():
     module = Spiking(LIF(0.9, synaptic_decay=0.5), learn=("decay",))
-    assert set(module.state_dict()) == {"decay", "threshold", "synaptic_decay"}
+    assert set(module.state_dict()) == {"decay", "threshold", "synaptic_decay", "_extra_state"}
     assert [name for name, _ in module.named_parameters()] == ["decay"]
     other = copy.deepcopy(module)
     other.load_state_dict(module.state_dict())
     assert "learn=['decay']" in repr(other)
     x = currents(torch.float32)
     assert torch.equal(other.sequence(x)[1], module.sequence(x)[1])
+
+
+def test_a_state_of_other_neurons_is_refused():
+    module = Spiking(LIF(0.9, reset="zero", rest=0.1), learn=("decay",))
+    state = torch.nn.Sequential(torch.nn.Linear(2, 3), module).state_dict()
+    for options, message in (
+        ({"reset": "none"}, "reset 'none'. Received: 'zero'"),
+        ({"reset": "zero", "order": "immediate"}, "order 'immediate'. Received: 'snntorch'"),
+        ({"reset": "zero"}, r"rest 0\.0\. Received: number 0\.1"),
+    ):
+        other = torch.nn.Sequential(torch.nn.Linear(2, 3), Spiking(LIF(0.5, **options)))
+        with pytest.raises(ValueError, match=f"`state_dict` must hold .* neuron with {message}"):
+            other.load_state_dict(state)
+        assert float(other[1].decay) == 0.5  # nothing was copied
+    # How it learns is not what it computes, and an older state says neither.
+    other = Spiking(LIF(0.5, reset="zero", rest=0.1, surrogate=triangle(), detach_reset=False))
+    other.load_state_dict(module.state_dict())
+    assert float(other.decay) == pytest.approx(0.9)
+    older = {name: value for name, value in state.items() if not name.endswith("_extra_state")}
+    torch.nn.Sequential(torch.nn.Linear(2, 3), Spiking(LIF())).load_state_dict(older)
 
 
 def test_only_the_membranes_are_kept():

@@ -26,7 +26,7 @@ from synann_core._lib.loops import runner
 from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import AnyArray, Array, ArrayT, Namespace, NumpyArray
 from synann_core.models import training
-from synann_core.models.training import History, Options, Step, like
+from synann_core.models.training import History, Options, Step, like, weights_like
 from synann_core.spiking.network import losses, operations, passes
 from synann_core.spiking.network.files import Saved
 from synann_core.spiking.network.layer import Layer
@@ -92,6 +92,11 @@ class SpikingNetwork(Saved):
         self.loss = loss
         seed = check_int("seed", seed, 0)
         self.weights: dict[str, Any] = passes.initial_weights(in_features, self.layers, seed)
+
+    def __repr__(self) -> str:
+        """Sizes and options, without the weights."""
+        options = f"steps={self.steps}, loss={self.loss!r}"
+        return f"SpikingNetwork({self.in_features}, {list(self.layers)}, {options})"
 
     @property
     def classes(self) -> int:
@@ -314,7 +319,7 @@ class SpikingNetwork(Saved):
 
     def _values(self, X: Array, xp: Namespace) -> tuple[Arrays, Arrays]:
         """Return what is not learned, and the weights, like X."""
-        weights = {name: like(weight, X, xp) for name, weight in self.weights.items()}
+        weights = weights_like(self.weights, passes.shapes(self.in_features, self.layers), X, xp)
         return passes.constants(self.layers, X, xp), weights
 
     def _check_inputs(self, X: Any) -> tuple[Array, Namespace]:

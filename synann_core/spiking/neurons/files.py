@@ -1,23 +1,29 @@
 """Describe a neuron for a file: its options as a JSON object, its arrays beside it.
 
-A number stands in the object itself; "array" stands for an array, which is a tensor of the file.
+A number stands in the object itself; "array" stands for an array, which is a tensor of the file. A
+framework's state dict, which holds the arrays alone, tells the options as numbers (`rule_state`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 from synann_core._lib.checks import to_numpy
 from synann_core._lib.typing import NumpyArray
 from synann_core.spiking.neurons.lif import LIF
-from synann_core.spiking.neurons.records import Parameters, Rule
+from synann_core.spiking.neurons.records import Order, Parameters, Reset, Rule, Test
 from synann_core.spiking.neurons.surrogates import Surrogate
 
 ARRAY = "array"
 FIELDS = tuple(field.name for field in dataclasses.fields(LIF))
 SURROGATE = tuple(field.name for field in dataclasses.fields(Surrogate))
+# What a state tells of a rule: places among the choices, and numbers as they are. The surrogate and
+# `detach_reset` are left out: they change how a neuron learns, not what it computes.
+_CHOICES = {"order": get_args(Order), "reset": get_args(Reset), "fires": get_args(Test)}
+_NUMBERS = ("gain", "rest", "reset_to", "adaptation", "adaptation_decay")
 
 Config = dict[str, Any]
 Arrays = dict[str, NumpyArray]
@@ -68,6 +74,29 @@ def restored(config: Any, arrays: Mapping[str, NumpyArray], place: str = "neuron
             raise ValueError(f"{place}.{name} must hold floats. Received: {arrays[name].dtype}")
         values[name] = arrays[name]
     return LIF(**values)
+
+
+def rule_state(rule: Rule) -> list[float]:
+    """Numbers that say what a neuron of this rule computes, beside its arrays."""
+    places = [choices.index(getattr(rule, name)) for name, choices in _CHOICES.items()]
+    return [*map(float, places), *(getattr(rule, name) for name in _NUMBERS)]
+
+
+def check_rule_state(argument: str, state: Sequence[float], rule: Rule) -> None:
+    """Refuse the state of a neuron that computes something else from the same arrays.
+
+    A state may be a mean of states, and one of a later version may say more.
+    """
+    for name, own, found in zip((*_CHOICES, *_NUMBERS), rule_state(rule), state, strict=False):
+        if math.isclose(own, found, rel_tol=1e-5, abs_tol=1e-5):
+            continue
+        shown, choices = f"number {found}", _CHOICES.get(name, ())
+        if math.isfinite(found) and 0 <= round(found) < len(choices):
+            shown = repr(choices[round(found)])
+        raise ValueError(
+            f"`{argument}` must hold the state of a neuron with {name} {getattr(rule, name)!r}. "
+            f"Received: {shown}"
+        )
 
 
 def keys(value: Any, place: str, wanted: tuple[str, ...]) -> Config:

@@ -33,6 +33,15 @@ def test_quick(capsys, monkeypatch):
     assert "synann, NumPy, no kernels" not in out
 
 
+def test_tables_alone(capsys, monkeypatch):
+    monkeypatch.setenv("JAX_ENABLE_X64", "0")
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(name, "passive")
+    contraction.main(["--quick", "--only", LOOP, "--tables", "accuracy"])
+    titles = [line for line in capsys.readouterr().out.splitlines() if line.startswith("## ")]
+    assert titles == ["## Accuracy"]
+
+
 def test_a_rival_that_needs_too_much_memory_says_so():
     name = "broadcasting, torch"
     reason = contraction.measure("time", name, "4x8x8", "uniform", "float32", "1")

@@ -147,3 +147,18 @@ def test_other_labels_are_those_of_a_fit():
         model.score(X, y + 1)
     with pytest.raises(ValueError, match=r"`validation y` must hold labels 0 to 2"):
         model.fit(X, y, validation=(X, y + 1))
+
+
+def test_changed_weights_are_checked():
+    X, y = task()
+    model = syn.SynaMLP(4, 6, 3)
+    model.weights["output.bias"] = np.zeros(6)
+    message = r"`weights\['output.bias'\]` must have shape \(3,\). Received: shape \(6,\)"
+    for use in (lambda: model.fit(X, y), lambda: model.predict(X)):
+        with pytest.raises(ValueError, match=message):
+            use()
+
+
+def test_a_model_shows_its_configuration():
+    text = repr(syn.SynaMLP(4, 6, 3, layer="dense"))
+    assert text.startswith("SynaMLP(in_features=4, hidden=6, classes=3, layer='dense', gate=")

@@ -8,7 +8,15 @@ import torch
 
 from synann_core import optim
 from synann_core.models import training
-from synann_core.models.training import Options, Step, batch_slices, check_finite, epochs, like
+from synann_core.models.training import (
+    Options,
+    Step,
+    batch_slices,
+    check_finite,
+    epochs,
+    like,
+    weights_like,
+)
 from tests.helpers import make_backend
 
 LABELS = np.array([0, 1, 1, 0, 1, 0, 1])
@@ -204,3 +212,28 @@ def test_weights_are_finite_or_refused(xp):
     for bad in (np.nan, np.inf):
         with pytest.raises(ValueError, match=r"`optimizer` must keep .* Received: Adam\("):
             check_finite({"a": xp.asarray([1.0]), "b": xp.asarray([bad])}, rule, names)
+
+
+def test_weights_are_checked_before_they_are_used(xp, dtype):
+    reference, names = xp.asarray([0.0], dtype), xp._namespace()
+    given = {"a": np.ones(2), "b": xp.asarray([[1.0, 2.0]])}
+    found = weights_like(given, {"a": (2,), "b": (1, 2)}, reference, names)
+    xp.check(found["a"], dtype, (2,))
+    xp.check(found["b"], dtype, (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        ([1.0], TypeError, r"`weights` must be a dict of arrays. Received: \[1.0\]"),
+        ({}, ValueError, r"`weights` must have the names \['a'\]. Received: missing 'a'"),
+        ({"a": np.ones(2), 3: 1.0}, ValueError, "Received: unknown 3"),
+        ({"a": np.ones(3)}, ValueError, r"weights\['a'\]` must have shape \(2,\).*shape \(3,\)"),
+        ({"a": 1.0}, TypeError, r"`weights\['a'\]` must be an array. Received: 1.0"),
+        ({"a": [1.0, 2.0]}, TypeError, r"`weights\['a'\]` must be an array"),
+        ({"a": np.ma.ones(2)}, TypeError, r"`weights\['a'\]`.*Received: .*MaskedArray"),
+    ],
+)
+def test_weights_of_another_kind_are_refused(weights, error, message):
+    with pytest.raises(error, match=message):
+        weights_like(weights, {"a": (2,)}, np.ones(1), np)

@@ -164,3 +164,17 @@ def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call(network)
     assert all(network.weights[k] is before[k] for k in before)
+
+
+def test_changed_weights_are_checked():
+    network, x, labels = make("article's")
+    network.weights["0.bias"] = np.zeros(1)
+    for use in (lambda: network.fit(x, labels), lambda: network.run(x)):
+        with pytest.raises(ValueError, match=r"`weights\['0.bias'\]` must have shape"):
+            use()
+
+
+def test_a_network_shows_its_layers():
+    text = repr(SpikingNetwork(2, [Layer(3), Layer(1)], loss="count"))
+    assert text.startswith("SpikingNetwork(2, [Layer(units=3, neuron=LIF(")
+    assert text.endswith("], steps=25, loss='count')")

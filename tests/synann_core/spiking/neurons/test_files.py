@@ -1,12 +1,19 @@
 """Neurons for files: what is taken apart is put together again, and nothing else is taken."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 
 from synann_core.spiking import LIF, norse_lif, triangle
-from synann_core.spiking.neurons.files import described, keys, restored
+from synann_core.spiking.neurons.files import (
+    check_rule_state,
+    described,
+    keys,
+    restored,
+    rule_state,
+)
 
 NEURONS = [
     LIF(),
@@ -65,3 +72,21 @@ def test_arrays_are_those_that_the_description_names():
     with pytest.raises(ValueError, match=r"neuron\.decay must hold floats.*int64"):
         restored(config, {"decay": np.array([1])})
     assert keys({"a": 1}, "x", ("a",)) == {"a": 1}
+
+
+def test_a_state_tells_the_options():
+    rule = LIF(order="article", reset="zero", fires=">=", gain=0.5, adaptation=0.1).rule
+    state = rule_state(rule)
+    assert state == [0, 1, 1, 0.5, 0, 0, 0.1, 0]  # state dicts hold these numbers
+    for given in (state, np.float32(state), state[:2], [*state, 7], [*state[:3], 0.5000001]):
+        check_rule_state("state", given, rule)
+    for place, wrong, message in (
+        (0, 2, "order 'article'. Received: 'immediate'"),
+        (1, -1, "reset 'zero'. Received: number -1"),
+        (2, math.nan, "fires '>='. Received: number nan"),
+        (3, 1.0, r"gain 0\.5\. Received: number 1\.0"),
+        (6, math.inf, r"adaptation 0\.1\. Received: number inf"),
+    ):
+        given = [*state[:place], wrong, *state[place + 1 :]]
+        with pytest.raises(ValueError, match=f"`state` must hold .* a neuron with {message}"):
+            check_rule_state("state", given, rule)
