@@ -28,18 +28,28 @@ _XLA_BLOCK = 1
 # large enough that threads do not spend their time on handing over Python's lock.
 _CHUNK = 1 << 18
 _JAX_CHUNK = 1 << 22
+# Bytes of the largest block that glibc can be made to keep, and of a page.
+_LARGEST_KEPT, _PAGE = (1 << 25) - (1 << 14), 1 << 12
 
 
 @functools.cache
-def keep_freed_memory() -> None:
+def keep_freed_memory(largest: int = 0) -> None:
     """Let glibc reuse temporaries and results of megabytes instead of returning them.
 
     Its malloc gives freed blocks above 128 kB back to the system, and every page is then cleared
     and mapped anew: measured, five times the cost of the arithmetic. The limit adapts to the
     largest block freed so far (mallopt(3), M_MMAP_THRESHOLD), at most 32 MB: free one. It is never
     touched, so it costs no memory; elsewhere than on glibc it does nothing.
+
+    `largest` is the size in bytes of a result to come. If it is above that limit, malloc takes it
+    from freed memory all the same where that is in one piece: two halves, freed. Pieces of more
+    than twice the limit go back to the system.
     """
-    np.empty((1 << 25) - (1 << 14), dtype=np.uint8)
+    np.empty(_LARGEST_KEPT, dtype=np.uint8)
+    half = largest // 2 + _PAGE
+    if largest > _LARGEST_KEPT > half:
+        halves = [np.empty(half, dtype=np.uint8) for _ in range(2)]
+        del halves
 
 
 def runner(function: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:

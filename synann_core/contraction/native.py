@@ -59,14 +59,14 @@ def few_gradients(y: Any, beta: Any, grad: Any) -> Any:
 
 def _open_logs(y: NumpyArray, beta: NumpyArray, like: Any = None) -> NumpyArray | None:
     """All values at once, None where a factor is not open, or where both sides are many."""
-    work = len(y) * beta.size
-    if 0 < work < _WORK:
+    work, few = len(y) * beta.size, min(len(y), len(beta)) < _FEW
+    if 0 < work < (_FEW_WORK if few else _WORK):
         out = np.empty((len(y), len(beta)), y.dtype)
         return out if kernels.log_product_open(y, beta, out) else None
-    if not (work and min(len(y), len(beta)) < _FEW):
+    if not (work and few):
         return None
     keep_freed_memory()
-    threads = threads_for(y if like is None else like) if work >= _FEW_WORK else 1
+    threads = threads_for(y if like is None else like)
     out = np.empty((len(y), len(beta)), y.dtype)
     # Memory is gone through once: a part for each thread will do.
     parts = [
@@ -93,7 +93,7 @@ def _open_gradients(
         return (gy, gbeta) if kernels.gradients_open(y, beta, grad, gy, gbeta) else None
     if not (work and (len(y) == 1 or len(beta) < _FEW)):
         return None
-    keep_freed_memory()
+    keep_freed_memory(max(y.nbytes, beta.nbytes))
     gy, gbeta = np.empty_like(y), np.empty_like(beta)
     # On one thread: memory takes what time there is, and two that share its rows took longer.
     floor = float(np.finfo(y.dtype).eps) / 2

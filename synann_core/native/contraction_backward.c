@@ -12,9 +12,9 @@ INLINE void meet_all(int form, Held held, ptrdiff_t rows, Weights weights, int c
     for (ptrdiff_t b = 0; b < rows;) {
         int now = rows - b < PAIR ? 1 : PAIR;
         if (now == 1) {
-            meet(form, 1, 1, 4, STRIP, held, weights, count, floor, first);
+            meet(form, 1, 1, 4, STRIP, held, weights, count, floor, first, 0);
         } else {
-            meet(form, PAIR, 1, 4, STRIP, held, weights, count, floor, first);
+            meet(form, PAIR, 1, 4, STRIP, held, weights, count, floor, first, 0);
         }
         held.y += now * held.step;
         held.bar = form < BARS ? NULL : held.bar + now * held.step;

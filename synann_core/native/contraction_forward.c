@@ -20,28 +20,36 @@ typedef struct {
 
 INLINE void add_groups(const Pass *pass, int form, const REAL *tile, const REAL *tile_bar,
                        ptrdiff_t j0, int size, REAL *sums, char *spoiled) {
+    const int first = j0 == 0;
     ptrdiff_t k = 0, step = pass->scalars.step;
     while (k < pass->count) {
         const REAL *bar = form == PLAIN ? NULL : pass->scalars.bar + k * step + j0;
         Scalars now = {pass->scalars.a + k * step + j0, bar, step};
-        int held = pass->count - k < HELD ? 1 : HELD, done = 0;
+        const ptrdiff_t left = pass->count - k;
+        int held = left >= HELD ? HELD : form == PLAIN ? (int)left : 1, done = 0;
         REAL *own = sums + k * 2 * SIDE;
         if (!spoiled[k] && !(pass->floor > 0)) {
-            done = held == 1 ? add_products(form, 1, tile, tile_bar, now, size, own)
-                             : add_products(form, HELD, tile, tile_bar, now, size, own);
+#define PRODUCTS(held) add_products(form, held, tile, tile_bar, now, size, first, own)
+            if (held == HELD) {
+                done = PRODUCTS(HELD);
+            } else if (form != PLAIN || held == 1) {
+                done = PRODUCTS(1);
+            } else {
+                done = held == 2 ? PRODUCTS(2) : PRODUCTS(3);
+            }
             spoiled[k] = !done;
         }
         for (int r = 0; r < held && !done;) {
             Scalars one = {now.a + r * step, form == PLAIN ? NULL : now.bar + r * step, step};
             REAL *at = own + r * 2 * SIDE;
             if (pass->careful) {
-                add_group(form, 1, 1, pass->floor, tile, tile_bar, one, size, at);
+                add_group(form, 1, 1, pass->floor, tile, tile_bar, one, size, first, at);
                 r++;
             } else if (held - r < PAIR) {
-                add_group(form, 1, 0, 0, tile, tile_bar, one, size, at);
+                add_group(form, 1, 0, 0, tile, tile_bar, one, size, first, at);
                 r++;
             } else {
-                add_group(form, PAIR, 0, 0, tile, tile_bar, one, size, at);
+                add_group(form, PAIR, 0, 0, tile, tile_bar, one, size, first, at);
                 r += PAIR;
             }
         }
@@ -64,8 +72,14 @@ INLINE void write_sums(const REAL *sums, ptrdiff_t count, int look, ptrdiff_t st
         store_some(out, total, count);
         return;
     }
-    for (ptrdiff_t k = 0; k < count && k < LANES; k++) {
-        out[k * step] = total[k];
+    REAL each[LANES];
+    store(each, total);
+    if (count >= LANES) {
+        _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) out[k * step] = each[k];
+        return;
+    }
+    for (ptrdiff_t k = 0; k < count; k++) {
+        out[k * step] = each[k];
     }
 }
 
@@ -73,7 +87,9 @@ INLINE void write_sums(const REAL *sums, ptrdiff_t count, int look, ptrdiff_t st
 is faint. */
 static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, char *spoiled) {
     const ptrdiff_t n = pass->n;
-    const int few = pass->form == PLAIN && !pass->careful && pass->count < FEW;
+    const int four = WIDTH == 32 && !IS_FLOAT && pass->count == 1; /* lanes, which are quickly turned */
+    const int few = pass->form == PLAIN && !pass->careful && pass->count < FEW &&
+                    (four || (size_t)(pass->across * n) * sizeof(REAL) > FAR);
     int quick = few;
     Straight w = {.n = n, .seen = {0}};
     Words odd = {0};
@@ -82,23 +98,23 @@ static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, ch
         for (ptrdiff_t k = 0; few && k < SIDE; k++) { /* as in tiles, the last row again */
             w.rows[k] = pass->w + (i0 + (k < width ? k : width - 1)) * n;
         }
-        memset(sums, 0, (size_t)pass->count * 2 * SIDE * sizeof(REAL));
+        if (n == 0) {
+            memset(sums, 0, (size_t)pass->count * 2 * SIDE * sizeof(REAL));
+        }
         if (i0 % (4 * SIDE) == 0) { /* from time to time the quick way is tried again */
             memset(spoiled, 0, (size_t)pass->count);
             quick = few;
         }
         for (ptrdiff_t j0 = 0; j0 < n; j0 += GROUP) {
             int size = (int)(n - j0 < GROUP ? n - j0 : GROUP);
-            quick = quick && add_products_straight((int)pass->count, &w, j0, pass->scalars, size, sums);
+            quick = quick && add_products_straight((int)pass->count, &w, j0, pass->scalars, size,
+                                                   j0 == 0, sums);
             if (quick) {
                 continue;
             }
-            if (pass->look && most_inside(pass->w + i0 * n + j0, n, width, size) < 0) {
-                return 0;
-            }
-            fill_tile(pass->w + i0 * n + j0, n, width, size, tile, SIDE);
+            fill_tile(pass->w + i0 * n + j0, n, width, size, tile, SIDE, &w.seen);
             if (pass->w_bar) {
-                fill_tile(pass->w_bar + i0 * n + j0, n, width, size, tile_bar, SIDE);
+                fill_tile(pass->w_bar + i0 * n + j0, n, width, size, tile_bar, SIDE, NULL);
             }
             if (pass->form == PLAIN) {
                 add_groups(pass, PLAIN, tile, tile_bar, j0, size, sums, spoiled);
@@ -117,7 +133,9 @@ static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, ch
             }
         }
     }
-    return !any(odd) && (!pass->look || inside(w.seen));
+    /* Negative zeros, too, are larger than 1 by their bits. */
+    return !any(odd) && (!pass->look || surely_inside(w.seen) ||
+                         most_inside(pass->w, n, pass->across, n) >= 0);
 }
 
 /* out[b0:b1, i0:i1] in passes. No bit depends on how the work is divided. */

@@ -29,7 +29,9 @@ enum {
     HELD = WIDTH == 16 ? 2 : 4, /* of the other side at a time */
     PAIR = 2, /* of them where the complement is kept as well */
     OTHER = 256, /* of the other side to a pass over a tile: they pay for its transposition */
-    FEW = 8, /* of the other side, for fewer of which no tile is made */
+    BLOCKS = GROUP / BLOCK,
+    FEW = 8, /* of the other side, for fewer of which no tile is made of FAR rows */
+    FAR = 1 << 23, /* bytes, which a second-level cache does not hold */
 };
 
 /* Products below this may underflow with four more factors of eps/2, or with one more factor of the
@@ -59,33 +61,41 @@ INLINE Vector factor(int form, Vector w, Vector w_bar, Vector a, Vector a_bar) {
     return form == BAR_IN_VECTORS ? fused(w_bar, a, a_bar) : fused(a_bar, w, w_bar);
 }
 
-/* Add `value` to sums, of SIDE numbers and SIDE rounding errors. */
-INLINE void add(REAL *sums, Vector value) {
+/* Add `value` to sums, of SIDE numbers and SIDE rounding errors; or it is the `first`. */
+INLINE void add(REAL *sums, int first, Vector value) {
+    if (first) {
+        store(sums, value);
+        store(sums + SIDE, all(0));
+        return;
+    }
     Vector total = load(sums), next = total + value, part = next - total;
     store(sums + SIDE, load(sums + SIDE) + ((total - (next - part)) + (value - part)));
     store(sums, next);
 }
 
-/* Products of `size` factors, for `held` scalars and a tile's vectors, to p[held][SIDE]. */
-INLINE void multiply(int form, int held, const REAL *tile, const REAL *tile_bar, Scalars scalars,
-                     int size, REAL *out) {
+/* Products of `size` factors, for `held` scalars and a tile's vectors, to p[held][SIDE]. The tiles of
+scalars are `apart`, or the same one. */
+INLINE void multiply(int form, int held, ptrdiff_t apart, const REAL *tile, const REAL *tile_bar,
+                     Scalars scalars, int size, REAL *out) {
     const Vector one = all(1);
-    Vector p[HELD][VECTORS];
+    Vector p[BLOCKS][VECTORS];
     for (int r = 0; r < held; r++) {
-        /* The next rows are far away, which processors do not foresee. */
-        __builtin_prefetch(scalars.a + (held + r) * scalars.step);
-        __builtin_prefetch(scalars.a + (held + r) * scalars.step + BLOCK / 2);
+        if (!apart) { /* The next rows are far away, which processors do not foresee. */
+            __builtin_prefetch(scalars.a + (held + r) * scalars.step);
+            __builtin_prefetch(scalars.a + (held + r) * scalars.step + BLOCK / 2);
+        }
         for (int q = 0; q < VECTORS; q++) {
             p[r][q] = one;
         }
     }
     for (int j = 0; j < size; j++) {
         Vector w[VECTORS], w_bar[VECTORS];
-        for (int q = 0; q < VECTORS; q++) {
-            w[q] = load(tile + (ptrdiff_t)j * SIDE + q * LANES);
-            w_bar[q] = form == PLAIN ? w[q] : load(tile_bar + (ptrdiff_t)j * SIDE + q * LANES);
-        }
         for (int r = 0; r < held; r++) {
+            for (int q = 0; q < VECTORS && (apart || r == 0); q++) {
+                const ptrdiff_t at = r * apart + (ptrdiff_t)j * SIDE + q * LANES;
+                w[q] = load(tile + at);
+                w_bar[q] = form == PLAIN ? w[q] : load(tile_bar + at);
+            }
             Vector a = all(scalars.a[r * scalars.step + j]);
             Vector a_bar = form == PLAIN ? a : all(scalars.bar[r * scalars.step + j]);
             for (int q = 0; q < VECTORS; q++) {
@@ -104,11 +114,17 @@ INLINE void multiply(int form, int held, const REAL *tile, const REAL *tile_bar,
 #define MULTIPLY(name, form, held)                                                             \
     static __attribute__((noinline)) void name(const REAL *tile, const REAL *tile_bar,         \
                                                Scalars scalars, int size, REAL *out) {         \
-        multiply(form, held, tile, tile_bar, scalars, size, out);                              \
+        multiply(form, held, 0, tile, tile_bar, scalars, size, out);                           \
     }
 MULTIPLY(multiply_plain, PLAIN, HELD)
 MULTIPLY(multiply_bar_in_vectors, BAR_IN_VECTORS, HELD)
 MULTIPLY(multiply_bar_in_scalars, BAR_IN_SCALARS, HELD)
+
+/* All blocks of a group at once, for one scalar: each of its products waits for the one before. */
+static __attribute__((noinline)) void multiply_blocks(const REAL *tile, const REAL *a, REAL *out) {
+    const Scalars blocks = {a, NULL, BLOCK};
+    multiply(PLAIN, BLOCKS, BLOCK * SIDE, tile, NULL, blocks, BLOCK, out);
+}
 
 /* Rows of the side in vectors as they lie in memory, and the largest bits that were seen there. */
 typedef struct {
@@ -127,7 +143,9 @@ INLINE void multiply_columns(int whole, int held, Straight *w, int q, ptrdiff_t 
         __builtin_prefetch(from + SIDE * w->n); /* far away, which processors do not foresee */
         column[k] = whole ? load(from) : load_some(from, size, 0);
     }
-    _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) w->seen = largest(w->seen, column[k]);
+    _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) {
+        w->seen = larger_of(w->seen, (Words)column[k]);
+    }
     turn(column);
     for (int r = 0; r < held; r++) {
         const REAL *a = scalars.a + r * scalars.step + j;
@@ -171,7 +189,7 @@ INLINE int take_block(int count, int first, const REAL *p, Products *all_of) {
 }
 
 /* Add the logarithms of products. 0, and nothing added, if one of them is NaN. */
-INLINE int add_logs(int count, const Products *all_of, REAL *sums) {
+INLINE int add_logs(int count, const Products *all_of, int first, REAL *sums) {
     Words odd = {0}; /* NaN, which is neither large nor small */
     for (int k = 0; k < count; k++) {
         odd |= ~less(all(0), all_of->product[k]);
@@ -181,7 +199,7 @@ INLINE int add_logs(int count, const Products *all_of, REAL *sums) {
     }
     for (int k = 0; k < count; k++) {
         int r = k / VECTORS, q = k % VECTORS;
-        add(sums + (2 * r) * SIDE + q * LANES,
+        add(sums + (2 * r) * SIDE + q * LANES, first,
             log_product_of(all_of->product[k], all_of->exponent[k]));
     }
     return 1;
@@ -189,13 +207,20 @@ INLINE int add_logs(int count, const Products *all_of, REAL *sums) {
 
 /* Add a group's logarithms from its products alone. 0, and nothing added, if that does not do. */
 INLINE int add_products(int form, int held, const REAL *tile, const REAL *tile_bar, Scalars scalars,
-                        int size, REAL *sums) {
-    REAL p[HELD * SIDE];
+                        int size, int first, REAL *sums) {
+    REAL p[BLOCKS * SIDE]; /* of all held ones, or of all blocks */
+    const int together = form == PLAIN && held == 1 && size == GROUP;
     Products products;
+    const REAL *block = p;
+    if (together) {
+        multiply_blocks(tile, scalars.a, p);
+    }
     for (int start = 0; start < size; start += BLOCK) {
         int now = size - start < BLOCK ? size - start : BLOCK;
-        if (held == 1) {
-            multiply(form, 1, tile, tile_bar, scalars, now, p);
+        if (together) {
+            block = p + start / BLOCK * SIDE;
+        } else if (held < HELD) {
+            multiply(form, held, 0, tile, tile_bar, scalars, now, p);
         } else if (form == PLAIN) {
             multiply_plain(tile, tile_bar, scalars, now, p);
         } else if (form == BAR_IN_VECTORS) {
@@ -203,7 +228,7 @@ INLINE int add_products(int form, int held, const REAL *tile, const REAL *tile_b
         } else {
             multiply_bar_in_scalars(tile, tile_bar, scalars, now, p);
         }
-        if (!take_block(held * VECTORS, start == 0, p, &products)) {
+        if (!take_block(held * VECTORS, start == 0, block, &products)) {
             return 0;
         }
         tile += BLOCK * SIDE;
@@ -211,12 +236,12 @@ INLINE int add_products(int form, int held, const REAL *tile, const REAL *tile_b
         scalars.a += BLOCK;
         scalars.bar = form == PLAIN ? NULL : scalars.bar + BLOCK;
     }
-    return add_logs(held * VECTORS, &products, sums);
+    return add_logs(held * VECTORS, &products, first, sums);
 }
 
-/* The same without a tile, for the group of inputs from j0 on. */
+/* The same without a tile, of at most FEW scalars, for the group of inputs from j0 on. */
 static int add_products_straight(int held, Straight *w, ptrdiff_t j0, Scalars scalars, int size,
-                                 REAL *sums) {
+                                 int first, REAL *sums) {
     REAL p[FEW * SIDE];
     Products products;
     for (int start = 0; start < size; start += BLOCK) {
@@ -237,7 +262,7 @@ static int add_products_straight(int held, Straight *w, ptrdiff_t j0, Scalars sc
             return 0;
         }
     }
-    return add_logs(held * VECTORS, &products, sums);
+    return add_logs(held * VECTORS, &products, first, sums);
 }
 
 /* Powers of two out of the small lanes of p. */
@@ -249,7 +274,7 @@ INLINE void rescale(Vector *p, Vector *e, int careful) {
 
 /* Add a group's logarithms for `held` scalars, whatever the factors are; they are kept from `floor`. */
 INLINE void add_group(int form, int held, int careful, REAL floor, const REAL *tile,
-                      const REAL *tile_bar, Scalars scalars, int size, REAL *sums) {
+                      const REAL *tile_bar, Scalars scalars, int size, int first, REAL *sums) {
     const Vector one = all(1), zero = all(0);
     const int count = held * VECTORS; /* vectors, VECTORS to each of the held scalars */
     Vector product[PAIR * VECTORS], exponent[PAIR * VECTORS];
@@ -299,14 +324,14 @@ INLINE void add_group(int form, int held, int careful, REAL floor, const REAL *t
                 value = where_less(zero, p[k], value, closed);
                 joins = where_less(zero, p[k], joins, zero);
             }
-            add(sums + (k / VECTORS) * 2 * SIDE + (k % VECTORS) * LANES, value);
+            add(sums + (k / VECTORS) * 2 * SIDE + (k % VECTORS) * LANES, first && start == 0, value);
             Vector power = split(p[k], &m);
             product[k] = where_less(zero, joins, product[k] * m, product[k]);
             exponent[k] += where_less(zero, joins, e[k] - power, zero);
         }
     }
     for (int k = 0; k < count; k++) {
-        add(sums + (k / VECTORS) * 2 * SIDE + (k % VECTORS) * LANES,
+        add(sums + (k / VECTORS) * 2 * SIDE + (k % VECTORS) * LANES, 0,
             log_product_of(product[k], exponent[k]));
     }
 }

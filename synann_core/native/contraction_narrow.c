@@ -8,8 +8,15 @@ its own order, and what is to be looked at is looked at on the way. */
 enum {
     LONG = 1024, /* inputs times outputs that are gone through together */
     SEEN = 8192, /* numbers that are looked at before they are worked through */
+    FAR = 20 << 20, /* bytes of a gradient that caches do not keep, beside what it is made of */
     AHEAD = 1024 /* gradients to come, for which memory is asked: it is read before it is written */
 };
+
+/* Whether a gradient's rows are to be stored past the caches. */
+INLINE int is_far(const REAL *gradient, ptrdiff_t rows, ptrdiff_t n) {
+    const ptrdiff_t row = n * (ptrdiff_t)sizeof(REAL);
+    return rows > FAR / row && STREAMS(gradient) && STREAMS(row);
+}
 
 /* Run call(form, live): `live` as `meet` has it. */
 #define WITH_LIVE(form, live, call)           \
@@ -23,7 +30,7 @@ enum {
 
 /* One row against one output, a strip: total += t β/f, and the gradient of β. */
 INLINE void alone(int form, int live, int rest, const REAL *y, const REAL *bar, const REAL *w,
-                  const REAL *w_bar, REAL t, int large, REAL floor, REAL *total, REAL *gbeta) {
+                  const REAL *w_bar, REAL t, int large, REAL floor, REAL *total, REAL *gbeta, int far) {
     const Vector zero = all(0), one = all(1), least = all(floor);
     for (int half = 0; half < APART; half += LANES) {
         Vector own[4], other[4], f[4], ratio[4];
@@ -40,7 +47,7 @@ INLINE void alone(int form, int live, int rest, const REAL *y, const REAL *bar, 
             const int at = q * APART + half, there = q < live - 1 ? LANES : rest - half;
             store(total + at, fused(other[q], ratio[q], load(total + at)));
             /* from 0, so never -0 */
-            store_some(gbeta + at, zero - fused(own[q], ratio[q], zero), there);
+            put(gbeta + at, zero - fused(own[q], ratio[q], zero), there, far);
         }
     }
 }
@@ -53,6 +60,7 @@ static int one_row(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
     const int rest = (int)(j1 - whole) - (live - 1) * APART;
     const REAL *bar = work->y_bar, *w_bar = work->beta_bar;
     const REAL most = work->look ? most_inside(work->y + j0, j1 - j0, 1, j1 - j0) : 0;
+    const int far = is_far(work->gbeta, work->m, n);
     REAL total[LONG];
     for (ptrdiff_t i0 = 0; i0 < work->m; i0 += OUTPUTS) {
         const int width = (int)(work->m - i0 < OUTPUTS ? work->m - i0 : OUTPUTS);
@@ -69,7 +77,7 @@ static int one_row(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
             ptrdiff_t j = j0;
 #define ALONE(form, live, rest) alone(form, live, rest, work->y + j, (form) < BARS ? NULL : bar + j, w + j, \
                                       (form) < BARS ? NULL : w_bar + i * n + j, t, large, work->floor, \
-                                      total + (j - j0), work->gbeta + i * n + j)
+                                      total + (j - j0), work->gbeta + i * n + j, far)
 #define ALONE_WHOLE(form) ALONE(form, 4, STRIP)
 #define ALONE_1(form) ALONE(form, 1, rest)
 #define ALONE_2(form) ALONE(form, 2, rest)
@@ -79,7 +87,9 @@ static int one_row(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
                 if (work->look) { /* the next outputs, which are looked at before anything else */
                     fetch(w + OUTPUTS * n + j, STRIP);
                 }
-                fetch(work->gbeta + i * n + j + AHEAD, STRIP);
+                if (!far) {
+                    fetch(work->gbeta + i * n + j + AHEAD, STRIP);
+                }
                 WITH_FORM(form, ALONE_WHOLE)
             }
             WITH_LIVE(form, live, ALONE)
@@ -100,6 +110,7 @@ static int few_outputs(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
     const int rest = (int)(size - whole) - (live - 1) * APART;
     const REAL *y_bar = work->y_bar;
     const REAL most_beta = work->look ? most_inside(work->beta + j0, n, m, size) : 0;
+    const int far = is_far(work->gy, work->rows, n);
     const ptrdiff_t at_once = SEEN / size + 1;
     int form = work->form;
     REAL w[LONG], w_bar[LONG], sums[LONG];
@@ -126,7 +137,7 @@ static int few_outputs(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
             Held held = {work->y + row, y_bar ? y_bar + row : NULL, work->gy + row, work->grad + b * m,
                          n, n, m};
             Weights own = {w, w_bar, sums, width, width};
-#define MEET(form, live, rest) meet(form, 1, 0, live, rest, held, own, (int)m, work->floor, 1)
+#define MEET(form, live, rest) meet(form, 1, 0, live, rest, held, own, (int)m, work->floor, 1, far)
 #define MEET_WHOLE(form) MEET(form, 4, STRIP)
 #define MEET_1(form) MEET(form, 1, rest)
 #define MEET_2(form) MEET(form, 2, rest)
@@ -136,7 +147,9 @@ static int few_outputs(const Work *work, ptrdiff_t j0, ptrdiff_t j1) {
                 if (work->look) { /* the next rows, which are looked at before anything else */
                     fetch(held.y + at_once * n, STRIP);
                 }
-                fetch(held.gradient + AHEAD, STRIP);
+                if (!far) {
+                    fetch(held.gradient + AHEAD, STRIP);
+                }
                 WITH_FORM(form, MEET_WHOLE)
                 held.y += STRIP;
                 held.bar = y_bar ? held.bar + STRIP : NULL;
@@ -164,5 +177,6 @@ int JOIN(narrow_gradients, LEVEL, REAL)(const Work *work, ptrdiff_t j0, ptrdiff_
         const ptrdiff_t stop = j1 - j < step ? j1 : j + step;
         result = work->rows == 1 ? one_row(work, j, stop) : few_outputs(work, j, stop);
     }
+    streamed();
     return result;
 }

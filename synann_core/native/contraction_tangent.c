@@ -67,10 +67,10 @@ KERNEL(tangent)(const Array *arrays, const Number *numbers) {
         int width = (int)(i1 - i < SIDE ? i1 - i : SIDE);
         for (ptrdiff_t j = 0; j < n; j += BLOCK) {
             int size = (int)(n - j < BLOCK ? n - j : BLOCK);
-            fill_tile(beta + i * n + j, n, width, size, tiles->w, SIDE);
-            fill_tile(dbeta + i * n + j, n, width, size, tiles->dw, SIDE);
+            fill_tile(beta + i * n + j, n, width, size, tiles->w, SIDE, NULL);
+            fill_tile(dbeta + i * n + j, n, width, size, tiles->dw, SIDE, NULL);
             if (beta_bar) {
-                fill_tile(beta_bar + i * n + j, n, width, size, tiles->bar, SIDE);
+                fill_tile(beta_bar + i * n + j, n, width, size, tiles->bar, SIDE, NULL);
             }
             for (ptrdiff_t b = b0; b < b1; b++) {
                 ptrdiff_t at = b * n + j;

@@ -103,7 +103,7 @@ if it is the `first`. `apart`: whether the rows that come next are far away. `li
 four that share a division are there, and `rest`, how many numbers of the last of these, APART or more if
 all. */
 INLINE void meet(int form, int rows, int apart, int live, int rest, Held held, Weights weights,
-                 int count, REAL floor, int first) {
+                 int count, REAL floor, int first, int far) {
     const Vector zero = all(0), one = all(1), least = all(floor);
     int large[PAIR];
     for (int r = 0; r < rows; r++) {
@@ -155,7 +155,7 @@ INLINE void meet(int form, int rows, int apart, int live, int rest, Held held, W
                 REAL *g = held.gradient + r * held.gradient_step + q * APART + half;
                 const int there = q < live - 1 ? LANES : rest - half;
                 const Vector before = first ? zero : load_some(g, there, 0);
-                store_some(g, before - total[r][q], there); /* from 0, so never -0 */
+                put(g, before - total[r][q], there, far); /* from 0, so never -0 */
             }
         }
     }

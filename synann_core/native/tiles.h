@@ -3,6 +3,8 @@
 #ifndef SYNANN_TILES_H
 #define SYNANN_TILES_H
 
+#include <string.h>
+
 #include "vectors.h"
 
 #if WIDTH == 64 && defined(REAL_IS_FLOAT)
@@ -58,31 +60,85 @@ INLINE void turn(Vector *now) {
     }
 }
 
-/* The same from memory to memory, where columns are `stride` apart. */
-INLINE void transpose(const REAL *const *rows, ptrdiff_t at, REAL *out, ptrdiff_t stride) {
+/* Keep a vector in its register, rather than load it for each use. */
+#if WIDTH == 64 && defined(__AVX512F__)
+#define LOADED(vector) __asm__("" : "+v"(vector))
+#else
+#define LOADED(vector) ((void)0)
+#endif
+
+/* The first `size` columns of LANES rows, n apart, as columns `width` apart; of these `needed`, known
+when this is compiled, are written. */
+INLINE Words turn_rows(int needed, const REAL *from, ptrdiff_t n, int size, REAL *to, int width,
+                       Words seen) {
     Vector now[LANES];
-    _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) now[k] = load(rows[k] + at);
+    enum { CHAINS = LANES > 4 ? LANES / 4 : 1 }; /* of which each waits for itself alone */
+    Words own[CHAINS];
+    for (int k = 0; k < CHAINS; k++) {
+        own[k] = seen;
+    }
+    _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) {
+        now[k] = needed == LANES ? load(from + k * n) : load_some(from + k * n, size, 0);
+        LOADED(now[k]);
+    }
+    _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) {
+        own[k % CHAINS] = larger_of(own[k % CHAINS], (Words)now[k]);
+    }
     turn(now);
-    _Pragma("GCC unroll 16") for (int k = 0; k < LANES; k++) store(out + k * stride, now[k]);
+    _Pragma("GCC unroll 16") for (int k = 0; k < needed; k++) store(to + k * width, now[k]);
+    for (int k = CHAINS / 2; k > 0; k /= 2) {
+        for (int other = 0; other < k; other++) {
+            own[other] = larger_of(own[other], own[k + other]);
+        }
+    }
+    return own[0];
 }
 
-/* Columns [0, size) of `count` rows, n apart, as tile[column][row], `width` to a column. Places
-beyond the last row hold it again: what is computed from them is in the same range, and not used. */
-static void fill_tile(const REAL *a, ptrdiff_t n, ptrdiff_t count, int size, REAL *tile, int width) {
+enum { MOST_COLUMNS = 128 }; /* of a tile */
+
+/* Columns [0, size) of `count` rows, n apart, as tile[column][row], `width` to a column. Places beyond
+the last row hold it again: what is computed from them is in the same range, and not used. If not NULL,
+`most` becomes the largest bits, lane by lane, of these numbers and of itself. */
+static void fill_tile(const REAL *a, ptrdiff_t n, ptrdiff_t count, int size, REAL *tile, int width,
+                      Words *most) {
+    Words seen = most ? *most : (Words){0};
+    REAL last[LANES * MOST_COLUMNS];
     for (int q = 0; q < width; q += LANES) {
-        const REAL *rows[LANES];
-        for (int k = 0; k < LANES; k++) {
-            rows[k] = a + (q + k < count ? q + k : count - 1) * n;
-        }
-        int j = 0;
-        for (; j + LANES <= size; j += LANES) {
-            transpose(rows, j, tile + (ptrdiff_t)j * width + q, width);
-        }
-        for (; j < size; j++) {
-            for (int k = 0; k < LANES; k++) {
-                tile[(ptrdiff_t)j * width + q + k] = rows[k][j];
+        const REAL *from = last;
+        ptrdiff_t step = MOST_COLUMNS;
+        if (count - q >= LANES) {
+            from = a + q * n;
+            step = n;
+        } else {
+            for (ptrdiff_t k = 0; k < LANES; k++) {
+                const ptrdiff_t row = q + k < count ? q + k : count - 1;
+                memcpy(last + k * MOST_COLUMNS, a + row * n, (size_t)size * sizeof(REAL));
             }
         }
+        REAL *to = tile + q;
+        int rest = size;
+        for (; rest >= LANES; rest -= LANES, from += LANES, to += LANES * width) {
+            seen = turn_rows(LANES, from, step, LANES, to, width, seen);
+        }
+#if WIDTH == 64 && defined(__AVX512F__)
+        if (rest > LANES / 4) {
+            seen = turn_rows(LANES - 1, from, step, rest, to, width, seen);
+        } else if (rest > 1) {
+            seen = turn_rows(LANES / 4, from, step, rest, to, width, seen);
+        } else if (rest) {
+            seen = turn_rows(1, from, step, rest, to, width, seen);
+        }
+#else /* parts of rows are not loaded by one instruction */
+        for (; rest > 0; rest--, from++, to += width) {
+            for (int k = 0; k < LANES; k++) {
+                to[k] = from[k * step];
+            }
+            seen = larger_of(seen, (Words)load(to));
+        }
+#endif
+    }
+    if (most) {
+        *most = seen;
     }
 }
 

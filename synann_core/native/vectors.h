@@ -78,6 +78,39 @@ INLINE void store_some(REAL *p, Vector v, ptrdiff_t count) {
 #endif
 }
 
+#if WIDTH == 64 && defined(__AVX512F__)
+#define STREAMS(p) ((uintptr_t)(p) % 16 == 0)
+
+/* Store past the caches: memory is then not read before it is written. `p` is one that STREAMS; what
+is stored is seen by others after `streamed`. */
+INLINE void stream(REAL *p, Vector v) {
+    for (int k = 0; k < LANES; k += (int)(16 / sizeof(REAL))) {
+        __m128i part;
+        __builtin_memcpy(&part, (const char *)&v + (size_t)k * sizeof(REAL), 16);
+        _mm_stream_si128((__m128i *)(p + k), part);
+    }
+}
+
+INLINE void streamed(void) {
+    _mm_sfence();
+}
+#else
+#define STREAMS(p) ((void)(p), 0)
+INLINE void stream(REAL *p, Vector v) {
+    store(p, v);
+}
+INLINE void streamed(void) {}
+#endif
+
+/* Store the first `count` lanes, all of them past the caches if `far`. */
+INLINE void put(REAL *p, Vector v, ptrdiff_t count, int far) {
+    if (far && count >= LANES) {
+        stream(p, v);
+    } else {
+        store_some(p, v, count);
+    }
+}
+
 INLINE Vector all(REAL x) {
     return x - (Vector){0};
 }
@@ -114,11 +147,6 @@ INLINE Words less(Vector a, Vector b) {
 INLINE Words larger_of(Words a, Words b) {
     EACH_LANE(k) a[k] = a[k] < b[k] ? b[k] : a[k];
     return a;
-}
-
-/* The bits of the largest numbers: negative ones and NaN are larger than all others, and −0 is 0. */
-INLINE Words largest(Words seen, Vector v) {
-    return larger_of(seen, (Words)(v + all(0)));
 }
 
 INLINE int any(Words mask) {
@@ -201,8 +229,9 @@ static inline REAL most_inside(const REAL *a, ptrdiff_t n, ptrdiff_t rows, ptrdi
     return range.least >= 0 && range.most <= 1 ? range.most : -1;
 }
 
-/* Whether all numbers of which these are the largest are in [0, 1]. */
-INLINE int inside(Words seen) {
+/* Whether all numbers whose largest bits these are are in [0, 1] and not −0: the bits of −0, of negative
+numbers and of NaN are larger than those of 1. */
+INLINE int surely_inside(Words seen) {
     return !any((Words)(seen > (Words)all(1)));
 }
 

@@ -91,3 +91,20 @@ def test_a_row_has_the_same_bits_alone_and_among_others(outputs):
         alone = results(y[row : row + 1], beta, grad[row : row + 1])
         np.testing.assert_array_equal(alone[0][0], values[row])
         np.testing.assert_array_equal(alone[1][0], gy[row])
+
+
+@pytest.mark.parametrize("inputs", [600, 601])
+@pytest.mark.parametrize("rows_first", [True, False])
+def test_what_caches_do_not_hold_has_the_same_bits(rows_first, inputs):
+    """Rows are turned in registers, and gradients of 24 MB written past the caches."""
+    rng = np.random.default_rng(0)
+    many, one = rng.random((5000, inputs)) * 0.9, rng.random((1, inputs))
+    grad = rng.normal(size=(5000, 1))
+
+    def both(some):
+        given = (some, one, grad[: len(some)]) if rows_first else (one, some, grad[: len(some)].T)
+        value, *gradients = results(*given)
+        return value.ravel(), gradients[0 if rows_first else 1]
+
+    for whole, part in zip(both(many), both(many[:700]), strict=True):
+        np.testing.assert_array_equal(whole[:700], part)

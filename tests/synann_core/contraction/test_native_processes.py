@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -259,3 +260,21 @@ def test_long_doubles_take_the_other_branch():
     assert_close(got, np.full((2, 2), want), 4 * EPS["float64"])
     assert syn.log_transmission_vjp(y, y, 1.0)[0].dtype == y.dtype
     assert syn.log_transmission_variant(y, y) == "array-api"
+
+
+FAULTS = """
+import resource
+import numpy as np
+import synann_core as syn
+y, beta, grad = np.full((8192, 600), 0.5), np.full((1, 600), 0.5), np.ones((8192, 1))
+for _ in range(4):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    syn.log_transmission_vjp(y, beta, grad)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.needs_kernels
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc's malloc")
+def test_a_gradient_of_39_mb_reuses_its_memory():
+    assert int(python(FAULTS)[-1]) < 10

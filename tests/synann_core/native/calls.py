@@ -171,29 +171,36 @@ def diagnoses():
             network.posterior(x[None], most_seconds=1e9)
 
 
-def record(path):
-    """Write the calls of everything above to a file; return their number."""
+def everything(kernels, large=False):
+    """Call the kernels of all engines through this module, and if so on large graphs, too."""
     # On one thread: parts of a call write to the same arrays.
     alone = mock.patch.dict(os.environ, OMP_NUM_THREADS="1")
-    with path.open("wb") as file, alone:
+    with alone, contextlib.ExitStack() as stack:
+        contraction(kernels)
+        layers(kernels)
+        for engine in (
+            synann_core.graph,
+            synann_core.noisy_or,
+            synann_core.spiking.codes,
+            synann_core.spiking.neurons,
+        ):
+            stack.enter_context(mock.patch.object(engine.native, "kernels", kernels))
+        graphs()
+        for size, rows in (
+            ((4_200, 8), (17_000, 1)) if large else ()
+        ):  # memory is asked for in advance
+            graphs(size, batches=(rows,), kinds=KINDS[1:])
+        neurons()
+        codes()
+        diagnoses()
+
+
+def record(path):
+    """Write the calls of everything above to a file; return their number."""
+    with path.open("wb") as file:
         file.write(MAGIC)
         recorder = Recorder(host.kernels, file)
-        contraction(recorder)
-        layers(recorder)
-        with contextlib.ExitStack() as stack:
-            for engine in (
-                synann_core.graph,
-                synann_core.noisy_or,
-                synann_core.spiking.codes,
-                synann_core.spiking.neurons,
-            ):
-                stack.enter_context(mock.patch.object(engine.native, "kernels", recorder))
-            graphs()
-            for size, rows in ((4_200, 8), (17_000, 1)):  # memory is asked for in advance
-                graphs(size, batches=(rows,), kinds=KINDS[1:])
-            neurons()
-            codes()
-            diagnoses()
+        everything(recorder, large=True)
         return recorder.count, recorder.names
 
 
