@@ -169,6 +169,8 @@ def weights_like(
 ) -> dict[str, Array]:
     """Return a model's weights, which a user may have changed, as arrays like `reference`.
 
+    What has other names is left out: torch's state says more.
+
     Raises
     ------
     TypeError, ValueError
@@ -176,18 +178,17 @@ def weights_like(
     """
     if not isinstance(weights, dict):
         raise TypeError(f"`weights` must be a dict of arrays. Received: {weights!r}")
-    for name in (*shapes, *weights):
-        if name not in weights or name not in shapes:
-            kind = "unknown" if name in weights else "missing"
-            raise ValueError(
-                f"`weights` must have the names {list(shapes)}. Received: {kind} {name!r}"
-            )
+    missing = [name for name in shapes if name not in weights]
+    if missing:
+        raise ValueError(
+            f"`weights` must have the names {list(shapes)}. Received: missing {missing[0]!r}"
+        )
     for key, wanted in shapes.items():
         name, value = f"weights[{key!r}]", weights[key]
         if namespace_of(**{name: value}) is None:  # a number
             raise TypeError(f"`{name}` must be an array. Received: {value!r}")
         check_shape(name, value, *wanted)
-    return {name: like(weights[name], reference, xp) for name in weights}
+    return {name: like(weights[name], reference, xp) for name in shapes}
 
 
 def like(value: Array, reference: Array, xp: Namespace) -> Array:

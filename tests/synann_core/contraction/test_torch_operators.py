@@ -77,7 +77,8 @@ import torch
 import synann_torch
 y, want = torch.load(sys.argv[2])
 got = torch.export.load(sys.argv[1]).module()(y)
-print(torch.equal(got, want))
+# Last bits may differ: β is torch's sigmoid in a program, and the kernels' own in a call.
+print(torch.allclose(got, want, rtol=1e-6, atol=0.0))
 """
 
 
