@@ -83,6 +83,15 @@ INLINE void write_sums(const REAL *sums, ptrdiff_t count, int look, ptrdiff_t st
     }
 }
 
+/* Write `width` results of each of `count` scalars, known when this is compiled, beside each other. */
+INLINE void interleave(int count, const REAL *restrict each, ptrdiff_t width, REAL *restrict out) {
+    for (ptrdiff_t i = 0; i < width; i++) {
+        for (int k = 0; k < count; k++) {
+            out[i * count + k] = each[k * SIDE + i];
+        }
+    }
+}
+
 /* Write the results of a pass; 1 if all are finite and, where it looks, w is in [0, 1] and no sum
 is faint. */
 static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, char *spoiled) {
@@ -91,6 +100,9 @@ static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, ch
     const int few = pass->form == PLAIN && !pass->careful && pass->count < FEW &&
                     (four || (size_t)(pass->across * n) * sizeof(REAL) > FAR);
     int quick = few;
+    /* Two to four results of a row stand beside each other: vectors of them are shuffled, not scattered. */
+    const int beside = pass->across_step == pass->count && pass->count > 1 && pass->count <= 4;
+    REAL each[4 * SIDE];
     Straight w = {.n = n, .seen = {0}};
     Words odd = {0};
     for (ptrdiff_t i0 = 0; i0 < pass->across; i0 += SIDE) {
@@ -126,10 +138,23 @@ static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, ch
         }
         for (ptrdiff_t k = 0; k < pass->count; k++) {
             const REAL *own = sums + k * 2 * SIDE;
+            const ptrdiff_t step = beside ? 1 : pass->across_step;
             REAL *out = pass->out + k * pass->count_step + i0 * pass->across_step;
+            REAL *to = beside ? each + k * SIDE : out;
             for (ptrdiff_t q = 0; q < width; q += LANES) {
-                write_sums(own + q, width - q, pass->look, pass->across_step,
-                           out + q * pass->across_step, &odd);
+                write_sums(own + q, width - q, pass->look, step, to + q * step, &odd);
+            }
+        }
+        if (beside) {
+            REAL *out = pass->out + i0 * pass->across_step;
+#define INTERLEAVE(count)                                                                      \
+    width == SIDE ? interleave(count, each, SIDE, out) : interleave(count, each, width, out)
+            if (pass->count == 2) {
+                INTERLEAVE(2);
+            } else if (pass->count == 3) {
+                INTERLEAVE(3);
+            } else {
+                INTERLEAVE(4);
             }
         }
     }
