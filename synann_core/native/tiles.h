@@ -120,22 +120,21 @@ static void fill_tile(const REAL *a, ptrdiff_t n, ptrdiff_t count, int size, REA
         for (; rest >= LANES; rest -= LANES, from += LANES, to += LANES * width) {
             seen = turn_rows(LANES, from, step, LANES, to, width, seen);
         }
-#if WIDTH == 64 && defined(__AVX512F__)
+#if WIDTH == 64 && defined(__AVX512F__) /* else no one instruction loads a part of a row */
         if (rest > LANES / 4) {
             seen = turn_rows(LANES - 1, from, step, rest, to, width, seen);
+            rest = 0;
         } else if (rest > 1) {
             seen = turn_rows(LANES / 4, from, step, rest, to, width, seen);
-        } else if (rest) {
-            seen = turn_rows(1, from, step, rest, to, width, seen);
+            rest = 0;
         }
-#else /* parts of rows are not loaded by one instruction */
+#endif
         for (; rest > 0; rest--, from++, to += width) {
             for (int k = 0; k < LANES; k++) {
                 to[k] = from[k * step];
             }
             seen = larger_of(seen, (Words)load(to));
         }
-#endif
     }
     if (most) {
         *most = seen;
