@@ -216,7 +216,7 @@ def _product(
         guarded = exact if open_ else with_batch(guarded, y, xp)
     native = plain and native_layer.serves(exact)
     exponential = native_layer.exponential if native else xp.exp
-    if native and open_:
+    if native and open_ and (theta is None or theta.shape == exact.shape[-1:]):
         near, ordinary = native_layer.transmissions(exact, theta)
         if ordinary:
             return Product(near, None, None)

@@ -30,6 +30,12 @@ def serves(*tensors: Tensor | None) -> bool:
     return enabled() and installed() and all(a is None or a.is_cpu for a in tensors)
 
 
+def of_a_layer(logit: Tensor, theta: Tensor | None, mask: Tensor | None) -> bool:
+    """Whether parameters have a layer's shapes, and none is to be broadcast."""
+    own = mask is None or mask.shape == logit.shape
+    return own and (theta is None or theta.shape == logit.shape[:1])
+
+
 def strengths(logit: Tensor, mask: Tensor | None) -> Tensor:
     """β = min(σ(logit), 1 − eps), and 0 where there is no synapse; (m, n)."""
     import torch

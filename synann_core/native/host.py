@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -92,24 +93,27 @@ def lent(a: Any, *shape: int) -> Any:
     It is the tensor's own memory, if that is as it should be. `numpy` takes twice as long, and
     torch then refuses to free the memory before the tensor, as FSDP does between the passes.
     """
+    made, count = _buffer_at(a.dtype, shape)
+    if a.numel() != count:  # a kernel would read past the end
+        raise ValueError(f"a tensor must have shape {shape}. Received: shape {tuple(a.shape)}")
     address = a.data_ptr()
     if address and address % a.itemsize == 0 and a.is_contiguous() and not a.is_neg():
-        return _buffer_at(a.dtype, shape)(address)
+        return made(address)
     import torch
 
     return contiguous(a.clone(memory_format=torch.contiguous_format)).reshape(shape)
 
 
 @functools.lru_cache(maxsize=256)
-def _buffer_at(dtype: Any, shape: tuple[int, ...]) -> Callable[[int], Any]:
+def _buffer_at(dtype: Any, shape: tuple[int, ...]) -> tuple[Callable[[int], Any], int]:
+    """What makes a buffer of an address, and how many numbers it has."""
     import torch
 
     kinds: Any = {torch.float32: ctypes.c_float, torch.float64: ctypes.c_double}
     kind = ctypes.c_bool if dtype == torch.bool else kinds[dtype]
     for size in reversed(shape):
         kind = kind * size
-    made: Callable[[int], Any] = kind.from_address
-    return made
+    return kind.from_address, math.prod(shape)
 
 
 def wrap(a: NumpyArray, like: Array) -> Array:

@@ -186,3 +186,24 @@ def test_lent_memory_is_the_tensor():
     a[5] = 7.0
     assert seen.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 7.0]]
     assert np.asarray(host.lent(torch.tensor([True, False]), 2)).tolist() == [True, False]
+
+
+def test_parameters_that_are_broadcast_are_not_lent(whole):
+    """Their memory ends before that of a layer's own."""
+    before = 0
+    for n in (4, 40):
+        layer, y = make(n)
+        mask = torch.arange(n) % 3 > 0
+        want = make(n, mask=mask.expand(n, n))[0]
+        layer.mask = mask[None]
+        layer.theta.data = torch.full((1,), 0.5)
+        want.theta.data = torch.full((n,), 0.5)
+        got, full = step(layer, y, torch.ones(6, n)), step(want, y, torch.ones(6, n))
+        assert whole() == (before := before + 2)  # of the other
+        for a, b in zip(got, full, strict=True):
+            assert_close(a, b if a.shape == b.shape else b.sum()[None], 64 * EPS["float32"] * n)
+
+
+def test_no_tensor_is_lent_as_a_larger_one():
+    with pytest.raises(ValueError, match=r"must have shape \(2, 3\). Received: shape \(5,\)"):
+        host.lent(torch.zeros(5), 2, 3)
