@@ -57,7 +57,7 @@ PATIENT = {
     "runny nose": 0,
     "swollen legs": 0,
 }
-LABEL = 20  # points of per cent that the text beside a bar takes
+LABEL = 20  # percentage points that the text beside a bar takes
 
 
 def network() -> NoisyOr:

@@ -20,7 +20,7 @@ _COMPUTES = "_extra_state"  # as torch calls it
 class RecordedModule(nn.Module):
     """A module whose state tells what it computes, beside its parameters.
 
-    A state that tells something else is not loaded. One that tells nothing is: it is older.
+    A state that says otherwise is refused. One without this entry loads: it is older.
     """
 
     def get_extra_state(self) -> Tensor:

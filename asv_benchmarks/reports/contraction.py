@@ -199,6 +199,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tiny = common.sizes(common.TINY)
     quick = {"sizes": tiny, "training": [], "memory": tiny, "errors": tiny}
     options = common.parse(parser, arguments, measure, **quick)
+    if options.dtype == "float64" and "time" not in options.tables:
+        parser.error("argument --tables: memory and accuracy are of float32")
     meters.quiet_threads()
     os.environ["JAX_ENABLE_X64"] = "01"[options.dtype == "float64"]
     limit = 1e9 * options.limit

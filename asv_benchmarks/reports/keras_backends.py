@@ -82,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     parts = [
         common.machine("keras", "torch", "jax", "tensorflow_cpu"),
-        f"float32, medians of {options.turns} turns of {adapters.KERAS_BATCHES} steps each.",
+        f"float32, medians of {options.turns} turns of {adapters.KERAS_BATCHES} steps each"
+        f"{', seconds of the processor' if clock['SYNANN_BENCH_CLOCK'] else ''}.",
     ]
     for size in sizes:
         steps = {

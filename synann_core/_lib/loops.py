@@ -32,7 +32,7 @@ _JAX_CHUNK = 1 << 22
 _LARGEST_KEPT, _PAGE = (1 << 25) - (1 << 14), 1 << 12
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def keep_freed_memory(largest: int = 0) -> None:
     """Let glibc reuse temporaries and results of megabytes instead of returning them.
 

@@ -72,7 +72,7 @@ def exponential(t: Tensor) -> Tensor:
     return transmissions(t, None)[0]
 
 
-def few(
+def small_layer(
     x: Tensor | None, y: Tensor, logit: Tensor, theta: Tensor | None, mask: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor] | None:
     """Return s (..., m), β and e^(T − θ), or None unless all is as usual, and not much.
@@ -103,10 +103,10 @@ def few(
     return torch.from_numpy(s), torch.from_numpy(beta), torch.from_numpy(near)
 
 
-def few_gradients(
+def small_layer_gradients(
     x: Tensor | None, y: Tensor, grad: Tensor, beta: Tensor, near: Tensor, *rest: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
-    """Return gradients of x (..., m), y, the logits and θ, or None, as `few` does.
+    """Return gradients of x (..., m), y, the logits and θ, or None, as `small_layer` does.
 
     `near` and the `rest` are a `Product`.
     """

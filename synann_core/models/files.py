@@ -29,7 +29,9 @@ class Saved:
 
     def __repr__(self) -> str:
         """Configuration, without the weights."""
-        return f"SynaMLP({', '.join(f'{key}={getattr(self, key)!r}' for key in CONFIG)})"
+        return (
+            f"{type(self).__name__}({', '.join(f'{key}={getattr(self, key)!r}' for key in CONFIG)})"
+        )
 
     def _become(self, chosen: Architecture, weights: Arrays, labels: Any) -> Self:
         raise NotImplementedError

@@ -169,7 +169,7 @@ def weights_like(
 ) -> dict[str, Array]:
     """Return a model's weights, which a user may have changed, as arrays like `reference`.
 
-    What has other names is left out: torch's state says more.
+    Other names are ignored: a state of torch's holds more.
 
     Raises
     ------

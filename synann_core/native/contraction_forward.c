@@ -18,6 +18,8 @@ typedef struct {
     ptrdiff_t across_step, count_step; /* between results */
 } Pass;
 
+enum { BESIDE = 4 }; /* results of a row, at most, that are shuffled into vectors */
+
 INLINE void add_groups(const Pass *pass, int form, const REAL *tile, const REAL *tile_bar,
                        ptrdiff_t j0, int size, REAL *sums, char *spoiled) {
     const int first = j0 == 0;
@@ -96,13 +98,13 @@ INLINE void interleave(int count, const REAL *restrict each, ptrdiff_t width, RE
 is faint. */
 static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, char *spoiled) {
     const ptrdiff_t n = pass->n;
-    const int four = WIDTH == 32 && !IS_FLOAT && pass->count == 1; /* lanes, which are quickly turned */
+    /* Of four lanes: to turn them in registers is cheap. */
+    const int four = WIDTH == 32 && !IS_FLOAT && pass->count == 1;
     const int few = pass->form == PLAIN && !pass->careful && pass->count < FEW &&
                     (four || (size_t)(pass->across * n) * sizeof(REAL) > FAR);
     int quick = few;
-    /* Two to four results of a row stand beside each other: vectors of them are shuffled, not scattered. */
-    const int beside = pass->across_step == pass->count && pass->count > 1 && pass->count <= 4;
-    REAL each[4 * SIDE];
+    const int beside = pass->across_step == pass->count && pass->count > 1 && pass->count <= BESIDE;
+    REAL each[BESIDE * SIDE];
     Straight w = {.n = n, .seen = {0}};
     Words odd = {0};
     for (ptrdiff_t i0 = 0; i0 < pass->across; i0 += SIDE) {
@@ -154,7 +156,7 @@ static int run_pass(const Pass *pass, REAL *tile, REAL *tile_bar, REAL *sums, ch
             } else if (pass->count == 3) {
                 INTERLEAVE(3);
             } else {
-                INTERLEAVE(4);
+                INTERLEAVE(BESIDE);
             }
         }
     }

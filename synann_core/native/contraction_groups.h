@@ -30,9 +30,11 @@ enum {
     PAIR = 2, /* of them where the complement is kept as well */
     OTHER = 256, /* of the other side to a pass over a tile: they pay for its transposition */
     BLOCKS = GROUP / BLOCK,
-    FEW = 8, /* of the other side, for fewer of which no tile is made of FAR rows */
+    FEW = 8, /* scalars; with fewer, and more than FAR bytes of rows, no tile is made */
     FAR = 1 << 23, /* bytes, which a second-level cache does not hold */
 };
+_Static_assert(HELD <= BLOCKS, "products of all held scalars have the room of those of all blocks");
+_Static_assert(GROUP <= MOST_COLUMNS, "a group of inputs is a tile");
 
 /* Products below this may underflow with four more factors of eps/2, or with one more factor of the
 smallest normal number; the latter where `careful`. */

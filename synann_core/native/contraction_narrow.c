@@ -8,14 +8,14 @@ its own order, and what is to be looked at is looked at on the way. */
 enum {
     LONG = 1024, /* inputs times outputs that are gone through together */
     SEEN = 8192, /* numbers that are looked at before they are worked through */
-    FAR = 20 << 20, /* bytes of a gradient that caches do not keep, beside what it is made of */
+    STREAMED = 20 << 20, /* bytes of a gradient that caches do not keep, beside what it is made of */
     AHEAD = 1024 /* gradients to come, for which memory is asked: it is read before it is written */
 };
 
 /* Whether a gradient's rows are to be stored past the caches. */
 INLINE int is_far(const REAL *gradient, ptrdiff_t rows, ptrdiff_t n) {
     const ptrdiff_t row = n * (ptrdiff_t)sizeof(REAL);
-    return rows > FAR / row && STREAMS(gradient) && STREAMS(row);
+    return rows > STREAMED / row && STREAMS(gradient) && STREAMS(row);
 }
 
 /* Run call(form, live): `live` as `meet` has it. */
@@ -28,7 +28,7 @@ INLINE int is_far(const REAL *gradient, ptrdiff_t rows, ptrdiff_t n) {
     default: WITH_FORM(form, call##_4);       \
     }
 
-/* One row against one output, a strip: total += t β/f, and the gradient of β. */
+/* One row against one output, a strip: total += t β/f, and the gradient of β; `far` as `put` has it. */
 INLINE void alone(int form, int live, int rest, const REAL *y, const REAL *bar, const REAL *w,
                   const REAL *w_bar, REAL t, int large, REAL floor, REAL *total, REAL *gbeta, int far) {
     const Vector zero = all(0), one = all(1), least = all(floor);

@@ -101,7 +101,7 @@ INLINE void fetch(const REAL *p, int count) {
 /* `rows` rows against `count` outputs: sums += t y/f, and the rows' gradient −= t β/f, or is that
 if it is the `first`. `apart`: whether the rows that come next are far away. `live`: how many of the
 four that share a division are there, and `rest`, how many numbers of the last of these, APART or more if
-all. */
+all. `far`: whether gradients are stored past the caches, as `put` has it. */
 INLINE void meet(int form, int rows, int apart, int live, int rest, Held held, Weights weights,
                  int count, REAL floor, int first, int far) {
     const Vector zero = all(0), one = all(1), least = all(floor);

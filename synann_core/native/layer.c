@@ -80,7 +80,7 @@ KERNEL(layer_gradients_open)(const Array *arrays, const Number *numbers) {
     const Array gx = arrays[5], gy = arrays[6], glogit = arrays[7];
     const REAL *x = arrays[2].data, *p = near.data, *grad = arrays[4].data;
     const ptrdiff_t rows = gx.shape[0], m = gx.shape[1];
-    REAL *restrict t = gx.data; /* the gradient of T, at first */
+    REAL *t = gx.data; /* the gradient of T, at first, which `gradients_open` reads */
     for (ptrdiff_t k = 0; k < gx.size; k++) {
         t[k] = (x ? p[k] * x[k] : p[k]) * grad[k];
     }

@@ -67,8 +67,8 @@ INLINE void turn(Vector *now) {
 #define LOADED(vector) ((void)0)
 #endif
 
-/* The first `size` columns of LANES rows, n apart, as columns `width` apart; of these `needed`, known
-when this is compiled, are written. */
+/* The first `size` columns of LANES rows, n apart, as columns `width` apart. `needed` columns, a constant
+of at least `size`, are written; those beyond `size` hold 0. */
 INLINE Words turn_rows(int needed, const REAL *from, ptrdiff_t n, int size, REAL *to, int width,
                        Words seen) {
     Vector now[LANES];

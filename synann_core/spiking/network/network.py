@@ -96,7 +96,7 @@ class SpikingNetwork(Saved):
     def __repr__(self) -> str:
         """Sizes and options, without the weights."""
         options = f"steps={self.steps}, loss={self.loss!r}"
-        return f"SpikingNetwork({self.in_features}, {list(self.layers)}, {options})"
+        return f"{type(self).__name__}({self.in_features}, {list(self.layers)}, {options})"
 
     @property
     def classes(self) -> int:

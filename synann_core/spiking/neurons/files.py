@@ -88,9 +88,11 @@ def check_rule_state(argument: str, state: Sequence[float], rule: Rule) -> None:
     A state may be a mean of states, and one of a later version may say more.
     """
     for name, own, found in zip((*_CHOICES, *_NUMBERS), rule_state(rule), state, strict=False):
-        if math.isclose(own, found, rel_tol=1e-5, abs_tol=1e-5):
+        choices = _CHOICES.get(name, ())
+        near = 0.5 if choices else 1e-5 * max(1.0, abs(own))
+        if own == found or abs(own - found) < near:
             continue
-        shown, choices = f"number {found}", _CHOICES.get(name, ())
+        shown = f"number {found}"
         if math.isfinite(found) and 0 <= round(found) < len(choices):
             shown = repr(choices[round(found)])
         raise ValueError(

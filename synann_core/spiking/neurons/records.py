@@ -12,6 +12,7 @@ from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.typing import Array, ArrayT
 from synann_core.spiking.neurons.surrogates import Surrogate
 
+# States hold places in these: new values go to the end.
 Order = Literal["article", "snntorch", "immediate"]
 Reset = Literal["subtract", "zero", "none"]
 Test = Literal[">", ">="]

@@ -21,7 +21,7 @@ from synann_core.tabular.columns import Column, Kind
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-# States that share a matrix, which is mostly zeros; but products for each feature would be slow.
+# States that share a matrix. Large ones are mostly zeros; a product for each feature would be slow.
 _BLOCK = 64
 MOST_THRESHOLDS = 255  # of a column
 MOST_CATEGORIES = 64  # of a column; rarer ones are as an unseen one

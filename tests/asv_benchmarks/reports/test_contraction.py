@@ -42,6 +42,12 @@ def test_tables_alone(capsys, monkeypatch):
     assert titles == ["## Accuracy"]
 
 
+def test_tables_of_float32_are_not_asked_for_in_float64(capsys):
+    with pytest.raises(SystemExit):
+        contraction.main(["--quick", "--tables", "memory", "--dtype", "float64"])
+    assert "argument --tables: memory and accuracy are of float32" in capsys.readouterr().err
+
+
 def test_a_rival_that_needs_too_much_memory_says_so():
     name = "broadcasting, torch"
     reason = contraction.measure("time", name, "4x8x8", "uniform", "float32", "1")

@@ -40,7 +40,7 @@ def whole(monkeypatch):
 
         return called
 
-    for function in (native_layer.few, native_layer.few_gradients):
+    for function in (native_layer.small_layer, native_layer.small_layer_gradients):
         monkeypatch.setattr(native_layer, function.__name__, counted(function))
     return lambda: sum(answer is not None for answer in answers)
 
@@ -73,7 +73,8 @@ def test_the_bits_of_a_row_do_not_depend_on_its_batch(dtype):
     alone = [step(layer, y[k : k + 1], grad[k : k + 1])[:2] for k in range(len(y))]
     odd = torch.stack([y[0], y[0], y[0]])
     odd[0, 3], odd[1, 4], odd[2] = -2.0, torch.nan, 1.0
-    for others in (odd, odd[2:], torch.rand(300, 40, dtype=dtype), y):
+    many = torch.rand((300, 40), generator=torch.Generator().manual_seed(4), dtype=dtype)
+    for others in (odd, odd[2:], many, y):
         s, gy, *_ = step(layer, torch.cat([y, others]), torch.cat([grad, torch.ones_like(others)]))
         assert all(torch.equal(s[k], a[0][0]) for k, a in enumerate(alone))
         assert all(torch.equal(gy[k], a[1][0]) for k, a in enumerate(alone))
@@ -158,7 +159,10 @@ def test_odd_tensors_are_copied(form, whole):
 def test_threads_share_strengths_and_transmissions(monkeypatch):
     generator = torch.Generator().manual_seed(4)
     logit = torch.randn((601, 900), generator=generator)
-    mask, theta = torch.rand((601, 900), generator=generator) < 0.5, torch.rand(900)
+    mask, theta = (
+        torch.rand((601, 900), generator=generator) < 0.5,
+        torch.rand(900, generator=generator),
+    )
     found = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(native_layer, "threads_for", lambda _, count=threads: count)

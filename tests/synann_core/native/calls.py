@@ -172,7 +172,10 @@ def diagnoses():
 
 
 def everything(kernels, large=False):
-    """Call the kernels of all engines through this module, and if so on large graphs, too."""
+    """Call the kernels of all engines through this module.
+
+    `large`: also on graphs for which memory is asked for in advance.
+    """
     # On one thread: parts of a call write to the same arrays.
     alone = mock.patch.dict(os.environ, OMP_NUM_THREADS="1")
     with alone, contextlib.ExitStack() as stack:
@@ -186,10 +189,9 @@ def everything(kernels, large=False):
         ):
             stack.enter_context(mock.patch.object(engine.native, "kernels", kernels))
         graphs()
-        for size, rows in (
-            ((4_200, 8), (17_000, 1)) if large else ()
-        ):  # memory is asked for in advance
-            graphs(size, batches=(rows,), kinds=KINDS[1:])
+        if large:
+            graphs(4_200, batches=(8,), kinds=KINDS[1:])
+            graphs(17_000, batches=(1,), kinds=KINDS[1:])
         neurons()
         codes()
         diagnoses()

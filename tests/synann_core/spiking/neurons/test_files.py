@@ -78,7 +78,14 @@ def test_a_state_tells_the_options():
     rule = LIF(order="article", reset="zero", fires=">=", gain=0.5, adaptation=0.1).rule
     state = rule_state(rule)
     assert state == [0, 1, 1, 0.5, 0, 0, 0.1, 0]  # state dicts hold these numbers
-    for given in (state, np.float32(state), state[:2], [*state, 7], [*state[:3], 0.5000001]):
+    for given in (
+        state,
+        np.float32(state),
+        state[:2],
+        [*state, 7],
+        [*state[:3], 0.5000001],
+        [0.3, 0.7],
+    ):
         check_rule_state("state", given, rule)
     for place, wrong, message in (
         (0, 2, "order 'article'. Received: 'immediate'"),
