@@ -68,7 +68,7 @@ def _logit_tensor(
 
     def gradients(kept: Any, x: Any, y: Any, logit: Any, theta: Any, mask: Any, grad: Any) -> Any:
         beta, *product = kept or (beta_of(logit, mask, xp=xp),)
-        usual = bool(product) and native_layer.of_a_layer(logit, theta, mask)
+        usual = bool(product) and native_layer.of_a_layer(x, y, logit, theta, mask)
         few = native_layer.small_layer_gradients(x, y, grad, beta, *product) if usual else None
         if few is not None:
             gx, gy, glogit, gtheta = few
@@ -95,7 +95,7 @@ def _with_strengths(
 ) -> tuple[Any, ...]:
     """The synapse tensor, β, and the `Product` in it; `plain`: nobody watches torch's tensors."""
     native = plain and native_layer.serves(x, y, logit, theta, mask)
-    native = native and native_layer.of_a_layer(logit, theta, mask)
+    native = native and native_layer.of_a_layer(x, y, logit, theta, mask)
     if native and (few := native_layer.small_layer(x, y, logit, theta, mask)) is not None:
         return *few, None, None
     beta = native_layer.strengths(logit, mask) if native else beta_of(logit, mask, xp=xp)

@@ -216,7 +216,8 @@ def _product(
         guarded = exact if open_ else with_batch(guarded, y, xp)
     native = plain and native_layer.serves(exact)
     exponential = native_layer.exponential if native else xp.exp
-    if native and open_ and (theta is None or theta.shape == exact.shape[-1:]):
+    own = theta is None or (theta.dtype == exact.dtype and theta.shape == exact.shape[-1:])
+    if native and open_ and own:
         near, ordinary = native_layer.transmissions(exact, theta)
         if ordinary:
             return Product(near, None, None)

@@ -37,7 +37,7 @@ def save_spiking(module: Spiking, path: str | os.PathLike[str], /) -> None:
     ----------
     module : Spiking
     path : str or path
-        Written whole or not at all. The tensors have the names of parameters and buffers.
+        Written whole or not at all. The tensors have the names of the state dict.
 
     Raises
     ------
@@ -59,9 +59,9 @@ def save_spiking(module: Spiking, path: str | os.PathLike[str], /) -> None:
     if not isinstance(module, Spiking):
         raise TypeError(f"`module` must be a Spiking. Received: {module!r}")
     config, arrays = neuron_described(module.neuron)
-    # Not the state dict's numbers for the options, which the configuration tells in words.
-    held = [*module.named_parameters(), *module.named_buffers()]
-    tensors = {name: to_numpy(tensor) for name, tensor in held}
+    state = module.state_dict()
+    state.pop("_extra_state")  # numbers for the options, which the configuration tells in words
+    tensors = {name: to_numpy(tensor) for name, tensor in state.items()}
     tensors |= {f"{_OWN}{name}": array for name, array in arrays.items()}
     content = json.dumps({"neuron": config, "learn": module.learned})
     write_tensors(path, tensors, {"format": _FORMAT, "config": content})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from array_api_compat import torch as xp
 from torch import Tensor, nn
@@ -25,8 +26,9 @@ class RecordedModule(nn.Module):
 
     def get_extra_state(self) -> Tensor:
         """What the module computes, as numbers: in every state beside the parameters."""
-        # An explicit device: under `torch.device("meta")` there would be no values.
-        return torch.tensor(self._computed(), device="cpu")
+        # An explicit device: under `torch.device("meta")` there would be no values. By NumPy, for
+        # which torch's default dtype does not count.
+        return torch.tensor(np.asarray(self._computed()), device="cpu")
 
     def set_extra_state(self, state: Tensor) -> None:
         """Refuse the state of a module that computes something else.

@@ -58,7 +58,7 @@ def plain_tensors(*tensors: Any) -> bool:
     """
     import torch
 
-    return all(a is None or type(a) in (torch.Tensor, torch.nn.Parameter) for a in tensors)
+    return {type(a) for a in tensors} <= {torch.Tensor, torch.nn.Parameter, type(None)}
 
 
 def torch_values_known(tensor: Any) -> bool:

@@ -151,9 +151,11 @@ def _both(own: Any, like: Any) -> tuple[NumpyArray, NumpyArray]:
 
 def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     """Gradients −Σ_i t β/f and −Σ_b t y/f."""
-    like, upstream = factors.y, contiguous(grad)
+    like = factors.y
+    rows = contiguous(like)
+    upstream = contiguous(grad).astype(rows.dtype, copy=False)  # α may be of a wider dtype
     if factors.y_bar is None:
-        few = _open_gradients(contiguous(like), contiguous(factors.beta), upstream)
+        few = _open_gradients(rows, contiguous(factors.beta), upstream)
         if few is not None:
             return wrap(few[0], like), wrap(few[1], like)
     own = _as_numpy(factors)

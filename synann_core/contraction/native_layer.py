@@ -27,13 +27,24 @@ Tensor = Any  # torch's, float32 or float64; masks are of bool
 
 def serves(*tensors: Tensor | None) -> bool:
     """Whether the kernels take these tensors (None stands for none)."""
-    return enabled() and installed() and all(a is None or a.is_cpu for a in tensors)
+    for a in tensors:  # quicker than a generator
+        if a is not None and not a.is_cpu:
+            return False
+    return enabled() and installed()
 
 
-def of_a_layer(logit: Tensor, theta: Tensor | None, mask: Tensor | None) -> bool:
-    """Whether parameters have a layer's shapes, and none is to be broadcast."""
-    own = mask is None or mask.shape == logit.shape
-    return own and (theta is None or theta.shape == logit.shape[:1])
+def of_a_layer(
+    x: Tensor | None, y: Tensor, logit: Tensor, theta: Tensor | None, mask: Tensor | None
+) -> bool:
+    """Whether all are of one dtype, and parameters have the shapes of a layer's own."""
+    import torch
+
+    kind = logit.dtype
+    if y.dtype != kind or (x is not None and x.dtype != kind):
+        return False
+    if theta is not None and (theta.dtype != kind or theta.shape != logit.shape[:1]):
+        return False
+    return mask is None or (mask.dtype == torch.bool and mask.shape == logit.shape)
 
 
 def strengths(logit: Tensor, mask: Tensor | None) -> Tensor:

@@ -178,17 +178,20 @@ def weights_like(
     """
     if not isinstance(weights, dict):
         raise TypeError(f"`weights` must be a dict of arrays. Received: {weights!r}")
-    missing = [name for name in shapes if name not in weights]
-    if missing:
-        raise ValueError(
-            f"`weights` must have the names {list(shapes)}. Received: missing {missing[0]!r}"
-        )
+    found: dict[str, Array] = {}
     for key, wanted in shapes.items():
-        name, value = f"weights[{key!r}]", weights[key]
-        if namespace_of(**{name: value}) is None:  # a number
-            raise TypeError(f"`{name}` must be an array. Received: {value!r}")
-        check_shape(name, value, *wanted)
-    return {name: like(weights[name], reference, xp) for name in shapes}
+        if key not in weights:
+            raise ValueError(
+                f"`weights` must have the names {list(shapes)}. Received: missing {key!r}"
+            )
+        value = weights[key]
+        if type(value) is not type(reference) or value.shape != wanted:  # rarely
+            name = f"weights[{key!r}]"
+            if namespace_of(**{name: value}) is None:  # a number
+                raise TypeError(f"`{name}` must be an array. Received: {value!r}")
+            check_shape(name, value, *wanted)
+        found[key] = like(value, reference, xp)
+    return found
 
 
 def like(value: Array, reference: Array, xp: Namespace) -> Array:
@@ -208,7 +211,8 @@ def batch_slices(samples: int, size: int, least: int = 1) -> list[slice]:
 
 def check_finite(weights: Weights, optimizer: optim.Optimizer, xp: Namespace) -> None:
     """Refuse the weights of a training that diverged."""
-    if not all(bool(xp.all(xp.isfinite(weight))) for weight in weights.values()):
-        raise ValueError(
-            f"`optimizer` must keep the weights finite. Received: {optimizer}, which diverged"
-        )
+    for weight in weights.values():
+        if not bool(xp.all(xp.isfinite(weight))):
+            raise ValueError(
+                f"`optimizer` must keep the weights finite. Received: {optimizer}, which diverged"
+            )

@@ -115,3 +115,12 @@ def test_what_does_not_fit_the_core():
         save_spiking(linear, "x")
     without_bias = nn.Linear(4, 3, bias=False)
     assert not to_core([without_bias, spiking]).weights["0.bias"].any()
+
+
+def test_buffers_that_are_not_kept_and_tied_parameters(tmp_path):
+    module = Spiking(LIF(decay=0.9, threshold=0.9), learn=("decay", "threshold"))
+    module.register_buffer("seen", torch.ones(2), persistent=False)
+    module.threshold = module.decay
+    save_spiking(module, tmp_path / "neurons.safetensors")
+    again = load_spiking(tmp_path / "neurons.safetensors")
+    assert again.threshold.item() == again.decay.item() == module.decay.item()

@@ -198,6 +198,22 @@ def test_a_state_of_other_neurons_is_refused():
     torch.nn.Sequential(torch.nn.Linear(2, 3), Spiking(LIF())).load_state_dict(older)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_state_of_few_bits_is_taken(dtype):
+    module = Spiking(LIF(0.9, gain=0.1, reset_to=-3.3, reset="zero"))
+    module.load_state_dict({name: a.to(dtype) for name, a in module.state_dict().items()})
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        module.load_state_dict(module.state_dict())
+    finally:
+        torch.set_default_dtype(before)
+    with pytest.raises(ValueError, match=r"gain 0\.1\. Received: number 9e-06"):
+        module.load_state_dict(
+            Spiking(LIF(0.9, gain=9e-6, reset_to=-3.3, reset="zero")).state_dict()
+        )
+
+
 def test_only_the_membranes_are_kept():
     """Beside the inputs, the graph holds one array of the size of the sequence."""
     module, kept = Spiking(LIF(0.9)), []

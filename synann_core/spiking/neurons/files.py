@@ -89,7 +89,7 @@ def check_rule_state(argument: str, state: Sequence[float], rule: Rule) -> None:
     """
     for name, own, found in zip((*_CHOICES, *_NUMBERS), rule_state(rule), state, strict=False):
         choices = _CHOICES.get(name, ())
-        near = 0.5 if choices else 1e-5 * max(1.0, abs(own))
+        near = 0.5 if choices else abs(own) / 128  # as bfloat16 has it
         if own == found or abs(own - found) < near:
             continue
         shown = f"number {found}"

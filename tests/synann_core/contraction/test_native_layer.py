@@ -208,6 +208,20 @@ def test_parameters_that_are_broadcast_are_not_lent(whole):
             assert_close(a, b if a.shape == b.shape else b.sum()[None], 64 * EPS["float32"] * n)
 
 
+def test_parameters_of_another_dtype_are_not_lent():
+    layer, y = make(5)
+    want = step(layer, y, torch.ones(6, 5))
+    layer.theta.data = layer.theta.data.double()
+    got = step(layer, y, torch.ones(6, 5))
+    for a, b in zip(got, want, strict=True):
+        assert_close(a, b, 64 * EPS["float32"])
+    layer, y = make(5, mask=torch.eye(5, dtype=torch.bool))
+    want = layer(y).detach()
+    layer.mask = layer.mask.to(torch.uint8)
+    with pytest.warns(UserWarning, match="uint8"):
+        assert_close(layer(y).detach(), want, 64 * EPS["float32"])
+
+
 def test_no_tensor_is_lent_as_a_larger_one():
     with pytest.raises(ValueError, match=r"must have shape \(2, 3\). Received: shape \(5,\)"):
         host.lent(torch.zeros(5), 2, 3)
