@@ -34,7 +34,7 @@ enum {
     FAR = 1 << 23, /* bytes, which a second-level cache does not hold */
 };
 _Static_assert(HELD <= BLOCKS, "products of all held scalars have the room of those of all blocks");
-_Static_assert(GROUP <= MOST_COLUMNS, "a group of inputs is a tile");
+_Static_assert((int)GROUP <= (int)MOST_COLUMNS, "a group of inputs is a tile");
 
 /* Products below this may underflow with four more factors of eps/2, or with one more factor of the
 smallest normal number; the latter where `careful`. */
