@@ -216,8 +216,7 @@ def _product(
         guarded = exact if open_ else with_batch(guarded, y, xp)
     native = plain and native_layer.serves(exact)
     exponential = native_layer.exponential if native else xp.exp
-    own = theta is None or (theta.dtype == exact.dtype and theta.shape == exact.shape[-1:])
-    if native and open_ and own:
+    if native and open_ and native_layer.is_own(theta, exact.dtype, exact.shape[-1:]):
         near, ordinary = native_layer.transmissions(exact, theta)
         if ordinary:
             return Product(near, None, None)

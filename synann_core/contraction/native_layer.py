@@ -42,9 +42,12 @@ def of_a_layer(
     kind = logit.dtype
     if y.dtype != kind or (x is not None and x.dtype != kind):
         return False
-    if theta is not None and (theta.dtype != kind or theta.shape != logit.shape[:1]):
-        return False
-    return mask is None or (mask.dtype == torch.bool and mask.shape == logit.shape)
+    return is_own(theta, kind, logit.shape[:1]) and is_own(mask, torch.bool, logit.shape)
+
+
+def is_own(parameter: Tensor | None, dtype: Any, shape: Any) -> bool:
+    """Whether a parameter, if there is one, has these: kernels cast and broadcast nothing."""
+    return parameter is None or (parameter.dtype == dtype and parameter.shape == shape)
 
 
 def strengths(logit: Tensor, mask: Tensor | None) -> Tensor:
