@@ -20,6 +20,7 @@ from synann_core._lib.arguments import check_plain, check_shape
 from synann_core._lib.autodiff import stop_gradient
 from synann_core._lib.checks import check_inside, check_option
 from synann_core._lib.numerics import expm1, softplus
+from synann_core._lib.states import check_choices
 from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, Namespace, Shape, Space
 from synann_core.learning import _drawn_inputs, initial_beta_logit
@@ -143,14 +144,7 @@ def check_state(argument: str, state: Sequence[float], *patch: int, **options: s
 
     A state may be a mean of states, and one of a later version may say more.
     """
-    for (name, values), number in zip(_STATE.items(), state, strict=False):
-        place = round(number) if math.isfinite(number) else -1
-        found = repr(values[place]) if 0 <= place < len(values) else f"number {number}"
-        if found != repr(options[name]):
-            raise ValueError(
-                f"`{argument}` must hold the state of a layer with {name} {options[name]!r}. "
-                f"Received: {found}"
-            )
+    check_choices(argument, "layer", _STATE, state, options)
     sizes = tuple(state[len(_STATE) :][: len(patch)])
     if any(not abs(a - b) < 0.5 for a, b in zip(sizes, patch, strict=False)):
         raise ValueError(f"`{argument}` must be of patches of {patch}. Received: {sizes}")

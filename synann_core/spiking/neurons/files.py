@@ -7,11 +7,11 @@ framework's state dict, which holds the arrays alone, tells the options as numbe
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from synann_core._lib.checks import to_numpy
+from synann_core._lib.states import check_choices
 from synann_core._lib.typing import NumpyArray
 from synann_core.spiking.neurons.lif import LIF
 from synann_core.spiking.neurons.records import Order, Parameters, Reset, Rule, Test
@@ -87,18 +87,15 @@ def check_rule_state(argument: str, state: Sequence[float], rule: Rule) -> None:
 
     A state may be a mean of states, and one of a later version may say more.
     """
-    for name, own, found in zip((*_CHOICES, *_NUMBERS), rule_state(rule), state, strict=False):
-        choices = _CHOICES.get(name, ())
-        near = 0.5 if choices else abs(own) / 128  # as bfloat16 has it
-        if own == found or abs(own - found) < near:
-            continue
-        shown = f"number {found}"
-        if math.isfinite(found) and 0 <= round(found) < len(choices):
-            shown = repr(choices[round(found)])
-        raise ValueError(
-            f"`{argument}` must hold the state of a neuron with {name} {getattr(rule, name)!r}. "
-            f"Received: {shown}"
-        )
+    options = rule._asdict()
+    check_choices(argument, "neuron", _CHOICES, state, options)
+    for name, found in zip(_NUMBERS, state[len(_CHOICES) :], strict=False):
+        own = options[name]
+        if not (own == found or abs(own - found) < abs(own) / 128):  # as bfloat16 has it
+            raise ValueError(
+                f"`{argument}` must hold the state of a neuron with {name} {own!r}. "
+                f"Received: number {found}"
+            )
 
 
 def keys(value: Any, place: str, wanted: tuple[str, ...]) -> Config:
