@@ -51,7 +51,10 @@ def read(path: Path | None, target: str) -> tuple[pd.DataFrame, pd.Series]:
         )
     if (counts := y.value_counts()).min() < MEMBERS:
         rare = f"{counts.index[-1]} is there {counts.iloc[-1]} times"
-        raise SystemExit(f"--target {target}: at least {MEMBERS} rows of each class; {rare}")
+        numbers = "; classes, not numbers to predict" if len(counts) > len(y) / 2 else ""
+        raise SystemExit(
+            f"--target {target}: at least {MEMBERS} rows of each class{numbers}; {rare}"
+        )
     return X, y
 
 
@@ -68,9 +71,13 @@ def draw(model: SynapseRules, feature: str, path: Path) -> None:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = make_parser(__doc__)
     parser.add_argument("--csv", type=Path, help="a table; by default the tumours")
-    parser.add_argument("--target", default=TARGET, help="name of the column with the classes")
+    parser.add_argument("--target", help="name of the table's column with the classes")
     parser.add_argument("--literals", type=number(int, 1), default=12, help="most of them")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.target is None and options.csv is not None:
+        parser.error("--csv needs --target, the column with the classes")
+    options.target = options.target or TARGET
+    return options
 
 
 def main(arguments: list[str] | None = None) -> None:

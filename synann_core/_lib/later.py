@@ -46,5 +46,5 @@ def names_for_later(
 
 
 def has_scikit_learn() -> bool:
-    """Whether it can be imported: what needs it is listed nowhere else, as completion asks for it."""
+    """Whether it can be imported: what needs it is listed only then."""
     return importlib.util.find_spec("sklearn") is not None

@@ -49,6 +49,12 @@ class Explanation(NamedTuple, Generic[ArrayT]):
     parts: ArrayT
     names: Names
 
+    def __repr__(self) -> str:
+        """Say what there is: the arrays are long, and `ranked` shows them."""
+        samples, classes = self.parts.shape[:2]
+        each = f"{samples} samples, {classes} classes, {len(self.names)} features"
+        return f"<{type(self).__name__}: {each}>"
+
     def ranked(self, sample: int, label: int) -> list[tuple[str | int, float]]:
         """Names and parts of one sample's logit, the largest parts of either sign first."""
         parts = to_numpy(self.parts)[sample, label].ravel()

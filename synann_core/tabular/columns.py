@@ -136,7 +136,7 @@ def _plain(raw: Any, where: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     dtype = raw.dtype
     if hasattr(dtype, "is_numeric"):  # of polars
         if dtype.is_temporal() or dtype.is_nested():
-            raise TypeError(f"{where} must hold numbers or categories. Received: {dtype}")
+            raise _of_no_use(where, dtype)
         missing = raw.is_null().to_numpy()
         values = np.array(raw.to_list(), dtype=None if dtype.is_numeric() else object)
         if values.dtype.kind in "fiub":
@@ -146,7 +146,7 @@ def _plain(raw: Any, where: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         return values, missing
     kind = getattr(dtype, "kind", "O")
     if kind in "mM":
-        raise TypeError(f"{where} must hold numbers or categories. Received: {dtype}")
+        raise _of_no_use(where, dtype)
     if kind == "c":
         raise ValueError(f"Complex data not supported: {where}. Received: {dtype}")
     if hasattr(raw, "isna"):  # of pandas, whose own types have a missing value of their own
@@ -170,7 +170,14 @@ def _check_use(known: NDArray[Any], where: str) -> None:
     for kind in set(map(type, known)):
         if issubclass(kind, _OF_NO_USE) or kind.__name__ in _DATES_OF_PANDAS:
             odd = next(value for value in known if type(value) is kind)
-            raise TypeError(f"{where} must hold numbers or categories. Received: {odd!r}")
+            raise _of_no_use(where, repr(odd))
+
+
+def _of_no_use(where: str, received: Any) -> TypeError:
+    return TypeError(
+        f"{where} must hold numbers or categories (of dates, days since one, say). "
+        f"Received: {received}"
+    )
 
 
 def _too_large(where: str) -> ValueError:

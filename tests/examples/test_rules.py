@@ -35,10 +35,13 @@ def test_the_table_that_comes_along():
     assert set(y) == {"benign", "malignant"}
 
 
-def test_what_is_not_there_gives_one_line(tmp_path):
+def test_what_is_not_there_gives_one_line(tmp_path, capsys):
     path = tmp_path / "own.csv"
-    with pytest.raises(SystemExit, match=r"--csv .*own\.csv: .*No such file"):
+    with pytest.raises(SystemExit):
         rules.main(["--csv", str(path), "--output", str(tmp_path)])
+    assert "--csv needs --target" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=r"--csv .*own\.csv: .*No such file"):
+        rules.main(["--csv", str(path), "--target", "died", "--output", str(tmp_path)])
     table(4).to_csv(path, index=False)
     with pytest.raises(
         SystemExit, match="--target died: no such column; there are age, place, event"
@@ -50,7 +53,8 @@ def test_what_is_not_there_gives_one_line(tmp_path):
     ("events", "message"),
     [
         (["yes", None] * 6, "--target event: 6 rows have a gap there"),
-        (range(12), r"--target event: at least 4 rows of each class; \d+ is there 1 times"),
+        (range(12), r"each class; classes, not numbers to predict; \d+ is there 1 times"),
+        (["yes"] * 10 + ["no"] * 2, "at least 4 rows of each class; no is there 2 times"),
     ],
 )
 def test_classes_that_cannot_be_learned_give_one_line(events, message, tmp_path):
