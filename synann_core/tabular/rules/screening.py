@@ -21,10 +21,8 @@ from synann_core.tabular.rules.literals import Codes, Floats, Literals
 from synann_core.tabular.rules.model import RuleModel
 from synann_core.tabular.rules.training import in_literals
 
-# A model of a wider table keeps so many columns, or more if they have no more literals.
-MOST_COLUMNS = 100
-MOST_LITERALS = 2200  # of 100 columns of numbers, where rows are few
-WIDE = 200  # columns; with no more than these a table is as it is
+WIDE = 200  # columns; a table with no more of them is as it is
+_LITERALS = 22  # of a column of numbers where rows are few; columns with fewer count for less
 
 
 class Part(NamedTuple):
@@ -55,7 +53,7 @@ class Part(NamedTuple):
 
 
 def parts_of_table(
-    literals: Literals, codes: Codes, classes: Floats, weight: Floats
+    literals: Literals, codes: Codes, classes: Floats, weight: Floats, most: int
 ) -> tuple[Part, ...]:
     """All members with all columns; or of a wide table each member with those that it keeps.
 
@@ -67,16 +65,18 @@ def parts_of_table(
         1 for the class of a row.
     weight : ndarray of float64, shape (members, rows)
         How often each row counts for a member, 0 for those that it must not see.
+    most : int
+        Columns that a member keeps of a wide table; more where they have few literals.
     """
     everyone = np.arange(len(weight))
-    if len(literals.features) <= WIDE or len(literals.names) <= MOST_LITERALS:
+    if len(literals.features) <= WIDE or len(literals.names) <= _LITERALS * most:
         return (Part(everyone, np.arange(len(literals.names)), literals, codes),)
     counts = np.bincount(literals.feature_of, minlength=len(literals.features))
     found = []
     for m, told in zip(everyone, information(literals, codes, classes, weight), strict=True):
         order = np.argsort(-told, kind="stable")
-        few = int(np.searchsorted(np.cumsum(counts[order]), MOST_LITERALS, side="right"))
-        kept = np.sort(order[: max(few, MOST_COLUMNS)])
+        few = int(np.searchsorted(np.cumsum(counts[order]), _LITERALS * most, side="right"))
+        kept = np.sort(order[: max(few, most)])
         place = np.flatnonzero(np.isin(literals.feature_of, kept))
         own = Literals(tuple(literals.features[j] for j in kept.tolist()))
         found.append(Part(everyone[m : m + 1], place, own, codes[:, kept]))
@@ -87,7 +87,7 @@ def information(literals: Literals, codes: Codes, classes: Floats, weight: Float
     """What the best literal of each column tells about the class, shape (members, features).
 
     Nats of mutual information, times the weight of a member's rows, but for the entropy of its
-    classes; −∞ where a column has no literal. Parameters are those of `parts_of_table`.
+    classes; −∞ where a column has no literal. Parameters are the first of `parts_of_table`.
     """
     mass = (weight[:, None] * classes).reshape(-1, len(codes))
     place, states = (literals.starts[:-1] + codes).ravel(), int(literals.starts[-1])

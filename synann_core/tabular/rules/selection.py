@@ -69,6 +69,7 @@ class Settings:
     verbose: bool | int = False
     limited: bool = True  # whether a bag's models keep to the limits of size
     smooth: bool = True  # whether the penalty on a bag's models is mostly on squares
+    columns: int = 60  # of a wide table, that each of the bag's models learns from
 
     @property
     def members(self) -> int:
@@ -239,7 +240,7 @@ def _start(
     rng: np.random.Generator,
 ) -> Bag:
     weight, structure, most = used * rows.weight, settings.structure, settings.max_rules
-    parts, groups = parts_of_table(literals, rows.codes, target, weight), []
+    parts, groups = parts_of_table(literals, rows.codes, target, weight, settings.columns), []
     # Groups that are trained on several threads cannot share a generator.
     for part, own in zip(parts, rng.spawn(len(parts)) if len(parts) > 1 else [rng], strict=True):
         mass, able = weight[part.members], sides[:, part.place]

@@ -41,10 +41,9 @@ def test_information_is_that_of_the_best_literal(missing):
 
 def test_tables_that_are_not_wide_stay_as_they_are(monkeypatch):
     literals, codes, classes, weight = wide(columns=screening.WIDE)
-    for names in (0, 10**6):  # many literals, or few in many columns
-        monkeypatch.setattr(screening, "MOST_LITERALS", names)
-        monkeypatch.setattr(screening, "WIDE", screening.WIDE if names == 0 else 1)
-        (part,) = parts_of_table(literals, codes, classes, weight)
+    for columns, most in ((screening.WIDE, 1), (1, screening.WIDE)):  # or that have few literals
+        monkeypatch.setattr(screening, "WIDE", columns)
+        (part,) = parts_of_table(literals, codes, classes, weight, most)
         assert part.literals is literals
         assert part.codes is codes
         np.testing.assert_array_equal(part.members, [0, 1, 2])
@@ -53,30 +52,33 @@ def test_tables_that_are_not_wide_stay_as_they_are(monkeypatch):
 
 def test_each_member_keeps_what_its_own_rows_tell():
     literals, codes, classes, weight = wide()
-    parts = parts_of_table(literals, codes, classes, weight)
+    parts = parts_of_table(literals, codes, classes, weight, 60)
     assert [part.members.tolist() for part in parts] == [[0], [1], [2]]
     for part in parts:
         names = [feature.name for feature in part.literals.features]
-        assert len(names) == screening.MOST_COLUMNS
+        assert len(names) == 60
         assert {"x258", "x259"} < set(names)
         assert "x7" not in names
         np.testing.assert_array_equal(np.array(literals.names)[part.place], part.literals.names)
         np.testing.assert_array_equal(part.literals(part.codes), literals(codes)[:, part.place])
-    alone = parts_of_table(literals, codes, classes * (weight[1] > 0.0), weight[1:2])
+    alone = parts_of_table(literals, codes, classes * (weight[1] > 0.0), weight[1:2], 60)
     np.testing.assert_array_equal(alone[0].place, parts[1].place)
     assert len({part.place.tobytes() for part in parts}) == 3
 
 
-def test_more_columns_stay_if_they_have_few_literals(monkeypatch):
-    literals, codes, classes, weight = wide()
-    monkeypatch.setattr(screening, "MOST_LITERALS", 22 * 150)
-    for part in parts_of_table(literals, codes, classes, weight):
-        assert len(part.literals.features) == 150
+def test_more_columns_stay_where_they_have_few_literals():
+    rng = np.random.default_rng(0)
+    X, label = rng.integers(0, 2, (100, 300)).astype(float), rng.integers(0, 2, 100)
+    table = [Column(f"x{j}", "boolean", X[:, j]) for j in range(300)]
+    literals = Literals.from_training(table, np.ones(100), bins=12, missing="state")
+    codes, classes = literals.codes(table), np.stack([1.0 - label, label])
+    (part,) = parts_of_table(literals, codes, classes, np.ones((1, 100)), 10)
+    assert len(part.literals.names) == 2 * len(part.literals.features) == 220
 
 
 def test_models_are_of_the_whole_table_again():
     literals, codes, classes, weight = wide()
-    part = parts_of_table(literals, codes, classes, weight)[0]
+    part = parts_of_table(literals, codes, classes, weight, 60)[0]
     W = np.random.default_rng(2).random((3, len(part.literals.names)))
     others = {"votes": np.ones((2, 3)), "bias": np.zeros(2)}
     small = RuleModel("rrl", part.literals, W, others)
