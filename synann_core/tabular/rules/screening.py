@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from synann_core.tabular.rules.literals import Codes, Floats, Literals
 from synann_core.tabular.rules.model import RuleModel
@@ -75,8 +74,8 @@ def parts_of_table(
     found = []
     for m, told in zip(everyone, information(literals, codes, classes, weight), strict=True):
         order = np.argsort(-told, kind="stable")
-        few = int(np.searchsorted(np.cumsum(counts[order]), _LITERALS * most, side="right"))
-        kept = np.sort(order[: max(few, most)])
+        within = int(np.sum(np.cumsum(counts[order]) <= _LITERALS * most))
+        kept = np.sort(order[: max(within, most)])
         place = np.flatnonzero(np.isin(literals.feature_of, kept))
         own = Literals(tuple(literals.features[j] for j in kept.tolist()))
         found.append(Part(everyone[m : m + 1], place, own, codes[:, kept]))
@@ -93,7 +92,7 @@ def information(literals: Literals, codes: Codes, classes: Floats, weight: Float
     place, states = (literals.starts[:-1] + codes).ravel(), int(literals.starts[-1])
     by_row = (np.repeat(own, codes.shape[1]) for own in mass)
     by_state = np.stack([np.bincount(place, own, minlength=states) for own in by_row])
-    shape = (*weight.shape[:1], *classes.shape[:1], -1)
+    shape = (len(weight), len(classes), -1)
     untrue = in_literals(by_state, literals.blocks()).reshape(shape)
     true = np.maximum(mass.sum(axis=1).reshape(shape) - untrue, 0.0)  # where it is rounded
     told = _certainty(true) + _certainty(untrue)
@@ -102,7 +101,7 @@ def information(literals: Literals, codes: Codes, classes: Floats, weight: Float
     return best.T
 
 
-def _certainty(mass: Floats) -> NDArray[np.float64]:
+def _certainty(mass: Floats) -> Floats:
     """``Σ_c m_c log(m_c / Σ m)``, of an array of shape (members, classes, literals)."""
     share = mass / np.maximum(mass.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     certainty: Floats = (mass * np.log(np.where(share > 0.0, share, 1.0))).sum(axis=1)
