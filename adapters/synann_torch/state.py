@@ -35,9 +35,14 @@ class RecordedModule(nn.Module):
 
         Raises
         ------
+        TypeError
+            If it is not a tensor of real numbers.
         ValueError
             If it was trained with other options, or on patches of another size.
         """
+        check_tensor(_COMPUTES, state)
+        if state.is_complex():
+            raise TypeError(f"`{_COMPUTES}` must hold real numbers. Received: {state.dtype}")
         if torch_values_known(state):
             self._check_computed("state_dict", state.flatten().tolist())
 

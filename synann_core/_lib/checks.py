@@ -24,6 +24,7 @@ from synann_core._lib.arguments import (
     is_number,
     namespace_of,
 )
+from synann_core._lib.autodiff import outside_traces
 from synann_core._lib.namespaces import array_namespace
 from synann_core._lib.torch_modes import torch_values_known
 from synann_core._lib.typing import Array, Namespace, NumpyArray
@@ -152,7 +153,8 @@ def check_known(
     if not xp.isdtype(value.dtype, "real floating"):
         raise TypeError(f"`{name}` must have a real floating-point dtype. Received: {value.dtype}")
     numbers = detached(value)
-    least, most = float(xp.min(numbers)), float(xp.max(numbers))
+    with outside_traces(xp):
+        least, most = float(xp.min(numbers)), float(xp.max(numbers))
     top = min(most, sys.float_info.max) if infinite else most
     if not _between(min(least, top), top, low, high, ends):
         raise ValueError(
@@ -283,7 +285,8 @@ def check_inside(
     if 0 in value.shape:
         return value
     numbers, slack = detached(value), ULPS * float(xp.finfo(value.dtype).eps)
-    least, most = float(xp.min(numbers)), float(xp.max(numbers))
+    with outside_traces(xp):
+        least, most = float(xp.min(numbers)), float(xp.max(numbers))
     if not (least >= low - slack and most <= high + slack):  # nor where one is NaN
         host = to_numpy(numbers)
         wrong = host[~((host >= low - slack) & (host <= high + slack))]

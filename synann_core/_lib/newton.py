@@ -49,7 +49,8 @@ def minimise(
     iterations : int
         Most steps.
     close : float
-        The search ends when a step promises less than that.
+        The search ends when a step promises less than that, or less than the value is rounded by:
+        the line search could not tell.
     ridge : float
         Added to the curvature, relative to it: how well directions that change nothing are kept.
     """
@@ -58,12 +59,13 @@ def minimise(
         low, high = bounds(c)
         information, lowest, highest = function.curvature(c), low - c, high - c
         step = bounded_step(information, gradient, lowest, highest, ridge)
-        if -(gradient @ step) < close:
+        enough = max(close, np.finfo(float).eps * abs(value))
+        if -(gradient @ step) < enough:
             # It may stop at bounds too soon. This one goes down, as no curvature is negative.
             safe = gradient / (information.sum(axis=0) + ridge)
             step = np.clip(-safe, lowest, highest)
         promised = -(gradient @ step)
-        if promised < close:
+        if promised < enough:
             return c, step_number
         length = 1.0
         while length > _SHORTEST:

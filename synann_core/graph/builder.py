@@ -24,7 +24,7 @@ from synann_core.graph.names import (
     wiring_from_names,
 )
 from synann_core.graph.networkx import read_networkx, write_networkx
-from synann_core.graph.wiring import Kind, Name, Wiring
+from synann_core.graph.wiring import Counted, Kind, Name, Wiring
 
 if TYPE_CHECKING:
     import networkx
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Strength = float | Parameter
 
 
-class SynapseGraph:
+class SynapseGraph(Counted):
     """Neurons and synapses, in any acyclic connection.
 
     Neurons may be declared in any order; what they read is looked up by `compile`.

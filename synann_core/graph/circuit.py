@@ -113,6 +113,10 @@ class Circuit:
             clip=self.clip,
         )
 
+    def __repr__(self) -> str:
+        """Say how many states and drives there are."""
+        return f"<{type(self).__name__}: {len(self.states)} states, {len(self.drives)} drives>"
+
     @property
     def graph(self) -> SynapseGraph:
         """A copy of the graph that computes a step."""

@@ -21,7 +21,7 @@ from synann_core.graph import dispatch, native
 from synann_core.graph.dependence import DependentPair, dependent_pairs
 from synann_core.graph.parameters import Given, GraphParameters, Parameters, arguments, numbers
 from synann_core.graph.structure import Structure, Task
-from synann_core.graph.wiring import Ints, Name, Rows, Wiring, entries, offsets
+from synann_core.graph.wiring import Counted, Ints, Name, Rows, Wiring, entries, offsets
 
 
 class Inhibition(NamedTuple):
@@ -37,7 +37,7 @@ class Inhibition(NamedTuple):
         return self.indices[place], self.beta_index[place]
 
 
-class CompiledGraph:
+class CompiledGraph(Counted):
     """Values and derivatives of a `SynapseGraph`, which makes it by ``graph.compile()``.
 
     A neuron's value is ``α_i · ∏ (excitatory inputs) · ∏_j (1 − β_ij x_j)`` over its inhibitory

@@ -7,7 +7,7 @@ is vectorised NumPy: millions of synapses take seconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -40,6 +40,15 @@ class Wiring(NamedTuple):
     beta: Distinct  # by inhibitory edges
     outputs: Ints
     parameters: dict[str, tuple[Kind, int]]  # those with names
+
+
+class Counted:
+    """A graph that shows itself as its counts: its names may be millions."""
+
+    def __repr__(self: Any) -> str:
+        """Say how many inputs and neurons there are."""
+        counts = (f"{len(getattr(self, of))} {of}" for of in ("inputs", "neurons"))
+        return f"<{type(self).__name__}: {', '.join(counts)}>"
 
 
 class Rows(NamedTuple):

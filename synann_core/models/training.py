@@ -174,7 +174,7 @@ def weights_like(
     Raises
     ------
     TypeError, ValueError
-        If they are not a dict of arrays with these names and shapes.
+        If they are not a dict of arrays of real numbers with these names and shapes.
     """
     if not isinstance(weights, dict):
         raise TypeError(f"`weights` must be a dict of arrays. Received: {weights!r}")
@@ -185,10 +185,14 @@ def weights_like(
                 f"`weights` must have the names {list(shapes)}. Received: missing {key!r}"
             )
         value = weights[key]
-        if type(value) is not type(reference) or value.shape != wanted:  # rarely
+        plain = type(value) is type(reference) and value.dtype == reference.dtype
+        if not plain or value.shape != wanted:  # rarely
             name = f"weights[{key!r}]"
-            if namespace_of(**{name: value}) is None:  # a number
+            own = namespace_of(**{name: value})
+            if own is None:
                 raise TypeError(f"`{name}` must be an array. Received: {value!r}")
+            if not own.isdtype(value.dtype, ("bool", "integral", "real floating")):
+                raise TypeError(f"`{name}` must hold real numbers. Received: {value.dtype}")
             check_shape(name, value, *wanted)
         found[key] = like(value, reference, xp)
     return found

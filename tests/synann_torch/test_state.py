@@ -9,7 +9,9 @@ from safetensors.torch import load_file, save_file
 from torch.nn.utils import prune
 
 import synann_core as syn
+from synann_core.spiking import LIF
 from synann_torch import SynaMLP, Synapse, SynaRNN
+from synann_torch.spiking import Spiking
 from synann_torch.state import MaskedModule
 
 OFF = ~torch.eye(3, dtype=torch.bool)
@@ -199,3 +201,22 @@ def test_shares_of_a_mixture_are_not_pruned():
         prune.l1_unstructured(layer, "mixing_logit", amount=1)
     assert layer.mixing_logit is before
     layer(torch.rand(2, 4))
+
+
+@pytest.mark.parametrize("make", [lambda: Synapse(3, 2), lambda: Spiking(LIF(), learn=("decay",))])
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (None, "`_extra_state` must be a tensor. Received: NoneType"),
+        ({}, "`_extra_state` must be a tensor. Received: dict"),
+        (torch.ones(4, dtype=torch.complex64), "must hold real numbers. Received: torch.complex64"),
+    ],
+)
+def test_what_a_state_computes_is_a_tensor(make, entry, message):
+    module = make()
+    before = copy.deepcopy(module.state_dict())
+    state = {name: torch.zeros_like(value) for name, value in before.items()}
+    with pytest.raises(TypeError, match=message):
+        module.load_state_dict(state | {"_extra_state": entry})
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name])

@@ -56,7 +56,7 @@ def source(
     constants: Mapping[str, NumpyArray],
     variables: Mapping[str, NumpyArray] | None = None,
     pieces: list[str],
-    header: str = "math.h",
+    header: str | None = "math.h",
     **values: object,
 ) -> str:
     """Write a whole file: declarations, constants, variables and the named pieces of `templates`.
@@ -80,7 +80,8 @@ def source(
         "real": real,
         "name": name,
         "title": title,
-        "header": header,
+        "needs": f"nothing but {header}" if header else "no library",
+        "includes": f"#include <{header}>\n\n" if header else "",
         "guard": name.upper(),
         "bytes": sum(numbers.nbytes for numbers in constants.values()),
         "declarations": "\n".join(declarations),

@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, NamedTuple, get_args
 from array_api_compat import device, is_cupy_namespace, is_jax_namespace, is_numpy_namespace
 
 from synann_core._lib.arguments import Arguments, namespace_of, silence
+from synann_core._lib.autodiff import outside_traces
 from synann_core._lib.checks import check_int, check_number, check_option, values_known
 from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
@@ -191,7 +192,8 @@ def checked_events(events: Any, polarity: Polarity) -> tuple[Events[Any], Namesp
                 f"Received: shape {tuple(column.shape)}"
             )
     if values_known(columns.p):
-        _check_polarity(columns.p, polarity, xp)
+        with outside_traces(xp):
+            _check_polarity(columns.p, polarity, xp)
     return columns, xp
 
 

@@ -84,6 +84,7 @@ def points_source(model: RuleModel, unit: float, name: str, *, integers: bool) -
         ],
         constants={},
         pieces=["points", "predict"],
+        header=None if integers else "math.h",
         score="long",
         scored="points",
         classes=len(bias),

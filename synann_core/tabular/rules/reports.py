@@ -219,7 +219,7 @@ class RuleReports:
         write_rules(path, Content(*content))
 
     def to_c(self, *, name: str = "model", dtype: str = "float64") -> str:
-        """Return the rules as a C99 source file without dependencies but math.h.
+        """Return the rules as a C99 source file that needs nothing but math.h.
 
         Parameters
         ----------
@@ -230,7 +230,7 @@ class RuleReports:
             them apart, and numbers that are the same in it, or infinite, are the same to the rules.
             Crisp rules with integer weights can be written as
             "points", in which only the features are doubles, and as "int", without any
-            floating-point number, for features that are whole numbers (C's long).
+            floating-point number or header, for features that are whole numbers (C's long).
 
         Returns
         -------

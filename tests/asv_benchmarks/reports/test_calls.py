@@ -11,6 +11,7 @@ def test_every_case_has_its_limit():
     assert CASES.keys() == calls.MOST.keys()
 
 
+@pytest.mark.needs_kernels
 @pytest.mark.parametrize("name", calls.MOST)
 def test_calls_inside_the_project(name):
     counted = calls.calls(CASES[name])

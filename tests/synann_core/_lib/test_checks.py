@@ -234,3 +234,28 @@ def test_bools_pass_as_bools(value):
 def test_what_is_only_true_or_false_by_chance_is_refused(value):
     with pytest.raises(TypeError, match=r"`k` must be a bool\. Received: "):
         checks.check_bool("k", value)
+
+
+def test_constants_of_a_jax_trace_are_checked():
+    """JAX traces what is computed of them, too."""
+    import jax
+    from jax import numpy as jnp
+
+    from synann_core.spiking import Events, events_to_counts, hsa_encode
+
+    x, zeros = jnp.ones((5, 2)), jnp.zeros(2, int)
+
+    def encode(kernel):
+        return jax.jit(lambda x: hsa_encode(x, kernel))(x)
+
+    def count(p):
+        events = Events(zeros, zeros, zeros, jnp.asarray(p))
+        return float(jax.jit(lambda a: a + events_to_counts(events, (1, 1, 1))[0, 0, 0])(0.0))
+
+    assert encode(jnp.asarray([0.5, 0.5])).shape == x.shape
+    with pytest.raises(ValueError, match=r"`kernel` must be in .* from 0.5 to inf"):
+        encode(jnp.asarray([0.5, np.inf]))
+    jax.jit(lambda x: hsa_encode(x, jnp.asarray([0.5, np.inf])))(x)  # made inside: no values yet
+    assert count([1, -1]) == 0.0
+    with pytest.raises(ValueError, match="`p` must hold -1 and 1"):
+        count([1, 0])

@@ -75,3 +75,23 @@ def test_the_number_of_steps_is_bounded():
     again, none = newton.minimise(function, start, between(0, 9.0), iterations=0, **options)
     assert none == 0
     assert again is start
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e6, 1e12, 1e18])
+def test_rounding_ends_the_search(scale):
+    """Of a large function a step promises more than `close` by its gradient's rounding alone."""
+
+    class Large(Exponentials):
+        def __call__(self, c):
+            value, gradient = super().__call__(c)
+            return scale * value, scale * gradient
+
+        def curvature(self, c):
+            return scale * super().curvature(c)
+
+    for seed in range(20):
+        function, free = Large(seed), between(-np.inf, np.inf)
+        options = {"iterations": 100, "close": 1e-10, "ridge": 1e-7}
+        found, steps = newton.minimise(function, np.zeros(6), free, **options)
+        assert steps < 20
+        assert np.abs(function(found)[1]).max() < 1e-4 * scale

@@ -145,3 +145,7 @@ def test_a_circuit_keeps_its_graph():
     assert circuit.graph.parameter("more", 2.0).value == 2.0
     again = Circuit(circuit.graph, circuit.feedback)
     np.testing.assert_array_equal(again.step(np.ones(1)), [0.5])
+
+
+def test_circuits_show_their_counts():
+    assert repr(driven()) == "<Circuit: 2 states, 1 drives>"

@@ -83,3 +83,12 @@ def test_levels_where_wide_and_narrow_ones_alternate():
     graph = SynapseGraph.from_arrays(0, int(ends[-1]), inhibitory=(targets, sources))
     levels = graph.compile().levels
     np.testing.assert_array_equal(levels[place], np.repeat(np.arange(1, 10), sizes))
+
+
+def test_graphs_show_their_counts():
+    graph = SynapseGraph()
+    graph.input("x", "y")
+    graph.synapse("z", excitatory="x", inhibitory={"y": 0.5})
+    assert repr(graph.compile()) == "<CompiledGraph: 2 inputs, 1 neurons>"
+    graph.synapse("end", excitatory="nothing that is there")  # which is for `compile` to find
+    assert repr(graph) == "<SynapseGraph: 2 inputs, 2 neurons>"

@@ -232,6 +232,9 @@ def test_weights_are_checked_before_they_are_used(xp, dtype):
         ({"a": 1.0}, TypeError, r"`weights\['a'\]` must be an array. Received: 1.0"),
         ({"a": [1.0, 2.0]}, TypeError, r"`weights\['a'\]` must be an array"),
         ({"a": np.ma.ones(2)}, TypeError, r"`weights\['a'\]`.*Received: .*MaskedArray"),
+        ({"a": np.asarray(["1", "2"])}, TypeError, "must hold real numbers. Received: <U1"),
+        ({"a": np.asarray([1, None])}, TypeError, "must hold real numbers. Received: object"),
+        ({"a": np.ones(2, complex)}, TypeError, "must hold real numbers. Received: complex128"),
     ],
 )
 def test_weights_of_another_kind_are_refused(weights, error, message):

@@ -2,7 +2,7 @@
 
 ``python -m tests.synann_core.native.edges`` puts each array that a kernel is given between two
 pages without access, against the one or the other. A kernel that reads or writes a byte outside its
-arrays ends the process.
+arrays ends the process; what it returns and writes must not depend on where they lie.
 """
 
 import ctypes
@@ -48,17 +48,19 @@ class Guarded:
 
         def called(*arguments):
             arrays = [k for k, a in enumerate(arguments) if isinstance(a, np.ndarray) and a.size]
+            written = [k for k in arrays if arguments[k].flags.writeable]
             results = set()
             for at_end in (False, True):
                 given = list(arguments)
                 for k in arrays:
                     given[k] = self.room(k, arguments[k].nbytes).copy(arguments[k], at_end)
-                results.add(kernel(*given))
+                result = kernel(*given)
+                results.add((result, *(given[k].tobytes() for k in written)))
                 self.count += 1
-            for k in arrays:
-                if arguments[k].flags.writeable:
-                    arguments[k][...] = given[k]
-            (result,) = results
+            if len(results) > 1:
+                raise ValueError(f"{name}: bits depend on where arrays begin")
+            for k in written:
+                arguments[k][...] = given[k]
             return result
 
         return called

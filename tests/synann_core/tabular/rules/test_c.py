@@ -75,6 +75,7 @@ def test_points_need_no_floating_point(tmp_path, integers):
     (tmp_path / "rules.c").write_text(text)
     if integers:
         assert "double" not in text
+        assert "#include" not in text
         x = np.floor(x)
         table[:, 3] = x[:, 3]
         x = np.where(np.isnan(x), -2147483647, x).astype(np.int64)
