@@ -14,11 +14,13 @@ Examples
 """
 
 import importlib
+import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import synann_core as _core
 from synann_core import __all__ as __all__
+from synann_core._lib.later import has_scikit_learn
 
 __version__ = "0.1.0"  # the build reads it from here
 
@@ -66,4 +68,7 @@ else:  # a type checker that saw this function would accept any name
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_ESTIMATORS, *_SUBMODULES, "__version__"])
+    # Completion and `help` ask for every name: that must neither fail nor import a framework.
+    away = {name for name in ("keras", "torch") if f"{__name__}.{name}" not in sys.modules}
+    estimators = _ESTIMATORS if has_scikit_learn() else ()
+    return sorted([*__all__, *estimators, *(_SUBMODULES - away), "__version__"])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from tabulate import tabulate
 from tqdm import tqdm
 
@@ -47,7 +48,10 @@ def draw(sizes: Sequence[int], times: Sequence[dict[str, float]]) -> Figure:
         values = [1e9 * t[name] / size for t, size in zip(times, sizes, strict=True)]
         label = "scipy CSR matrix-vector product" if name == "csr" else f"graph, {name}"
         axes.loglog(sizes, values, "o-", color=colour, label=label)
-    axes.set(xlabel="synapses", ylabel="nanoseconds per synapse", ylim=(0.5, None))
+    axes.set(xlabel="synapses", ylabel="nanoseconds per synapse")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_title("One call of a graph, and a sparse matrix-vector product")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 
@@ -19,7 +20,8 @@ def names_for_later(
     homes : mapping
         Full names of the modules, by the names that they define.
     extra : str, optional
-        Of `synann`: what to install where a module needs scikit-learn.
+        Of `synann`: what to install where a module needs scikit-learn. Without that nothing of
+        it is listed.
     """
     names = vars(sys.modules[package])
 
@@ -37,6 +39,12 @@ def names_for_later(
         return names.setdefault(name, getattr(module, name))
 
     def listed() -> list[str]:
-        return sorted({*names, *homes})
+        there = extra is None or has_scikit_learn()
+        return sorted({*names, *(homes if there else ())})
 
     return get, listed
+
+
+def has_scikit_learn() -> bool:
+    """Whether it can be imported: what needs it is listed nowhere else, as completion asks for it."""
+    return importlib.util.find_spec("sklearn") is not None

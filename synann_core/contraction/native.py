@@ -21,6 +21,7 @@ from synann_core.native.host import contiguous, enabled, kernels, threads_for, w
 
 _WORK = 1 << 18  # factors below which a second thread costs more than it saves
 _FEW_WORK = 1 << 20  # of few rows or outputs, whose values take a third of the time
+_ROW_GRADIENTS = 1 << 21  # of one row, whose gradients wait for memory
 _ROWS, _OUTPUTS = 256, 512  # to a part of the values: at most
 _COLUMNS = 128  # to a part of the gradients, a multiple of 64
 _FEW = 8  # rows or outputs
@@ -73,18 +74,11 @@ def _open_logs(y: NumpyArray, beta: NumpyArray, like: Any = None) -> NumpyArray 
         (y, None, beta, None, out, *part, _LOOK, 0.0)
         for part in _grid(out.shape, out.shape, threads)
     ]
-    refused: list[Any] = []
-
-    def look(*part: Any) -> None:
-        if not refused and not kernels.log_product(*part):
-            refused.append(part)
-
-    run_parts(look, parts, threads)
-    return None if refused else out
+    return out if _none_refused(kernels.log_product, parts, threads) else None
 
 
 def _open_gradients(
-    y: NumpyArray, beta: NumpyArray, grad: NumpyArray
+    y: NumpyArray, beta: NumpyArray, grad: NumpyArray, like: Any = None
 ) -> tuple[NumpyArray, NumpyArray] | None:
     """Both gradients at once, None where both sides are many or a number is not in [0, 1]."""
     work = len(y) * beta.size
@@ -95,10 +89,27 @@ def _open_gradients(
         return None
     keep_freed_memory(max(y.nbytes, beta.nbytes))
     gy, gbeta = np.empty_like(y), np.empty_like(beta)
-    # On one thread: memory takes what time there is, and two that share its rows took longer.
+    # (Two threads made those of few outputs a quarter quicker in float64, and slower in float32.)
+    several = len(y) == 1 and work >= _ROW_GRADIENTS
+    threads = threads_for(y if like is None else like) if several else 1
     floor = float(np.finfo(y.dtype).eps) / 2
-    part = (y, None, beta, None, grad, gy, gbeta, 0, y.shape[1], _LOOK, floor)
-    return (gy, gbeta) if kernels.gradients(*part) else None
+    parts = [
+        (y, None, beta, None, grad, gy, gbeta, *part, _LOOK, floor)
+        for part in _columns(y.shape[1], _share(y.shape[1], threads))
+    ]
+    return (gy, gbeta) if _none_refused(kernels.gradients, parts, threads) else None
+
+
+def _none_refused(kernel: Any, parts: list[Any], threads: int) -> bool:
+    """Whether a kernel takes all parts; when it refuses one, the rest is left."""
+    refused: list[Any] = []
+
+    def look(*part: Any) -> None:
+        if not refused and not kernel(*part):
+            refused.append(part)
+
+    run_parts(look, parts, threads)
+    return not refused
 
 
 def forward(factors: Factors, *, xp: Namespace) -> tuple[Array, Array]:
@@ -155,7 +166,7 @@ def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     rows = contiguous(like)
     upstream = contiguous(grad).astype(rows.dtype, copy=False)  # α may be of a wider dtype
     if factors.y_bar is None:
-        few = _open_gradients(rows, contiguous(factors.beta), upstream)
+        few = _open_gradients(rows, contiguous(factors.beta), upstream, like)
         if few is not None:
             return wrap(few[0], like), wrap(few[1], like)
     own = _as_numpy(factors)
@@ -166,10 +177,9 @@ def vjp(factors: Factors, grad: Array, *, xp: Namespace) -> tuple[Array, Array]:
     else:
         gy = np.empty_like(own.y)
         gy[inside], gbeta = _gradients(_rows(own, inside), upstream[inside], careful, threads)
-        n = gy.shape[1]
         parts = [
-            (*own[:4], inside, upstream, gy, gbeta, start, min(start + _COLUMNS, n), own.floor)
-            for start in range(0, n, _COLUMNS)
+            (*own[:4], inside, upstream, gy, gbeta, *part, own.floor)
+            for part in _columns(gy.shape[1], _COLUMNS)
         ]
         run_parts(kernels.gradients_outside, parts, threads)
     return wrap(gy, like), wrap(gbeta, like)
@@ -209,13 +219,22 @@ def _gradients(
     gy, gbeta = np.empty_like(factors.y), np.empty_like(factors.beta)
     n = gy.shape[1]
     # Of few rows or outputs whole rows are read, as they lie in memory.
-    width = _COLUMNS if min(len(gy), len(gbeta)) >= _FEW else -(-max(1, n) // (64 * threads)) * 64
+    width = _COLUMNS if min(len(gy), len(gbeta)) >= _FEW else _share(n, threads)
     parts = [
-        (*factors[:4], grad, gy, gbeta, start, min(start + width, n), careful, factors.floor)
-        for start in range(0, n, width)
+        (*factors[:4], grad, gy, gbeta, *part, careful, factors.floor)
+        for part in _columns(n, width)
     ]
     run_parts(kernels.gradients, parts, threads)
     return gy, gbeta
+
+
+def _columns(n: int, width: int) -> list[tuple[int, int]]:
+    return [(start, min(start + width, n)) for start in range(0, n, width)]
+
+
+def _share(n: int, threads: int) -> int:
+    """Columns for each thread, a multiple of 64."""
+    return -(-max(1, n) // (64 * threads)) * 64
 
 
 def _grid(

@@ -97,7 +97,24 @@ def test_every_public_name_stands_in_the_docs(module):
 
 
 def test_dir_lists_names_submodules_and_version():
-    assert {*synann.__all__, *CORE, "torch", "keras", "__version__"} <= set(dir(synann))
+    import synann.torch
+
+    assert {*synann.__all__, *CORE, "torch", "__version__"} <= set(dir(synann))
+
+
+@pytest.mark.parametrize("missing", [[], ["sklearn"]])
+def test_whatever_is_listed_can_be_asked_for(missing):
+    """As completion and `help` do; they import no framework."""
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({missing})); import synann\n"
+        "for module in (synann, synann.tabular, synann.noisy_or, synann.graph, synann.spiking):\n"
+        "    for name in dir(module):\n"
+        "        getattr(module, name)\n"
+        "print('SynapseRules' in dir(synann), {'torch', 'keras'} & {*sys.modules, *dir(synann)})"
+    )
+    result = run(code)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == f"{not missing} set()"
 
 
 def test_estimators_are_at_the_top_when_they_are_used():

@@ -58,14 +58,16 @@ def threads(monkeypatch):
         monkeypatch.setattr(host, "thread_count", lambda: count)
         return used
 
-    monkeypatch.setattr(native, "_WORK", 0)
+    for limit in ("_WORK", "_ROW_GRADIENTS"):
+        monkeypatch.setattr(native, limit, 0)
     monkeypatch.setattr(native, "run_parts", note)
     return use
 
 
+@pytest.mark.parametrize("rows", [100, 1])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_bits_do_not_depend_on_threads(threads, dtype):
-    given = arguments(100, 300, 130, dtype)
+def test_bits_do_not_depend_on_threads(threads, dtype, rows):
+    given = arguments(rows, 300, 130, dtype)
     threads(1)
     want = outputs(*given)
     for count in (2, 3, 7):
