@@ -129,6 +129,11 @@ class SynapseRules(RuleReports, ClassifierMixin, BaseEstimator):  # type: ignore
     what the literal may be, ``(1 − y) log(1 − β)``. Rows that agree are one row with their weight:
     weights count exactly as repetitions do, and the order of rows matters only to an int `cv`.
 
+    Of a table with more than 200 columns each soft model learns from the 60 columns whose best
+    literals tell the most about the class (mutual information in the rows that it learns from), of
+    more than 1,000 rows from up to 130, and from more where columns have few literals. What columns
+    say only together is then not found.
+
     Examples
     --------
     >>> from synann_core.tabular import SynapseRules

@@ -89,18 +89,19 @@ def read_settings(model: Any, samples: float) -> tuple[Settings, int]:
     ----------
     model : SynapseRules
     samples : float
-        How many there are. More of them can tell more thresholds apart, and pay for more literals;
-        learning that is slow stops early, which is what few of them need.
+        How many there are. More of them can tell more thresholds apart, and pay for more literals
+        and columns; learning that is slow stops early, which is what few of them need.
     """
     structure = check_option("structure", model.structure, STRUCTURES)
     check_bool("integer_weights", model.integer_weights)
     crisp = check_bool("crisp", model.crisp)
     kind = "crisp" if crisp else structure
     rules, literals = SIZES[kind]
+    soft_literals = min(max(round(1.9 * math.sqrt(samples)), SIZES[structure][1]), 130)
     bins, rate = 12, 0.05
     if not crisp:
         bins = min(max(round(0.5 * math.sqrt(samples)), bins), 48)
-        literals = min(max(round(1.9 * math.sqrt(samples)), literals), 130)
+        literals = soft_literals
         rate *= min(max(math.sqrt(samples / 1000.0), 1.0), 2.0)
     if model.bins is not None:
         bins = check_int("bins", model.bins, 2)
@@ -129,5 +130,6 @@ def read_settings(model: Any, samples: float) -> tuple[Settings, int]:
         check_int("n_starts", model.n_starts, 1),
         model.verbose,
         limited=bags > 1 and not (model.max_rules is None and model.max_literals is None),
+        columns=soft_literals,
     )
     return settings, bins

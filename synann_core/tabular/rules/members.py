@@ -87,12 +87,6 @@ class Members:
             rng,
         )
 
-    def best(self, count: int, samples: Samples) -> Members:
-        """Those with the least log-loss on samples, to go on with these."""
-        able = replace(self, samples=samples)
-        order = np.argsort(able.losses(Penalty(0.0)), kind="stable")
-        return able.part(order[:count], self.rng)
-
     def trimmed(self) -> Members:
         """Leave out weights that are next to nothing."""
         W = self.parameters["W"]

@@ -18,9 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 from synann_core._lib.progress import Progress
+from synann_core.tabular.rules.bag import Bag
 from synann_core.tabular.rules.literals import Codes, Floats, Literals
 from synann_core.tabular.rules.members import Members
 from synann_core.tabular.rules.model import RuleModel
+from synann_core.tabular.rules.screening import parts_of_table
 from synann_core.tabular.rules.starts import make_samples, start_rules
 from synann_core.tabular.rules.structures import Array, Structure, log_probabilities
 from synann_core.tabular.rules.training import Penalty
@@ -67,6 +69,7 @@ class Settings:
     verbose: bool | int = False
     limited: bool = True  # whether a bag's models keep to the limits of size
     smooth: bool = True  # whether the penalty on a bag's models is mostly on squares
+    columns: int = 60  # of a wide table, that each of the bag's models learns from
 
     @property
     def members(self) -> int:
@@ -137,7 +140,7 @@ def choose(
     rounds = -(-settings.members // len(rows.train))
     used, unseen = (np.tile(part, (rounds, 1)) for part in (rows.train, rows.test))
     classes = (rows.label == np.arange(len(sides))[:, None]).astype(np.float64)
-    members = _start(literals, rows, used, classes, sides, settings, rng)
+    bag = _start(literals, rows, used, classes, sides, settings, rng)
     # Without any literals, training starts with what is best.
     first, later = settings.max_iter, max(settings.max_iter // 4, 1)
     steps = [first, *[later] * (len(settings.penalties) - 1)] if literals.names else [0]
@@ -149,8 +152,8 @@ def choose(
         for k, value in enumerate(settings.penalties):
             penalty = settings.of_bag(value)
             rate = again if k else settings.rate
-            members = members.trained(penalty, steps[min(k, len(steps) - 1)], rate, bar)
-            found = members.trimmed()
+            bag = bag.trained(penalty, steps[min(k, len(steps) - 1)], rate, bar)
+            found = bag.trimmed()
             if settings.limited:  # the choice is among models that keep to the limits
                 found = _limited(found, penalty, settings)
             log_p = found.log_p()
@@ -163,7 +166,7 @@ def choose(
         found, log_p = seen[best]
         chosen = settings.penalties[best]
         if settings.bags > 1:
-            models = [found.model(literals, m) for m in range(settings.bags)]
+            models = found.some(np.arange(settings.bags)).models(literals)
         else:
             scale = sharpness(mean_log_p(log_p, unseen), classes, judged)
             taught = log_probabilities(scale * mean_log_p(log_p, np.ones_like(unseen)))
@@ -173,7 +176,7 @@ def choose(
             one = _learners(found, literals, rows, target, sides, settings)
             one = one.trained(penalty, own, settings.rate, bar).trimmed()
             one = _limited(one, penalty, settings)
-            models = [one.model(literals, int(np.argmin(one.losses(penalty))))]
+            models = one.some(np.argmin(one.losses(penalty), keepdims=True)).models(literals)
     tried = np.full(len(settings.penalties), np.nan)
     tried[: len(losses)] = np.array(losses) @ judged / judged.sum()
     return Chosen(models, chosen, tried, sum(steps[: len(losses)]) + own)
@@ -235,31 +238,34 @@ def _start(
     sides: Array,
     settings: Settings,
     rng: np.random.Generator,
-) -> Members:
-    weight = used * rows.weight
-    samples = make_samples(literals, rows.codes, weight, target)
-    structure = settings.structure
-    start = start_rules(
-        literals, rows.codes, rows.label, weight, sides, structure, settings.max_rules, rng
-    )
-    return Members(structure, *start, samples, rng)
+) -> Bag:
+    weight, structure, most = used * rows.weight, settings.structure, settings.max_rules
+    parts, groups = parts_of_table(literals, rows.codes, target, weight, settings.columns), []
+    # Groups that are trained on several threads cannot share a generator.
+    for part, own in zip(parts, rng.spawn(len(parts)) if len(parts) > 1 else [rng], strict=True):
+        mass, able = weight[part.members], sides[:, part.place]
+        samples = make_samples(part.literals, part.codes, mass, target)
+        start = start_rules(part.literals, part.codes, rows.label, mass, able, structure, most, own)
+        groups.append(Members(structure, *start, samples, own))
+    return Bag(parts, tuple(groups))
 
 
 def _learners(
-    bag: Members, literals: Literals, rows: Rows, target: Floats, sides: Array, settings: Settings
-) -> Members:
+    bag: Bag, literals: Literals, rows: Rows, target: Floats, sides: Array, settings: Settings
+) -> Bag:
     """Return where training on all rows starts: at those of the bag's models that know the most.
 
     From a random start, a small table of many columns makes a different model each time.
     """
-    everywhere = np.ones((len(bag.samples.weight), len(rows.label)), bool)
+    able = bag.on_all_rows(rows.weight, target)
+    losses = able.losses(Penalty(0.0))
     if not literals.names:
-        return _start(literals, rows, everywhere, target, sides, settings, bag.rng)
-    samples = make_samples(literals, rows.codes, everywhere * rows.weight, target)
-    return bag.best(settings.restarts, samples)
+        everywhere = np.ones((len(losses), len(rows.label)), bool)
+        return _start(literals, rows, everywhere, target, sides, settings, bag.groups[0].rng)
+    return able.some(np.argsort(losses, kind="stable")[: settings.restarts])
 
 
-def _limited(members: Members, penalty: Penalty, settings: Settings) -> Members:
+def _limited(bag: Bag, penalty: Penalty, settings: Settings) -> Bag:
     steps = max(settings.max_iter // 4, 1)
     rate = settings.rate * _LATER[settings.structure]
-    return members.limited(settings.max_rules, settings.max_literals, penalty, steps, rate)
+    return bag.limited(settings.max_rules, settings.max_literals, penalty, steps, rate)

@@ -299,3 +299,41 @@ def test_small_products_get_one_thread(monkeypatch):
     with threadpoolctl.threadpool_limits(2, user_api="blas"), pytest.raises(InterruptedError):
         SynapseRules(**QUICK).fit(*numbers(60))
     assert 1 in seen
+
+
+def wide(rows=120, columns=220):
+    X = np.random.default_rng(0).normal(size=(rows, columns)).round(2)
+    return X, (X[:, 211] > 0.0).astype(int) + (X[:, 3] > 0.5)
+
+
+@pytest.mark.parametrize("options", [{}, {"n_bags": 3}, {"crisp": True}], ids=str)
+def test_wide_tables_keep_their_columns_and_reasons(tmp_path, options):
+    X, y = wide()
+    model = SynapseRules(**QUICK | options).fit(X, y)
+    assert len(model.literals_.features) == model.n_features_in_ == 220
+    assert model.score(X, y) > 0.8
+    assert "x211" in model.to_text()
+    parts = model.explain(X[:4])
+    assert parts.features.shape == (4, 3, 220)
+    total = parts.constant + parts.features.sum(axis=-1)
+    np.testing.assert_allclose(total, model.decision_function(X[:4]), atol=1e-9)
+    model.save(tmp_path / "rules.json")
+    again = SynapseRules.from_file(tmp_path / "rules.json")
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_of_wide_tables_too_weights_count_as_repetitions_do():
+    X, y = wide()
+    times = np.random.default_rng(1).integers(1, 3, len(y))
+    folds = StratifiedKFold(2).split(X, y)
+    half = np.zeros(len(y), bool)
+    half[next(folds)[0]] = True
+    order = np.random.default_rng(2).permutation(int(times.sum()))
+    rows = np.repeat(np.arange(len(y)), times)[order]
+    found = []
+    for chosen, weight in ((np.arange(len(y)), times), (rows, None)):
+        own = half[chosen]
+        pairs = [(np.flatnonzero(a), np.flatnonzero(~a)) for a in (own, ~own)]
+        model = SynapseRules(**QUICK | {"cv": pairs, "bins": 12})
+        found.append(model.fit(X[chosen], y[chosen], sample_weight=weight).predict_proba(X))
+    np.testing.assert_array_equal(found[0], found[1])

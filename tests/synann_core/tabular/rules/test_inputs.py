@@ -68,6 +68,8 @@ def test_defaults_grow_with_the_rows(samples, bins, literals, rate):
     assert settings.rate == pytest.approx(rate)
     hard, found = read_settings(SynapseRules(crisp=True), samples)
     assert (found, hard.max_literals, hard.max_rules, hard.rate) == (12, 40, 20, 0.05)
+    few, _ = read_settings(SynapseRules(max_literals=5), samples)
+    assert settings.columns == hard.columns == few.columns == literals
 
 
 def test_a_bag_is_limited_if_a_limit_is_given():

@@ -63,20 +63,6 @@ def test_models_are_the_members_in_float64(structure):
         )
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
-def test_the_best_on_other_samples_go_on_with_these(structure):
-    literals, codes, group = start(structure)
-    group = group.trained(Penalty(1e-3), 20, 0.05)
-    target = np.stack([np.full(300, 0.1), np.full(300, 0.9)])
-    samples = make_samples(literals, codes, np.ones((3, 300)), target)
-    best = group.best(2, samples)
-    log_p = group.log_p()
-    losses = -(0.1 * log_p[:, 0] + 0.9 * log_p[:, 1]).mean(axis=1)
-    np.testing.assert_allclose(best.losses(Penalty(0.0)), np.sort(losses)[:2], rtol=1e-5)
-    more = best.trained(Penalty(0.0), 60, 0.05)
-    assert (more.losses(Penalty(0.0)) < best.losses(Penalty(0.0))).all()
-
-
 def test_losses_hold_the_penalty():
     _, _, group = start()
     W = group.parameters["W"].astype(np.float64)
