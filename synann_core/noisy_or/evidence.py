@@ -26,8 +26,8 @@ def check_evidence(
 ) -> NDArray[np.float64]:
     """Findings as float64, shape (samples, count), or (count,) with `one`; NaN: not examined.
 
-    In [0, 1] or NaN. A frame's columns, or the labels of one of its rows, are taken by the
-    network's names, in any order; what a sparse array does not store is 0, absent. A sample may
+    In [0, 1] or NaN. A frame's columns, or the labels of one of its rows (a sample), are taken by
+    the network's names, in any order; what a sparse array does not store is 0, absent. A sample may
     also be a mapping from findings to values: what is not in it, or None, was not examined.
     """
     if isinstance(X, Mapping):
@@ -36,8 +36,10 @@ def check_evidence(
     elif isinstance(X, list | tuple) and X and all(isinstance(row, Mapping) for row in X):
         X = np.stack([_of_mapping(name, row, count, names) for row in X])
     elif hasattr(X, "iloc"):
-        labels = column_names(X) if hasattr(X, "columns") else row_names(X)
+        frame = hasattr(X, "columns")
+        labels = column_names(X) if frame else row_names(X)
         X = by_name(name, numbers_of(name, X), labels, names, axis=-1)
+        X = X if frame or one else X[None]
     elif is_sparse(X):
         X = X.toarray()
     values = as_numbers(name, X).astype(np.float64)

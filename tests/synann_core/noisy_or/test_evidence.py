@@ -32,6 +32,7 @@ def test_a_frame_is_taken_by_names_in_any_order():
 def test_a_row_of_a_frame_is_taken_by_names_too():
     row = pandas.DataFrame({"rash": [0.5], "cough": [1.0], "fever": [0.0]}).iloc[0]
     np.testing.assert_array_equal(check_evidence("x", row, 3, NAMES, one=True), [1.0, 0.0, 0.5])
+    np.testing.assert_array_equal(check_evidence("X", row, 3, NAMES), [[1.0, 0.0, 0.5]])
     plain = pandas.Series([1.0, 0.0, 0.5])
     np.testing.assert_array_equal(check_evidence("x", plain, 3, NAMES, one=True), plain)
     with pytest.raises(ValueError, match="`x` must have a label for each"):
