@@ -141,7 +141,8 @@ void step(void)
 
 def declarations(text):
     """What a written C file asks to put into a header."""
-    body = text[text.index("#include <") :].split("\n", 1)[1]
+    body = text[text.index("#define SYNANN_") :].split("\n", 1)[1]
+    body = re.sub(r"^#include <.*>$", "", body, flags=re.MULTILINE)  # of a header, if any
     return re.split(r"^(?=static |/\*)", body, maxsplit=1, flags=re.MULTILINE)[0].strip()
 
 
