@@ -39,7 +39,8 @@ def check_evidence(
         frame = hasattr(X, "columns")
         labels = column_names(X) if frame else row_names(X)
         X = by_name(name, numbers_of(name, X), labels, names, axis=-1)
-        X = X if frame or one else X[None]
+        if not (frame or one or labels is None or names is None):
+            X = X[None]  # a row: its labels are the network's names
     elif is_sparse(X):
         X = X.toarray()
     values = as_numbers(name, X).astype(np.float64)

@@ -41,6 +41,11 @@ def numbers_of(name: str, value: Any) -> Any:
     if not hasattr(value, "iloc"):
         return value
     whole = not hasattr(value, "columns")
+    if whole and value.dtype == object:  # a row of columns of several kinds
+        value = value.where(value.notna(), None)
+        known = [v for v in value if v is not None]
+        if np.asarray(known).dtype.kind in "fiub":
+            return np.array([np.nan if v is None else float(v) for v in value])
     kinds = [("values", value.dtype)] if whole else zip(value.columns, value.dtypes, strict=True)
     for column, kind in kinds:
         if getattr(kind, "kind", "O") not in "fiub":

@@ -33,7 +33,11 @@ def test_a_row_of_a_frame_is_taken_by_names_too():
     row = pandas.DataFrame({"rash": [0.5], "cough": [1.0], "fever": [0.0]}).iloc[0]
     np.testing.assert_array_equal(check_evidence("x", row, 3, NAMES, one=True), [1.0, 0.0, 0.5])
     np.testing.assert_array_equal(check_evidence("X", row, 3, NAMES), [[1.0, 0.0, 0.5]])
+    mixed = pandas.DataFrame({"rash": [0.5], "cough": [True], "fever": [None]}).iloc[0]
+    np.testing.assert_array_equal(check_evidence("X", mixed, 3, NAMES), [[1.0, np.nan, 0.5]])
     plain = pandas.Series([1.0, 0.0, 0.5])
+    with pytest.raises(ValueError, match="`X` must have shape"):  # it may be a column
+        check_evidence("X", plain, 3, NAMES)
     np.testing.assert_array_equal(check_evidence("x", plain, 3, NAMES, one=True), plain)
     with pytest.raises(ValueError, match="`x` must have a label for each"):
         check_evidence("x", row.rename({"rash": "rush"}), 3, NAMES, one=True)
