@@ -7,7 +7,6 @@ memory promise.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -24,16 +23,6 @@ from synann_core._lib.torch_modes import (
     torch_transforms,
 )
 from synann_core._lib.typing import Array, ArrayT, Namespace
-
-
-def outside_traces(xp: Namespace) -> contextlib.AbstractContextManager[Any]:
-    """Operations on arrays that have values give values, also where JAX traces around them."""
-    if not is_jax_namespace(xp):
-        return contextlib.nullcontext()
-    import jax
-
-    outside: contextlib.AbstractContextManager[Any] = jax.ensure_compile_time_eval()
-    return outside
 
 
 def attach(value: Array, carrier: Callable[[], Array], xp: Namespace) -> Array:

@@ -24,8 +24,7 @@ from synann_core._lib.arguments import (
     is_number,
     namespace_of,
 )
-from synann_core._lib.autodiff import outside_traces
-from synann_core._lib.namespaces import array_namespace
+from synann_core._lib.namespaces import array_namespace, numpy_namespace
 from synann_core._lib.torch_modes import torch_values_known
 from synann_core._lib.typing import Array, Namespace, NumpyArray
 
@@ -152,9 +151,8 @@ def check_known(
         return
     if not xp.isdtype(value.dtype, "real floating"):
         raise TypeError(f"`{name}` must have a real floating-point dtype. Received: {value.dtype}")
-    numbers = detached(value)
-    with outside_traces(xp):
-        least, most = float(xp.min(numbers)), float(xp.max(numbers))
+    numbers, xp = looked_at(value, xp)
+    least, most = float(xp.min(numbers)), float(xp.max(numbers))
     top = min(most, sys.float_info.max) if infinite else most
     if not _between(min(least, top), top, low, high, ends):
         raise ValueError(
@@ -172,6 +170,11 @@ def values_known(value: Any) -> bool:
 
         return not isinstance(value, jax.core.Tracer)
     return True
+
+
+def looked_at(value: Any, xp: Namespace) -> tuple[Array, Namespace]:
+    """A known value to compute with, and by what: JAX would trace it where it traces around."""
+    return (np.asarray(value), numpy_namespace) if is_jax_array(value) else (detached(value), xp)
 
 
 def _all_inside(values: NumpyArray, low: float, high: float, ends: str) -> bool:
@@ -285,8 +288,7 @@ def check_inside(
     if 0 in value.shape:
         return value
     numbers, slack = detached(value), ULPS * float(xp.finfo(value.dtype).eps)
-    with outside_traces(xp):
-        least, most = float(xp.min(numbers)), float(xp.max(numbers))
+    least, most = float(xp.min(numbers)), float(xp.max(numbers))
     if not (least >= low - slack and most <= high + slack):  # nor where one is NaN
         host = to_numpy(numbers)
         wrong = host[~((host >= low - slack) & (host <= high + slack))]

@@ -20,8 +20,8 @@ def names_for_later(
     homes : mapping
         Full names of the modules, by the names that they define.
     extra : str, optional
-        Of `synann`: what to install where a module needs scikit-learn. Without that nothing of
-        it is listed.
+        Of `synann`: what to install where a module needs scikit-learn. Where that is absent, none
+        of the names is listed.
     """
     names = vars(sys.modules[package])
 

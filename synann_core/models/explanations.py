@@ -51,6 +51,8 @@ class Explanation(NamedTuple, Generic[ArrayT]):
 
     def __repr__(self) -> str:
         """Say what there is: the arrays are long, and `ranked` shows them."""
+        if not hasattr(self.parts, "shape"):  # in a tree of something else
+            return tuple.__repr__(self)
         samples, classes = self.parts.shape[:2]
         each = f"{samples} samples, {classes} classes, {len(self.names)} features"
         return f"<{type(self).__name__}: {each}>"

@@ -191,7 +191,8 @@ def weights_like(
             own = namespace_of(**{name: value})
             if own is None:
                 raise TypeError(f"`{name}` must be an array. Received: {value!r}")
-            if not own.isdtype(value.dtype, ("bool", "integral", "real floating")):
+            kind = getattr(value.dtype, "kind", "")  # of NumPy's and JAX's; bfloat16 has its own
+            if kind in "cOSUMm" if kind else own.isdtype(value.dtype, "complex floating"):
                 raise TypeError(f"`{name}` must hold real numbers. Received: {value.dtype}")
             check_shape(name, value, *wanted)
         found[key] = like(value, reference, xp)

@@ -175,7 +175,7 @@ def _check_use(known: NDArray[Any], where: str) -> None:
 
 def _of_no_use(where: str, received: Any) -> TypeError:
     return TypeError(
-        f"{where} must hold numbers or categories (of dates, days since one, say). "
+        f"{where} must hold numbers or categories (dates as days since one of them, say). "
         f"Received: {received}"
     )
 

@@ -12,8 +12,13 @@ from typing import Any, Generic, Literal, NamedTuple, get_args
 from array_api_compat import device, is_cupy_namespace, is_jax_namespace, is_numpy_namespace
 
 from synann_core._lib.arguments import Arguments, namespace_of, silence
-from synann_core._lib.autodiff import outside_traces
-from synann_core._lib.checks import check_int, check_number, check_option, values_known
+from synann_core._lib.checks import (
+    check_int,
+    check_number,
+    check_option,
+    looked_at,
+    values_known,
+)
 from synann_core._lib.torch_modes import is_torch_namespace
 from synann_core._lib.typing import Array, ArrayT, Namespace, Shape
 from synann_core.spiking.codes.time_axis import check_time_axis
@@ -192,8 +197,8 @@ def checked_events(events: Any, polarity: Polarity) -> tuple[Events[Any], Namesp
                 f"Received: shape {tuple(column.shape)}"
             )
     if values_known(columns.p):
-        with outside_traces(xp):
-            _check_polarity(columns.p, polarity, xp)
+        p, own = looked_at(columns.p, xp)
+        _check_polarity(p, polarity, own)
     return columns, xp
 
 

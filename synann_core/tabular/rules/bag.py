@@ -92,4 +92,6 @@ class Bag:
         ]
 
     def _each(self, change: Callable[..., Members], arguments: Sequence[tuple[Any, ...]]) -> Bag:
+        if len(arguments) == 1:  # with the warnings of the caller's thread
+            return Bag(self.parts, (change(*arguments[0]),))
         return Bag(self.parts, tuple(side_by_side(change, arguments)))

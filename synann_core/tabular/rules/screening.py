@@ -4,7 +4,7 @@ A model ends with a few dozen literals, but each step of training costs as much 
 choose from; and in few rows many columns that say nothing look as if they did. What a column tells
 is the mutual information of the class and the column's best literal (sure independence screening:
 Fan and Lv 2008, doi:10.1111/j.1467-9868.2008.00674.x). Columns that tell something only together
-are lost.
+are lost, and one that tells the opposite of what `monotone` lets it say takes a place in vain.
 
 A model keeps columns by its own rows alone. If they were chosen by all rows, out-of-fold losses
 would be too small, and the penalty with them.

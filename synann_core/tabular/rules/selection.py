@@ -243,9 +243,9 @@ def _start(
     parts, groups = parts_of_table(literals, rows.codes, target, weight, settings.columns), []
     # Groups that are trained on several threads cannot share a generator.
     for part, own in zip(parts, rng.spawn(len(parts)) if len(parts) > 1 else [rng], strict=True):
-        mass, able = weight[part.members], sides[:, part.place]
+        mass, may = weight[part.members], sides[:, part.place]
         samples = make_samples(part.literals, part.codes, mass, target)
-        start = start_rules(part.literals, part.codes, rows.label, mass, able, structure, most, own)
+        start = start_rules(part.literals, part.codes, rows.label, mass, may, structure, most, own)
         groups.append(Members(structure, *start, samples, own))
     return Bag(parts, tuple(groups))
 

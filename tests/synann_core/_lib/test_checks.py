@@ -256,6 +256,10 @@ def test_constants_of_a_jax_trace_are_checked():
     with pytest.raises(ValueError, match=r"`kernel` must be in .* from 0.5 to inf"):
         encode(jnp.asarray([0.5, np.inf]))
     jax.jit(lambda x: hsa_encode(x, jnp.asarray([0.5, np.inf])))(x)  # made inside: no values yet
+    mesh, spec = jax.make_mesh((1,), ("i",)), jax.sharding.PartitionSpec()
+    half = jnp.asarray([0.5, 0.5])
+    each = jax.shard_map(lambda x: hsa_encode(x, half), mesh=mesh, in_specs=spec, out_specs=spec)
+    assert each(x).shape == x.shape
     assert count([1, -1]) == 0.0
     with pytest.raises(ValueError, match="`p` must hold -1 and 1"):
         count([1, 0])

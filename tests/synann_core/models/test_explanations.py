@@ -118,6 +118,7 @@ def test_features_by_rank():
     assert why.ranked(0, 0) == [("b", -2.0), ("c", 1.0), ("a", 0.5)]
     assert why.ranked(0, 1) == [("c", -3.0), ("b", 1.0), ("a", 0.0)]
     assert repr(why) == "<Explanation: 1 samples, 2 classes, 3 features>"
+    assert repr(why._replace(parts=None)).endswith("None, ('a', 'b', 'c'))")
 
 
 @pytest.mark.parametrize(

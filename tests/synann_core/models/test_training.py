@@ -223,6 +223,14 @@ def test_weights_are_checked_before_they_are_used(xp, dtype):
     xp.check(found["b"], dtype, (1, 2))
 
 
+def test_weights_of_bfloat16_are_numbers():
+    import jax
+
+    half = np.asarray(jax.numpy.asarray([0.5, 1.5], "bfloat16"))
+    found = weights_like({"a": half}, {"a": (2,)}, np.ones(1), np)["a"]
+    np.testing.assert_array_equal(found, [0.5, 1.5])
+
+
 @pytest.mark.parametrize(
     ("weights", "error", "message"),
     [

@@ -26,7 +26,7 @@ def run(problem, **options):
 
 @pytest.mark.parametrize("method", ["auto", "bounds", "sampling"])
 def test_what_can_be_summed_exactly_is_met(method):
-    # Of what a sum takes without kernels a bound has too little for more findings.
+    # Without kernels the bounds of more findings take far longer to meet.
     network, x = sample(24 if enabled() else 20)
     exact = network.posterior(x[None])
     got = run(next(problems(network, x[None])), method=method, seconds=1e3)
