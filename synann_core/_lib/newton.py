@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 
-# Numbers this near to a bound are at it; what of a promise must come true; the shortest step;
-# guesses of what stands at its bound.
-_NEAR, _ARMIJO, _SHORTEST, _GUESSES = 1e-6, 1e-4, 1e-9, 12
+# Numbers this near to a bound are at it; what of a promise must come true; the shortest step, and
+# one that is rounding alone; guesses of what stands at its bound.
+_NEAR, _ARMIJO, _SHORTEST, _FINE, _GUESSES = 1e-6, 1e-4, 1e-9, 1e-7, 12
 
 
 class Function(Protocol):
@@ -49,8 +49,8 @@ def minimise(
     iterations : int
         Most steps.
     close : float
-        The search ends when a step promises less than that, or less than the value is rounded by:
-        the line search could not tell.
+        The search ends when a step promises less than that; or less than the value is rounded by,
+        as many samples have it, and moves no number by 1e-7.
     ridge : float
         Added to the curvature, relative to it: how well directions that change nothing are kept.
     """
@@ -59,19 +59,23 @@ def minimise(
         low, high = bounds(c)
         information, lowest, highest = function.curvature(c), low - c, high - c
         step = bounded_step(information, gradient, lowest, highest, ridge)
-        enough = max(close, np.finfo(float).eps * abs(value))
-        if -(gradient @ step) < enough:
+        if -(gradient @ step) < close:
             # It may stop at bounds too soon. This one goes down, as no curvature is negative.
             safe = gradient / (information.sum(axis=0) + ridge)
             step = np.clip(-safe, lowest, highest)
         promised = -(gradient @ step)
-        if promised < enough:
+        rounding = np.finfo(float).eps * abs(value)
+        if promised < close or (promised < rounding and np.abs(step).max() < _FINE):
             return c, step_number
         length = 1.0
         while length > _SHORTEST:
             new = np.clip(c + length * step, low, high)
             there, slope_there = function(new)
             if there <= value - _ARMIJO * length * promised:
+                break
+            # Where values are rounded by more than a step brings, the slope tells whether it went
+            # too far (Hager and Zhang 2005, doi:10.1137/030601880).
+            if there <= value + rounding and slope_there @ step <= (1 - 2 * _ARMIJO) * promised:
                 break
             length /= 2.0
         else:

@@ -245,6 +245,17 @@ def test_factors_do_not_depend_on_the_unit_of_the_weights(unit, seed):
     np.testing.assert_allclose(other.alpha_error_ * np.sqrt(unit), plain.alpha_error_, rtol=1e-4)
 
 
+@pytest.mark.parametrize("family", ["poisson", "binomial"])
+@pytest.mark.parametrize("many", [1e6, 1e13, 1e16, 1e18, 1e24])
+def test_few_samples_count_beside_very_many(many, family):
+    """What a rare level brings is less than what the likelihood of the others is rounded by."""
+    exposure = np.array([many, many, 1e4, 2e4])
+    rate = np.array([0.4, 0.2, 0.4e-4, 0.2e-4])
+    X = [["a", "p"], ["a", "q"], ["c", "p"], ["c", "q"]]
+    model = LogLinkRegressor(family=family, max_iter=40).fit(X, exposure * rate, exposure=exposure)
+    np.testing.assert_allclose(model.predict(X), rate, rtol=1e-6)
+
+
 @pytest.mark.parametrize("unit", [1e-310, 1e-13, 2e307])
 def test_factors_do_not_depend_on_the_unit_of_a_number(unit):
     rng = np.random.default_rng(0)
