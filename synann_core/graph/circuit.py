@@ -115,7 +115,7 @@ class Circuit:
 
     def __repr__(self) -> str:
         """Say how many states and drives there are."""
-        return f"<{type(self).__name__}: {len(self.states)} states, {len(self.drives)} drives>"
+        return f"<{type(self).__name__} states={len(self.states)} drives={len(self.drives)}>"
 
     @property
     def graph(self) -> SynapseGraph:

@@ -47,8 +47,7 @@ class Counted:
 
     def __repr__(self: Any) -> str:
         """Say how many inputs and neurons there are."""
-        counts = (f"{len(getattr(self, of))} {of}" for of in ("inputs", "neurons"))
-        return f"<{type(self).__name__}: {', '.join(counts)}>"
+        return f"<{type(self).__name__} inputs={len(self.inputs)} neurons={len(self.neurons)}>"
 
 
 class Rows(NamedTuple):

@@ -51,11 +51,11 @@ class Explanation(NamedTuple, Generic[ArrayT]):
 
     def __repr__(self) -> str:
         """Say what there is: the arrays are long, and `ranked` shows them."""
-        if not hasattr(self.parts, "shape"):  # in a tree of something else
+        shape: tuple[int, ...] = getattr(self.parts, "shape", ())
+        if len(shape) < 2:  # in a tree of something else
             return tuple.__repr__(self)
-        samples, classes = self.parts.shape[:2]
-        each = f"{samples} samples, {classes} classes, {len(self.names)} features"
-        return f"<{type(self).__name__}: {each}>"
+        sizes = f"samples={shape[0]} classes={shape[1]} features={len(self.names)}"
+        return f"<{type(self).__name__} {sizes}>"
 
     def ranked(self, sample: int, label: int) -> list[tuple[str | int, float]]:
         """Names and parts of one sample's logit, the largest parts of either sign first."""

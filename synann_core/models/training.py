@@ -31,6 +31,9 @@ from synann_core._lib.threads import blas_threads_for
 from synann_core._lib.typing import Array, Namespace, NumpyArray, Shape
 
 Weights = dict[str, Array]
+
+# Types of NumPy's; the flexible ones are texts, bytes and structures.
+_NOT_REAL = (np.complexfloating, np.flexible, np.object_, np.datetime64, np.timedelta64)
 Entry = dict[str, float]
 History = dict[str, list[float]]
 
@@ -191,8 +194,12 @@ def weights_like(
             own = namespace_of(**{name: value})
             if own is None:
                 raise TypeError(f"`{name}` must be an array. Received: {value!r}")
-            kind = getattr(value.dtype, "kind", "")  # of NumPy's and JAX's; bfloat16 has its own
-            if kind in "cOSUMm" if kind else own.isdtype(value.dtype, "complex floating"):
+            kind = getattr(value.dtype, "type", None)  # of NumPy's and JAX's, bfloat16 among them
+            if (
+                issubclass(kind, _NOT_REAL)
+                if kind
+                else own.isdtype(value.dtype, "complex floating")
+            ):
                 raise TypeError(f"`{name}` must hold real numbers. Received: {value.dtype}")
             check_shape(name, value, *wanted)
         found[key] = like(value, reference, xp)

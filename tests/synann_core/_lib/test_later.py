@@ -24,6 +24,14 @@ def test_a_name_is_looked_up_once(package):
         get("cube")
 
 
+def test_where_scikit_learn_is_hidden_its_names_are_not_listed(package, monkeypatch):
+    _, listed = names_for_later("made_up", {"A": "sklearn.base"}, extra="tabular")
+    assert "A" in listed()
+    for stand_in in (None, types.ModuleType("sklearn")):
+        monkeypatch.setitem(sys.modules, "sklearn", stand_in)
+        assert "A" not in listed()
+
+
 def test_what_to_install_is_said_of_scikit_learn_alone(package, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.nothing", None)
     homes = {"A": "sklearn.nothing", "B": "no_such_module"}

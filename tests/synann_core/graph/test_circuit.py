@@ -148,4 +148,4 @@ def test_a_circuit_keeps_its_graph():
 
 
 def test_circuits_show_their_counts():
-    assert repr(driven()) == "<Circuit: 2 states, 1 drives>"
+    assert repr(driven()) == "<Circuit states=2 drives=1>"

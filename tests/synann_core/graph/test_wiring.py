@@ -89,6 +89,6 @@ def test_graphs_show_their_counts():
     graph = SynapseGraph()
     graph.input("x", "y")
     graph.synapse("z", excitatory="x", inhibitory={"y": 0.5})
-    assert repr(graph.compile()) == "<CompiledGraph: 2 inputs, 1 neurons>"
+    assert repr(graph.compile()) == "<CompiledGraph inputs=2 neurons=1>"
     graph.synapse("end", excitatory="nothing that is there")  # which is for `compile` to find
-    assert repr(graph) == "<SynapseGraph: 2 inputs, 2 neurons>"
+    assert repr(graph) == "<SynapseGraph inputs=2 neurons=2>"

@@ -117,8 +117,9 @@ def test_features_by_rank():
     why = Explanation(np.zeros(2), parts, ("a", "b", "c"))
     assert why.ranked(0, 0) == [("b", -2.0), ("c", 1.0), ("a", 0.5)]
     assert why.ranked(0, 1) == [("c", -3.0), ("b", 1.0), ("a", 0.0)]
-    assert repr(why) == "<Explanation: 1 samples, 2 classes, 3 features>"
-    assert repr(why._replace(parts=None)).endswith("None, ('a', 'b', 'c'))")
+    assert repr(why) == "<Explanation samples=1 classes=2 features=3>"
+    for other in (None, parts[0, 0]):
+        assert repr(why._replace(parts=other)).endswith(f"{other!r}, ('a', 'b', 'c'))")
 
 
 @pytest.mark.parametrize(

@@ -243,6 +243,11 @@ def test_weights_of_bfloat16_are_numbers():
         ({"a": np.asarray(["1", "2"])}, TypeError, "must hold real numbers. Received: <U1"),
         ({"a": np.asarray([1, None])}, TypeError, "must hold real numbers. Received: object"),
         ({"a": np.ones(2, complex)}, TypeError, "must hold real numbers. Received: complex128"),
+        (
+            {"a": np.zeros(2, [("b", float)])},
+            TypeError,
+            r"must hold real numbers. Received: \[\('b'",
+        ),
     ],
 )
 def test_weights_of_another_kind_are_refused(weights, error, message):
