@@ -141,8 +141,8 @@ void step(void)
 
 def declarations(text):
     """What a written C file asks to put into a header."""
-    body = text[text.index("#define SYNANN_") :].split("\n", 1)[1]
-    body = re.sub(r"^#include <.*>$", "", body, flags=re.MULTILINE)  # of a header, if any
+    body = re.sub(r"\A/\*.*?\*/", "", text, flags=re.DOTALL)
+    body = re.sub(r"^#.*$", "", body, flags=re.MULTILINE)
     return re.split(r"^(?=static |/\*)", body, maxsplit=1, flags=re.MULTILINE)[0].strip()
 
 
