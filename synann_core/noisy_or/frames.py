@@ -13,6 +13,8 @@ import numpy as np
 
 Names = tuple[str, ...] | None
 
+_NUMBERS = (int, float, np.integer, np.floating, np.bool_)
+
 
 def names_of(labels: Iterable[Any] | None) -> Names:
     """Labels of an index as strings; None of those that pandas counts by itself."""
@@ -42,10 +44,11 @@ def numbers_of(name: str, value: Any) -> Any:
         return value
     whole = not hasattr(value, "columns")
     if whole and value.dtype == object:  # a row of columns of several kinds
-        value = value.where(value.notna(), None)
-        known = [v for v in value if v is not None]
-        if np.asarray(known).dtype.kind in "fiub":
-            return np.array([np.nan if v is None else float(v) for v in value])
+        known = value.notna().to_numpy()
+        if all(isinstance(v, _NUMBERS) for v in value[known]):
+            row = np.full(len(value), np.nan)
+            row[known] = value[known].to_list()
+            return row
     kinds = [("values", value.dtype)] if whole else zip(value.columns, value.dtypes, strict=True)
     for column, kind in kinds:
         if getattr(kind, "kind", "O") not in "fiub":

@@ -47,6 +47,9 @@ def test_only_real_numbers_are_taken():
         numbers_of("x", pandas.DataFrame({"a": [1], "b": ["no"]}))
     with pytest.raises(TypeError, match=r"`x` must hold real numbers. Received: .* in a series"):
         numbers_of("x", pandas.Series(["no"]))
+    for odd in ([[1.0, 2.0], 0.5], [1j, True], ["1", 0.5]):
+        with pytest.raises(TypeError, match=r"`x` must hold real numbers. Received: object"):
+            numbers_of("x", pandas.Series(odd, dtype=object))
 
 
 def test_the_order_is_that_of_the_names():
