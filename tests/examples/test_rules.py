@@ -53,8 +53,15 @@ def test_what_is_not_there_gives_one_line(tmp_path, capsys):
     ("events", "message"),
     [
         (["yes", None] * 6, "--target event: 6 rows have a gap there"),
-        (range(12), r"each class; classes, not numbers to predict; \d+ is there 1 times"),
-        (["yes"] * 10 + ["no"] * 2, "at least 4 rows of each class; no is there 2 times"),
+        (
+            range(12),
+            r"--target event: at least 4 rows of each class; classes, not numbers to predict; "
+            r"\d+ is there 1 times",
+        ),
+        (
+            ["yes"] * 10 + ["no"] * 2,
+            "--target event: at least 4 rows of each class; no is there 2 times",
+        ),
     ],
 )
 def test_classes_that_cannot_be_learned_give_one_line(events, message, tmp_path):
