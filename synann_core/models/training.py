@@ -194,16 +194,17 @@ def weights_like(
             own = namespace_of(**{name: value})
             if own is None:
                 raise TypeError(f"`{name}` must be an array. Received: {value!r}")
-            kind = getattr(value.dtype, "type", None)  # of NumPy's and JAX's, bfloat16 among them
-            if (
-                issubclass(kind, _NOT_REAL)
-                if kind
-                else own.isdtype(value.dtype, "complex floating")
-            ):
+            if not _is_real(value.dtype, own):
                 raise TypeError(f"`{name}` must hold real numbers. Received: {value.dtype}")
             check_shape(name, value, *wanted)
         found[key] = like(value, reference, xp)
     return found
+
+
+def _is_real(dtype: Any, xp: Namespace) -> bool:
+    """Whether a dtype is of real numbers: ml_dtypes' bfloat16 is, which `isdtype` does not know."""
+    kind = getattr(dtype, "type", None)  # of NumPy's and JAX's
+    return not (issubclass(kind, _NOT_REAL) if kind else xp.isdtype(dtype, "complex floating"))
 
 
 def like(value: Array, reference: Array, xp: Namespace) -> Array:
